@@ -1,0 +1,42 @@
+"""The Base agent: the model's direct answer to the query (Eq. 1)."""
+
+from pydantic import BaseModel, ConfigDict
+
+from agents.answers import extract, kind_of
+from agents.expert import AgentConfig, Expert, Usage, conversation
+from prompts.template import QuestionTemplate
+from stores.sample import Sample
+
+
+class Prediction(BaseModel):
+    """A direct answer: what was replied, and the answer read from it (None where it holds none)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answer: str | None
+    reply: str
+    usage: Usage
+
+
+class BaseConfig(AgentConfig):
+    """Settings of the Base agent."""
+
+    prompt: str = "base"
+
+
+class BaseAgent:
+    """Answers a sample's query with nothing else at hand."""
+
+    def __init__(self, expert: Expert, prompt: QuestionTemplate) -> None:
+        self._expert = expert
+        self._prompt = prompt
+
+    async def answer(self, sample: Sample) -> Prediction:
+        """Predict the answer to a sample's query (Eq. 1)."""
+        reply = await self._expert.ask(conversation(sample, self.request(sample)))
+        answer = extract(reply.text, kind_of(sample.response, sample.options), sample.options)
+        return Prediction(answer=answer, reply=reply.text, usage=reply.usage)
+
+    def request(self, sample: Sample) -> str:
+        """Return the text the model is asked: what a tuned model is trained and evaluated on, too."""
+        return self._prompt.render(sample)

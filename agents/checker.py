@@ -1,0 +1,102 @@
+"""The Checker: whether a label can be relied on, given the views of two experts (Eq. 3)."""
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.answers import agree, kind_of
+from agents.expert import AgentConfig, Expert, Usage, conversation
+from prompts.template import QuestionTemplate
+from stores.sample import Sample
+
+VARIABLES = frozenset({"response", "base", "reasoning"})
+
+Policy = Literal["unanimous", "majority", "judge", "hybrid"]
+View = Literal["base", "reasoning"]
+
+# The verdict is a line of its own: a label quoted inside a sentence must not become one.
+_VERDICT = re.compile(r"^[\s>*_#-]*verdict\s*[:=][\s*_]*(reliable|noisy)[\s*_.!]*$", re.I | re.M)
+
+
+class Check(BaseModel):
+    """A verdict on a label, and what it rests on.
+
+    `agreed` names the views that match the label. `reply` is the judge's, where it was asked.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reliable: bool
+    policy: Policy
+    agreed: tuple[View, ...]
+    reply: str | None = None
+    reason: str
+    usage: Usage = Usage()
+
+
+class CheckerConfig(AgentConfig):
+    """Settings of the Checker."""
+
+    prompt: str = "check"
+    max_tokens: int = Field(default=128, gt=0)
+    policy: Policy = "hybrid"
+    """`unanimous`: both views match the label. `majority`: at least one does. `judge`: the model decides.
+    `hybrid`: agreement of both is reliable, of none is noisy, and a split goes to the model."""
+
+
+class Checker:
+    """Compares the label with the base answer and the reasoned answer."""
+
+    def __init__(self, expert: Expert, prompt: QuestionTemplate, policy: Policy) -> None:
+        self._expert = expert
+        self._prompt = prompt
+        self._policy = policy
+
+    async def check(self, sample: Sample, base: str | None, reasoning: str | None) -> Check:
+        """Say whether the sample's response is reliable (Eq. 3).
+
+        Args:
+            sample: the sample under suspicion.
+            base: the Base agent's answer.
+            reasoning: the Reasoner's last answer.
+        """
+        kind = kind_of(sample.response, sample.options)
+        views: dict[View, bool | None] = {
+            "base": agree(base, sample.response, kind, sample.options),
+            "reasoning": agree(reasoning, sample.response, kind, sample.options),
+        }
+        agreed = tuple(view for view, same in views.items() if same)
+        if self._policy == "judge" or (self._policy == "hybrid" and _is_split(views)):
+            return await self._judge(sample, base, reasoning, agreed)
+        enough = 1 if self._policy == "majority" else len(views)
+        reason = f"{len(agreed)} of {len(views)} views match the response"
+        return Check(reliable=len(agreed) >= enough, policy=self._policy, agreed=agreed, reason=reason)
+
+    async def _judge(
+        self, sample: Sample, base: str | None, reasoning: str | None, agreed: tuple[View, ...]
+    ) -> Check:
+        request = self._prompt.render(sample, response=sample.response, base=base, reasoning=reasoning)
+        reply = await self._expert.ask(conversation(sample, request))
+        verdict = parse_verdict(reply.text)
+        return Check(
+            reliable=verdict == "reliable",
+            policy=self._policy,
+            agreed=agreed,
+            reply=reply.text,
+            reason=f"the judge says {verdict}" if verdict else "unparsed",
+            usage=reply.usage,
+        )
+
+
+def parse_verdict(reply: str) -> Literal["reliable", "noisy"] | None:
+    """Read the judge's verdict line; None where there is none, or where two lines contradict."""
+    found = {match.lower() for match in _VERDICT.findall(reply)}
+    if found == {"reliable"}:
+        return "reliable"
+    return "noisy" if found == {"noisy"} else None
+
+
+def _is_split(views: dict[View, bool | None]) -> bool:
+    # A free-text view that cannot be compared (None) leaves the question open as well.
+    return not (all(views.values()) or all(same is False for same in views.values()))

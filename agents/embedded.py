@@ -1,0 +1,272 @@
+"""A chat model inside this process: transformers, fed by batches of concurrent calls.
+
+Transformers' own continuous batching returns log-probabilities too, but on a CPU it answered at about a
+third of this loop's speed, took 5 GB, and its answers depended on the batch (`docs/measurements.md`).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import PrivateAttr
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from agents.errors import ModelCallError
+from agents.models import EmbeddedModelConfig
+from stores.batcher import Batcher
+from stores.errors import WeightsError
+from stores.weights import resolve_weights
+
+# Rows times padded length of one batch: bounds the key-value cache (46 KB a token with SmolLM2 in float32).
+_BATCH_TOKENS = 16_384
+
+
+class Request(NamedTuple):
+    """One prompt to complete."""
+
+    prompt: list[int]
+    max_tokens: int
+    temperature: float
+    seed: int
+
+
+class Completion(NamedTuple):
+    """The tokens that followed a prompt, without the end-of-turn token, and their log-probabilities."""
+
+    tokens: list[int]
+    log_probabilities: list[float]
+    finished: bool
+
+
+class EmbeddedChatModel(BaseChatModel):
+    """A LangChain chat model that answers with a transformers model in this process.
+
+    Concurrent calls are answered in batches. Token log-probabilities come in `response_metadata` in the
+    shape of an OpenAI-compatible endpoint, so that agents cannot tell the two apart.
+    """
+
+    name_or_path: str
+    batch_size: int
+    _model: PreTrainedModel = PrivateAttr()
+    _tokenizer: Tokenizer = PrivateAttr()
+    _batcher: Batcher[Request, Completion] = PrivateAttr()
+
+    def __init__(self, *, model: PreTrainedModel, tokenizer: Tokenizer, **fields: Any) -> None:
+        super().__init__(**fields)
+        self._model = model
+        self._tokenizer = tokenizer
+        # Several batches' worth at once: the loop sorts them by length, which saves padding.
+        self._batcher = Batcher(self._complete, self.batch_size)
+
+    @property
+    def _llm_type(self) -> str:
+        return "robustft-embedded"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **sampling: Any,
+    ) -> ChatResult:
+        request = self._to_request(messages, sampling)
+        return self._to_result(request, self._complete([request])[0])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **sampling: Any,
+    ) -> ChatResult:
+        request = self._to_request(messages, sampling)
+        return self._to_result(request, await self._batcher.submit(request))
+
+    def _to_request(self, messages: list[BaseMessage], sampling: dict[str, Any]) -> Request:
+        turns = convert_to_openai_messages(messages)
+        text = self._tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        prompt = self._tokenizer(str(text), add_special_tokens=False)["input_ids"]
+        max_tokens = int(sampling.get("max_tokens") or 256)
+        longest = getattr(self._model.config, "max_position_embeddings", None)
+        if longest and len(prompt) + max_tokens > longest:
+            raise ModelCallError(
+                f"the request has {len(prompt)} tokens and may take {max_tokens} more; "
+                f"{self.name_or_path} takes {longest} in all"
+            )
+        return Request(
+            list(prompt), max_tokens, float(sampling.get("temperature") or 0), int(sampling.get("seed") or 0)
+        )
+
+    def _to_result(self, request: Request, completion: Completion) -> ChatResult:
+        texts = self._tokenizer.batch_decode([[token] for token in completion.tokens])
+        content = [
+            {"token": text, "bytes": list(text.encode()), "logprob": logprob, "top_logprobs": []}
+            for text, logprob in zip(texts, completion.log_probabilities, strict=True)
+        ]
+        message = AIMessage(
+            content=str(self._tokenizer.decode(completion.tokens, skip_special_tokens=True)),
+            usage_metadata={
+                "input_tokens": len(request.prompt),
+                "output_tokens": len(completion.tokens) + completion.finished,
+                "total_tokens": len(request.prompt) + len(completion.tokens) + completion.finished,
+            },
+            response_metadata={
+                "model_name": self.name_or_path,
+                "finish_reason": "stop" if completion.finished else "length",
+                "logprobs": {"content": content, "refusal": None},
+            },
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _complete(self, requests: list[Request]) -> list[Completion]:
+        """Complete any number of prompts, those of like length together."""
+        order = sorted(range(len(requests)), key=lambda index: _length(requests[index]))
+        done: dict[int, Completion] = {}
+        while order:
+            # The longest of a batch is its last; take as many as the token bound allows, at least one.
+            rows = len(order)
+            while rows > 1 and rows * _length(requests[order[rows - 1]]) > _BATCH_TOKENS:
+                rows -= 1
+            batch, order = order[:rows], order[rows:]
+            completions = complete_batch(
+                self._model, [requests[index] for index in batch], self._tokenizer.eos_token_id
+            )
+            done.update(zip(batch, completions, strict=True))
+        return [done[index] for index in range(len(requests))]
+
+
+def load_embedded(config: EmbeddedModelConfig, adapter: Path | None = None) -> EmbeddedChatModel:
+    """Load a model for in-process answers, on the GPU where there is one.
+
+    Args:
+        config: the model; its name is an alias, a folder or a hub id.
+        adapter: a PEFT adapter to put on it.
+
+    Raises:
+        WeightsError: the weights, the tokenizer or the adapter cannot be loaded, or have no chat template.
+    """
+    device = _best_device()
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    if config.dtype != "auto":
+        dtype = getattr(torch, config.dtype)
+    try:
+        weights = resolve_weights(config.name)
+        tokenizer = AutoTokenizer.from_pretrained(weights, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            weights, dtype=dtype, trust_remote_code=False, use_safetensors=True
+        )
+        if adapter is not None:
+            from peft import PeftModel
+
+            # Merged: the adapter's many small products would halve the speed.
+            model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    except (OSError, ValueError, KeyError) as exc:
+        raise WeightsError(f"model '{config.name}' cannot be loaded: {exc}") from exc
+    if not tokenizer.chat_template:
+        raise WeightsError(f"model '{config.name}' has no chat template; name an instruct model")
+    return EmbeddedChatModel(
+        model=model.to(torch.device(device)).eval(),
+        tokenizer=tokenizer,
+        name_or_path=config.name,
+        batch_size=config.batch_size,
+    )
+
+
+@torch.inference_mode()
+def complete_batch(model: PreTrainedModel, requests: Sequence[Request], end: int) -> list[Completion]:
+    """Complete a batch of prompts; a row leaves the batch when it ends.
+
+    In float32 the answers at temperature 0 did not depend on the batch in any of 160 prompts measured; in
+    bfloat16 they did in a fifth to a third of them (`docs/measurements.md`).
+
+    Args:
+        model: a causal language model.
+        requests: the prompts, at least one token each.
+        end: the token that ends a turn.
+    """
+    device = model.device
+    tokens, mask = _pad_left([request.prompt for request in requests], end, device)
+    position = mask.cumsum(1).sub(1).clamp(min=0)
+    cache = DynamicCache(config=model.config)
+    generators = [torch.Generator().manual_seed(request.seed) for request in requests]
+    taken: list[list[int]] = [[] for _ in requests]
+    log_probabilities: list[list[float]] = [[] for _ in requests]
+    finished = [False] * len(requests)
+    rows = list(range(len(requests)))
+    while rows:
+        logits = (
+            model(
+                input_ids=tokens,
+                attention_mask=mask,
+                position_ids=position,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+            .logits[:, -1]
+            .float()
+        )
+        chosen = _choose(
+            logits, [requests[row].temperature for row in rows], [generators[row] for row in rows]
+        )
+        logprob = logits.gather(1, chosen[:, None]).squeeze(1) - logits.logsumexp(-1)
+        going = []
+        for index, (row, token, value) in enumerate(
+            zip(rows, chosen.tolist(), logprob.tolist(), strict=True)
+        ):
+            if token == end:
+                finished[row] = True
+                continue
+            taken[row].append(token)
+            log_probabilities[row].append(value)
+            if len(taken[row]) < requests[row].max_tokens:
+                going.append(index)
+        if 0 < len(going) < len(rows):
+            kept = torch.tensor(going, device=device)
+            cache.batch_select_indices(kept)
+            mask, position, chosen = mask[kept], position[kept], chosen[kept]
+        rows = [rows[index] for index in going]
+        tokens = chosen[:, None]
+        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+        position = position[:, -1:] + 1
+    return [Completion(*parts) for parts in zip(taken, log_probabilities, finished, strict=True)]
+
+
+def _choose(
+    logits: torch.Tensor, temperatures: list[float], generators: list[torch.Generator]
+) -> torch.Tensor:
+    chosen = logits.argmax(-1)
+    for index, temperature in enumerate(temperatures):
+        if temperature > 0:
+            # One generator a row, on the CPU: what is drawn depends on the seed, not on the batch or device.
+            chances = torch.softmax(logits[index] / temperature, -1).cpu()
+            chosen[index] = torch.multinomial(chances, 1, generator=generators[index])[0]
+    return chosen
+
+
+def _pad_left(
+    prompts: list[list[int]], padding: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    longest = max(len(prompt) for prompt in prompts)
+    tokens = torch.full((len(prompts), longest), padding, device=device)
+    mask = torch.zeros((len(prompts), longest), dtype=torch.long, device=device)
+    for row, prompt in enumerate(prompts):
+        tokens[row, longest - len(prompt) :] = torch.tensor(prompt)
+        mask[row, longest - len(prompt) :] = 1
+    return tokens, mask
+
+
+def _length(request: Request) -> int:
+    return len(request.prompt) + request.max_tokens
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

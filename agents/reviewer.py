@@ -1,0 +1,56 @@
+"""The Reviewer: settles on one answer, given the context answer and the reasoned one (Eq. 6)."""
+
+from pydantic import BaseModel, ConfigDict
+
+from agents.answers import agree, extract, kind_of
+from agents.expert import AgentConfig, Expert, Usage, conversation
+from prompts.template import QuestionTemplate
+from stores.sample import Sample
+
+VARIABLES = frozenset({"context_answer", "reasoning_answer"})
+
+
+class Review(BaseModel):
+    """The new label. `reply` is None where the two answers left nothing to settle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answer: str | None
+    reply: str | None = None
+    reason: str
+    usage: Usage = Usage()
+
+
+class ReviewerConfig(AgentConfig):
+    """Settings of the Reviewer."""
+
+    prompt: str = "review"
+
+
+class Reviewer:
+    """Chooses or combines two answers. It never sees the label under suspicion."""
+
+    def __init__(self, expert: Expert, prompt: QuestionTemplate) -> None:
+        self._expert = expert
+        self._prompt = prompt
+
+    async def review(self, sample: Sample, context: str | None, reasoning: str | None) -> Review:
+        """Settle on the sample's new label (Eq. 6).
+
+        Two answers that agree, or a single one, need no reviewer; asking would only cost.
+
+        Args:
+            sample: the sample; its response is not used.
+            context: the Context Relabeler's answer.
+            reasoning: the Reasoner's last answer.
+        """
+        if context is None or reasoning is None:
+            return Review(answer=context or reasoning, reason="only one readable answer")
+        kind = kind_of(sample.response, sample.options)
+        if agree(context, reasoning, kind, sample.options):
+            return Review(answer=context, reason="both answers agree")
+        request = self._prompt.render(sample, context_answer=context, reasoning_answer=reasoning)
+        reply = await self._expert.ask(conversation(sample, request))
+        answer = extract(reply.text, kind, sample.options)
+        reason = "reviewed" if answer is not None else "unparsed"
+        return Review(answer=answer, reply=reply.text, reason=reason, usage=reply.usage)

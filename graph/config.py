@@ -1,0 +1,237 @@
+"""The one config of a run: composed from the settings that live beside what they configure."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from training.selection import SelectionConfig
+
+from agents.base import BaseConfig
+from agents.checker import CheckerConfig
+from agents.expert import AgentConfig
+from agents.models import EmbeddedModelConfig, ModelConfig
+from agents.reasoner import ReasonerConfig
+from agents.relabeler import RelabelerConfig
+from agents.reviewer import ReviewerConfig
+from prompts.template import FOLDER
+from stores.encoder import EncoderConfig
+from stores.errors import InputError
+from training.lora import TrainingConfig
+
+# What says how a run goes, not what it decides. Everything else is hashed.
+#   data       where the files are; their samples are identified by id and content
+#   run        concurrency and the error budget, but not the seed
+#   models.*   where an endpoint is and how long to wait for it
+_NOT_DECIDING = {
+    "data": True,
+    "run": {"concurrency", "max_failed"},
+    "models": {"__all__": {"base_url", "api_key_env", "timeout", "batch_size"}},
+}
+
+
+class ConfigError(InputError):
+    """The config, or a setting given on the command line, is wrong."""
+
+
+class DataConfig(BaseModel):
+    """The data files: paths, or Hugging Face dataset ids."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train: str | None = None
+    test: str | None = None
+    """Held-out samples with right responses; without them nothing is evaluated."""
+    gold: str | None = None
+    """The same rows as `train` with the right responses; feeds metrics alone."""
+
+
+class AgentsConfig(BaseModel):
+    """The five agents."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    base: BaseConfig = BaseConfig()
+    reasoner: ReasonerConfig = ReasonerConfig()
+    checker: CheckerConfig = CheckerConfig()
+    relabeler: RelabelerConfig = RelabelerConfig()
+    reviewer: ReviewerConfig = ReviewerConfig()
+
+    def by_name(self) -> dict[str, AgentConfig]:
+        """Return the agents' settings by the agents' names."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+class ExecutionConfig(BaseModel):
+    """How a run goes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    concurrency: int = Field(default=64, gt=0)
+    """How many samples are under way at once."""
+    seed: int = Field(default=0, ge=0)
+    max_failed: float = Field(default=0.05, ge=0, le=1)
+    """The share of samples that may fail before the run stops."""
+
+
+class RunConfig(BaseModel):
+    """Everything a run can be told. Every key has a default but `data.train`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: DataConfig = DataConfig()
+    models: dict[str, ModelConfig] = {"default": EmbeddedModelConfig()}
+    agents: AgentsConfig = AgentsConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    selection: SelectionConfig = SelectionConfig()
+    training: TrainingConfig = TrainingConfig()
+    run: ExecutionConfig = ExecutionConfig()
+
+    @model_validator(mode="after")
+    def _check_model_names(self) -> "RunConfig":
+        named = {f"agents.{name}.model": agent.model for name, agent in self.agents.by_name().items()}
+        named["training.model"] = self.training.model
+        for place, model in named.items():
+            if model not in self.models:
+                raise ValueError(f"{place}: no model '{model}' in models{_suggest(model, list(self.models))}")
+        return self
+
+    def models_in_use(self) -> set[str]:
+        """Return the names of the models that an agent uses."""
+        return {agent.model for agent in self.agents.by_name().values()}
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides a run's results."""
+        deciding = self.model_dump(mode="json", exclude=cast(Any, _NOT_DECIDING))
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_yaml(self) -> str:
+        """Return the config as a file's text. It holds no secret: keys are named, never written."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def load_config(path: Path | None, settings: Sequence[str] = (), **data: str | None) -> RunConfig:
+    """Read a config file and apply the settings of the command line.
+
+    Relative paths in the file (data, prompts) are relative to the file's folder.
+
+    Args:
+        path: a YAML file; None for the defaults.
+        settings: `key.path=value` each, the value in YAML.
+        data: `train`, `test` or `gold`, replacing the file's.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value is wrong; the message names both.
+    """
+    content = _read(path) if path else {}
+    if path:
+        _anchor(content, path.parent)
+    for setting in settings:
+        _apply(content, setting)
+    for name, value in data.items():
+        if value is not None:
+            section = content.setdefault("data", {})
+            if isinstance(section, dict):
+                section[name] = value
+    return parse_config(content, str(path or "config"))
+
+
+def parse_config(content: Mapping[str, Any], origin: str = "config") -> RunConfig:
+    """Check a config given as plain data.
+
+    Raises:
+        ConfigError: a key or value is wrong; the message names it after `origin`.
+    """
+    try:
+        return RunConfig.model_validate(content)
+    except ValidationError as exc:
+        raise ConfigError(f"{origin}: {_explain(exc)}") from exc
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise ConfigError(f"{path}: no such config file") from exc
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror})") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path}: is not UTF-8 text") from exc
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{place}: is not YAML ({getattr(exc, 'problem', exc)})") from exc
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: holds no keys; a config is a YAML mapping (see configs/)")
+    return content
+
+
+def _apply(content: dict[str, Any], setting: str) -> None:
+    key, found, value = setting.partition("=")
+    if not found or not key:
+        raise ConfigError(f"--set {setting}: write it as key.path=value, for example selection.keep=0.4")
+    *parents, last = key.split(".")
+    section: Any = content
+    for parent in parents:
+        section = section.setdefault(parent, {}) if isinstance(section, dict) else None
+    if not isinstance(section, dict):
+        raise ConfigError(f"--set {setting}: {'.'.join(parents)} holds no keys")
+    try:
+        section[last] = yaml.safe_load(value)
+    except yaml.YAMLError as exc:
+        raise ConfigError(f"--set {setting}: the value is not YAML") from exc
+
+
+def _anchor(content: dict[str, Any], folder: Path) -> None:
+    """Make paths that are relative to the config's folder independent of the working directory."""
+    data = content.get("data")
+    if isinstance(data, dict):
+        _anchor_keys(data, ("train", "test", "gold"), folder)
+    agents = content.get("agents")
+    if isinstance(agents, dict):
+        for agent in agents.values():
+            if isinstance(agent, dict):
+                _anchor_keys(agent, ("prompt", "reflect_prompt"), folder)
+
+
+def _anchor_keys(section: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
+    for key in keys:
+        value = section.get(key)
+        own_prompt = isinstance(value, str) and (FOLDER / f"{value}.md").is_file()
+        if isinstance(value, str) and not own_prompt and (folder / value).exists():
+            section[key] = str((folder / value).resolve())
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in ("embedded", "openai"))
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{place}'{_suggest(place.rpartition('.')[2], _known_keys(place))}"
+    message = first["msg"].removeprefix("Value error, ")
+    given = first["input"]
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool | None) else ""
+    return f"{place}: {message}{shown}" if place else message
+
+
+def _known_keys(place: str) -> list[str]:
+    """Return the keys that exist beside an unknown one."""
+    model: Any = RunConfig
+    for part in place.split(".")[:-1]:
+        fields: Mapping[str, Any] = getattr(model, "model_fields", {})
+        model = fields[part].annotation if part in fields else None
+    if not hasattr(model, "model_fields"):
+        return []
+    return list(model.model_fields)
+
+
+def _suggest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known: {', '.join(known)}" if known else ""

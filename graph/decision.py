@@ -1,0 +1,110 @@
+"""One sample's decision: the record of what every agent said and what came of it."""
+
+import json
+from typing import Any, Literal
+
+from training.selection import entropy
+
+from agents.expert import Usage
+from agents.reasoner import final_answer
+from graph.state import SampleState
+from stores.journal import Entry, Status
+from stores.sample import Sample
+
+DropReason = Literal["high_entropy", "failed", "empty"]
+
+
+def to_entry(state: SampleState) -> Entry:
+    """Return what the journal keeps of a sample's state: all of it but the sample itself."""
+    return Entry(
+        id=state.sample.id,
+        status=status_of(state),
+        record=state.model_dump_json(exclude={"sample", "settled"}, exclude_defaults=True),
+        entropy=entropy_of(state) if final_response(state) is not None else None,
+    )
+
+
+def read_state(sample: Sample, entry: Entry) -> SampleState:
+    """Return the state that an entry was made from."""
+    return SampleState.model_validate({**json.loads(entry.record), "sample": sample})
+
+
+def status_of(state: SampleState) -> Status:
+    """Return where a sample stands; `noisy` is judged so and not relabelled yet."""
+    if state.failure is not None or state.check is None:
+        return "failed"
+    if state.check.reliable:
+        return "clean"
+    return "relabelled" if state.review is not None else "noisy"
+
+
+def final_response(state: SampleState) -> str | None:
+    """Return the response a sample may be trained on; None where there is none."""
+    status = status_of(state)
+    if status == "clean":
+        return state.sample.response
+    if status == "relabelled" and state.review is not None:
+        return state.review.answer or None
+    return None
+
+
+def entropy_of(state: SampleState) -> float | None:
+    """Return the entropy of the context answer (Eq. 7); None where it has no tokens."""
+    if state.context is None or not state.context.log_probabilities:
+        return None
+    return entropy(state.context.log_probabilities)
+
+
+def drop_reason(state: SampleState, kept: bool) -> DropReason | None:
+    """Say why a sample is not trained on; None where it is."""
+    if kept:
+        return None
+    if status_of(state) == "failed":
+        return "failed"
+    return "empty" if final_response(state) is None or entropy_of(state) is None else "high_entropy"
+
+
+def usage_by_agent(state: SampleState) -> dict[str, Usage]:
+    """Return what each agent asked of its model for this sample."""
+    reasoning = sum((turn.usage for turn in state.turns), Usage())
+    views = {
+        "base": state.base,
+        "checker": state.check,
+        "relabeler": state.context,
+        "reviewer": state.review,
+    }
+    usage = {name: view.usage for name, view in views.items() if view is not None}
+    return {**usage, "reasoner": reasoning}
+
+
+def to_decision(state: SampleState, kept: bool | None) -> dict[str, Any]:
+    """Return a sample's line of `decisions.jsonl` (its fields are a contract; see the README)."""
+    sample = state.sample
+    decision: dict[str, Any] = {
+        "id": sample.id,
+        "prompt": sample.prompt,
+        "response": sample.response,
+        "status": status_of(state),
+    }
+    if sample.options:
+        decision["options"] = list(sample.options)
+    if state.base is not None:
+        decision["base"] = state.base.model_dump(exclude={"usage"})
+    if state.turns:
+        turns = [turn.model_dump(exclude={"usage"}, exclude_none=True) for turn in state.turns]
+        decision["reasoning"] = {"turns": turns, "answer": final_answer(state.turns)}
+    if state.check is not None:
+        decision["check"] = state.check.model_dump(mode="json", exclude={"usage"})
+    if state.context is not None:
+        context = state.context.model_dump(mode="json", exclude={"usage"})
+        decision["context"] = {**context, "entropy": entropy_of(state)}
+    if state.review is not None:
+        decision["review"] = state.review.model_dump(exclude={"usage"})
+    decision["final"] = final_response(state)
+    decision["kept"] = kept
+    if state.failure is not None:
+        decision["failure"] = state.failure
+    if sample.gold is not None:
+        decision["gold"] = sample.gold
+    decision["usage"] = sum(usage_by_agent(state).values(), Usage()).model_dump()
+    return decision

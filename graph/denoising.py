@@ -1,0 +1,125 @@
+"""The stages that ask the agents: detect, index, denoise."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from agents.errors import AgentError
+from agents.sweep import sweep
+from graph.agents import BoundContext, build_agents, load_models
+from graph.decision import read_state, to_entry, usage_by_agent
+from graph.sample_graph import denoise_graph, detect_graph
+from graph.state import RunState, SampleInput, SampleState
+from graph.workspace import RunFailedError, Workspace, open_stage
+from stores.encoder import load_encoder
+from stores.examples import ExampleStore
+from stores.journal import Entry
+
+Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
+
+
+async def detect(state: RunState) -> dict[str, Any]:
+    """Judge the label of every sample that has no verdict yet."""
+    async with open_stage(state.directory, "detect") as work:
+        context = await asyncio.to_thread(_bind, work, False)
+        limit = _recursion_limit(work)
+
+        async def judge(sample: SampleState) -> dict[str, Any]:
+            return await detect_graph.ainvoke(SampleInput(sample=sample.sample), limit, context=context)
+
+        todo = (SampleState(sample=sample) for sample in work.journal.undecided())
+        counts = await asyncio.to_thread(work.journal.count_status)
+        await _ask_agents(work, todo, judge, state.samples - sum(counts.values()), state.samples)
+        counts = await asyncio.to_thread(work.journal.count_status)
+    return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0)}
+
+
+async def index(state: RunState) -> dict[str, Any]:
+    """Put the clean samples into the example store, where anything is left to relabel."""
+    async with open_stage(state.directory, "index") as work:
+        counts = await asyncio.to_thread(work.journal.count_status)
+        clean = counts.get("clean", 0)
+        if not counts.get("noisy") or not clean or not work.config.agents.relabeler.neighbours:
+            return {}
+        store = await asyncio.to_thread(_open_examples, work)
+        progress = store.rebuild(sample for sample, _ in work.journal.entries("clean"))
+        while done := await asyncio.to_thread(next, progress, 0):
+            work.report(done, clean)
+    return {}
+
+
+async def denoise(state: RunState) -> dict[str, Any]:
+    """Relabel every noisy sample in the light of the clean ones."""
+    async with open_stage(state.directory, "denoise") as work:
+        counts = await asyncio.to_thread(work.journal.count_status)
+        if not counts.get("noisy"):
+            return {}
+        context = await asyncio.to_thread(_bind, work, True)
+
+        async def relabel(sample: SampleState) -> dict[str, Any]:
+            return await denoise_graph.ainvoke(sample, context=context)
+
+        todo = (read_state(sample, entry) for sample, entry in work.journal.entries("noisy"))
+        await _ask_agents(work, todo, relabel, counts["noisy"], state.noisy)
+    return {}
+
+
+async def _ask_agents(
+    work: Workspace, samples: Iterator[SampleState], ask: Work, pending: int, total: int
+) -> None:
+    """Send samples through one half of the sample graph and journal what comes out."""
+    counts = await asyncio.to_thread(work.journal.count_status)
+    failures: Counter[str] = Counter()
+    allowed = work.config.run.max_failed * total - counts.get("failed", 0)
+    done = total - pending  # what an earlier, interrupted try of this stage finished
+    tokens = 0
+
+    async def finish(sample: SampleState) -> SampleState:
+        try:
+            return sample.model_copy(update=await ask(sample))
+        except AgentError as exc:
+            return sample.model_copy(update={"failure": f"{type(exc).__name__}: {exc}"})
+
+    def record(finished: list[SampleState]) -> None:
+        nonlocal done, tokens
+        entries: list[Entry] = [to_entry(sample) for sample in finished]
+        work.journal.record(entries)
+        done += len(entries)
+        tokens += sum(
+            usage.prompt_tokens + usage.completion_tokens
+            for sample in finished
+            for usage in usage_by_agent(sample).values()
+        )
+        work.report(done, total, tokens)
+        failures.update(sample.failure for sample in finished if sample.failure)
+        if failures.total() > allowed:
+            raise RunFailedError(_too_many(failures, work))
+
+    await sweep(samples, finish, record, concurrency=work.config.run.concurrency)
+
+
+def _bind(work: Workspace, with_examples: bool) -> BoundContext:
+    examples = None
+    if with_examples and work.files.chroma.is_dir():
+        examples = _open_examples(work)
+    return BoundContext(agents=build_agents(work.config, load_models(work.config), examples))
+
+
+def _open_examples(work: Workspace) -> ExampleStore:
+    return ExampleStore(work.files.chroma, load_encoder(work.config.encoder))
+
+
+def _recursion_limit(work: Workspace) -> RunnableConfig:
+    # A reflection takes two steps; LangGraph's own limit is far below what `max_reflections` may ask for.
+    return {"recursion_limit": 2 * work.config.agents.reasoner.max_reflections + 10}
+
+
+def _too_many(failures: Counter[str], work: Workspace) -> str:
+    commonest = "; ".join(f"{count} x {reason}" for reason, count in failures.most_common(3))
+    return (
+        f"more than {work.config.run.max_failed:.0%} of the samples failed (run.max_failed): {commonest}. "
+        f"Mend the cause and continue with `robustft resume {work.files.path}`"
+    )

@@ -1,0 +1,59 @@
+"""The nodes and routers of the sample graph: state in, what changed out."""
+
+from typing import Any, Literal
+
+from langgraph.runtime import Runtime
+
+from agents.reasoner import final_answer
+from graph.agents import SampleContext, agents_of
+from graph.state import SampleInput, SampleState
+
+
+async def base(state: SampleInput, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+    """Answer directly (Eq. 1)."""
+    agents = await agents_of(runtime)
+    return {"base": await agents.base.answer(state.sample)}
+
+
+async def reasoner(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+    """Reason, or reason again in the light of the last reflection (Eq. 2)."""
+    agents = await agents_of(runtime)
+    turn = await agents.reasoner.reason(state.sample, state.turns)
+    settled = agents.reasoner.is_done(state.sample, [*state.turns, turn])
+    return {"turns": [turn], "settled": settled}
+
+
+async def reflect(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+    """Criticise the last reasoning (Eq. 2)."""
+    agents = await agents_of(runtime)
+    return {"turns": [await agents.reasoner.reflect(state.sample, state.turns)]}
+
+
+async def checker(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+    """Say whether the label is reliable (Eq. 3)."""
+    agents = await agents_of(runtime)
+    direct = state.base.answer if state.base else None
+    return {"check": await agents.checker.check(state.sample, direct, final_answer(state.turns))}
+
+
+async def relabeler(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+    """Answer again, shown the nearest clean examples (Eq. 4 and 5)."""
+    agents = await agents_of(runtime)
+    return {"context": await agents.relabeler.answer(state.sample)}
+
+
+async def reviewer(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+    """Settle on the new label (Eq. 6)."""
+    agents = await agents_of(runtime)
+    in_context = state.context.answer if state.context else None
+    return {"review": await agents.reviewer.review(state.sample, in_context, final_answer(state.turns))}
+
+
+def after_reasoning(state: SampleState) -> Literal["reflect", "checker"]:
+    """Go round the reflection loop, or leave it."""
+    return "checker" if state.settled else "reflect"
+
+
+def after_detection(state: SampleState) -> Literal["denoise", "__end__"]:
+    """Send a noisy sample to be relabelled; a reliable one is finished."""
+    return "__end__" if state.check is not None and state.check.reliable else "denoise"

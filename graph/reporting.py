@@ -1,0 +1,113 @@
+"""The last stage: the records a run leaves for people, and its figures."""
+
+import asyncio
+import json
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+from training.metrics import Tally, is_right
+
+from agents.expert import Usage
+from graph.decision import (
+    drop_reason,
+    final_response,
+    read_state,
+    status_of,
+    to_decision,
+    usage_by_agent,
+)
+from graph.state import RunState, SampleState
+from graph.workspace import Workspace, open_stage
+from stores.atomic import atomic_writer, write_json_atomically
+
+_VERSIONED = ("robustft", "langgraph", "langchain-core", "transformers", "trl", "peft", "chromadb", "torch")
+
+
+async def report(state: RunState) -> dict[str, Any]:
+    """Write decisions.jsonl, dropped.jsonl and summary.json from the journal."""
+    async with open_stage(state.directory, "report") as work:
+        summary = await asyncio.to_thread(_report, work)
+    return {"summary": summary}
+
+
+def _report(work: Workspace) -> dict[str, Any]:
+    figures = _Figures()
+    too_long = set((work.outcome_of("train") or {}).get("too_long", ()))
+    with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
+        for state, kept in _states(work):
+            kept = kept and state.sample.id not in too_long if kept is not None else None
+            decisions.write(_line(to_decision(state, kept)))
+            if kept is False:
+                reason = "too_long" if state.sample.id in too_long else drop_reason(state, kept)
+                dropped.write(_line({"id": state.sample.id, "reason": reason}))
+            figures.add(state, kept)
+    summary = figures.summary()
+    summary["samples"]["total"] = work.journal.count_samples("train")
+    stages = work.journal.stages()
+    for stage in ("train", "evaluate"):
+        if outcome := work.outcome_of(stage):
+            summary["training" if stage == "train" else "evaluation"] = outcome
+    summary["timing"] = {name: round(seconds, 3) for name, (seconds, _) in stages.items()}
+    summary["config_hash"] = work.config.fingerprint()
+    summary["versions"] = {
+        "python": platform.python_version(),
+        **{name: version(name) for name in _VERSIONED},
+    }
+    write_json_atomically(work.files.summary, summary)
+    return summary
+
+
+def _states(work: Workspace) -> Iterator[tuple[SampleState, bool | None]]:
+    for sample, entry in work.journal.entries():
+        yield read_state(sample, entry), entry.kept
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+class _Figures:
+    """Adds up a run's figures, one sample at a time."""
+
+    def __init__(self) -> None:
+        self._samples = dict.fromkeys(
+            ("total", "clean", "noisy", "relabelled", "selected", "training", "failed"), 0
+        )
+        self._by_agent: dict[str, Usage] = {}
+        self._tally = Tally()
+        self._with_gold = False
+
+    def add(self, state: SampleState, kept: bool | None) -> None:
+        status = status_of(state)
+        self._samples["clean"] += status == "clean"
+        self._samples["noisy"] += state.check is not None and not state.check.reliable
+        self._samples["relabelled"] += status == "relabelled"
+        self._samples["selected"] += status == "relabelled" and bool(kept)
+        self._samples["training"] += bool(kept)
+        self._samples["failed"] += status == "failed"
+        for agent, usage in usage_by_agent(state).items():
+            self._by_agent[agent] = self._by_agent.get(agent, Usage()) + usage
+        gold, options = state.sample.gold, state.sample.options
+        if gold is not None and state.check is not None:
+            self._with_gold = True
+            final = final_response(state)
+            self._tally.add(
+                judged_noisy=not state.check.reliable,
+                label_right=is_right(state.sample.response, gold, options),
+                final_right=None if final is None else is_right(final, gold, options),
+                kept=bool(kept),
+            )
+
+    def summary(self) -> dict[str, Any]:
+        total = sum(self._by_agent.values(), Usage())
+        by_agent = {name: usage.model_dump() for name, usage in sorted(self._by_agent.items())}
+        # Without gold there is nothing to measure: no figure is better than an empty one.
+        measured = self._tally.report().model_dump(exclude={"samples"}) if self._with_gold else {}
+        return {
+            "samples": self._samples,
+            **measured,
+            "usage": {**total.model_dump(), "by_agent": by_agent},
+        }
+

@@ -1,0 +1,79 @@
+"""The states that travel through the two graphs."""
+
+import operator
+from typing import Annotated, Any, Literal, TypedDict
+
+from pydantic import BaseModel, ConfigDict
+
+from agents.base import Prediction
+from agents.checker import Check
+from agents.reasoner import Turn
+from agents.relabeler import ContextAnswer
+from agents.reviewer import Review
+from stores.sample import Sample
+
+Stage = Literal["detect", "denoise", "select", "train", "evaluate"]
+
+
+class SampleInput(BaseModel):
+    """What the sample graph is invoked with."""
+
+    sample: Sample
+
+
+class SampleState(SampleInput):
+    """One sample's journey: each agent adds its view, none changes another's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    base: Prediction | None = None
+    turns: Annotated[list[Turn], operator.add] = []
+    settled: bool = False
+    """Whether the reflection loop is over."""
+    check: Check | None = None
+    context: ContextAnswer | None = None
+    review: Review | None = None
+    failure: str | None = None
+    """Why the sample could not be finished; set by whoever drives the graph, never by a node."""
+
+
+class Detected(TypedDict):
+    """What the detecting half adds to a sample's state."""
+
+    base: Prediction
+    turns: Annotated[list[Turn], operator.add]
+    check: Check
+
+
+class Denoised(TypedDict):
+    """What the denoising half adds to a sample's state."""
+
+    context: ContextAnswer
+    review: Review
+
+
+class RunInput(BaseModel):
+    """What the run graph is invoked with.
+
+    Args:
+        config: a `RunConfig` as plain data.
+        directory: the run directory; one that holds a run already is continued, with its own config.
+        limit: use only this many training samples.
+        until: the stage to stop after.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    config: dict[str, Any] = {}
+    directory: str
+    limit: int | None = None
+    until: Stage = "evaluate"
+
+
+class RunState(RunInput):
+    """One run's journey: paths and counts, never the samples themselves."""
+
+    samples: int = 0
+    test_samples: int = 0
+    noisy: int = 0
+    summary: dict[str, Any] = {}

@@ -1,0 +1,106 @@
+"""Prompt templates: text files filled in one pass by sandboxed Jinja.
+
+Values are data: a value that looks like a template is printed as it is, never rendered. A template is
+checked when it is loaded, so that a typo in a user's own file is found before the first request.
+"""
+
+from pathlib import Path
+from string import ascii_uppercase
+from typing import NamedTuple
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from stores.errors import InputError
+from stores.sample import Sample
+
+FOLDER = Path(__file__).parent
+LETTERS = ascii_uppercase
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined,
+    autoescape=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class PromptError(InputError):
+    """A prompt file is missing or is not a usable template."""
+
+
+class Choice(NamedTuple):
+    """One option of a multiple-choice question as templates see it."""
+
+    letter: str
+    text: str
+
+
+class Template:
+    """A checked prompt template.
+
+    Args:
+        name: the name of a file in `prompts/` (without `.md`), or a path to the user's own file.
+        variables: the names it may use.
+
+    Raises:
+        PromptError: no such file, a syntax error, or an unknown variable; the message names the file.
+    """
+
+    def __init__(self, name: str, variables: frozenset[str]) -> None:
+        path = FOLDER / f"{name}.md" if (FOLDER / f"{name}.md").is_file() else Path(name)
+        try:
+            source = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.md")))
+            raise PromptError(f"prompt '{name}': neither one of {known} nor a readable text file") from exc
+        try:
+            unknown = meta.find_undeclared_variables(_ENVIRONMENT.parse(source)) - variables
+            self._template = _ENVIRONMENT.from_string(source)
+        except TemplateSyntaxError as exc:
+            raise PromptError(f"{path}, line {exc.lineno}: {exc.message}") from exc
+        if unknown:
+            raise PromptError(
+                f"{path}: unknown variable '{min(unknown)}'; "
+                f"this prompt may use {', '.join(sorted(variables))}"
+            )
+        self._path = path
+        self.source = source
+
+    def render(self, **values: object) -> str:
+        """Fill the template.
+
+        Raises:
+            PromptError: the template fails on these values.
+        """
+        try:
+            return self._template.render(values).strip()
+        except (TemplateError, TypeError, ValueError, ArithmeticError) as exc:
+            raise PromptError(f"{self._path}: {exc}") from exc
+
+
+class QuestionTemplate:
+    """A template of a role's request: the shared question block first, the role's own words after it.
+
+    Every role's request about one sample begins with the same text, so an endpoint's prefix cache is hit
+    across roles.
+
+    Args:
+        name: as for `Template`.
+        variables: what the role's template may use beside `question` and `options`.
+    """
+
+    def __init__(self, name: str, variables: frozenset[str] = frozenset()) -> None:
+        self._question = Template("question", frozenset({"prompt", "options"}))
+        self._template = Template(name, variables | {"question", "options"})
+
+    @property
+    def source(self) -> str:
+        """The text of both files: part of what decides a run's results."""
+        return f"{self._question.source}\n{self._template.source}"
+
+    def render(self, sample: Sample, **values: object) -> str:
+        """Fill the template for one sample; `values` are the role's own variables."""
+        options = [Choice(*pair) for pair in zip(LETTERS, sample.options, strict=False)]
+        question = self._question.render(prompt=sample.prompt, options=options)
+        return self._template.render(question=question, options=options, **values)

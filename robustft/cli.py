@@ -1,0 +1,204 @@
+"""The `robustft` command."""
+
+import asyncio
+import json
+import logging
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+import robustft  # noqa: F401 - sets the libraries' environment before they are imported
+from graph.config import RunConfig, load_config
+from graph.state import Stage
+from robustft.api import check_same_config, default_directory
+from robustft.api import resume as resume_run
+from robustft.api import run as start_run
+from robustft.live import LiveProgress
+from robustft.tables import print_summary
+from stores.errors import InputError, RobustFTError
+from stores.export import ExportFormat
+from stores.run_directory import holds_run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Fine-tune on instruction data you cannot trust: find the noisy responses, repair them, keep the "
+    "confident ones, and train a LoRA adapter on the result.",
+    epilog="Start with [bold]robustft demo[/bold]; then [bold]robustft run my.yaml --data my.jsonl[/bold].",
+)
+console = Console()
+errors = Console(stderr=True)
+
+Config = Annotated[Path, typer.Argument(help="A YAML config; see configs/.", show_default=False)]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a setting, e.g. --set selection.keep=0.4", metavar="KEY.PATH=VALUE"),
+]
+Out = Annotated[Path | None, typer.Option(help="The new run directory [default: runs/NAME-TIME].")]
+Until = Annotated[Stage, typer.Option(help="Stop after this stage; `robustft resume` goes on from there.")]
+
+
+@app.command()
+def demo(out: Out = None, until: Until = "evaluate") -> None:
+    """Run the whole pipeline on the bundled data with the embedded model: no account, no key, no GPU."""
+    from robustft.demo import noisy_data
+
+    config = load_config(Path(str(files("configs") / "demo.yaml")))
+    directory = out or default_directory("demo")
+    with noisy_data(rate=0.3, seed=config.run.seed) as train:
+        config.data.train = str(train)
+        config.data.test = str(files("robustft") / "data" / "test.jsonl")
+        _run(config, directory, limit=None, until=until)
+
+
+@app.command()
+def run(
+    config: Config,
+    data: Annotated[str | None, typer.Option(help="Training data: a file or a Hugging Face id.")] = None,
+    test: Annotated[str | None, typer.Option(help="Held-out data with right responses.")] = None,
+    gold: Annotated[str | None, typer.Option(help="The same rows with right responses; for metrics.")] = None,
+    out: Out = None,
+    set_: Set = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N samples.")] = None,
+    until: Until = "evaluate",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run that --out holds.")] = False,
+) -> None:
+    """Denoise a dataset and fine-tune on it."""
+    resolved = load_config(config, set_ or (), train=data, test=test, gold=gold)
+    directory = out or default_directory(config.stem)
+    if resume and holds_run(directory):
+        check_same_config(directory, resolved)
+        _resume(directory, until)
+    else:
+        _run(resolved, directory, limit=limit, until=until)
+
+
+@app.command()
+def resume(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.", show_default=False)],
+    until: Until = "evaluate",
+) -> None:
+    """Continue an interrupted run; no finished sample is asked about again."""
+    _resume(directory, until)
+
+
+@app.command()
+def trace(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.", show_default=False)],
+    sample_id: Annotated[str, typer.Argument(help="A sample's id.", show_default=False)],
+) -> None:
+    """Show every agent's turn for one sample."""
+    from robustft.trace import print_trace
+
+    print_trace(directory, sample_id, console)
+
+
+@app.command()
+def evaluate(
+    config: Config,
+    test: Annotated[str, typer.Option(help="Held-out data with right responses.")],
+    adapter: Annotated[Path | None, typer.Option(help="A PEFT adapter to compare.")] = None,
+    set_: Set = None,
+) -> None:
+    """Measure how often the model answers held-out data right, with and without an adapter."""
+    from robustft.evaluation import evaluate_file
+
+    if adapter is not None and not (adapter / "adapter_config.json").is_file():
+        raise InputError(f"{adapter}: holds no PEFT adapter (no adapter_config.json)")
+    with LiveProgress(errors) as progress:
+        figures = asyncio.run(evaluate_file(load_config(config, set_ or ()), test, adapter, progress))
+    console.print_json(json.dumps(figures))
+
+
+@app.command()
+def noise(
+    file: Annotated[str, typer.Argument(help="A dataset with right responses.", show_default=False)],
+    rate: Annotated[float, typer.Option(min=0, max=1, help="The share of responses to make wrong, exactly.")],
+    out: Annotated[Path, typer.Option(help="The JSONL file to write.")],
+    seed: Annotated[int, typer.Option(help="Decides which responses, and what they become.")] = 0,
+) -> None:
+    """Make a known share of a dataset's responses wrong; the right ones are kept under `gold`."""
+    from training.noise import inject_noise
+
+    from stores.dataset import read_samples
+    from stores.export import write_samples
+
+    samples = inject_noise(list(read_samples(file)), rate, seed)
+    write_samples(out, samples)
+    changed = sum(sample.response != sample.gold for sample in samples)
+    console.print(f"{out}: {len(samples)} samples, {changed} of them made wrong", highlight=False)
+
+
+@app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.", show_default=False)],
+    format_: Annotated[ExportFormat, typer.Option("--format", help="The shape to write.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+) -> None:
+    """Write a run's training set in the shape another trainer reads."""
+    from stores.export import export_training
+    from stores.run_directory import RunDirectory
+
+    training = RunDirectory(directory).training
+    if not training.is_file():
+        raise InputError(f"{directory}: has no training set yet; `robustft resume {directory}` makes it")
+    console.print(f"{out}: {export_training(training, out, format_)} samples", highlight=False)
+
+
+@app.command()
+def doctor(
+    config: Annotated[Path | None, typer.Argument(help="A YAML config; without one, the defaults.")] = None,
+    set_: Set = None,
+) -> None:
+    """Say whether everything that a config needs is here and reachable."""
+    from robustft.doctor import examine
+
+    if not asyncio.run(examine(load_config(config, set_ or ()), console)):
+        raise typer.Exit(2)
+
+
+def main() -> None:
+    """Run the command: 0 done, 1 the run failed, 2 the command, config or data is wrong."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=errors, show_path=False)]
+    )
+    logging.getLogger("robustft").setLevel(logging.INFO)
+    try:
+        app()
+    except InputError as exc:
+        _fail(exc, 2)
+    except RobustFTError as exc:
+        _fail(exc, 1)
+    except KeyboardInterrupt:
+        _fail("stopped", 130)
+
+
+def _run(config: RunConfig, directory: Path, *, limit: int | None, until: Stage) -> None:
+    with LiveProgress(console) as progress:
+        try:
+            summary = start_run(config, directory, limit=limit, until=until, progress=progress)
+        except KeyboardInterrupt:
+            if holds_run(directory):
+                errors.print(
+                    f"stopped; go on with: robustft resume {directory}", markup=False, highlight=False
+                )
+            raise
+    print_summary(console, summary, directory)
+
+
+def _resume(directory: Path, until: Stage) -> None:
+    with LiveProgress(console) as progress:
+        summary = resume_run(directory, until=until, progress=progress)
+    print_summary(console, summary, directory)
+
+
+def _fail(reason: object, code: int) -> None:
+    errors.print(f"robustft: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)

@@ -1,0 +1,91 @@
+"""Is everything that a config needs here and reachable?"""
+
+import asyncio
+import os
+import platform
+import shutil
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from graph.config import RunConfig
+from graph.loading import check_models
+from stores.dataset import read_samples
+from stores.encoder import load_encoder
+from stores.errors import RobustFTError
+from stores.weights import cache_folder
+
+Check = Callable[[], Awaitable[str]]
+
+
+async def examine(config: RunConfig, console: Console) -> bool:
+    """Try everything a run with this config would use, printing a line each; True where all is well.
+
+    Args:
+        config: the config to try.
+        console: where the lines go.
+    """
+    checks: list[tuple[str, Check]] = [
+        ("machine", _machine),
+        ("libraries", _libraries),
+        ("cache", _cache),
+        ("models and prompts", lambda: _models(config)),
+        ("encoder", lambda: _encoder(config)),
+    ]
+    for name in ("train", "test", "gold"):
+        if source := getattr(config.data, name):
+            checks.append((f"data.{name}", lambda source=source: _data(source)))  # type: ignore[misc]
+    well = True
+    for name, check in checks:
+        try:
+            found = await check()
+        except (RobustFTError, OSError) as exc:
+            well = False
+            console.print(f"[red]✗[/red] {name}: {escape(str(exc))}")
+        else:
+            console.print(f"[green]✓[/green] {name}: {escape(found)}")
+    return well
+
+
+async def _machine() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        device = torch.cuda.get_device_name()
+    else:
+        device = "Apple GPU" if torch.backends.mps.is_available() else "no GPU"
+    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {device}"
+
+
+async def _libraries() -> str:
+    names = ("langgraph", "langchain-core", "chromadb", "transformers", "trl", "peft", "torch")
+    return ", ".join(f"{name} {version(name)}" for name in names)
+
+
+async def _cache() -> str:
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"{folder}, {shutil.disk_usage(folder).free / 2**30:.0f} GiB free"
+
+
+async def _models(config: RunConfig) -> str:
+    await check_models(config)
+    return ", ".join(
+        f"{name} answers ({config.models[name].name})" for name in sorted(config.models_in_use())
+    )
+
+
+async def _encoder(config: RunConfig) -> str:
+    encoder = await asyncio.to_thread(load_encoder, config.encoder)
+    vector = await asyncio.to_thread(encoder.embed_query, "a query")
+    return f"{config.encoder.name}, {len(vector)} dimensions"
+
+
+async def _data(source: str) -> str:
+    first = await asyncio.to_thread(lambda: list(islice(read_samples(source), 1)))
+    kind = "multiple choice" if first[0].options else "open"
+    return f"{Path(source).name}: the first row reads as a {kind} question"

@@ -1,0 +1,40 @@
+"""Evaluating a model on a file, apart from any run."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from graph.config import RunConfig
+from graph.tuning import evaluated_agents, summarise
+from graph.workspace import Progress
+from robustft.api import ProgressListener
+from stores.dataset import read_samples
+from training.evaluation import evaluate
+
+
+async def evaluate_file(
+    config: RunConfig, test: str, adapter: Path | None, progress: ProgressListener
+) -> dict[str, Any]:
+    """Return how often the model of `training.model` answers a file right, with and without an adapter.
+
+    Args:
+        config: names the model, the base agent's prompt and the concurrency.
+        test: a file of held-out samples, or a Hugging Face dataset id.
+        adapter: a PEFT adapter, or None for the bare model alone.
+        progress: is told how many samples are done.
+
+    Raises:
+        DataError: the file cannot be used.
+        WeightsError: the model or the adapter cannot be loaded.
+    """
+    samples = await asyncio.to_thread(lambda: list(read_samples(test)))
+    agents = await asyncio.to_thread(evaluated_agents, config, adapter)
+    done = 0
+
+    def record(answers: list[dict[str, Any]]) -> None:
+        nonlocal done
+        done += len(answers)
+        progress(Progress("evaluate", done, len(samples)))
+
+    accuracy = await evaluate(iter(samples), agents, record, concurrency=config.run.concurrency)
+    return summarise(accuracy)

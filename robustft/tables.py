@@ -1,0 +1,76 @@
+"""What a run found, as a table a person can read."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_summary(console: Console, summary: dict[str, Any], directory: Path) -> None:
+    """Print a run's figures, where its files are, and how to look into a sample."""
+    table = Table(title="RobustFT", show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column()
+    for name, figure in _rows(summary):
+        table.add_row(name, figure)
+    console.print(table)
+    console.print(f"files: {directory}")
+    console.print(f"look into a sample: robustft trace {directory} SAMPLE_ID")
+
+
+def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    samples = summary["samples"]
+    rows = [
+        ("samples", f"{samples['total']}: {samples['clean']} judged clean, {samples['noisy']} noisy"),
+    ]
+    if samples["failed"]:
+        rows.append(("failed", f"{samples['failed']} (see dropped.jsonl and decisions.jsonl)"))
+    if detection := summary.get("detection"):
+        rows.append(
+            (
+                "detection",
+                f"precision {_share(detection['precision'])}, recall {_share(detection['recall'])}, "
+                f"F1 {_share(detection['f1'])}",
+            )
+        )
+    rows.append(("relabelled", f"{samples['relabelled']}, of which {samples['selected']} kept by entropy"))
+    if relabel := summary.get("relabel"):
+        rows.append(
+            (
+                "relabels right",
+                f"{_share(relabel['accuracy'])} of all, "
+                f"{_share(relabel['selected_accuracy'])} of those kept, "
+                f"{_share(relabel['dropped_accuracy'])} of those dropped",
+            )
+        )
+    if purity := summary.get("training_set"):
+        rows.append(
+            (
+                "right labels",
+                f"{_share(purity['purity_before'])} of the data as given, "
+                f"{_share(purity['purity'])} of the {purity['size']} trained on",
+            )
+        )
+    for stage in ("training", "evaluation"):
+        if skipped := (summary.get(stage) or {}).get("skipped"):
+            rows.append((stage, f"skipped: {skipped}"))
+    if (evaluation := summary.get("evaluation")) and "n" in evaluation:
+        tuned = f", tuned {_share(evaluation['tuned'])}" if "tuned" in evaluation else ""
+        rows.append(
+            ("accuracy", f"vanilla {_share(evaluation['vanilla'])}{tuned} on {evaluation['n']} held-out")
+        )
+    usage = summary["usage"]
+    rows.append(
+        (
+            "asked",
+            f"{usage['requests']:,} requests, {usage['prompt_tokens']:,} + "
+            f"{usage['completion_tokens']:,} tokens",
+        )
+    )
+    rows.append(("time", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary["timing"].items())))
+    return rows
+
+
+def _share(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.1%}"

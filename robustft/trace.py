@@ -1,0 +1,110 @@
+"""One sample's journey, readable: every agent's turn and what came of it."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from graph.decision import drop_reason, entropy_of, final_response, read_state, status_of
+from graph.state import SampleState
+from robustft.text import printable
+from stores.errors import InputError
+from stores.journal import Journal
+from stores.run_directory import RunDirectory
+
+
+def print_trace(directory: Path, identifier: str, console: Console) -> None:
+    """Print what every agent said about one sample of a run, finished or under way.
+
+    Raises:
+        RunDirectoryError: there is no run in that directory.
+        InputError: the run has no such sample, or has not judged it yet.
+    """
+    journal = RunDirectory(directory).open_journal()
+    try:
+        sample = journal.sample(identifier)
+        if sample is None:
+            known = ", ".join(known.id for known, _ in zip(journal.samples("train"), range(3), strict=False))
+            raise InputError(f"{directory}: no sample '{identifier}'; its ids look like {known}")
+        entry = journal.entry(identifier)
+        if entry is None:
+            raise InputError(f"{directory}: sample '{identifier}' has no verdict yet")
+        for panel in _panels(read_state(sample, entry), entry.kept, journal):
+            console.print(panel)
+    finally:
+        journal.close()
+
+
+def _panels(state: SampleState, kept: bool | None, journal: Journal) -> list[Panel]:
+    sample = state.sample
+    panels = [
+        _panel("sample", sample.id, ("query", sample.prompt), ("response", sample.response)),
+    ]
+    if state.base is not None:
+        panels.append(_panel("base", "", ("reply", state.base.reply), ("answer", state.base.answer)))
+    for number, turn in enumerate(state.turns):
+        title = f"{'reasoner' if turn.role == 'reason' else 'reflect'} {number // 2 + 1}"
+        answer = [("answer", turn.answer)] if turn.role == "reason" else []
+        panels.append(_panel(title, "", ("reply", turn.reply), *answer))
+    if state.check is not None:
+        verdict = "reliable" if state.check.reliable else "noisy"
+        judge = [("judge's reply", state.check.reply)] if state.check.reply is not None else []
+        panels.append(
+            _panel(
+                "checker",
+                f"{state.check.policy}: {verdict}",
+                ("because", state.check.reason),
+                ("views that match", ", ".join(state.check.agreed) or "none"),
+                *judge,
+            )
+        )
+    if state.context is not None:
+        shown = [
+            _neighbour(reference.id, reference.distance, journal) for reference in state.context.neighbours
+        ]
+        entropy = entropy_of(state)
+        panels.append(
+            _panel(
+                "relabeler",
+                "" if entropy is None else f"entropy {entropy:.4f}",
+                *(shown or [("neighbours", "none: answered without context")]),
+                ("reply", state.context.reply),
+                ("answer", state.context.answer),
+            )
+        )
+    if state.review is not None:
+        reply = [("reply", state.review.reply)] if state.review.reply is not None else []
+        panels.append(_panel("reviewer", state.review.reason, *reply, ("answer", state.review.answer)))
+    panels.append(_panel("outcome", status_of(state), *_outcome(state, kept)))
+    return panels
+
+
+def _neighbour(identifier: str, distance: float, journal: Journal) -> tuple[str, str]:
+    found = journal.sample(identifier)
+    text = f"{found.prompt} -> {found.response}" if found else "no longer in the data"
+    return f"neighbour {identifier} at {distance:.3f}", text
+
+
+def _outcome(state: SampleState, kept: bool | None) -> list[tuple[str, str | None]]:
+    lines: list[tuple[str, str | None]] = [("final", final_response(state))]
+    if state.failure is not None:
+        lines.append(("failure", state.failure))
+    if kept is not None:
+        reason = drop_reason(state, kept)
+        lines.append(("trained on", "yes" if kept else f"no: {reason}"))
+    if state.sample.gold is not None:
+        lines.append(("gold", state.sample.gold))
+    return lines
+
+
+def _panel(title: str, note: str, *lines: tuple[str, str | None]) -> Panel:
+    body = Text()
+    for name, value in lines:
+        body.append(f"{name}: ", style="bold").append_text(
+            printable(value if value is not None else "(none)")
+        )
+        body.append("\n")
+    body.rstrip()
+    heading = Text(title, style="bold cyan").append_text(printable(f"  {note}" if note else ""))
+    return Panel(body, title=heading, title_align="left")

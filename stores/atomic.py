@@ -1,0 +1,56 @@
+"""Writing a file so that readers see either the old one or the whole new one."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+from uuid import uuid4
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a path in the same folder to write to; what lies there takes `path`'s place on success.
+
+    On any failure, a Ctrl-C too, `path` is left as it was and the temporary file is removed.
+
+    Args:
+        path: the file to write or replace. Its folder must exist.
+
+    Raises:
+        OSError: the folder is missing, cannot be written, or is full.
+    """
+    # Not `tempfile`: its files are readable by their owner alone, and the finished file would be too.
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_writer(path: Path) -> Iterator[TextIO]:
+    """Open a UTF-8 text file that takes `path`'s place once it is written in full; see `atomic_path`.
+
+    Raises:
+        OSError: the folder is missing, cannot be written, or is full.
+    """
+    with atomic_path(path) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
+        yield file
+
+
+def write_json_atomically(path: Path, value: object) -> None:
+    """Write a value as indented JSON that takes `path`'s place once it is written in full.
+
+    Raises:
+        OSError: the folder is missing, cannot be written, or is full.
+        TypeError: the value is not one that JSON knows.
+        ValueError: the value holds NaN or an infinity, which JSON cannot say.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    with atomic_writer(path) as file:
+        file.write(f"{text}\n")

@@ -1,0 +1,37 @@
+"""The sentence encoder behind the example store (Eq. 4)."""
+
+from langchain_core.embeddings import Embeddings
+from pydantic import BaseModel, ConfigDict, Field
+
+from stores.errors import WeightsError
+from stores.weights import MINILM, resolve_weights
+
+
+class EncoderConfig(BaseModel):
+    """Which encoder embeds the queries, and how many of them at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = MINILM
+    batch_size: int = Field(default=64, gt=0)
+
+
+def load_encoder(config: EncoderConfig) -> Embeddings:
+    """Load a sentence-transformers encoder whose vectors have length 1.
+
+    Raises:
+        WeightsError: the encoder cannot be found or loaded.
+    """
+    # Imported here: sentence-transformers takes seconds, and detection alone does not need it.
+    from langchain_huggingface import HuggingFaceEmbeddings
+
+    try:
+        return HuggingFaceEmbeddings(
+            model_name=resolve_weights(config.name),
+            model_kwargs={"trust_remote_code": False},
+            encode_kwargs={"normalize_embeddings": True, "batch_size": config.batch_size},
+        )
+    except (OSError, ValueError) as exc:
+        raise WeightsError(
+            f"encoder '{config.name}' cannot be loaded: {exc}; give an alias, a local folder or a hub id"
+        ) from exc

@@ -1,0 +1,49 @@
+"""The root of every error RobustFT raises, and the errors of the boundaries that `stores/` owns.
+
+An `InputError` means that the command, the config or the data is wrong: the command line prints its one
+message and exits with 2. Any other `RobustFTError` means that a run failed: exit 1.
+"""
+
+from pathlib import Path
+
+
+class RobustFTError(Exception):
+    """The root of every error that RobustFT raises on purpose."""
+
+
+class InputError(RobustFTError):
+    """The user can mend it: the command, the config or the data is wrong."""
+
+
+class DataError(InputError):
+    """A dataset file cannot be used.
+
+    Args:
+        message: what is wrong, and what to do about it.
+        path: the file (or the Hugging Face dataset id) it is wrong in.
+        line: the 1-based line (or row) number, where one is to blame.
+        field: the field of that row, where one is to blame.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: Path | str,
+        line: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        place = [str(path)]
+        if line is not None:
+            place.append(f"line {line}")
+        if field is not None:
+            place.append(f"field '{field}'")
+        super().__init__(f"{', '.join(place)}: {message}")
+
+
+class RunDirectoryError(InputError):
+    """A run directory cannot be created, read or resumed."""
+
+
+class WeightsError(InputError):
+    """A model's weights or tokenizer cannot be found or read."""

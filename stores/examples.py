@@ -1,0 +1,138 @@
+"""The store of clean examples: what the Context Relabeler retrieves from (Eq. 4 and 5)."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import chromadb
+from chromadb.api.types import QueryResult, Where
+from chromadb.config import Settings
+from langchain_core.embeddings import Embeddings
+from pydantic import BaseModel, ConfigDict
+
+from stores.batcher import Batcher
+from stores.sample import Sample
+
+_COLLECTION = "clean"
+_QUERY_BATCH = 64
+
+
+class Neighbour(BaseModel):
+    """A clean sample near a query, with its cosine distance (0 the same direction, 2 the opposite)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sample: Sample
+    distance: float
+
+
+class ExampleStore:
+    """Clean samples in a persistent Chroma collection, found by the cosine distance of their queries.
+
+    Only the query is embedded, never the response: a wrong response must not attract its like.
+
+    Args:
+        folder: the Chroma folder.
+        encoder: embeds the queries.
+    """
+
+    def __init__(self, folder: Path, encoder: Embeddings) -> None:
+        self._client = chromadb.PersistentClient(
+            path=str(folder), settings=Settings(anonymized_telemetry=False)
+        )
+        self._encoder = encoder
+        self._collection = self._open()
+        self._queries: Batcher[tuple[Sample, int], list[Neighbour]] = Batcher(self._search, _QUERY_BATCH)
+
+    def __len__(self) -> int:
+        return self._collection.count()
+
+    def rebuild(self, samples: Iterable[Sample]) -> Iterator[int]:
+        """Replace the content by these samples; yields how many are in after each batch."""
+        self._client.delete_collection(_COLLECTION)
+        self._collection = self._open()
+        size = min(1000, self._client.get_max_batch_size())
+        done = 0
+        iterator = iter(samples)
+        while batch := list(islice(iterator, size)):
+            prompts = [sample.prompt for sample in batch]
+            self._collection.add(
+                ids=[sample.id for sample in batch],
+                embeddings=self._encoder.embed_documents(prompts),  # type: ignore[arg-type]
+                documents=prompts,
+                metadatas=[
+                    {"query": _fingerprint(sample.prompt), "sample": sample.model_dump_json(exclude={"gold"})}
+                    for sample in batch
+                ],
+            )
+            done += len(batch)
+            yield done
+
+    async def nearest(self, sample: Sample, count: int) -> list[Neighbour]:
+        """Return the clean samples nearest to a sample's query, nearest first, ties by id.
+
+        A sample never retrieves itself nor an exact duplicate of its query. There may be fewer than
+        `count`, down to none.
+        """
+        return await self._queries.submit((sample, count))
+
+    def _open(self) -> chromadb.Collection:
+        return self._client.get_or_create_collection(
+            _COLLECTION, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+        )
+
+    def _search(self, requests: list[tuple[Sample, int]]) -> list[list[Neighbour]]:
+        size = len(self)
+        if not size:
+            return [[] for _ in requests]
+        embeddings = self._encoder.embed_documents([sample.prompt for sample, _ in requests])
+        # One more than asked for: the query's own duplicate may be among them.
+        wanted = min(size, max(count for _, count in requests) + 1)
+        found = self._collection.query(
+            query_embeddings=embeddings,  # type: ignore[arg-type]
+            n_results=wanted,
+            include=["metadatas", "distances"],
+        )
+        replies = []
+        for row, (sample, count) in enumerate(requests):
+            neighbours = _without(_neighbours(found, row), sample)
+            if len(neighbours) < min(count, size - 1):
+                neighbours = self._search_others(embeddings[row], sample, min(count, size))
+            replies.append(neighbours[:count])
+        return replies
+
+    def _search_others(self, embedding: list[float], sample: Sample, count: int) -> list[Neighbour]:
+        others: Where = {"query": {"$ne": _fingerprint(sample.prompt)}}
+        # Many duplicates of one query crowd out the rest; a filtered query is slower but sees past them.
+        found = self._collection.query(
+            query_embeddings=[embedding],  # type: ignore[arg-type]
+            n_results=count,
+            where=others,
+            include=["metadatas", "distances"],
+        )
+        return _without(_neighbours(found, 0), sample)
+
+
+def _neighbours(found: QueryResult, row: int) -> list[Neighbour]:
+    metadatas, distances = found["metadatas"], found["distances"]
+    if metadatas is None or distances is None:
+        return []
+    neighbours = [
+        Neighbour(sample=Sample.model_validate_json(str(metadata["sample"])), distance=round(distance, 6))
+        for metadata, distance in zip(metadatas[row], distances[row], strict=True)
+    ]
+    return sorted(neighbours, key=lambda neighbour: (neighbour.distance, neighbour.sample.id))
+
+
+def _without(neighbours: list[Neighbour], sample: Sample) -> list[Neighbour]:
+    own = _fingerprint(sample.prompt)
+    return [
+        found
+        for found in neighbours
+        if found.sample.id != sample.id and _fingerprint(found.sample.prompt) != own
+    ]
+
+
+def _fingerprint(prompt: str) -> str:
+    return hashlib.sha256(prompt.encode()).hexdigest()[:16]

@@ -1,0 +1,187 @@
+"""Writing what a run trained on in the forms that other trainers read."""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from stores.atomic import atomic_path, atomic_writer
+from stores.dataset import read_json_lines
+from stores.errors import DataError
+from stores.sample import Message, Sample
+
+ExportFormat = Literal["messages", "prompt-completion", "alpaca", "sharegpt", "parquet"]
+
+_SHAREGPT_NAMES = {"system": "system", "user": "human", "assistant": "gpt"}
+_PARQUET_BATCH = 1024
+
+
+class _TrainingRow(BaseModel):
+    """One line of a run's training.jsonl."""
+
+    id: str
+    prompt: list[Message] = Field(min_length=1)
+    completion: list[Message] = Field(min_length=1, max_length=1)
+    source: Literal["original", "relabelled"]
+
+
+def export_training(training: Path, target: Path, format: ExportFormat) -> int:  # noqa: A002 - the flag's name
+    """Write the rows of a run's training.jsonl in another format; `target` appears only once it is whole.
+
+    Args:
+        training: the run's training.jsonl.
+        target: the file to write; an existing one is replaced.
+        format: what to write. All but `parquet` are JSON Lines.
+
+    Returns:
+        The number of rows written.
+
+    Raises:
+        DataError: the training file is missing, empty or malformed, a row does not fit the format, or the
+            target cannot be written.
+    """
+    if not target.parent.is_dir():
+        raise DataError("cannot be written: its folder does not exist", path=target)
+    if target.is_dir():
+        raise DataError("cannot be written: it is a folder", path=target)
+    if target.resolve() == training.resolve():
+        raise DataError("cannot be written: it is the run's own training file", path=target)
+    rows = _training_rows(training)
+    try:
+        return (
+            _write_parquet(rows, target)
+            if format == "parquet"
+            else _write_lines(rows, target, format, training)
+        )
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror or error}", path=target) from error
+
+
+def _training_rows(training: Path) -> Iterator[tuple[int, _TrainingRow]]:
+    count = 0
+    for line, row in read_json_lines(training):
+        try:
+            checked = _TrainingRow.model_validate(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise DataError(first["msg"], path=training, line=line, field=field) from error
+        if checked.prompt[-1].role != "user":
+            raise DataError("must end with a user turn", path=training, line=line, field="prompt")
+        if checked.completion[0].role != "assistant":
+            raise DataError("must be an assistant turn", path=training, line=line, field="completion")
+        count += 1
+        yield line, checked
+    if not count:
+        raise DataError("holds no rows, so there is nothing to export", path=training)
+
+
+def _write_lines(
+    rows: Iterator[tuple[int, _TrainingRow]], target: Path, form: ExportFormat, training: Path
+) -> int:
+    count = 0
+    with atomic_writer(target) as file:
+        for line, row in rows:
+            if form == "alpaca":
+                exported = _alpaca(row, training, line)
+            elif form == "sharegpt":
+                exported = _sharegpt(row)
+            elif form == "prompt-completion":
+                exported = _prompt_completion(row)
+            else:
+                exported = {"messages": _turns(row.prompt + row.completion)}
+            file.write(json.dumps(exported, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def _write_parquet(rows: Iterator[tuple[int, _TrainingRow]], target: Path) -> int:
+    # imported here because it takes a quarter of a second, which only Parquet users should pay
+    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow.parquet  # type: ignore[import-untyped]
+
+    turn = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
+    schema = pyarrow.schema(
+        [("id", pyarrow.string()), ("messages", pyarrow.list_(turn)), ("source", pyarrow.string())]
+    )
+    count = 0
+    with atomic_path(target) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as writer:
+        while batch := [row for _, row in islice(rows, _PARQUET_BATCH)]:
+            columns = [
+                {"id": row.id, "messages": _turns(row.prompt + row.completion), "source": row.source}
+                for row in batch
+            ]
+            writer.write_batch(pyarrow.RecordBatch.from_pylist(columns, schema=schema))
+            count += len(batch)
+    return count
+
+
+def _turns(messages: list[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def _prompt_completion(row: _TrainingRow) -> dict[str, object]:
+    if len(row.prompt) == 1:
+        return {"prompt": row.prompt[0].content, "completion": row.completion[0].content}
+    return {"prompt": _turns(row.prompt), "completion": _turns(row.completion)}
+
+
+def _sharegpt(row: _TrainingRow) -> dict[str, object]:
+    turns = row.prompt + row.completion
+    return {"conversations": [{"from": _SHAREGPT_NAMES[turn.role], "value": turn.content} for turn in turns]}
+
+
+def _alpaca(row: _TrainingRow, training: Path, line: int) -> dict[str, object]:
+    exported: dict[str, object] = {
+        "instruction": row.prompt[-1].content,
+        "input": "",
+        "output": row.completion[0].content,
+    }
+    earlier = row.prompt[:-1]
+    if earlier and earlier[0].role == "system":
+        exported["system"] = earlier[0].content
+        earlier = earlier[1:]
+    users, assistants = earlier[::2], earlier[1::2]
+    well_paired = len(users) == len(assistants)
+    well_paired = well_paired and all(turn.role == "user" for turn in users)
+    well_paired = well_paired and all(turn.role == "assistant" for turn in assistants)
+    if not well_paired:
+        raise DataError(
+            "its turns do not alternate between user and assistant, as alpaca needs; export another format",
+            path=training,
+            line=line,
+            field="prompt",
+        )
+    if earlier:
+        pairs = zip(users, assistants, strict=True)
+        exported["history"] = [[user.content, assistant.content] for user, assistant in pairs]
+    return exported
+
+
+def write_samples(target: Path, samples: Iterable[Sample]) -> None:
+    """Write samples as JSON lines that `read_samples` reads back as they were; whole or not at all.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    try:
+        with atomic_writer(target) as lines:
+            for sample in samples:
+                lines.write(json.dumps(_sample_row(sample), ensure_ascii=False) + "\n")
+    except OSError as exc:
+        raise DataError(f"cannot be written ({exc.strerror or exc})", path=target) from exc
+
+
+def _sample_row(sample: Sample) -> dict[str, object]:
+    row: dict[str, object] = {"id": sample.id}
+    if sample.history:
+        turns = [turn.model_dump() for turn in sample.history]
+        turns.append({"role": "user", "content": sample.prompt})
+        row["messages"] = [*turns, {"role": "assistant", "content": sample.response}]
+    else:
+        row |= {"prompt": sample.prompt, "completion": sample.response}
+    optional = {"options": list(sample.options), "task": sample.task, "gold": sample.gold}
+    return row | {name: value for name, value in optional.items() if value}

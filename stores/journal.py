@@ -1,0 +1,176 @@
+"""The run's memory: every sample, every decision and every finished stage, in one SQLite file.
+
+SQLite in WAL mode gives what a run needs of its record: a committed decision survives a kill, one sample has
+one decision however often it is written, and a million of them are read in order without being held. The
+JSON lines in the run directory are exports of it.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from stores.sample import Sample
+
+Split = Literal["train", "test"]
+Status = Literal["clean", "noisy", "relabelled", "failed"]
+
+_BATCH = 1000
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS samples (
+    split TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (split, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS samples_in_order ON samples (split, position);
+CREATE TABLE IF NOT EXISTS decisions (
+    id TEXT PRIMARY KEY, status TEXT NOT NULL, entropy REAL, kept INTEGER, record TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS decisions_by_status ON decisions (status);
+CREATE TABLE IF NOT EXISTS stages (name TEXT PRIMARY KEY, seconds REAL NOT NULL, report TEXT);
+PRAGMA user_version = 1;
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sample's decision as the journal keeps it: the record is JSON that only the graph reads."""
+
+    id: str
+    status: Status
+    record: str
+    entropy: float | None = None
+    kept: bool | None = None
+
+
+class Journal:
+    """The SQLite file of one run. Calls block for microseconds; drive it from a thread in async code.
+
+    Args:
+        path: the file, created with its tables where it does not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        # In WAL mode NORMAL loses nothing when the process dies; only a power cut can cost the last commits.
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file and fold its write-ahead log away."""
+        self._connection.close()
+
+    def add_samples(self, split: Split, samples: Iterable[Sample]) -> int:
+        """Store a dataset in its order, streaming; returns how many there were."""
+        count = 0
+        iterator = iter(samples)
+        with self._connection:
+            while batch := list(islice(iterator, _BATCH)):
+                self._connection.executemany(
+                    "INSERT INTO samples VALUES (?, ?, ?, ?)",
+                    [
+                        (split, count + offset, sample.id, sample.model_dump_json(exclude_defaults=True))
+                        for offset, sample in enumerate(batch)
+                    ],
+                )
+                count += len(batch)
+        return count
+
+    def samples(self, split: Split) -> Iterator[Sample]:
+        """Yield a dataset in its order."""
+        query = "SELECT position, data FROM samples WHERE split = ?"
+        for _, data in self._pages(query, split):
+            yield Sample.model_validate_json(data)
+
+    def count_samples(self, split: Split) -> int:
+        """Return the size of a dataset."""
+        return self._count("SELECT count(*) FROM samples WHERE split = ?", split)
+
+    def sample(self, identifier: str) -> Sample | None:
+        """Return the training sample of this id, or None."""
+        row = self._connection.execute(
+            "SELECT data FROM samples WHERE split = 'train' AND id = ?", (identifier,)
+        ).fetchone()
+        return Sample.model_validate_json(row[0]) if row else None
+
+    def undecided(self) -> Iterator[Sample]:
+        """Yield the training samples that have no decision yet, in the dataset's order."""
+        query = """SELECT position, data FROM samples LEFT JOIN decisions USING (id)
+            WHERE split = 'train' AND decisions.id IS NULL"""
+        for _, data in self._pages(query):
+            yield Sample.model_validate_json(data)
+
+    def record(self, entries: Iterable[Entry]) -> None:
+        """Store decisions in one transaction; a sample's later decision replaces its earlier one."""
+        with self._connection:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?)",
+                [(entry.id, entry.status, entry.entropy, entry.kept, entry.record) for entry in entries],
+            )
+
+    def entries(self, status: Status | None = None) -> Iterator[tuple[Sample, Entry]]:
+        """Yield decided samples with their decisions, in the dataset's order, of one status or of all."""
+        query = """SELECT position, data, decisions.id, status, record, entropy, kept
+            FROM samples JOIN decisions USING (id)
+            WHERE split = 'train' AND status = coalesce(?, status)"""
+        for _, data, *columns in self._pages(query, status):
+            yield Sample.model_validate_json(data), _to_entry(columns)
+
+    def entry(self, identifier: str) -> Entry | None:
+        """Return one sample's decision, or None."""
+        row = self._connection.execute(
+            "SELECT id, status, record, entropy, kept FROM decisions WHERE id = ?", (identifier,)
+        ).fetchone()
+        return _to_entry(row) if row else None
+
+    def count_status(self) -> dict[str, int]:
+        """Return how many decisions there are of each status."""
+        return dict(self._connection.execute("SELECT status, count(*) FROM decisions GROUP BY status"))
+
+    def candidates(self) -> Iterator[tuple[str, float]]:
+        """Yield the id and entropy of every relabelled sample that has an entropy."""
+        query = """SELECT position, id, entropy FROM samples JOIN decisions USING (id)
+            WHERE split = 'train' AND status = 'relabelled' AND entropy IS NOT NULL"""
+        for _, identifier, entropy in self._pages(query):
+            yield identifier, entropy
+
+    def keep(self, chosen: set[str]) -> None:
+        """Mark the relabelled samples as kept or not; clean ones are always kept, failed ones never."""
+        with self._connection:
+            self._connection.execute("UPDATE decisions SET kept = (status = 'clean')")
+            self._connection.executemany(
+                "UPDATE decisions SET kept = 1 WHERE id = ?", [(identifier,) for identifier in chosen]
+            )
+
+    def end_stage(self, name: str, seconds: float, report: str | None) -> None:
+        """Record that a stage ended: with its report (JSON), or interrupted (None). Seconds add up."""
+        with self._connection:
+            self._connection.execute(
+                """INSERT INTO stages VALUES (?, ?, ?) ON CONFLICT (name)
+                DO UPDATE SET seconds = seconds + excluded.seconds, report = excluded.report""",
+                (name, seconds, report),
+            )
+
+    def stages(self) -> dict[str, tuple[float, str | None]]:
+        """Return each stage's seconds and its report (JSON), None where it was interrupted."""
+        rows = self._connection.execute("SELECT name, seconds, report FROM stages")
+        return {name: (seconds, report) for name, seconds, report in rows}
+
+    def _pages(self, query: str, *arguments: object) -> Iterator[tuple[Any, ...]]:
+        # Pages by position instead of one open cursor: a cursor held for hours would keep the write-ahead
+        # log from being folded away, and would see rows change under it.
+        position = -1
+        page = f"{query} AND position > ? ORDER BY position LIMIT {_BATCH}"
+        while rows := self._connection.execute(page, (*arguments, position)).fetchall():
+            yield from rows
+            position = rows[-1][0]
+
+    def _count(self, query: str, *arguments: object) -> int:
+        return int(self._connection.execute(query, arguments).fetchone()[0])
+
+
+def _to_entry(columns: Sequence[Any]) -> Entry:
+    identifier, status, record, entropy, kept = columns
+    return Entry(identifier, status, record, entropy, None if kept is None else bool(kept))

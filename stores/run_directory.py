@@ -1,0 +1,131 @@
+"""The folder of one run: where each file is, and how the folder comes to be."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from stores.errors import RunDirectoryError
+from stores.journal import Journal
+
+
+class RunDirectory:
+    """The files of one run (the layout is a contract; see the README).
+
+    Args:
+        path: the folder of a run that `create` made.
+
+    Raises:
+        RunDirectoryError: there is no run in that folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not holds_run(path):
+            raise RunDirectoryError(f"{path}: holds no run (no config.yaml or journal.sqlite in it)")
+
+    @property
+    def config(self) -> Path:
+        """The resolved config, secrets left out."""
+        return self.path / "config.yaml"
+
+    @property
+    def journal(self) -> Path:
+        """The SQLite journal that the other records are exported from."""
+        return self.path / "journal.sqlite"
+
+    @property
+    def decisions(self) -> Path:
+        """One line per finished sample: every view and verdict."""
+        return self.path / "decisions.jsonl"
+
+    @property
+    def training(self) -> Path:
+        """What is trained on, as prompt-completion conversations."""
+        return self.path / "training.jsonl"
+
+    @property
+    def dropped(self) -> Path:
+        """What was left out of training, with the reason."""
+        return self.path / "dropped.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """The run's figures."""
+        return self.path / "summary.json"
+
+    @property
+    def evaluation(self) -> Path:
+        """One line per held-out sample: what the models answered."""
+        return self.path / "evaluation.jsonl"
+
+    @property
+    def adapter(self) -> Path:
+        """The PEFT adapter."""
+        return self.path / "adapter"
+
+    @property
+    def chroma(self) -> Path:
+        """The example store."""
+        return self.path / "chroma"
+
+    def open_journal(self) -> Journal:
+        """Open the journal for reading and writing."""
+        return Journal(self.journal)
+
+
+def holds_run(path: Path) -> bool:
+    """Say whether there is a run in this folder."""
+    return (path / "journal.sqlite").is_file() and (path / "config.yaml").is_file()
+
+
+def ensure_free(path: Path) -> None:
+    """Check that a new run may be made at this path, before anything is read or asked.
+
+    Raises:
+        RunDirectoryError: the folder holds a run or other files, or its parent cannot be written.
+    """
+    if holds_run(path):
+        raise RunDirectoryError(
+            f"{path}: holds a run already; continue it with `robustft resume {path}` "
+            "(or --resume), or choose another --out"
+        )
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunDirectoryError(f"{path}: exists and is not empty; choose another --out")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".robustft-", dir=path.parent):
+            pass
+    except OSError as exc:
+        raise RunDirectoryError(f"{path}: cannot be created ({exc.strerror}); choose another --out") from exc
+
+
+class StagedRun:
+    """A new run directory in the making: prepared beside its place and renamed into it, whole or not at all.
+
+    Args:
+        path: where the directory shall be.
+        config: the resolved config as YAML text.
+
+    Raises:
+        RunDirectoryError: see `ensure_free`.
+    """
+
+    def __init__(self, path: Path, config: str) -> None:
+        ensure_free(path)
+        self._path = path
+        self._staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        self._staging.chmod(0o755)
+        (self._staging / "config.yaml").write_text(config, encoding="utf-8")
+        self.journal = Journal(self._staging / "journal.sqlite")
+
+    def commit(self) -> None:
+        """Put the directory in its place."""
+        self.journal.close()
+        if self._path.exists():
+            self._path.rmdir()
+        self._staging.rename(self._path)
+
+    def discard(self) -> None:
+        """Leave nothing behind; does nothing after `commit`."""
+        self.journal.close()
+        shutil.rmtree(self._staging, ignore_errors=True)

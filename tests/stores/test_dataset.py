@@ -1,0 +1,339 @@
+"""Every kind of file streams into samples, and every fault names the file, the line and the field."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from stores.dataset import join_gold, read_json_lines, read_samples
+from stores.errors import DataError
+
+ROWS: list[dict[str, object]] = [
+    {"id": "a", "question": "Colour of the sky?", "answer": "blue"},
+    {"id": "b", "question": "Colour of grass?", "answer": "green"},
+]
+
+
+def write_jsonl(path: Path, *rows: object) -> Path:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def asked(question: str, answer: str, **others: object) -> dict[str, object]:
+    return {"question": question, "answer": answer, **others}
+
+
+def golds(samples: Path, gold: Path) -> list[str | None]:
+    return [sample.gold for sample in join_gold(read_samples(samples), gold)]
+
+
+def failure(source: str | Path) -> str:
+    with pytest.raises(DataError) as caught:
+        list(read_samples(source))
+    return str(caught.value)
+
+
+def write_rows(path: Path) -> None:
+    if path.suffix == ".json":
+        path.write_text(json.dumps(ROWS), encoding="utf-8")
+    elif path.suffix == ".csv":
+        lines = ["id,question,answer", *(",".join(map(str, row.values())) for row in ROWS)]
+        path.write_text("\n".join(lines), encoding="utf-8")
+    elif path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), path)
+    else:
+        write_jsonl(path, *ROWS)
+
+
+@pytest.mark.parametrize("name", ["d.jsonl", "d.ndjson", "d.json", "d.csv", "d.parquet", "D.JSONL"])
+def test_every_kind_of_file_gives_the_same_samples(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_rows(path)
+    for source in (path, str(path)):
+        samples = list(read_samples(source))
+        assert [(sample.id, sample.prompt, sample.response) for sample in samples] == [
+            ("a", "Colour of the sky?", "blue"),
+            ("b", "Colour of grass?", "green"),
+        ]
+
+
+def test_json_may_hold_its_rows_under_data(tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    path.write_text(json.dumps({"version": 1, "data": ROWS}), encoding="utf-8")
+    assert [sample.id for sample in read_samples(path)] == ["a", "b"]
+
+
+def test_a_limit_stops_before_the_rest_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text(json.dumps(ROWS[0]) + "\nnot json\n", encoding="utf-8")
+    assert [sample.id for sample in read_samples(path, limit=1)] == ["a"]
+
+
+def test_a_byte_order_mark_blank_lines_and_windows_line_ends_are_no_fault(tmp_path: Path) -> None:
+    text = "\r\n".join(["", json.dumps(ROWS[0]), "  ", json.dumps(ROWS[1]), ""])
+    path = write_bytes(tmp_path / "d.jsonl", b"\xef\xbb\xbf" + text.encode())
+    assert [sample.id for sample in read_samples(path)] == ["a", "b"]
+    csv_path = write_bytes(tmp_path / "d.csv", b"\xef\xbb\xbfquestion,answer\r\n\r\nq,a\r\n")
+    assert [sample.prompt for sample in read_samples(csv_path)] == ["q"]
+
+
+def test_unusual_line_separators_inside_a_json_line_do_not_split_it(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text(json.dumps(asked("one\u2028two", "a\x85b"), ensure_ascii=False), encoding="utf-8")
+    assert next(read_samples(path)).prompt == "one\u2028two"
+
+
+def test_csv_reads_quoted_line_breaks_and_json_options(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    text = 'question,answer,options\n"Which\none?",b,"[""x"", ""y""]"\n'
+    path.write_text(text, encoding="utf-8")
+    sample = next(read_samples(path))
+    assert (sample.prompt, sample.response, sample.options) == ("Which\none?", "y", ("x", "y"))
+
+
+def test_csv_cells_may_be_larger_than_pythons_own_limit(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text(f"question,answer\n{'x' * 200_000},a\n", encoding="utf-8")
+    assert len(next(read_samples(path)).prompt) == 200_000
+
+
+def test_a_csv_fault_names_the_line_its_row_starts_on(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text('question,answer\n"one\ntwo\nthree",a\n"four\nfive",\n', encoding="utf-8")
+    assert failure(path) == f"{path}, line 5, field 'answer': is empty"
+
+
+def test_the_shape_and_the_ignored_columns_are_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", asked("q", "a", gt="x", note=1), asked("r", "b", other=2))
+    with caplog.at_level(logging.INFO, logger="robustft.data"):
+        list(read_samples(path))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: shape question-answer; ignored columns: gt, note"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place", "message"),
+    [
+        ("d.jsonl", b"", "", "holds no rows"),
+        ("d.jsonl", b"\n \n", "", "holds no rows"),
+        ("d.json", b"", "", "holds no rows"),
+        ("d.json", b"[]", "", "holds no rows"),
+        ("d.csv", b"", "", "holds no rows"),
+        ("d.csv", b"question,answer\n", "", "holds no rows"),
+        (
+            "d.txt",
+            b"hello",
+            "",
+            "unknown file extension '.txt'; known: .jsonl, .ndjson, .json, .csv, .parquet",
+        ),
+        ("d.jsonl", b'{"question": "q", "answer": "a"}\nnope\n', ", line 2", "is not JSON"),
+        ("d.jsonl", b'{"question": "q", "answer": "a"}\n\n{"question": ', ", line 3", "is not JSON"),
+        ("d.jsonl", b"[1, 2]\n", ", line 1", "must be a JSON object, not list"),
+        ("d.jsonl", b'\n"text"\n', ", line 2", "must be a JSON object, not str"),
+        ("d.jsonl", b"[" * 100_000, ", line 1", "nested too deeply"),
+        ("d.jsonl", b'{"answer": ' + b"1" * 5000 + b"}", ", line 1", "is not JSON that can be read"),
+        ("d.json", b'[\n{"a": 1},\n{"b" 2}]', ", line 3", "is not JSON"),
+        ("d.json", b'{"rows": []}', "", "must be a list of objects"),
+        ("d.json", b"3", "", "must be a list of objects"),
+        ("d.json", b'[{"question": "q", "answer": "a"}, 3]', ", line 2", "must be a JSON object, not int"),
+        ("d.json", b"[" * 100_000, "", "nested too deeply"),
+        ("d.jsonl", b'{"question": "q", "answer": "a"}\n\xff\xfe\n', ", line 2", "is not UTF-8 text"),
+        ("d.json", b"[\n\xe9]", ", line 2", "is not UTF-8 text"),
+        ("d.csv", b"question,answer\nq,a\nr,caf\xe9\n", ", line 3", "is not UTF-8 text"),
+        ("d.csv", b"question,answer,answer\nq,a,b\n", ", line 1", "names a column twice"),
+        ("d.csv", b"question,answer\nq\n", ", line 2", "has 1 cells; the header has 2"),
+        ("d.csv", b"question,answer\nq,a,b\n", ", line 2", "has 3 cells; the header has 2"),
+        ("d.csv", b'question,answer\nq,a\nr,"never closed\n\n', ", line 3", "is not CSV from here on"),
+        ("d.parquet", b"not parquet", "", "cannot be read as Parquet"),
+        ("d.parquet", b"", "", "cannot be read as Parquet"),
+        ("d.jsonl", b'{"text": "t"}', ", line 1", "found: text; known: prompt-completion"),
+        ("d.jsonl", b'{"question": "q", "answer": " "}', ", line 1, field 'answer'", "is empty"),
+        (
+            "d.jsonl",
+            b'{"question": "q", "answer": [1]}',
+            ", line 1, field 'answer'",
+            "must be text, not list",
+        ),
+        ("d.jsonl", b'{"question": "\\u0000", "answer": "a"}', ", line 1, field 'question'", "NUL character"),
+        ("d.jsonl", b'{"question": "\\ud83d", "answer": "a"}', ", line 1, field 'question'", "surrogate"),
+        (
+            "d.jsonl",
+            b'{"question": "q", "answer": "C", "options": ["x", "y"]}',
+            ", line 1, field 'answer'",
+            "the letter 'C' lies outside the 2 options",
+        ),
+        (
+            "d.jsonl",
+            b'{"question": "q", "answer": "a"}\n{"prompt": "q", "completion": "a"}\n',
+            ", line 2, field 'question'",
+            "is missing; this file's first row has the shape question-answer",
+        ),
+    ],
+)
+def test_a_fault_names_the_file_the_line_and_the_field(
+    tmp_path: Path, name: str, content: bytes, place: str, message: str
+) -> None:
+    path = write_bytes(tmp_path / name, content)
+    text = failure(path)
+    assert text.startswith(f"{path}{place}: ")
+    assert message in text
+
+
+def test_a_csv_cell_beyond_ten_megabytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text(f"question,answer\n{'x' * 10_000_001},a\n", encoding="utf-8")
+    assert failure(path).startswith(f"{path}, line 2: is not CSV from here on: field larger than field limit")
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.jsonl"
+    assert failure(missing) == f"{missing}: no such file"
+    assert failure(tmp_path) == f"{tmp_path}: is a folder; name a file in it"
+
+
+def test_a_name_no_file_system_takes_is_refused() -> None:
+    name = "x" * 5000 + ".jsonl"
+    assert failure(name).startswith(f"{name}: cannot be read: ")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read any file")
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", *ROWS)
+    path.chmod(0)
+    assert failure(path).startswith(f"{path}: cannot be read: ")
+
+
+def test_a_repeated_id_names_the_earlier_line(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", asked("q", "a", id=1), asked("r", "b"), asked("s", "c", id="1"))
+    assert failure(path) == f"{path}, line 3, field 'id': the id '1' is taken by line 1; ids must differ"
+
+
+def test_equal_rows_without_an_id_are_numbered_apart(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", *[asked("q", "a")] * 3, asked("q", "b"))
+    first, second, third, other = (sample.id for sample in read_samples(path))
+    assert (second, third) == (f"{first}-2", f"{first}-3")
+    assert not other.startswith(first)
+    assert [sample.id for sample in read_samples(path)] == [first, second, third, other]
+
+
+def test_an_id_that_looks_like_a_generated_one_is_a_repeated_id(tmp_path: Path) -> None:
+    row = asked("q", "a")
+    generated = next(read_samples(write_jsonl(tmp_path / "d.jsonl", row))).id
+    other = asked("r", "b", id=generated)
+    assert "line 2, field 'id'" in failure(write_jsonl(tmp_path / "after.jsonl", row, other))
+    assert "line 2, field 'id'" in failure(write_jsonl(tmp_path / "before.jsonl", other, row))
+    copied = asked("r", "b", id=f"{generated}-2")
+    assert "line 3, field 'id'" in failure(write_jsonl(tmp_path / "copied.jsonl", row, copied, row))
+
+
+def test_parquet_lists_and_nulls_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "d.parquet"
+    rows = [asked("q", "B", options=["x", "y"], task=None), asked("r", "free", options=None, task="open")]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    first, second = read_samples(path)
+    assert (first.response, first.options, second.options, second.task) == ("y", ("x", "y"), (), "open")
+
+
+def test_a_parquet_fault_names_the_row(tmp_path: Path) -> None:
+    path = tmp_path / "d.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([asked("q", "a"), {"question": "r"}]), path)
+    assert failure(path) == f"{path}, line 2, field 'answer': is empty (null)"
+
+
+@pytest.mark.parametrize(("source", "split"), [("some/set", "train"), ("some/set:test", "test")])
+def test_what_is_no_file_is_a_dataset_id(monkeypatch: pytest.MonkeyPatch, source: str, split: str) -> None:
+    asked_for: list[tuple[object, ...]] = []
+
+    def load_dataset(name: str, *, split: str, streaming: bool) -> Iterator[dict[str, object]]:
+        asked_for.append((name, split, streaming))
+        return iter(ROWS)
+
+    monkeypatch.setattr("datasets.load_dataset", load_dataset)
+    assert [sample.id for sample in read_samples(source)] == ["a", "b"]
+    assert asked_for == [("some/set", split, True)]
+
+
+def test_a_dataset_that_cannot_be_loaded_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_dataset(name: str, **_: object) -> Iterator[dict[str, object]]:
+        raise ConnectionError(f"cannot reach {name}")
+
+    monkeypatch.setattr("datasets.load_dataset", load_dataset)
+    text = failure("some/set:test")
+    assert text.startswith("some/set:test: is neither a file nor a Hugging Face dataset")
+    assert "cannot reach some/set" in text
+
+
+def test_json_lines_come_with_their_line_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text('\n{"a": 1}\n\n{"b": 2}', encoding="utf-8")
+    assert list(read_json_lines(path)) == [(2, {"a": 1}), (4, {"b": 2})]
+
+
+def test_gold_joins_by_id_whatever_the_order(tmp_path: Path) -> None:
+    noisy = write_jsonl(tmp_path / "n.jsonl", asked("q", "x", id="1"), asked("q", "y", id="2"))
+    clean = write_jsonl(tmp_path / "c.jsonl", asked("q", "b", id="2"), asked("q", "a", id="1"))
+    assert golds(noisy, clean) == ["a", "b"]
+
+
+def test_gold_joins_by_prompt_where_either_side_has_no_id(tmp_path: Path) -> None:
+    plain = write_jsonl(tmp_path / "plain.jsonl", asked("q", "x"), asked("r", "y"))
+    named = write_jsonl(tmp_path / "named.jsonl", asked("r", "b", id="2"), asked("q", "a", id="1"))
+    assert golds(plain, named) == ["a", "b"]
+    assert golds(named, plain) == ["y", "x"]
+
+
+def test_the_same_prompt_with_other_options_is_another_query(tmp_path: Path) -> None:
+    noisy = write_jsonl(tmp_path / "n.jsonl", asked("q", "A", options=["x", "y"]), asked("q", "A"))
+    clean = write_jsonl(tmp_path / "c.jsonl", asked("q", "B", options=["x", "y"]))
+    assert golds(noisy, clean) == ["y", None]
+
+
+def test_gold_rows_that_disagree_join_in_order_of_occurrence(tmp_path: Path) -> None:
+    noisy = write_jsonl(tmp_path / "n.jsonl", *(asked("q", text) for text in ("x", "x", "x")))
+    clean = write_jsonl(tmp_path / "c.jsonl", asked("q", "a"), asked("q", "b"))
+    assert golds(noisy, clean) == ["a", "b", None]
+
+
+def test_gold_rows_that_agree_join_every_occurrence(tmp_path: Path) -> None:
+    noisy = write_jsonl(tmp_path / "n.jsonl", *(asked("q", text) for text in ("x", "y", "z")))
+    clean = write_jsonl(tmp_path / "c.jsonl", asked("q", "a"))
+    assert golds(noisy, clean) == ["a", "a", "a"]
+
+
+def test_a_sample_without_a_gold_row_stays_as_it_is(tmp_path: Path) -> None:
+    noisy = write_jsonl(tmp_path / "n.jsonl", asked("q", "x"), asked("r", "y"), asked("s", "z", gold="own"))
+    clean = write_jsonl(tmp_path / "c.jsonl", asked("q", "a"))
+    assert golds(noisy, clean) == ["a", None, "own"]
+
+
+def test_gold_that_matches_nothing_is_refused(tmp_path: Path) -> None:
+    noisy = write_jsonl(tmp_path / "n.jsonl", asked("q", "x"))
+    clean = write_jsonl(tmp_path / "c.jsonl", asked("r", "a"))
+    with pytest.raises(DataError, match="no row matches any sample") as caught:
+        golds(noisy, clean)
+    assert str(caught.value).startswith(f"{clean}: ")
+
+
+@pytest.mark.skipif("ROBUSTFT_PAPER_DATA" not in os.environ, reason="ROBUSTFT_PAPER_DATA names no folder")
+@pytest.mark.parametrize(
+    ("name", "rate"), [("fpb/noisy30", 0.3), ("fpb/noisy50", 0.5), ("fpb/noisy70", 0.7), ("arc/noisy30", 0.3)]
+)
+def test_the_papers_files_join_in_full_and_show_their_noise(name: str, rate: float) -> None:
+    noisy = Path(os.environ["ROBUSTFT_PAPER_DATA"]) / f"{name}.csv"
+    joined = list(join_gold(read_samples(noisy), noisy.with_name("labeled.csv")))
+    assert all(sample.gold in sample.options and sample.response in sample.options for sample in joined)
+    wrong = sum(sample.gold != sample.response for sample in joined)
+    assert wrong / len(joined) == pytest.approx(rate, abs=0.001)

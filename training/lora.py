@@ -1,0 +1,131 @@
+"""What LoRA fine-tuning can be told, the model it trains, and the adapter folder it leaves (paper Eq. 9)."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stores.errors import InputError, WeightsError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class LoraSettings(BaseModel):
+    """The low-rank matrices that are trained; names and meanings are those of `peft.LoraConfig`.
+
+    Args:
+        r: the rank of the update.
+        alpha: the update is scaled by alpha / r.
+        dropout: share of the update's inputs that are zeroed in training, 0 to below 1.
+        target_modules: `all-linear` (every linear layer but the output head), or the names of some.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    r: int = Field(default=16, gt=0)
+    alpha: int = Field(default=32, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+
+
+class TrainingConfig(BaseModel):
+    """Supervised fine-tuning on the selected samples (Eq. 9).
+
+    Args:
+        model: the name under `models` whose weights are tuned.
+        epochs: passes over the training file.
+        learning_rate: of AdamW at the first step; it falls linearly to 0. LoRA wants about ten times what
+            tuning every weight does.
+        batch_size: samples per optimiser step.
+        max_length: tokens of prompt and response together, with the chat template's own.
+        too_long: what happens to a longer sample: it is dropped, or its end is cut off.
+        lora: the matrices that are trained.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = "default"
+    epochs: float = Field(default=2, gt=0)
+    learning_rate: float = Field(default=2e-4, gt=0, lt=1)
+    batch_size: int = Field(default=8, gt=0)
+    max_length: int = Field(default=1024, gt=0)
+    too_long: Literal["drop", "cut"] = "drop"
+    lora: LoraSettings = LoraSettings()
+
+
+def training_dtype() -> "torch.dtype":
+    """Return the dtype that a model is trained in on this machine: bfloat16 where that is the faster one."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if torch.backends.mps.is_available():
+        return torch.float32
+    return getattr(torch, os.environ.get("DT", "float32"))
+
+
+def load_tokenizer(weights: str) -> Any:
+    """Return the tokenizer of a model that can be trained on chat turns.
+
+    Args:
+        weights: a folder or a hub id, as `stores.weights.resolve_weights` returns it.
+
+    Raises:
+        WeightsError: there is no tokenizer there, or it has no chat template.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(weights, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"model '{weights}': its tokenizer cannot be read: {error}") from error
+    if tokenizer.chat_template is None:
+        raise WeightsError(f"model '{weights}': its tokenizer has no chat template; use an instruct model")
+    return tokenizer
+
+
+def load_model(weights: str, settings: LoraSettings) -> Any:
+    """Return a model wrapped with new LoRA matrices, in this machine's training dtype.
+
+    Args:
+        weights: a folder or a hub id, as `stores.weights.resolve_weights` returns it.
+        settings: the matrices to add. They start at random (A) and at zero (B).
+
+    Raises:
+        WeightsError: the weights cannot be read.
+        InputError: `target_modules` names a layer that the model does not have.
+    """
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model = AutoModelForCausalLM.from_pretrained(weights, dtype=training_dtype(), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"model '{weights}': its weights cannot be read: {error}") from error
+    named = settings.target_modules
+    layers = named if isinstance(named, str) else list(named)
+    matrices = LoraConfig(
+        r=settings.r,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=layers,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return get_peft_model(model, matrices)
+    except ValueError as error:
+        raise InputError(f"training.lora.target_modules: {error}") from error
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """Write a trained adapter: `adapter_config.json` and `adapter_model.safetensors`, and no more.
+
+    Args:
+        model: what `load_model` returned, trained.
+        folder: a new folder, which PEFT makes.
+    """
+    # "auto", PEFT's default for the embeddings, asks the model hub; they are not trained here.
+    model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)

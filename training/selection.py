@@ -1,0 +1,64 @@
+"""Keep the relabelled samples whose context answer the model was surest of (paper Eq. 7 and 8)."""
+
+import math
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# A log-probability is at most 0; one that rounding left this far above is read as 0.
+_ROUNDING = 1e-6
+
+
+class SelectionConfig(BaseModel):
+    """How much of the relabelled data is kept.
+
+    Args:
+        keep: beta of Eq. 8, the share of the relabelled samples that goes into the training set, 0 to 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: float = Field(default=0.5, ge=0, le=1)
+
+
+def entropy(log_probabilities: Sequence[float]) -> float:
+    """Return the mean negative log-probability of an answer's tokens, in nats (Eq. 7).
+
+    Args:
+        log_probabilities: the natural logarithm of each generated token's probability; at least one.
+
+    Raises:
+        ValueError: there is none, or one is NaN, infinite, or more than a rounding error above 0.
+    """
+    if not log_probabilities:
+        raise ValueError("no log-probabilities: the entropy of an answer without tokens is not defined")
+    for value in log_probabilities:
+        if not math.isfinite(value) or value > _ROUNDING:
+            raise ValueError(f"{value} is not the log-probability of a generated token")
+    total = math.fsum(min(value, 0.0) for value in log_probabilities)
+    return abs(total) / len(log_probabilities)
+
+
+def select(candidates: Iterable[tuple[str, float]], keep: float) -> set[str]:
+    """Return the ids of exactly floor(keep * n) candidates, those of the lowest entropy (Eq. 8).
+
+    Equal entropies are told apart by sample id, so the same candidates give the same set in any order.
+
+    Args:
+        candidates: (sample id, entropy in nats) of every relabelled sample.
+        keep: the share to keep, 0 to 1.
+
+    Raises:
+        ValueError: `keep` is outside 0 to 1, or an entropy is NaN, which has no place in an order.
+    """
+    if not 0 <= keep <= 1:
+        raise ValueError(f"keep is {keep}; it must be between 0 and 1")
+    ranked = [(value, name) for name, value in candidates]
+    for value, name in ranked:
+        if math.isnan(value):
+            raise ValueError(f"sample '{name}': its entropy is NaN")
+    ranked.sort()
+    # In binary floating point 0.29 * 100 is 28.999..., whose floor is one too few.
+    count = int(Decimal(str(keep)) * len(ranked))
+    return {name for _, name in ranked[:count]}
