@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import openai
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from agents.errors import EndpointError
 from stores.errors import RobustFTError
@@ -41,7 +41,6 @@ class OpenAIModelConfig(BaseModel):
 
 
 ModelConfig = Annotated[EmbeddedModelConfig | OpenAIModelConfig, Field(discriminator="provider")]
-MODEL_CONFIG: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
 
 
 def load_model(config: ModelConfig) -> BaseChatModel:
@@ -81,6 +80,14 @@ def _open_endpoint(config: OpenAIModelConfig) -> BaseChatModel:
         # also carries more requests a second.
         http_async_client=openai.DefaultAioHttpClient(timeout=config.timeout),
     )
+
+
+async def close_model(model: BaseChatModel) -> None:
+    """Close a model's connections, where it has any."""
+    from langchain_openai import ChatOpenAI
+
+    if isinstance(model, ChatOpenAI) and model.http_async_client is not None:
+        await model.http_async_client.aclose()
 
 
 async def probe(model: BaseChatModel, label: str, *, log_probabilities: bool) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.runtime import Runtime
@@ -13,13 +13,16 @@ from agents import checker, reasoner, reviewer
 from agents.base import BaseAgent
 from agents.checker import Checker
 from agents.expert import AgentConfig, Expert
-from agents.models import MODEL_CONFIG, load_model
+from agents.models import close_model, load_model
 from agents.reasoner import Reasoner
 from agents.relabeler import Relabeler
 from agents.reviewer import Reviewer
-from graph.config import RunConfig
+from graph.config import RunConfig, parse_config
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore
+
+# A connection belongs to the event loop it was opened in, and one process may well run several.
+_OPEN: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, BaseChatModel]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class SampleContext:
 
     async def get_agents(self) -> Agents:
         """Return this config's agents; they are built once and shared."""
-        return await asyncio.to_thread(_agents_of, json.dumps(self.config, sort_keys=True))
+        return await _agents_of(json.dumps(self.config, sort_keys=True))
 
 
 @dataclass(frozen=True)
@@ -112,22 +115,31 @@ def build_agents(
     )
 
 
-def load_models(config: RunConfig) -> dict[str, BaseChatModel]:
+async def load_models(config: RunConfig) -> dict[str, BaseChatModel]:
     """Load every model that an agent of this config uses; equal entries share one model.
 
     Raises:
         EndpointError: a key is missing.
         WeightsError: an embedded model cannot be loaded.
     """
-    return {name: _load_model(config.models[name].model_dump_json()) for name in config.models_in_use()}
+    opened = _OPEN.setdefault(asyncio.get_running_loop(), {})
+    models = {}
+    for name in sorted(config.models_in_use()):
+        entry = config.models[name]
+        key = entry.model_dump_json()
+        if key not in opened:
+            opened[key] = await asyncio.to_thread(load_model, entry)
+        models[name] = opened[key]
+    return models
 
 
-@lru_cache(maxsize=4)
-def _load_model(config: str) -> BaseChatModel:
-    return load_model(MODEL_CONFIG.validate_json(config))
+async def close_models() -> None:
+    """Close the connections of the models that this event loop has used."""
+    for model in _OPEN.pop(asyncio.get_running_loop(), {}).values():
+        await close_model(model)
 
 
-@lru_cache(maxsize=4)
-def _agents_of(config: str) -> Agents:
-    resolved = RunConfig.model_validate(json.loads(config))
-    return build_agents(resolved, load_models(resolved))
+async def _agents_of(config: str) -> Agents:
+    resolved = parse_config(json.loads(config))
+    models = await load_models(resolved)
+    return await asyncio.to_thread(build_agents, resolved, models)

@@ -24,7 +24,7 @@ Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
 async def detect(state: RunState) -> dict[str, Any]:
     """Judge the label of every sample that has no verdict yet."""
     async with open_stage(state.directory, "detect") as work:
-        context = await asyncio.to_thread(_bind, work, False)
+        context = await _bind(work, None)
         limit = _recursion_limit(work)
 
         async def judge(sample: SampleState) -> dict[str, Any]:
@@ -57,7 +57,8 @@ async def denoise(state: RunState) -> dict[str, Any]:
         counts = await asyncio.to_thread(work.journal.count_status)
         if not counts.get("noisy"):
             return {}
-        context = await asyncio.to_thread(_bind, work, True)
+        examples = await asyncio.to_thread(_open_examples, work) if work.files.chroma.is_dir() else None
+        context = await _bind(work, examples)
 
         async def relabel(sample: SampleState) -> dict[str, Any]:
             return await denoise_graph.ainvoke(sample, context=context)
@@ -76,6 +77,7 @@ async def _ask_agents(
     allowed = work.config.run.max_failed * total - counts.get("failed", 0)
     done = total - pending  # what an earlier, interrupted try of this stage finished
     tokens = 0
+    work.report(done, total)
 
     async def finish(sample: SampleState) -> SampleState:
         try:
@@ -101,11 +103,9 @@ async def _ask_agents(
     await sweep(samples, finish, record, concurrency=work.config.run.concurrency)
 
 
-def _bind(work: Workspace, with_examples: bool) -> BoundContext:
-    examples = None
-    if with_examples and work.files.chroma.is_dir():
-        examples = _open_examples(work)
-    return BoundContext(agents=build_agents(work.config, load_models(work.config), examples))
+async def _bind(work: Workspace, examples: ExampleStore | None) -> BoundContext:
+    models = await load_models(work.config)
+    return BoundContext(agents=await asyncio.to_thread(build_agents, work.config, models, examples))
 
 
 def _open_examples(work: Workspace) -> ExampleStore:

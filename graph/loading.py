@@ -40,7 +40,7 @@ async def check_models(config: RunConfig) -> None:
         WeightsError: an embedded model cannot be loaded.
         PromptError: a prompt file cannot be used.
     """
-    models = await asyncio.to_thread(load_models, config)
+    models = await load_models(config)
     await asyncio.to_thread(build_agents, config, models)
     for name in sorted(models):
         needs_log_probabilities = name == config.agents.relabeler.model

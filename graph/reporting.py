@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
-from training.metrics import Tally, is_right
-
 from agents.expert import Usage
 from graph.decision import (
     drop_reason,
@@ -21,6 +19,7 @@ from graph.decision import (
 from graph.state import RunState, SampleState
 from graph.workspace import Workspace, open_stage
 from stores.atomic import atomic_writer, write_json_atomically
+from training.metrics import Tally, is_right
 
 _VERSIONED = ("robustft", "langgraph", "langchain-core", "transformers", "trl", "peft", "chromadb", "torch")
 
@@ -110,4 +109,3 @@ class _Figures:
             **measured,
             "usage": {**total.model_dump(), "by_agent": by_agent},
         }
-

@@ -68,6 +68,7 @@ async def open_stage(directory: str, name: str) -> AsyncIterator[Workspace]:
     started = time.perf_counter()
     work = await asyncio.to_thread(Workspace, Path(directory), name, get_stream_writer())
     finished = False
+    work.report(0, 0)
     try:
         yield work
         finished = True

@@ -8,7 +8,7 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import NamedTuple
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stores.errors import InputError
@@ -55,7 +55,10 @@ class Template:
             known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.md")))
             raise PromptError(f"prompt '{name}': neither one of {known} nor a readable text file") from exc
         try:
-            unknown = meta.find_undeclared_variables(_ENVIRONMENT.parse(source)) - variables
+            tree = _ENVIRONMENT.parse(source)
+            # Jinja counts a name that is set inside a block as undeclared; the template's own are no typos.
+            own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+            unknown = meta.find_undeclared_variables(tree) - variables - own
             self._template = _ENVIRONMENT.from_string(source)
         except TemplateSyntaxError as exc:
             raise PromptError(f"{path}, line {exc.lineno}: {exc.message}") from exc

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from graph.agents import close_models
 from graph.config import ConfigError, RunConfig, load_config
 from graph.run_graph import run_graph
 from graph.state import RunInput, Stage
@@ -98,11 +99,14 @@ def default_directory(name: str) -> Path:
 
 async def _invoke(request: RunInput, progress: ProgressListener | None) -> dict[str, Any]:
     summary: dict[str, Any] = {}
-    async for mode, chunk in run_graph.astream(request, stream_mode=["custom", "updates"]):
-        if not isinstance(chunk, dict):
-            continue
-        if mode == "custom" and progress is not None:
-            progress(Progress(**chunk))
-        elif "report" in chunk:
-            summary = chunk["report"]["summary"]
+    try:
+        async for mode, chunk in run_graph.astream(request, stream_mode=["custom", "updates"]):
+            if not isinstance(chunk, dict):
+                continue
+            if mode == "custom" and progress is not None:
+                progress(Progress(**chunk))
+            elif "report" in chunk:
+                summary = chunk["report"]["summary"]
+    finally:
+        await close_models()
     return summary

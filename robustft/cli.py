@@ -125,10 +125,9 @@ def noise(
     seed: Annotated[int, typer.Option(help="Decides which responses, and what they become.")] = 0,
 ) -> None:
     """Make a known share of a dataset's responses wrong; the right ones are kept under `gold`."""
-    from training.noise import inject_noise
-
     from stores.dataset import read_samples
     from stores.export import write_samples
+    from training.noise import inject_noise
 
     samples = inject_noise(list(read_samples(file)), rate, seed)
     write_samples(out, samples)
@@ -166,9 +165,8 @@ def doctor(
 
 def main() -> None:
     """Run the command: 0 done, 1 the run failed, 2 the command, config or data is wrong."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=errors, show_path=False)]
-    )
+    handler = RichHandler(console=errors, show_path=False, show_time=False, show_level=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("robustft").setLevel(logging.INFO)
     try:
         app()

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from graph.agents import close_models
 from graph.config import RunConfig
 from graph.loading import check_models
 from stores.dataset import read_samples
@@ -48,6 +49,7 @@ async def examine(config: RunConfig, console: Console) -> bool:
             console.print(f"[red]✗[/red] {name}: {escape(str(exc))}")
         else:
             console.print(f"[green]✓[/green] {name}: {escape(found)}")
+    await close_models()
     return well
 
 

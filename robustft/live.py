@@ -56,8 +56,9 @@ class LiveProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
-        if kind is None:
+        if self._console.is_terminal:
+            self._bars.stop()
+        elif kind is None:
             self._print_last()
 
     def __call__(self, report: Report) -> None:

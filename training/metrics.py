@@ -78,19 +78,16 @@ class Metrics(BaseModel):
 
 
 def is_right(response: str, gold: str, options: tuple[str, ...] = ()) -> bool:
-    """Return whether a response says what the gold one says.
+    """Return whether a response says what the gold one says; see `agents.answers.agree`.
 
-    Free text, which `agree` leaves to a judge, is right where only case and white space differ.
+    Free text counts as right only where it is the same but for case, punctuation and articles.
 
     Args:
         response: the label or answer to look at.
         gold: the right response.
         options: the texts of the options, for multiple choice.
     """
-    verdict = agree(response, gold, kind_of(gold, options), options)
-    if verdict is None:
-        return response.casefold().split() == gold.casefold().split()
-    return verdict
+    return agree(response, gold, kind_of(gold, options), options) is True
 
 
 class Tally:

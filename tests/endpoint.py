@@ -1,0 +1,99 @@
+"""A small OpenAI-compatible endpoint on loopback, scripted per test: real HTTP, no model."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+Reply = Callable[[list[dict[str, Any]]], str]
+
+
+class Endpoint:
+    """Serves /v1/chat/completions from a thread of its own and remembers every request.
+
+    `reply` answers a list of chat messages; `status` other than 200 makes every request fail so;
+    `log_probabilities` False leaves them out; a model name other than `model` is a 404; a wrong key a 401
+    where `key` is set.
+    """
+
+    def __init__(self) -> None:
+        self.model = "scripted"
+        self.key: str | None = None
+        self.reply: Reply = lambda messages: "Paris"
+        self.status = 200
+        self.log_probabilities = True
+        self.requests: list[dict[str, Any]] = []
+        self.port = 0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def texts(self) -> list[str]:
+        """Return the last message of every request."""
+        return [request["messages"][-1]["content"] for request in self.requests]
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._start())
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._runner.cleanup())
+        self._loop.close()
+
+    async def _start(self) -> None:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._answer)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if self.key is not None and request.headers.get("Authorization") != f"Bearer {self.key}":
+            return _error(401, "wrong API key")
+        if body["model"] != self.model:
+            return _error(404, f"The model `{body['model']}` does not exist.")
+        self.requests.append(body)
+        if self.status != 200:
+            return _error(self.status, "scripted failure")
+        text = self.reply(body["messages"])
+        tokens = text.split() or [""]
+        content = [
+            {"token": token, "logprob": -0.25, "bytes": list(token.encode()), "top_logprobs": []}
+            for token in tokens
+        ]
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "stop",
+            "logprobs": {"content": content} if self.log_probabilities else None,
+        }
+        usage = {"prompt_tokens": 7, "completion_tokens": len(tokens), "total_tokens": 7 + len(tokens)}
+        return web.json_response(
+            {
+                "id": "chatcmpl-1",
+                "object": "chat.completion",
+                "created": 0,
+                "model": self.model,
+                "choices": [choice],
+                "usage": usage,
+            }
+        )
+
+
+def _error(status: int, message: str) -> web.Response:
+    return web.json_response({"error": {"message": message, "type": "error", "code": status}}, status=status)

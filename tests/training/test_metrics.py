@@ -1,0 +1,86 @@
+import pytest
+
+from training.metrics import Tally, is_right
+
+
+def test_detection_counts_wrong_labels_judged_noisy() -> None:
+    tally = Tally()
+    for judged_noisy, label_right, times in [
+        (True, False, 6),
+        (True, True, 2),
+        (False, False, 3),
+        (False, True, 9),
+    ]:
+        for _ in range(times):
+            tally.add(judged_noisy=judged_noisy, label_right=label_right, final_right=None, kept=False)
+    detection = tally.report().detection
+    assert detection.precision == pytest.approx(6 / 8)
+    assert detection.recall == pytest.approx(6 / 9)
+    assert detection.f1 == pytest.approx(12 / 17)
+
+
+def test_relabelling_is_split_by_what_selection_kept() -> None:
+    tally = Tally()
+    for final_right, kept, times in [(True, True, 3), (False, True, 1), (True, False, 1), (False, False, 3)]:
+        for _ in range(times):
+            tally.add(judged_noisy=True, label_right=False, final_right=final_right, kept=kept)
+    # Neither a clean sample nor a failed one was relabelled.
+    tally.add(judged_noisy=False, label_right=True, final_right=True, kept=True)
+    tally.add(judged_noisy=True, label_right=False, final_right=None, kept=False)
+    relabel = tally.report().relabel
+    assert (relabel.accuracy, relabel.selected_accuracy, relabel.dropped_accuracy) == (0.5, 0.75, 0.25)
+    assert (relabel.relabelled, relabel.selected, relabel.dropped) == (8, 4, 4)
+
+
+def test_purity_is_of_what_is_trained_on_and_purity_before_of_what_was_given() -> None:
+    tally = Tally()
+    tally.add(judged_noisy=False, label_right=True, final_right=True, kept=True)
+    tally.add(judged_noisy=False, label_right=False, final_right=False, kept=True)
+    tally.add(judged_noisy=True, label_right=False, final_right=True, kept=True)
+    tally.add(judged_noisy=True, label_right=False, final_right=False, kept=False)
+    report = tally.report()
+    assert (report.training_set.size, report.samples) == (3, 4)
+    assert report.training_set.purity == pytest.approx(2 / 3)
+    assert report.training_set.purity_before == 0.25
+
+
+def test_a_figure_that_nothing_was_measured_for_is_none_and_not_zero() -> None:
+    empty = Tally().report()
+    assert set(empty.detection.model_dump().values()) == {None}
+    assert empty.relabel.accuracy is None
+    assert empty.training_set.model_dump() == {"purity": None, "size": 0, "purity_before": None}
+
+
+def test_nothing_judged_noisy_has_no_precision_but_a_recall_of_zero() -> None:
+    tally = Tally()
+    tally.add(judged_noisy=False, label_right=False, final_right=False, kept=True)
+    detection = tally.report().detection
+    assert (detection.precision, detection.recall, detection.f1) == (None, 0, 0)
+
+
+def test_a_sample_without_a_label_cannot_be_in_the_training_set() -> None:
+    with pytest.raises(ValueError, match="final label"):
+        Tally().add(judged_noisy=True, label_right=False, final_right=None, kept=True)
+
+
+@pytest.mark.parametrize(
+    ("response", "gold", "options", "expected"),
+    [
+        ("B", "blue", ("red", "blue"), True),
+        ("red", "blue", ("red", "blue"), False),
+        ("1,000", "1000", (), True),
+        ("It is Paris.", "Paris", (), True),
+        ("Rome", "Paris", (), False),
+        (
+            "The sun rises in the east, and it sets in the west.",
+            "the sun rises in the east and it sets in the west",
+            (),
+            True,
+        ),
+        ("The sun rises in the east.", "It is in the east that the sun comes up every single day", (), False),
+    ],
+)
+def test_right_means_the_answers_agree(
+    response: str, gold: str, options: tuple[str, ...], expected: bool
+) -> None:
+    assert is_right(response, gold, options) is expected

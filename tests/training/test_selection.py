@@ -1,0 +1,57 @@
+import math
+import random
+
+import pytest
+from pydantic import ValidationError
+
+from training.selection import SelectionConfig, entropy, select
+
+
+def test_entropy_is_the_mean_negative_log_probability_in_nats() -> None:
+    assert entropy([math.log(0.5), math.log(0.25)]) == pytest.approx(1.5 * math.log(2))
+
+
+def test_entropy_of_certain_tokens_is_a_positive_zero() -> None:
+    value = entropy([-0.0, 0.0, 1e-9])
+    assert value == 0
+    assert math.copysign(1, value) == 1
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], [-0.1, math.inf], [-0.1, -math.inf], [0.5]])
+def test_entropy_refuses_what_is_no_log_probability(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="log-probabilit"):
+        entropy(values)
+
+
+@pytest.mark.parametrize(
+    ("n", "keep"), [(100, 0.29), (100, 0.57), (10, 0.7), (7, 0.5), (3, 0.1), (1000, 0.001)]
+)
+def test_select_keeps_exactly_the_floor_in_decimal(n: int, keep: float) -> None:
+    thousandths = round(keep * 1000)
+    kept = select([(f"{index:04}", float(index)) for index in range(n)], keep)
+    assert kept == {f"{index:04}" for index in range(n * thousandths // 1000)}
+
+
+def test_select_breaks_ties_by_id_whatever_the_order() -> None:
+    candidates = [(name, 0.5) for name in "abcdef"] + [("z", 0.1)]
+    for seed in range(20):
+        random.Random(seed).shuffle(candidates)
+        assert select(iter(candidates), 0.5) == {"z", "a", "b"}
+
+
+def test_select_keeps_all_or_none_at_the_ends() -> None:
+    assert select([("a", 1.0), ("b", 2.0)], 0) == set()
+    assert select([("a", 1.0), ("b", 2.0)], 1) == {"a", "b"}
+    assert select([], 0.5) == set()
+
+
+@pytest.mark.parametrize(("value", "keep"), [(math.nan, 0.5), (1.0, 1.1), (1.0, -0.1), (1.0, math.nan)])
+def test_select_refuses_nan_and_shares_outside_the_bounds(value: float, keep: float) -> None:
+    with pytest.raises(ValueError, match="NaN|between 0 and 1"):
+        select([("a", value)], keep)
+
+
+@pytest.mark.parametrize("fields", [{"keep": 1.5}, {"keep": -0.1}, {"keep": "nan"}, {"beta": 0.5}])
+def test_the_config_refuses_unknown_keys_and_values_out_of_bounds(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        SelectionConfig.model_validate(fields)
