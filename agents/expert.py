@@ -124,8 +124,17 @@ def _describe(error: openai.OpenAIError) -> str:
         return "the endpoint refused the API key (401); check the variable that api_key_env names"
     if isinstance(error, openai.NotFoundError):
         return f"the endpoint does not know this model or path (404): {error.message}"
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, openai.APITimeoutError) and not _is_refused(error):
         return "the endpoint did not answer in time"
     if isinstance(error, openai.APIConnectionError):
         return f"the endpoint cannot be reached ({error.request.url}); is it running?"
     return str(error)
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    # The client's aiohttp transport reports a refused connection as a time-out; its cause tells the truth.
+    while error is not None:
+        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig
-
 from agents.errors import AgentError
 from agents.sweep import sweep
 from graph.agents import BoundContext, build_agents, load_models
@@ -25,10 +23,9 @@ async def detect(state: RunState) -> dict[str, Any]:
     """Judge the label of every sample that has no verdict yet."""
     async with open_stage(state.directory, "detect") as work:
         context = await _bind(work, None)
-        limit = _recursion_limit(work)
 
         async def judge(sample: SampleState) -> dict[str, Any]:
-            return await detect_graph.ainvoke(SampleInput(sample=sample.sample), limit, context=context)
+            return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
 
         todo = (SampleState(sample=sample) for sample in work.journal.undecided())
         counts = await asyncio.to_thread(work.journal.count_status)
@@ -110,11 +107,6 @@ async def _bind(work: Workspace, examples: ExampleStore | None) -> BoundContext:
 
 def _open_examples(work: Workspace) -> ExampleStore:
     return ExampleStore(work.files.chroma, load_encoder(work.config.encoder))
-
-
-def _recursion_limit(work: Workspace) -> RunnableConfig:
-    # A reflection takes two steps; LangGraph's own limit is far below what `max_reflections` may ask for.
-    return {"recursion_limit": 2 * work.config.agents.reasoner.max_reflections + 10}
 
 
 def _too_many(failures: Counter[str], work: Workspace) -> str:

@@ -54,6 +54,6 @@ def after_reasoning(state: SampleState) -> Literal["reflect", "checker"]:
     return "checker" if state.settled else "reflect"
 
 
-def after_detection(state: SampleState) -> Literal["denoise", "__end__"]:
+def after_checking(state: SampleState) -> Literal["relabeler", "__end__"]:
     """Send a noisy sample to be relabelled; a reliable one is finished."""
-    return "__end__" if state.check is not None and state.check.reliable else "denoise"
+    return "__end__" if state.check is not None and state.check.reliable else "relabeler"

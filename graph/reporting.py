@@ -33,7 +33,7 @@ async def report(state: RunState) -> dict[str, Any]:
 
 def _report(work: Workspace) -> dict[str, Any]:
     figures = _Figures()
-    too_long = set((work.outcome_of("train") or {}).get("too_long", ()))
+    too_long = set((work.outcome_of("train") or {}).get("dropped", ()))
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for state, kept in _states(work):
             kept = kept and state.sample.id not in too_long if kept is not None else None
@@ -47,7 +47,7 @@ def _report(work: Workspace) -> dict[str, Any]:
     stages = work.journal.stages()
     for stage in ("train", "evaluate"):
         if outcome := work.outcome_of(stage):
-            summary["training" if stage == "train" else "evaluation"] = outcome
+            summary["training" if stage == "train" else "evaluation"] = _brief(outcome)
     summary["timing"] = {name: round(seconds, 3) for name, (seconds, _) in stages.items()}
     summary["config_hash"] = work.config.fingerprint()
     summary["versions"] = {
@@ -61,6 +61,11 @@ def _report(work: Workspace) -> dict[str, Any]:
 def _states(work: Workspace) -> Iterator[tuple[SampleState, bool | None]]:
     for sample, entry in work.journal.entries():
         yield read_state(sample, entry), entry.kept
+
+
+def _brief(outcome: dict[str, Any]) -> dict[str, Any]:
+    """Return a stage's outcome with lists of ids as counts; dropped.jsonl has the ids."""
+    return {name: len(value) if isinstance(value, list) else value for name, value in outcome.items()}
 
 
 def _line(record: dict[str, Any]) -> str:

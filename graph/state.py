@@ -1,7 +1,7 @@
 """The states that travel through the two graphs."""
 
 import operator
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -35,21 +35,6 @@ class SampleState(SampleInput):
     review: Review | None = None
     failure: str | None = None
     """Why the sample could not be finished; set by whoever drives the graph, never by a node."""
-
-
-class Detected(TypedDict):
-    """What the detecting half adds to a sample's state."""
-
-    base: Prediction
-    turns: Annotated[list[Turn], operator.add]
-    check: Check
-
-
-class Denoised(TypedDict):
-    """What the denoising half adds to a sample's state."""
-
-    context: ContextAnswer
-    review: Review
 
 
 class RunInput(BaseModel):

@@ -135,21 +135,31 @@ def _turns(sample: Sample, prompt: QuestionTemplate) -> list[dict[str, Any]]:
 def _train(work: Workspace, stop: threading.Event) -> dict[str, Any]:
     # Imported here: TRL takes seconds, and only this stage needs it.
     from training.finetune import TrainingStep, train_adapter
-
-    if not work.files.training.stat().st_size:
-        return {"skipped": "no sample is left to train on"}
-    config = work.config.training
+    from training.tokens import NothingToTrainError
 
     def report(step: TrainingStep) -> None:
-        work.report(step.step, step.total, note=f"loss {step.loss:.3f}" if step.loss is not None else "")
+        work.report(step.step, step.total, note=f"loss {step.loss:.3f}")
 
-    outcome = train_adapter(
-        work.files.training,
-        resolve_weights(work.config.models[config.model].name),
-        work.files.adapter,
-        config,
-        seed=work.config.run.seed,
-        report=report,
-        stop=stop,
-    )
+    config = work.config.training
+    try:
+        outcome = train_adapter(
+            work.files.training,
+            resolve_weights(work.config.models[config.model].name),
+            work.files.adapter,
+            config,
+            seed=work.config.run.seed,
+            report=report,
+            stop=stop,
+        )
+    except NothingToTrainError as exc:
+        return {"skipped": str(exc)}
+    _leave_out(work.files.training, set(outcome.dropped))
     return outcome.model_dump(mode="json")
+
+
+def _leave_out(training: Path, dropped: set[str]) -> None:
+    """Rewrite the training set as what was trained on, without the samples that were too long."""
+    if not dropped:
+        return
+    with training.open(encoding="utf-8") as rows, atomic_writer(training) as lines:
+        lines.writelines(row for row in rows if json.loads(row)["id"] not in dropped)

@@ -52,6 +52,8 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
                 f"{_share(purity['purity'])} of the {purity['size']} trained on",
             )
         )
+    if too_long := (summary.get("training") or {}).get("dropped"):
+        rows.append(("too long", f"{too_long} left out (training.max_length; see dropped.jsonl)"))
     for stage in ("training", "evaluation"):
         if skipped := (summary.get(stage) or {}).get("skipped"):
             rows.append((stage, f"skipped: {skipped}"))

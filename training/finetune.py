@@ -1,1 +1,196 @@
 """Fine-tune a LoRA adapter on the training file with TRL and PEFT (paper Eq. 9)."""
+
+import math
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict
+
+from training.errors import TrainingError, TrainingInterrupted
+from training.lora import TrainingConfig, load_model, load_tokenizer, save_adapter
+from training.tokens import Tokens
+from training.trainer import build_trainer
+
+
+class TrainingStep(BaseModel):
+    """How far training is, after one optimiser step.
+
+    Args:
+        step: the steps done.
+        total: the steps there will be.
+        loss: mean negative log-probability of the step's response tokens, in nats.
+        samples_per_second: over the steps so far.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    total: int
+    loss: float
+    samples_per_second: float
+
+
+class TrainingOutcome(BaseModel):
+    """What training did.
+
+    Args:
+        samples: samples trained on.
+        steps: optimiser steps.
+        loss: mean loss over all steps, in nats a response token.
+        seconds: of training alone.
+        dropped: ids of the samples left out: longer than `max_length`, or without a response token in it.
+        cut: ids of the samples whose end was cut off.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    samples: int
+    steps: int
+    loss: float
+    seconds: float
+    dropped: tuple[str, ...]
+    cut: tuple[str, ...]
+
+
+def train_adapter(
+    training_file: Path,
+    weights: str,
+    adapter: Path,
+    config: TrainingConfig,
+    *,
+    seed: int,
+    report: Callable[[TrainingStep], None],
+    stop: threading.Event,
+) -> TrainingOutcome:
+    """Fine-tune a LoRA adapter on prompt-completion rows, with the loss on the response tokens only (Eq. 9).
+
+    Everything is written into a hidden folder beside `adapter`, which the finished adapter leaves for its
+    place; an older adapter there is replaced. The random state of Python, NumPy and torch is seeded.
+
+    Args:
+        training_file: JSONL of {"id", "prompt": [turn, ...], "completion": [turn]}, a turn being a role and
+            its content.
+        weights: the model to tune: a folder or a hub id.
+        adapter: the folder to make.
+        config: how to train.
+        seed: of the matrices' first values and the order of the samples.
+        report: called after each step, in this thread.
+        stop: set it from another thread to end training after the step under way.
+
+    Raises:
+        NothingToTrainError: the file has no sample that fits.
+        WeightsError: the weights or the tokenizer cannot be read.
+        InputError: the config names layers that the model does not have.
+        TrainingError: the loss was not a number.
+        TrainingInterrupted: `stop` was set.
+    """
+    adapter.parent.mkdir(parents=True, exist_ok=True)
+    # Not `tempfile`: its folders are readable by their owner alone, and the adapter would be too.
+    work = adapter.with_name(f".{adapter.name}-{uuid4().hex[:12]}")
+    work.mkdir()
+    try:
+        with _quiet():
+            outcome = _train(training_file, weights, work, config, seed=seed, report=report, stop=stop)
+        if adapter.exists():
+            shutil.rmtree(adapter)
+        (work / "adapter").replace(adapter)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return outcome
+
+
+def _train(
+    training_file: Path,
+    weights: str,
+    work: Path,
+    config: TrainingConfig,
+    *,
+    seed: int,
+    report: Callable[[TrainingStep], None],
+    stop: threading.Event,
+) -> TrainingOutcome:
+    from transformers import set_seed
+
+    tokenizer = load_tokenizer(weights)
+    tokens = Tokens(work / "tokens.arrow", config)
+    tokens.read(training_file, tokenizer, stop)
+    set_seed(seed)
+    trainer = build_trainer(load_model(weights, config.lora), tokenizer, tokens, config, seed)
+    losses: list[float] = []
+    trainer.add_callback(_progress(report, stop, losses, config.batch_size))
+    began = time.monotonic()
+    trainer.train()
+    seconds = time.monotonic() - began
+    if losses and not math.isfinite(losses[-1]):
+        raise TrainingError(
+            f"the loss was {losses[-1]} at step {len(losses)}; a lower training.learning_rate may help"
+        )
+    if stop.is_set():
+        raise TrainingInterrupted(f"training was stopped after step {trainer.state.global_step}")
+    save_adapter(trainer.model, work / "adapter")
+    return TrainingOutcome(
+        samples=tokens.samples,
+        steps=trainer.state.global_step,
+        loss=math.fsum(losses) / len(losses),
+        seconds=seconds,
+        dropped=tuple(tokens.dropped),
+        cut=tuple(tokens.cut),
+    )
+
+
+def _progress(
+    report: Callable[[TrainingStep], None], stop: threading.Event, losses: list[float], batch_size: int
+) -> Any:
+    from transformers import TrainerCallback
+
+    began = time.monotonic()
+
+    class Progress(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            control.should_training_stop |= stop.is_set()
+
+        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            # Kept for a checkpoint that is never written; a long run would fill the memory with it.
+            state.log_history.clear()
+            # The last log, of the run as a whole, has none.
+            if "loss" not in kwargs["logs"]:
+                return
+            loss = float(kwargs["logs"]["loss"])
+            losses.append(loss)
+            control.should_training_stop |= not math.isfinite(loss)
+            speed = state.global_step * batch_size / (time.monotonic() - began)
+            report(
+                TrainingStep(
+                    step=state.global_step, total=state.max_steps, loss=loss, samples_per_second=speed
+                )
+            )
+
+    return Progress()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the libraries' progress bars, and the usage report that TRL sends to its makers."""
+    import datasets  # type: ignore[import-untyped]
+    from huggingface_hub import constants
+    from transformers.utils import logging
+
+    bars = datasets.is_progress_bar_enabled(), logging.is_progress_bar_enabled()
+    telemetry = constants.HF_HUB_DISABLE_TELEMETRY
+    datasets.disable_progress_bars()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_TELEMETRY = telemetry
+        if bars[0]:
+            datasets.enable_progress_bars()
+        if bars[1]:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,6 +1,5 @@
 """What LoRA fine-tuning can be told, the model it trains, and the adapter folder it leaves (paper Eq. 9)."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,7 +37,7 @@ class TrainingConfig(BaseModel):
         epochs: passes over the training file.
         learning_rate: of AdamW at the first step; it falls linearly to 0. LoRA wants about ten times what
             tuning every weight does.
-        batch_size: samples per optimiser step.
+        batch_size: samples per optimiser step; 8 gives 150 samples 38 steps in two epochs.
         max_length: tokens of prompt and response together, with the chat template's own.
         too_long: what happens to a longer sample: it is dropped, or its end is cut off.
         lora: the matrices that are trained.
@@ -56,14 +55,15 @@ class TrainingConfig(BaseModel):
 
 
 def training_dtype() -> "torch.dtype":
-    """Return the dtype that a model is trained in on this machine: bfloat16 where that is the faster one."""
+    """Return the dtype that a model is trained in on this machine: bfloat16 on a CUDA device that has it.
+
+    On a CPU, bfloat16 took three quarters of float32's time, but SmolLM2's loss fell more slowly in it.
+    """
     import torch
 
-    if torch.cuda.is_available():
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    if torch.backends.mps.is_available():
-        return torch.float32
-    return getattr(torch, os.environ.get("DT", "float32"))
+    if torch.cuda.is_available() and torch.cuda.is_bf16_supported():
+        return torch.bfloat16
+    return torch.float32
 
 
 def load_tokenizer(weights: str) -> Any:
@@ -104,13 +104,12 @@ def load_model(weights: str, settings: LoraSettings) -> Any:
         model = AutoModelForCausalLM.from_pretrained(weights, dtype=training_dtype(), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise WeightsError(f"model '{weights}': its weights cannot be read: {error}") from error
-    named = settings.target_modules
-    layers = named if isinstance(named, str) else list(named)
+    layers = settings.target_modules
     matrices = LoraConfig(
         r=settings.r,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
-        target_modules=layers,
+        target_modules=layers if isinstance(layers, str) else list(layers),
         task_type="CAUSAL_LM",
     )
     try:

@@ -1,4 +1,4 @@
-"""Put wrong responses into clean data at an exact rate, to measure what finds them again (paper section 4.1)."""
+"""Put wrong responses into clean data at an exact rate, to measure what finds them (paper section 4)."""
 
 import random
 from collections.abc import Iterator, Sequence

@@ -35,7 +35,7 @@ def test_select_keeps_exactly_the_floor_in_decimal(n: int, keep: float) -> None:
 def test_select_breaks_ties_by_id_whatever_the_order() -> None:
     candidates = [(name, 0.5) for name in "abcdef"] + [("z", 0.1)]
     for seed in range(20):
-        random.Random(seed).shuffle(candidates)
+        random.Random(seed).shuffle(candidates)  # noqa: S311
         assert select(iter(candidates), 0.5) == {"z", "a", "b"}
 
 
@@ -47,7 +47,7 @@ def test_select_keeps_all_or_none_at_the_ends() -> None:
 
 @pytest.mark.parametrize(("value", "keep"), [(math.nan, 0.5), (1.0, 1.1), (1.0, -0.1), (1.0, math.nan)])
 def test_select_refuses_nan_and_shares_outside_the_bounds(value: float, keep: float) -> None:
-    with pytest.raises(ValueError, match="NaN|between 0 and 1"):
+    with pytest.raises(ValueError, match=r"NaN|between 0 and 1"):
         select([("a", value)], keep)
 
 
