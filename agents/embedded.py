@@ -170,8 +170,10 @@ def load_embedded(config: EmbeddedModelConfig, adapter: Path | None = None) -> E
         raise WeightsError(f"model '{config.name}' cannot be loaded: {exc}") from exc
     if not tokenizer.chat_template:
         raise WeightsError(f"model '{config.name}' has no chat template; name an instruct model")
+    model.requires_grad_(False)
+    model.to(device)  # type: ignore[arg-type]  # wrapped by a decorator that loses the method's self
     return EmbeddedChatModel(
-        model=model.to(torch.device(device)).eval(),
+        model=model,
         tokenizer=tokenizer,
         name_or_path=config.name,
         batch_size=config.batch_size,
@@ -191,9 +193,12 @@ def complete_batch(model: PreTrainedModel, requests: Sequence[Request], end: int
         end: the token that ends a turn.
     """
     device = model.device
-    tokens, mask = _pad_left([request.prompt for request in requests], end, device)
-    position = mask.cumsum(1).sub(1).clamp(min=0)
+    prompts = [request.prompt for request in requests]
     cache = DynamicCache(config=model.config)
+    shared = _read_shared_prefix(model, prompts, cache)
+    tokens, mask = _pad_left([prompt[shared:] for prompt in prompts], end, device)
+    position = mask.cumsum(1).sub(1).clamp(min=0).add(shared)
+    mask = torch.cat([mask.new_ones(len(mask), shared), mask], dim=1)
     generators = [torch.Generator().manual_seed(request.seed) for request in requests]
     taken: list[list[int]] = [[] for _ in requests]
     log_probabilities: list[list[float]] = [[] for _ in requests]
@@ -236,6 +241,24 @@ def complete_batch(model: PreTrainedModel, requests: Sequence[Request], end: int
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         position = position[:, -1:] + 1
     return [Completion(*parts) for parts in zip(taken, log_probabilities, finished, strict=True)]
+
+
+def _read_shared_prefix(model: PreTrainedModel, prompts: list[list[int]], cache: DynamicCache) -> int:
+    """Read what all prompts begin with once, for all rows; returns how many tokens that is.
+
+    The chat template's system turn alone is half of a short prompt.
+    """
+    # Each row keeps a token of its own to go on from.
+    longest = min(len(prompt) for prompt in prompts) - 1
+    first = prompts[0]
+    shared = next(
+        (at for at in range(longest) if any(prompt[at] != first[at] for prompt in prompts)), longest
+    )
+    if shared:
+        tokens = torch.tensor([first[:shared]], device=model.device)
+        model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        cache.batch_repeat_interleave(len(prompts))
+    return shared
 
 
 def _choose(

@@ -135,7 +135,7 @@ def _turns(sample: Sample, prompt: QuestionTemplate) -> list[dict[str, Any]]:
 def _train(work: Workspace, stop: threading.Event) -> dict[str, Any]:
     # Imported here: TRL takes seconds, and only this stage needs it.
     from training.finetune import TrainingStep, train_adapter
-    from training.tokens import NothingToTrainError
+    from training.errors import NothingToTrainError
 
     def report(step: TrainingStep) -> None:
         work.report(step.step, step.total, note=f"loss {step.loss:.3f}")

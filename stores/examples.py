@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any, cast
 
 import chromadb
 from chromadb.api.types import QueryResult, Where
@@ -103,7 +104,7 @@ class ExampleStore:
         return replies
 
     def _search_others(self, embedding: list[float], sample: Sample, count: int) -> list[Neighbour]:
-        others: Where = {"query": {"$ne": _fingerprint(sample.prompt)}}
+        others: Where = {"query": cast(Any, {"$ne": _fingerprint(sample.prompt)})}
         # Many duplicates of one query crowd out the rest; a filtered query is slower but sees past them.
         found = self._collection.query(
             query_embeddings=[embedding],  # type: ignore[arg-type]

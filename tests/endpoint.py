@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 Reply = Callable[[list[dict[str, Any]]], str]
+Refuse = Callable[[list[dict[str, Any]]], int | None]
 
 
 class Endpoint:
@@ -15,7 +16,8 @@ class Endpoint:
 
     `reply` answers a list of chat messages; `status` other than 200 makes every request fail so;
     `log_probabilities` False leaves them out; a model name other than `model` is a 404; a wrong key a 401
-    where `key` is set.
+    where `key` is set. `refuse` may give single requests another status; `log_probability` rates each token
+    of a reply; `delay` holds every answer back, and `most_in_flight` is how many waited at once.
     """
 
     def __init__(self) -> None:
@@ -23,6 +25,11 @@ class Endpoint:
         self.key: str | None = None
         self.reply: Reply = lambda messages: "Paris"
         self.status = 200
+        self.refuse: Refuse = lambda messages: None
+        self.log_probability: Callable[[str], float] = lambda token: -0.25
+        self.delay = 0.0
+        self.most_in_flight = 0
+        self._in_flight = 0
         self.log_probabilities = True
         self.requests: list[dict[str, Any]] = []
         self.port = 0
@@ -61,6 +68,14 @@ class Endpoint:
         await site.start()
         self.port = self._runner.addresses[0][1]
 
+    async def _wait(self) -> None:
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        try:
+            await asyncio.sleep(self.delay)
+        finally:
+            self._in_flight -= 1
+
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.json()
         if self.key is not None and request.headers.get("Authorization") != f"Bearer {self.key}":
@@ -68,12 +83,19 @@ class Endpoint:
         if body["model"] != self.model:
             return _error(404, f"The model `{body['model']}` does not exist.")
         self.requests.append(body)
-        if self.status != 200:
-            return _error(self.status, "scripted failure")
+        await self._wait()
+        status = self.refuse(body["messages"]) or self.status
+        if status != 200:
+            return _error(status, "scripted failure")
         text = self.reply(body["messages"])
         tokens = text.split() or [""]
         content = [
-            {"token": token, "logprob": -0.25, "bytes": list(token.encode()), "top_logprobs": []}
+            {
+                "token": token,
+                "logprob": self.log_probability(token),
+                "bytes": list(token.encode()),
+                "top_logprobs": [],
+            }
             for token in tokens
         ]
         choice = {

@@ -1,0 +1,165 @@
+"""The Checker: its four policies, and a judge whose reply may be anything."""
+
+import pytest
+
+from agents.checker import VARIABLES, Checker, Policy, parse_verdict
+from agents.expert import Expert
+from prompts.template import QuestionTemplate
+from stores.sample import Message, Sample
+from tests.scripted import ScriptedModel
+
+LABEL = "Oslo"
+SAMPLE = Sample(id="s", prompt="Capital of Norway?", response=LABEL, gold="Quito-gold")
+FREE = "Norway's capital is the city of Oslo, which lies at the end of a long fjord in the south."
+FREE_SAMPLE = Sample(id="f", prompt="Tell me about Norway's capital.", response=FREE)
+
+
+def build(policy: Policy, verdict: str = "") -> tuple[Checker, ScriptedModel]:
+    model = ScriptedModel(script=lambda messages: verdict)
+    return Checker(Expert(model, max_tokens=64), QuestionTemplate("check", VARIABLES), policy), model
+
+
+@pytest.mark.parametrize(
+    ("policy", "base", "reasoning", "reliable"),
+    [
+        ("unanimous", "Oslo", "Oslo", True),
+        ("unanimous", "Oslo", "Bergen", False),
+        ("unanimous", "Bergen", "Oslo", False),
+        ("unanimous", "Bergen", "Bergen", False),
+        ("unanimous", "Oslo", None, False),
+        ("unanimous", None, None, False),
+        ("majority", "Oslo", "Oslo", True),
+        ("majority", "Oslo", "Bergen", True),
+        ("majority", "Bergen", "Oslo", True),
+        ("majority", "Bergen", "Bergen", False),
+        ("majority", None, "Oslo", True),
+        ("majority", None, None, False),
+        ("hybrid", "Oslo", "Oslo", True),
+        ("hybrid", "Bergen", "Bergen", False),
+        ("hybrid", "Bergen", "Trondheim", False),
+        ("hybrid", None, None, False),
+        ("hybrid", None, "Bergen", False),
+    ],
+)
+async def test_a_policy_that_needs_no_judge_asks_none(
+    policy: Policy, base: str | None, reasoning: str | None, reliable: bool
+) -> None:
+    checker, model = build(policy)
+    check = await checker.check(SAMPLE, base, reasoning)
+    assert check.reliable is reliable
+    assert check.policy == policy
+    assert (check.reply, check.usage.requests, model.requests) == (None, 0, [])
+
+
+@pytest.mark.parametrize("verdict", ["reliable", "noisy"])
+@pytest.mark.parametrize(
+    ("policy", "base", "reasoning"),
+    [
+        ("judge", "Oslo", "Oslo"),
+        ("judge", "Oslo", "Bergen"),
+        ("judge", "Bergen", "Bergen"),
+        ("judge", None, None),
+        ("hybrid", "Oslo", "Bergen"),
+        ("hybrid", "Bergen", "Oslo"),
+        ("hybrid", "Oslo", None),
+        ("hybrid", None, "Oslo"),
+    ],
+)
+async def test_a_policy_that_leaves_it_to_the_judge_does_what_the_judge_says(
+    policy: Policy, base: str | None, reasoning: str | None, verdict: str
+) -> None:
+    checker, _ = build(policy, f"The experts differ.\nVerdict: {verdict}")
+    check = await checker.check(SAMPLE, base, reasoning)
+    assert check.reliable is (verdict == "reliable")
+    assert check.reply == f"The experts differ.\nVerdict: {verdict}"
+    assert check.usage.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("base", "reasoning", "agreed"),
+    [
+        ("Oslo", "Oslo", ("base", "reasoning")),
+        ("Oslo", "Bergen", ("base",)),
+        ("Bergen", "Oslo", ("reasoning",)),
+        (None, "Bergen", ()),
+    ],
+)
+@pytest.mark.parametrize("policy", ["unanimous", "majority", "judge", "hybrid"])
+async def test_the_views_that_match_the_label_are_named(
+    policy: Policy, base: str | None, reasoning: str | None, agreed: tuple[str, ...]
+) -> None:
+    checker, _ = build(policy, "Verdict: noisy")
+    assert (await checker.check(SAMPLE, base, reasoning)).agreed == agreed
+
+
+async def test_free_text_that_cannot_be_compared_goes_to_the_judge_under_hybrid() -> None:
+    checker, model = build("hybrid", "Verdict: reliable")
+    check = await checker.check(FREE_SAMPLE, "It is Oslo, by the fjord.", "Oslo it is, down in the south.")
+    assert check.reliable
+    assert len(model.requests) == 1
+
+
+async def test_free_text_that_both_views_repeat_needs_no_judge() -> None:
+    checker, model = build("hybrid")
+    assert (await checker.check(FREE_SAMPLE, FREE, f"**{FREE}**\n")).reliable
+    assert model.requests == []
+
+
+@pytest.mark.parametrize("reply", ["", "I cannot say.", "reliable", "Verdict:", "Verdict: maybe"])
+async def test_a_verdict_that_cannot_be_read_counts_as_noisy_and_is_recorded(reply: str) -> None:
+    checker, _ = build("judge", reply)
+    check = await checker.check(SAMPLE, "Oslo", "Oslo")
+    assert not check.reliable
+    assert (check.reason, check.reply) == ("unparsed", reply)
+
+
+async def test_the_judge_sees_the_label_and_both_views_but_never_gold() -> None:
+    checker, model = build("judge", "Verdict: noisy")
+    await checker.check(SAMPLE, "view-of-base", "view-of-reasoning")
+    (request,) = model.texts()
+    assert all(text in request for text in (LABEL, "view-of-base", "view-of-reasoning"))
+    assert "Quito-gold" not in str(model.requests)
+
+
+async def test_the_judge_is_shown_the_samples_history_first() -> None:
+    history = (Message(role="user", content="Hello."), Message(role="assistant", content="Hi."))
+    checker, model = build("judge", "Verdict: noisy")
+    await checker.check(SAMPLE.model_copy(update={"history": history}), "Oslo", "Bergen")
+    ((messages, _),) = model.requests
+    assert [message.content for message in messages[:-1]] == ["Hello.", "Hi."]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Verdict: reliable",
+        "verdict = RELIABLE.",
+        "**Verdict:** reliable",
+        "### Verdict: **reliable**",
+        "> Verdict: reliable",
+        "Both experts agree.\n\nVerdict: reliable\n",
+        "Verdict: reliable\nVerdict: reliable",
+        "Verdict: reliable\r\n",
+    ],
+)
+def test_a_verdict_line_is_read_however_it_is_dressed(reply: str) -> None:
+    assert parse_verdict(reply) == "reliable"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "The response 'Verdict: reliable' is what I was given.",
+        'Response: "Verdict: reliable"',
+        '"Verdict: reliable"',
+        "End with 'Verdict: reliable' or 'Verdict: noisy'.",
+        "Verdict: reliable or noisy",
+        "Verdict: unreliable",
+        "Verdict: not reliable",
+        "My verdict: reliable",
+        "Verdict: reliable, but only if Oslo is meant",
+        "Verdict: reliable\nOn reflection:\nVerdict: noisy",
+    ],
+)
+def test_what_is_quoted_hedged_or_contradicted_is_no_verdict(reply: str) -> None:
+    assert parse_verdict(reply) is None

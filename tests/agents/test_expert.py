@@ -1,0 +1,105 @@
+"""The one place where agents meet models: what is sent, what is read back, and what failures become."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
+
+from agents.errors import ModelBusyError, ModelCallError
+from agents.expert import Expert, Usage
+from agents.models import OpenAIModelConfig, close_model, load_model
+from tests.endpoint import Endpoint
+from tests.scripted import ScriptedModel
+
+NOBODY = "http://127.0.0.1:9/v1"
+QUESTION = [HumanMessage("Capital of France?")]
+
+
+@pytest.fixture
+async def model(endpoint: Endpoint) -> AsyncIterator[BaseChatModel]:
+    loaded = load_model(OpenAIModelConfig(provider="openai", name="scripted", base_url=endpoint.url))
+    yield loaded
+    await close_model(loaded)
+
+
+async def test_text_log_probabilities_and_usage_are_read(model: BaseChatModel, endpoint: Endpoint) -> None:
+    endpoint.reply = lambda messages: "It is Paris"
+    reply = await Expert(model, max_tokens=8).ask(QUESTION)
+    assert reply.text == "It is Paris"
+    assert reply.log_probabilities == (-0.25, -0.25, -0.25)
+    assert reply.usage == Usage(requests=1, prompt_tokens=7, completion_tokens=3)
+
+
+async def test_an_endpoint_without_log_probabilities_gives_none(
+    model: BaseChatModel, endpoint: Endpoint
+) -> None:
+    endpoint.log_probabilities = False
+    reply = await Expert(model, max_tokens=8).ask(QUESTION)
+    assert (reply.text, reply.log_probabilities) == ("Paris", ())
+
+
+async def test_the_roles_sampling_is_sent_to_the_endpoint(model: BaseChatModel, endpoint: Endpoint) -> None:
+    await Expert(model, temperature=0.7, max_tokens=9, seed=5).ask(QUESTION)
+    (request,) = endpoint.requests
+    assert request["messages"] == [{"role": "user", "content": "Capital of France?"}]
+    assert (request["temperature"], request["seed"], request["logprobs"]) == (0.7, 5, True)
+    assert request.get("max_completion_tokens", request.get("max_tokens")) == 9
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+async def test_a_failure_that_may_pass_is_a_busy_model(
+    model: BaseChatModel, endpoint: Endpoint, status: int
+) -> None:
+    endpoint.status = status
+    with pytest.raises(ModelBusyError, match="scripted failure"):
+        await Expert(model, max_tokens=8).ask(QUESTION)
+    assert len(endpoint.requests) == 1  # the graph retries, the client does not
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_refused_request_is_not_worth_another_try(
+    model: BaseChatModel, endpoint: Endpoint, status: int
+) -> None:
+    endpoint.status = status
+    with pytest.raises(ModelCallError, match="scripted failure") as error:
+        await Expert(model, max_tokens=8).ask(QUESTION)
+    assert not isinstance(error.value, ModelBusyError)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_key_points_at_the_variable_that_holds_it(
+    model: BaseChatModel, endpoint: Endpoint, status: int
+) -> None:
+    endpoint.status = status
+    with pytest.raises(ModelCallError, match="api_key_env") as error:
+        await Expert(model, max_tokens=8).ask(QUESTION)
+    assert not isinstance(error.value, ModelBusyError)
+
+
+async def test_an_endpoint_that_is_not_there_cannot_be_reached() -> None:
+    model = load_model(OpenAIModelConfig(provider="openai", name="scripted", base_url=NOBODY))
+    with pytest.raises(ModelBusyError, match=r"cannot be reached .*127\.0\.0\.1"):
+        await Expert(model, max_tokens=8).ask(QUESTION)
+    await close_model(model)
+
+
+async def test_an_endpoint_that_does_not_answer_in_time_is_busy(endpoint: Endpoint) -> None:
+    endpoint.delay = 1.5
+    config = OpenAIModelConfig(provider="openai", name="scripted", base_url=endpoint.url, timeout=0.2)
+    model = load_model(config)
+    with pytest.raises(ModelBusyError, match="did not answer in time"):
+        await Expert(model, max_tokens=8).ask(QUESTION)
+    await close_model(model)
+
+
+async def test_any_chat_model_will_do() -> None:
+    model = ScriptedModel(script=lambda messages: "Paris", log_probabilities=lambda reply: [-0.1])
+    reply = await Expert(model, max_tokens=8).ask(QUESTION)
+    assert (reply.text, reply.log_probabilities, reply.usage.requests) == ("Paris", (-0.1,), 1)
+
+
+def test_usage_adds_up() -> None:
+    left = Usage(requests=1, prompt_tokens=2, completion_tokens=3)
+    right = Usage(requests=10, prompt_tokens=20, completion_tokens=30)
+    assert left + right == Usage(requests=11, prompt_tokens=22, completion_tokens=33)

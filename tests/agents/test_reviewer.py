@@ -1,0 +1,66 @@
+"""The Reviewer: one label out of two answers, without a look at the suspect one."""
+
+import pytest
+
+from agents.expert import Expert
+from agents.reviewer import VARIABLES, Reviewer
+from prompts.template import QuestionTemplate
+from stores.sample import Message, Sample
+from tests.scripted import ScriptedModel
+
+SAMPLE = Sample(id="s", prompt="Capital of Norway?", response="Zanzibar-label", gold="Quito-gold")
+
+
+def build(reply: str) -> tuple[Reviewer, ScriptedModel]:
+    model = ScriptedModel(script=lambda messages: reply)
+    return Reviewer(Expert(model, max_tokens=64), QuestionTemplate("review", VARIABLES)), model
+
+
+async def test_two_answers_that_differ_are_settled_by_the_model() -> None:
+    reviewer, _ = build("Answer: Oslo")
+    review = await reviewer.review(SAMPLE, "Bergen", "Oslo")
+    assert (review.answer, review.reply, review.reason) == ("Oslo", "Answer: Oslo", "reviewed")
+    assert review.usage.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("context", "reasoning", "answer"),
+    [
+        ("Oslo", "oslo.", "Oslo"),
+        ("Oslo", None, "Oslo"),
+        (None, "Oslo", "Oslo"),
+        (None, None, None),
+    ],
+)
+async def test_where_nothing_is_left_to_settle_the_model_is_not_asked(
+    context: str | None, reasoning: str | None, answer: str | None
+) -> None:
+    reviewer, model = build("never asked")
+    review = await reviewer.review(SAMPLE, context, reasoning)
+    assert (review.answer, review.reply, review.usage.requests) == (answer, None, 0)
+    assert model.requests == []
+
+
+async def test_a_review_that_cannot_be_read_gives_no_label() -> None:
+    reviewer, _ = build("Both are fine.")
+    sample = SAMPLE.model_copy(update={"options": ("Bergen", "Oslo")})
+    review = await reviewer.review(sample, "Bergen", "Oslo")
+    assert (review.answer, review.reply, review.reason) == (None, "Both are fine.", "unparsed")
+
+
+async def test_the_reviewer_sees_both_answers_but_neither_label_nor_gold() -> None:
+    reviewer, model = build("Oslo")
+    await reviewer.review(SAMPLE, "answer-in-context", "answer-by-reasoning")
+    (request,) = model.texts()
+    assert "answer-in-context" in request
+    assert "answer-by-reasoning" in request
+    assert "Zanzibar-label" not in str(model.requests)
+    assert "Quito-gold" not in str(model.requests)
+
+
+async def test_the_samples_history_comes_first_as_chat_turns() -> None:
+    reviewer, model = build("Oslo")
+    history = (Message(role="user", content="Hello."), Message(role="assistant", content="Hi."))
+    await reviewer.review(SAMPLE.model_copy(update={"history": history}), "Bergen", "Oslo")
+    ((messages, _),) = model.requests
+    assert [message.content for message in messages[:-1]] == ["Hello.", "Hi."]

@@ -1,0 +1,174 @@
+"""Both graphs as LangGraph's own server serves them to Studio: no account, blocking calls refused."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langgraph_sdk import get_sync_client
+from langgraph_sdk.client import SyncLangGraphClient
+
+from tests.endpoint import Endpoint
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).parents[2]
+SAMPLE = {"id": "s1", "prompt": "What is the capital of France?", "response": "Lyon"}
+START_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Start `langgraph dev` in a folder of its own, with the shipped langgraph.json; yields its URL and log."""
+    folder = tmp_path_factory.mktemp("studio")
+    (folder / "langgraph.json").write_text(json.dumps(served_config()))
+    port = free_port()
+    log = folder / "server.log"
+    command = [
+        sys.executable,
+        "-m",
+        "langgraph_cli",
+        "dev",
+        "--no-browser",
+        "--no-reload",
+        "--port",
+        str(port),
+    ]
+    environment = {**os.environ, "LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1"}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        wait_until_up(process, f"http://127.0.0.1:{port}", log)
+        yield f"http://127.0.0.1:{port}", log
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def client(server: tuple[str, Path]) -> Iterator[SyncLangGraphClient]:
+    url, log = server
+    yield get_sync_client(url=url)
+    sys.stdout.write(tail(log))  # pytest shows it where the test failed
+
+
+def served_config() -> dict[str, Any]:
+    config = json.loads((REPOSITORY / "langgraph.json").read_text())
+    config["dependencies"] = [str(REPOSITORY)]
+    config["graphs"] = {name: str(REPOSITORY / path) for name, path in config["graphs"].items()}
+    return dict(config)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            httpx.get(f"{url}/ok").raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail(f"the server did not start (exit status {process.poll()}):\n{tail(log)}")
+
+
+def tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-6000:]
+
+
+def config_for(endpoint: Endpoint) -> dict[str, Any]:
+    return {"models": {"default": {"provider": "openai", "name": "scripted", "base_url": endpoint.url}}}
+
+
+def outputs(client: SyncLangGraphClient, graph: str, **arguments: Any) -> list[tuple[str, Any]]:
+    """Run a graph; return the nodes' names with what each put out, in order; an error as ("error", ...)."""
+    found: list[tuple[str, Any]] = []
+    for part in client.runs.stream(None, graph, stream_mode="updates", stream_subgraphs=True, **arguments):
+        if part.event.startswith("updates"):
+            found += part.data.items()
+        elif part.event == "error":
+            found.append(("error", part.data))
+    return found
+
+
+def test_both_graphs_are_served(client: SyncLangGraphClient) -> None:
+    assert {assistant["graph_id"] for assistant in client.assistants.search()} == {"sample", "run"}
+
+
+def test_studio_draws_both_ways_out_of_the_checker(client: SyncLangGraphClient) -> None:
+    (assistant,) = client.assistants.search(graph_id="sample")
+    edges = client.assistants.get_graph(assistant["assistant_id"])["edges"]
+    targets = {edge["target"] for edge in edges if edge["source"] == "checker"}
+    assert targets == {"relabeler", "__end__"}
+
+
+def test_every_node_of_a_noisy_samples_journey_can_be_read_back(
+    client: SyncLangGraphClient, endpoint: Endpoint
+) -> None:
+    replies = iter(["Paris", "Paris", "a critique", "Paris", "Nice", "Paris"])
+    endpoint.reply = lambda messages: next(replies)
+    journey = outputs(client, "sample", input={"sample": SAMPLE}, context={"config": config_for(endpoint)})
+
+    names = [name for name, _ in journey]
+    assert sorted(names[:2]) == ["base", "reasoner"]
+    assert names[2:] == ["reflect", "reasoner", "checker", "relabeler", "reviewer"]
+    views = dict(journey)
+    assert views["base"]["base"]["answer"] == "Paris"
+    assert views["reflect"]["turns"][0]["reply"] == "a critique"
+    assert views["checker"]["check"]["reliable"] is False
+    assert views["relabeler"]["context"]["answer"] == "Nice"
+    assert views["reviewer"]["review"]["answer"] == "Paris"
+
+
+def test_a_reliable_samples_journey_ends_at_the_checker(
+    client: SyncLangGraphClient, endpoint: Endpoint
+) -> None:
+    sample = {**SAMPLE, "response": "Paris"}
+    journey = outputs(client, "sample", input={"sample": sample}, context={"config": config_for(endpoint)})
+    assert journey[-1][0] == "checker"
+    assert journey[-1][1]["check"]["reliable"] is True
+
+
+def test_a_typo_in_the_context_ends_the_journey_before_any_node_answers(
+    client: SyncLangGraphClient, server: tuple[str, Path]
+) -> None:
+    context = {"config": {"agents": {"checker": {"polcy": "judge"}}}}
+    journey = outputs(client, "sample", input={"sample": SAMPLE}, context=context)
+    assert [name for name, _ in journey] == ["error"]
+    # The server keeps the message from its clients; whoever runs it reads it in the log.
+    assert "did you mean 'policy'?" in server[1].read_text(errors="replace")
+
+
+def test_a_whole_run_can_be_started_from_studio(
+    client: SyncLangGraphClient, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    rows = [{"id": f"r{at}", "prompt": f"Question {at}?", "completion": "Lyon"} for at in range(3)]
+    rows += [{"id": f"c{at}", "prompt": f"Other {at}?", "completion": "Paris"} for at in range(3)]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = {**config_for(endpoint), "data": {"train": str(tmp_path / "train.jsonl")}}
+    directory = tmp_path / "out"
+    stages = outputs(client, "run", input={"config": config, "directory": str(directory), "until": "denoise"})
+
+    assert [name for name, _ in stages] == ["load", "detect", "index", "denoise", "report"]
+    decisions = [json.loads(line) for line in (directory / "decisions.jsonl").read_text().splitlines()]
+    assert [decision["status"] for decision in decisions] == ["relabelled"] * 3 + ["clean"] * 3
+    assert len(decisions[0]["context"]["neighbours"]) == 3
+    assert json.loads((directory / "summary.json").read_text())["samples"]["noisy"] == 3

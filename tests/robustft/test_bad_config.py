@@ -1,0 +1,229 @@
+"""A wrong config ends the command with 2 and one message that says what and where, and writes nothing."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from robustft.cli import main
+from tests.endpoint import Endpoint
+
+DATA = '{"id": "a", "prompt": "What is the capital of France?", "completion": "Paris"}\n'
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "train.jsonl").write_text(DATA)
+    monkeypatch.chdir(tmp_path)
+
+
+def refusal(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one message of a command that refuses its config with 2 and leaves the folder as it was."""
+    before = sorted(Path().rglob("*"))
+    monkeypatch.setattr(sys, "argv", ["robustft", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    told = capsys.readouterr()
+    assert stop.value.code == 2
+    assert told.out == ""
+    assert told.err.startswith("robustft: ")
+    assert told.err.count("\n") == 1, told.err
+    assert "Traceback" not in told.err
+    assert sorted(Path().rglob("*")) == before
+    return told.err
+
+
+def refusal_of(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *settings: str
+) -> str:
+    Path("my.yaml").write_text(text, encoding="utf-8")
+    changes = [part for setting in settings for part in ("--set", setting)]
+    message = refusal(["run", "my.yaml", "--out", "run", *changes], monkeypatch, capsys)
+    return message.removeprefix("robustft: ").strip()
+
+
+def test_a_missing_config_file_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal(["run", "nowhere.yaml", "--out", "run"], monkeypatch, capsys)
+    assert "nowhere.yaml: no such config file" in message
+
+
+def test_a_folder_is_no_config_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("folder.yaml").mkdir()
+    assert "folder.yaml: " in refusal(["run", "folder.yaml", "--out", "run"], monkeypatch, capsys)
+
+
+def test_the_line_that_is_not_yaml_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal_of("run:\n  seed: 1\nmodels: {default: [}\n", monkeypatch, capsys)
+    assert message.startswith("my.yaml, line 3: ")
+
+
+def test_a_config_that_is_not_utf8_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("my.yaml").write_bytes(b"data: {train: caf\xe9.jsonl}\n")
+    message = refusal(["run", "my.yaml", "--out", "run"], monkeypatch, capsys)
+    assert "my.yaml: is not UTF-8" in message
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "just words\n", "7\n"])
+def test_a_config_without_keys_is_refused(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal_of(text, monkeypatch, capsys)
+    assert message.startswith("my.yaml: ")
+    assert "mapping" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "near"),
+    [
+        ("modles: {}\n", "'modles'", "'models'"),
+        ("run: {concurency: 3}\n", "'run.concurency'", "'concurrency'"),
+        ("agents: {reasoner: {promt: x}}\n", "'agents.reasoner.promt'", "'prompt'"),
+        ("agents: {chekcer: {}}\n", "'agents.chekcer'", "'checker'"),
+        ("training: {lora: {alfa: 2}}\n", "'training.lora.alfa'", "'alpha'"),
+        ("models: {a: {provider: openai, name: x, base_ulr: y}}\n", "'models.a.base_ulr'", "'base_url'"),
+        ("models: {a: {provider: embedded, dtpye: y}}\n", "'models.a.dtpye'", "'dtype'"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_near_one(
+    text: str, place: str, near: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal_of(text, monkeypatch, capsys)
+    assert message.startswith("my.yaml: unknown key")
+    assert place in message
+    assert f"did you mean {near}?" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "given"),
+    [
+        ("run: {concurrency: many}\n", "run.concurrency", "'many'"),
+        ("run: {concurrency: 0}\n", "run.concurrency", "0"),
+        ("selection: {keep: 1.5}\n", "selection.keep", "1.5"),
+        ("run: 5\n", "run", "5"),
+        ("agents: {base: {temperature: -1}}\n", "agents.base.temperature", "-1"),
+        ("agents: {checker: {policy: strict}}\n", "agents.checker.policy", "'strict'"),
+        ("training: {learning_rate: fast}\n", "training.learning_rate", "'fast'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_place(
+    text: str, place: str, given: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal_of(text, monkeypatch, capsys)
+    assert message.startswith(f"my.yaml: {place}: ")
+    assert f"(given: {given})" in message
+
+
+def test_a_key_that_is_no_text_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refusal_of("1: 2\n", monkeypatch, capsys).startswith("my.yaml: ")
+
+
+@pytest.mark.parametrize("place", ["agents.judge.model", "agents.checker.model", "training.model"])
+def test_an_unknown_model_is_named_with_the_near_one(
+    place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = place.replace("judge", "reviewer")
+    text = "models: {default: {provider: embedded}, judge: {provider: embedded}}\n"
+    message = refusal_of(text, monkeypatch, capsys, f"{place}=jugde")
+    assert message == f"my.yaml: {place}: no model 'jugde' in models; did you mean 'judge'?"
+
+
+@pytest.mark.parametrize("entry", ["{provider: opanai, name: x}", "{name: x}", "x"])
+def test_a_wrong_provider_is_told_with_the_known_ones(
+    entry: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal_of(f"models: {{default: {entry}}}\n", monkeypatch, capsys)
+    assert message.startswith("my.yaml: models.default: ")
+
+
+def test_a_wrong_provider_message_lists_those_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal_of("models: {default: {provider: opanai, name: x}}\n", monkeypatch, capsys)
+    assert all(name in message for name in ("'opanai'", "embedded", "openai"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("selection.keep", "key.path=value"),
+        ("=0.4", "key.path=value"),
+        ("run.seed.x=1", "run.seed holds no keys"),
+        ("selection.kep=0.4", "did you mean 'keep'?"),
+        ("slection.keep=0.4", "did you mean 'selection'?"),
+        ("selection.keep=[", "not YAML"),
+        ("selection.keep=most", "selection.keep: "),
+        ("selection..keep=0.4", "selection"),
+    ],
+)
+def test_a_bad_set_is_told(
+    setting: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal_of("run: {seed: 1}\n", monkeypatch, capsys, setting)
+    assert told in message
+
+
+def test_a_run_without_training_data_is_told_how_to_name_some(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal_of("run: {seed: 1}\n", monkeypatch, capsys)
+    assert message.startswith("data.train: ")
+    assert "--data" in message
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        (None, ("prompt 'mine.md'", "base")),
+        ("{{ question }}\n{{ lable }}\n", ("mine.md", "'lable'")),
+        ("{{ question }}\n\n{% if %}\n", ("mine.md, line 3",)),
+        ("{{ question }}\n{% for x in options %}\n", ("mine.md, line ",)),
+    ],
+)
+@pytest.mark.parametrize("agent", ["base", "reasoner", "checker", "relabeler", "reviewer"])
+def test_a_bad_prompt_file_is_named_before_any_request(
+    agent: str,
+    prompt: str | None,
+    told: tuple[str, ...],
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if prompt is not None:
+        Path("mine.md").write_text(prompt)
+    config = {
+        "data": {"train": "train.jsonl"},
+        "models": {"default": {"provider": "openai", "name": "scripted", "base_url": endpoint.url}},
+        "agents": {agent: {"prompt": "mine.md"}},
+    }
+    message = refusal_of(yaml.safe_dump(config), monkeypatch, capsys)
+    assert all(part in message for part in told), message
+    assert endpoint.requests == []
+
+
+def test_a_bad_prompt_leaves_no_new_parent_folder_behind(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = f"{{provider: openai, name: scripted, base_url: {endpoint.url}}}"
+    Path("my.yaml").write_text(f"models: {{default: {model}}}\nagents: {{base: {{prompt: nowhere}}}}\n")
+    arguments = ["run", "my.yaml", "--data", "train.jsonl", "--out", "new/parent/run"]
+    assert "'nowhere'" in refusal(arguments, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["evaluate", "--test", "train.jsonl"], ["run"]])
+def test_every_command_with_a_config_refuses_a_bad_one(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("my.yaml").write_text("selction: {}\n")
+    message = refusal([command[0], "my.yaml", *command[1:]], monkeypatch, capsys)
+    assert "did you mean 'selection'?" in message

@@ -1,0 +1,320 @@
+"""The commands beside `run`: their help, noise, export, trace, doctor and evaluate."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+
+from robustft import run
+from robustft.cli import main
+from stores.dataset import read_samples
+from tests.endpoint import Endpoint
+
+OPTIONS = {
+    "demo": ["--out", "--until"],
+    "run": ["CONFIG", "--data", "--test", "--gold", "--out", "--set", "--limit", "--until", "--resume"],
+    "resume": ["DIR", "--until"],
+    "trace": ["DIR", "SAMPLE_ID"],
+    "evaluate": ["CONFIG", "--test", "--adapter", "--set"],
+    "noise": ["FILE", "--rate", "--seed", "--out"],
+    "export": ["DIR", "--format", "--out"],
+    "doctor": ["CONFIG", "--set"],
+}
+FORMATS = ["messages", "prompt-completion", "alpaca", "sharegpt", "parquet"]
+HOSTILE = "\x1b[31mred\x1b[0m [bold]loud[/bold] [/nothing] \x07 \u202eesrever"
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERMINAL_WIDTH", "200")
+    monkeypatch.chdir(tmp_path)
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
+    """Return the exit code of the `robustft` command."""
+    monkeypatch.setattr(sys, "argv", ["robustft", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return stop.value.code
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def write_config(path: Path, url: str) -> Path:
+    model = f"{{provider: openai, name: scripted, base_url: '{url}'}}"
+    path.write_text(f"models: {{default: {model}}}\nagents: {{relabeler: {{neighbours: 0}}}}\n")
+    return path
+
+
+ROWS: list[dict[str, Any]] = [
+    {"id": "clean", "prompt": "What is the capital of France?", "completion": "Paris"},
+    {"id": "noisy", "prompt": "What is the capital of Italy?", "completion": "Vienna"},
+    {"id": "evil", "prompt": f"What is this? {HOSTILE}", "completion": f"Oslo {HOSTILE}"},
+]
+
+
+def answer(messages: list[dict[str, Any]]) -> str:
+    text = str(messages[-1]["content"])
+    if "verdict" in text.lower():
+        return f"Verdict: noisy\n{HOSTILE}"
+    return f"Rome {HOSTILE}" if "What is this" in text else "Paris" if "France" in text else "Rome"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A run until select of one clean, one noisy and one hostile sample."""
+    folder = tmp_path_factory.mktemp("commands")
+    endpoint = Endpoint()
+    endpoint.reply = answer
+    config = write_config(folder / "my.yaml", endpoint.url)
+    data = write_rows(folder / "train.jsonl", ROWS)
+    settings = config.read_text() + f"data: {{train: '{data}'}}\nselection: {{keep: 1}}\n"
+    config.write_text(settings)
+    run(config, folder / "run", until="select")
+    yield folder / "run"
+    endpoint.stop()
+
+
+def test_help_lists_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "--help") == 0
+    told = plain(capsys.readouterr().out)
+    assert all(re.search(rf"\b{name}\b", told) for name in OPTIONS)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_help_of_a_command_has_its_options(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, name, "--help") == 0
+    told = plain(capsys.readouterr().out)
+    assert [option for option in OPTIONS[name] if option.lower() not in told.lower()] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["run"],
+        ["run", "x.yaml", "--nonsense"],
+        ["run", "x.yaml", "--until", "never"],
+        ["resume"],
+    ],
+)
+def test_a_wrong_command_line_ends_with_2(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, *arguments) == 2
+    assert "Usage" in plain(capsys.readouterr().err)
+
+
+def noisy(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> list[dict[str, Any]]:
+    assert command(monkeypatch, "noise", *arguments) == 0
+    return read_rows(Path("noisy.jsonl"))
+
+
+def facts(count: int) -> Path:
+    rows = [{"id": f"{i}", "prompt": f"What is number {i}?", "completion": f"word{i}"} for i in range(count)]
+    return write_rows(Path("facts.jsonl"), rows)
+
+
+@pytest.mark.parametrize(("rate", "wrong"), [(0, 0), (0.3, 6), (0.5, 10), (0.33, 7), (1, 20)])
+def test_noise_makes_exactly_its_share_wrong_and_keeps_the_gold(
+    rate: float, wrong: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = noisy(monkeypatch, facts(20), "--rate", rate, "--out", "noisy.jsonl")
+    assert [row["gold"] for row in rows] == [f"word{i}" for i in range(20)]
+    assert sum(row["completion"] != row["gold"] for row in rows) == wrong
+
+
+def test_noise_is_decided_by_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = [facts(20), "--rate", 0.3, "--out", "noisy.jsonl", "--seed"]
+    first = noisy(monkeypatch, *arguments, 1)
+    assert noisy(monkeypatch, *arguments, 1) == first
+    assert noisy(monkeypatch, *arguments, 2) != first
+
+
+def test_noise_takes_another_option_of_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"question": "Which is an animal?", "options": ["dog", "bus"], "answer": "A"}
+    write_rows(Path("choice.jsonl"), [row])
+    rows = noisy(monkeypatch, "choice.jsonl", "--rate", 1, "--out", "noisy.jsonl")
+    assert [(row["completion"], row["gold"]) for row in rows] == [("bus", "dog")]
+
+
+@pytest.mark.parametrize("rate", ["1.5", "-0.1", "nan", "much"])
+def test_a_bad_noise_rate_ends_with_2_and_writes_nothing(
+    rate: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "noise", facts(4), "--rate", rate, "--out", "noisy.jsonl") == 2
+    assert "rate" in capsys.readouterr().err
+    assert not Path("noisy.jsonl").exists()
+
+
+def test_noise_into_a_folder_that_is_not_there_ends_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "noise", facts(4), "--rate", "0.5", "--out", "no/where.jsonl") == 2
+    assert capsys.readouterr().err.startswith("robustft: no/where.jsonl: cannot be written")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_export_reads_back_as_the_training_set(
+    form: str, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path("out.parquet" if form == "parquet" else "out.jsonl")
+    assert command(monkeypatch, "export", finished, "--format", form, "--out", out) == 0
+    trained = read_rows(finished / "training.jsonl")
+    assert len(trained) == 3
+    expected = [(row["prompt"][-1]["content"], row["completion"][0]["content"]) for row in trained]
+    assert [(sample.prompt, sample.response) for sample in read_samples(out)] == expected
+
+
+def test_a_parquet_export_holds_ids_and_sources(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command(monkeypatch, "export", finished, "--format", "parquet", "--out", "out.parquet") == 0
+    rows = pyarrow.parquet.read_table("out.parquet").to_pylist()
+    trained = read_rows(finished / "training.jsonl")
+    assert [(row["id"], row["source"]) for row in rows] == [(row["id"], row["source"]) for row in trained]
+
+
+def test_an_unknown_export_format_ends_with_2(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "export", finished, "--format", "csv", "--out", "out.csv") == 2
+    assert "sharegpt" in plain(capsys.readouterr().err)
+    assert not Path("out.csv").exists()
+
+
+def test_an_export_of_a_run_without_a_training_set_says_how_to_get_one(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    data = write_rows(Path("train.jsonl"), ROWS[:1])
+    assert command(monkeypatch, "run", config, "--data", data, "--out", "run", "--until", "detect") == 0
+    capsys.readouterr()
+    assert command(monkeypatch, "export", "run", "--format", "messages", "--out", "out.jsonl") == 2
+    assert "robustft resume run" in capsys.readouterr().err
+    assert not Path("out.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["trace", ".", "x"],
+        ["resume", "."],
+        ["resume", "nowhere"],
+        ["export", ".", "--format", "messages", "--out", "out.jsonl"],
+    ],
+)
+def test_a_folder_that_holds_no_run_ends_with_2(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, *arguments) == 2
+    assert "holds no run" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+
+
+def test_a_trace_shows_every_agents_turn(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "trace", finished, "noisy") == 0
+    told = plain(capsys.readouterr().out)
+    roles = ["sample", "base", "reasoner 1", "reflect 1", "reasoner 2", "checker", "relabeler", "reviewer"]
+    places = [told.index(role) for role in [*roles, "outcome"]]
+    assert places == sorted(places)
+    assert all(part in told for part in ("capital of Italy", "Vienna", "Rome", "entropy 0.25", "trained on"))
+
+
+def test_a_trace_of_a_clean_sample_ends_with_the_checker(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "trace", finished, "clean") == 0
+    told = plain(capsys.readouterr().out)
+    assert "reliable" in told
+    assert "relabeler" not in told
+    assert "reviewer" not in told
+
+
+def test_a_trace_obeys_nothing_that_the_data_says(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "trace", finished, "evil") == 0
+    told = capsys.readouterr().out
+    assert not any(sign in told for sign in ("\x1b[31m", "\x07", "\u202e"))
+    assert "[bold]loud[/bold] [/nothing]" in told
+
+
+def test_a_trace_of_an_unknown_id_ends_with_2_and_shows_known_ones(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "trace", finished, "nobody") == 2
+    told = capsys.readouterr().err
+    assert "'nobody'" in told
+    assert "clean, noisy, evil" in told
+
+
+def test_a_run_directory_named_like_markup_is_printed_as_it_is(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    data = write_rows(Path("train.jsonl"), ROWS[:1])
+    out = "run[red]"
+    assert command(monkeypatch, "run", config, "--data", data, "--out", out, "--until", "select") == 0
+    assert f"robustft trace {out} " in plain(capsys.readouterr().out)
+    assert command(monkeypatch, "export", out, "--format", "messages", "--out", "[bold].jsonl") == 0
+    assert "[bold].jsonl" in plain(capsys.readouterr().out)
+
+
+@pytest.mark.slow
+def test_doctor_is_content_with_a_config_that_works(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    data = write_rows(Path("train.jsonl"), ROWS)
+    assert command(monkeypatch, "doctor", config, "--set", f"data.train={data}") == 0
+    told = plain(capsys.readouterr().out)
+    assert "✗" not in told
+    assert all(part in told for part in ("machine", "models and prompts", "encoder", "data.train"))
+
+
+@pytest.mark.slow
+def test_doctor_ends_with_2_and_names_all_that_is_wrong(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    endpoint.status = 500
+    assert command(monkeypatch, "doctor", config, "--set", "data.train=nowhere.jsonl") == 2
+    told = plain(capsys.readouterr().out)
+    wrong = [line for line in told.splitlines() if "✗" in line]
+    assert len(wrong) == 2
+    assert "models.default" in wrong[0]
+    assert "nowhere.jsonl: no such file" in wrong[1]
+
+
+@pytest.mark.parametrize("adapter", ["nowhere", "."])
+def test_evaluate_refuses_a_folder_that_is_no_adapter(
+    adapter: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    test = write_rows(Path("test.jsonl"), ROWS)
+    assert command(monkeypatch, "evaluate", config, "--test", test, "--adapter", adapter) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"robustft: {adapter}: holds no PEFT adapter")
+    assert endpoint.requests == []
