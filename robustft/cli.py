@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-import robustft  # noqa: F401 - sets the libraries' environment before they are imported
 from graph.config import RunConfig, load_config
 from graph.state import Stage
 from robustft.api import check_same_config, default_directory

@@ -42,7 +42,7 @@ def test_a_shipped_config_opens_with_its_purpose_and_its_command(path: Path) -> 
     assert lines, "the file must open with a comment"
     assert any(line and "robustft " not in line for line in lines), "what is it for?"
     assert any(
-        "robustft " in line and (path.name in line or path.stem == "demo" and "robustft demo" in line)
+        "robustft " in line and (path.name in line or (path.stem == "demo" and "robustft demo" in line))
         for line in lines
     ), "which command uses it?"
 

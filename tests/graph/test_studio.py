@@ -26,25 +26,20 @@ START_SECONDS = 120
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """Start `langgraph dev` in a folder of its own, with the shipped langgraph.json; yields its URL and log."""
+    """Start `langgraph dev` with the shipped langgraph.json in a folder of its own; yields URL and log."""
     folder = tmp_path_factory.mktemp("studio")
     (folder / "langgraph.json").write_text(json.dumps(served_config()))
     port = free_port()
     log = folder / "server.log"
-    command = [
-        sys.executable,
-        "-m",
-        "langgraph_cli",
-        "dev",
-        "--no-browser",
-        "--no-reload",
-        "--port",
-        str(port),
-    ]
+    options = ["--no-browser", "--no-reload", "--port", str(port)]
     environment = {**os.environ, "LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1"}
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "langgraph_cli", "dev", *options],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         wait_until_up(process, f"http://127.0.0.1:{port}", log)
@@ -157,18 +152,42 @@ def test_a_typo_in_the_context_ends_the_journey_before_any_node_answers(
     assert "did you mean 'policy'?" in server[1].read_text(errors="replace")
 
 
+def test_the_embedded_model_is_loaded_once_for_nodes_that_start_together(client: SyncLangGraphClient) -> None:
+    agents = {name: {"max_tokens": 4} for name in ("base", "checker", "relabeler", "reviewer")}
+    agents["reasoner"] = {"max_tokens": 4, "max_reflections": 0}
+    journey = outputs(client, "sample", input={"sample": SAMPLE}, context={"config": {"agents": agents}})
+    assert {"base", "reasoner", "checker"} <= {name for name, _ in journey}
+
+
 def test_a_whole_run_can_be_started_from_studio(
     client: SyncLangGraphClient, endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    rows = [{"id": f"r{at}", "prompt": f"Question {at}?", "completion": "Lyon"} for at in range(3)]
-    rows += [{"id": f"c{at}", "prompt": f"Other {at}?", "completion": "Paris"} for at in range(3)]
-    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = {**config_for(endpoint), "data": {"train": str(tmp_path / "train.jsonl")}}
-    directory = tmp_path / "out"
-    stages = outputs(client, "run", input={"config": config, "directory": str(directory), "until": "denoise"})
+    rows = [{"id": f"r{at}", "prompt": f"Question {at}?", "completion": "Lyon"} for at in range(4)]
+    rows += [{"id": f"c{at}", "prompt": f"Other {at}?", "completion": "Paris"} for at in range(4)]
+    data = {
+        "train": written(tmp_path / "train.jsonl", rows),
+        "test": written(tmp_path / "test.jsonl", rows[4:]),
+    }
+    # The agents ask the endpoint; what is tuned and evaluated is the embedded model.
+    models = {"default": {"provider": "embedded"}, "remote": config_for(endpoint)["models"]["default"]}
+    names = ("base", "reasoner", "checker", "relabeler", "reviewer")
+    config = {
+        "data": data,
+        "models": models,
+        "agents": {name: {"model": "remote", "max_tokens": 4} for name in names},
+        "training": {"epochs": 1},
+    }
+    stages = outputs(client, "run", input={"config": config, "directory": str(tmp_path / "out")})
 
-    assert [name for name, _ in stages] == ["load", "detect", "index", "denoise", "report"]
-    decisions = [json.loads(line) for line in (directory / "decisions.jsonl").read_text().splitlines()]
-    assert [decision["status"] for decision in decisions] == ["relabelled"] * 3 + ["clean"] * 3
-    assert len(decisions[0]["context"]["neighbours"]) == 3
-    assert json.loads((directory / "summary.json").read_text())["samples"]["noisy"] == 3
+    expected = ["load", "detect", "index", "denoise", "select", "train", "evaluate", "report"]
+    assert [name for name, _ in stages] == expected
+    decisions = (tmp_path / "out" / "decisions.jsonl").read_text().splitlines()
+    assert [json.loads(line)["status"] for line in decisions] == ["relabelled"] * 4 + ["clean"] * 4
+    assert (tmp_path / "out" / "adapter" / "adapter_config.json").is_file()
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["samples"]["noisy"], summary["evaluation"]["n"]) == (4, 4)
+
+
+def written(file: Path, rows: list[dict[str, str]]) -> str:
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(file)

@@ -1,0 +1,156 @@
+"""The model inside this process: its answers do not depend on what else is asked at the time."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from langchain_core.messages import AIMessage
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from agents.embedded import EmbeddedChatModel, load_embedded
+from agents.errors import ModelCallError
+from agents.models import EmbeddedModelConfig, probe
+from stores.errors import WeightsError
+from stores.weights import SMOLLM2, resolve_weights
+
+pytestmark = pytest.mark.slow
+
+TOWNS = ("France", "Japan", "Norway", "Peru", "Kenya", "Italy", "Egypt", "Cuba")
+PROMPTS = [
+    *(f"What is the capital of {town}?" for town in TOWNS),
+    *(f"Name a dish, a song and a river that people from {town} would know, briefly." for town in TOWNS),
+    *(f"{town}?" for town in TOWNS),
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> EmbeddedChatModel:
+    return load_embedded(EmbeddedModelConfig(dtype="float32", batch_size=8))
+
+
+async def ask_together(model: EmbeddedChatModel, prompts: list[str], **sampling: Any) -> list[AIMessage]:
+    return list(await asyncio.gather(*(model.ainvoke(prompt, **sampling) for prompt in prompts)))
+
+
+def log_probabilities(message: AIMessage) -> list[float]:
+    return [token["logprob"] for token in message.response_metadata["logprobs"]["content"]]
+
+
+def test_answers_do_not_depend_on_company_order_or_the_event_loop(model: EmbeddedChatModel) -> None:
+    together = [reply.text for reply in asyncio.run(ask_together(model, PROMPTS, max_tokens=8))]
+    reordered = asyncio.run(ask_together(model, PROMPTS[::-1], max_tokens=8))
+    assert [reply.text for reply in reordered[::-1]] == together
+    assert [model.invoke(prompt, max_tokens=8).text for prompt in PROMPTS[::4]] == together[::4]
+    assert len(set(together)) > 12
+
+
+async def test_asked_one_after_the_other_the_answers_are_those_given_together(
+    model: EmbeddedChatModel,
+) -> None:
+    together = await ask_together(model, PROMPTS[::3], max_tokens=8)
+    alone = [await model.ainvoke(prompt, max_tokens=8) for prompt in PROMPTS[::3]]
+    assert [reply.text for reply in alone] == [reply.text for reply in together]
+    for left, right in zip(alone, together, strict=True):
+        assert log_probabilities(left) == pytest.approx(log_probabilities(right), abs=1e-3)
+
+
+async def test_log_probabilities_are_those_of_one_plain_forward_pass(model: EmbeddedChatModel) -> None:
+    weights = resolve_weights(SMOLLM2)
+    tokenizer = AutoTokenizer.from_pretrained(weights)
+    plain = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32)
+    for prompt, reply in zip(
+        PROMPTS[::6], await ask_together(model, PROMPTS[::6], max_tokens=10), strict=True
+    ):
+        turns = [{"role": "user", "content": prompt}]
+        text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        before = len(tokenizer(text)["input_ids"])
+        tokens = tokenizer(text + reply.text, return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            scores = plain(tokens).logits[0, before - 1 : -1].log_softmax(-1)
+        expected = scores.gather(1, tokens[0, before:, None]).squeeze(1).tolist()
+        assert log_probabilities(reply) == pytest.approx(expected, abs=1e-3)
+        assert max(log_probabilities(reply)) <= 0
+
+
+async def test_a_reply_that_is_cut_off_says_so(model: EmbeddedChatModel) -> None:
+    reply = await model.ainvoke("Tell me a long story.", max_tokens=3)
+    assert reply.response_metadata["finish_reason"] == "length"
+    assert len(log_probabilities(reply)) == 3
+    assert reply.usage_metadata is not None
+    assert reply.usage_metadata["output_tokens"] == 3
+
+
+async def test_a_reply_that_ends_by_itself_says_so(model: EmbeddedChatModel) -> None:
+    reply = await model.ainvoke("What is the capital of France?", max_tokens=40)
+    assert reply.response_metadata["finish_reason"] == "stop"
+    assert "Paris" in reply.text
+    assert "<|im_end|>" not in reply.text
+    assert reply.usage_metadata is not None
+    # The end-of-turn token was generated, too, but is no part of the answer nor of its entropy.
+    assert reply.usage_metadata["output_tokens"] == len(log_probabilities(reply)) + 1 < 40
+
+
+async def test_every_token_has_its_text(model: EmbeddedChatModel) -> None:
+    reply = await model.ainvoke("What is the capital of France?", max_tokens=40)
+    tokens = reply.response_metadata["logprobs"]["content"]
+    assert "".join(token["token"] for token in tokens) == reply.text
+
+
+async def test_sampling_repeats_with_its_seed_in_any_company(model: EmbeddedChatModel) -> None:
+    sampling = {"temperature": 1.0, "max_tokens": 12}
+    prompt = "Tell me a story."
+    alone = [(await model.ainvoke(prompt, seed=seed, **sampling)).text for seed in range(4)]
+    together = await asyncio.gather(*(model.ainvoke(prompt, seed=seed, **sampling) for seed in range(4)))
+    assert [reply.text for reply in together] == alone
+    assert len(set(alone)) > 1
+
+
+async def test_replies_of_different_lengths_share_a_batch(model: EmbeddedChatModel) -> None:
+    lengths = [1, 5, 2, 9]
+    replies = await asyncio.gather(
+        *(model.ainvoke("Tell me a long story.", max_tokens=length) for length in lengths)
+    )
+    assert [len(log_probabilities(reply)) for reply in replies] == lengths
+    assert all(replies[3].text.startswith(reply.text) for reply in replies)
+
+
+async def test_a_prompt_too_long_for_the_model_is_refused_alone(model: EmbeddedChatModel) -> None:
+    long, short = await asyncio.gather(
+        model.ainvoke("word " * 9000, max_tokens=4),
+        model.ainvoke("Hello.", max_tokens=4),
+        return_exceptions=True,
+    )
+    assert isinstance(long, ModelCallError)
+    assert "8192" in str(long)
+    assert isinstance(short, AIMessage)
+
+
+async def test_the_model_passes_the_probe(model: EmbeddedChatModel) -> None:
+    await probe(model, "models.default", log_probabilities=True)
+
+
+async def test_a_conversation_is_read_with_all_its_turns(model: EmbeddedChatModel) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(resolve_weights(SMOLLM2))
+    turns = [
+        {"role": "user", "content": "I am Zelda."},
+        {"role": "assistant", "content": "Hi."},
+        {"role": "user", "content": "Who am I?"},
+    ]
+    text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+    reply = await model.ainvoke(turns, max_tokens=1)
+    assert reply.usage_metadata is not None
+    assert reply.usage_metadata["input_tokens"] == len(tokenizer(text)["input_ids"])
+
+
+def test_a_folder_that_is_not_there_is_named_in_one_line() -> None:
+    with pytest.raises(WeightsError, match=r"^model '/no/such/folder': no such folder.*") as error:
+        load_embedded(EmbeddedModelConfig(name="/no/such/folder"))
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_that_holds_no_model_is_named_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=str(tmp_path)) as error:
+        load_embedded(EmbeddedModelConfig(name=str(tmp_path)))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,118 @@
+"""Calls made at the same time become batches; each caller gets its own reply."""
+
+import asyncio
+import threading
+from itertools import chain
+
+import pytest
+
+from stores.batcher import Batcher
+
+
+class Work:
+    """Doubles numbers and remembers the batches; a negative number is an error."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.threads: set[int] = set()
+
+    def __call__(self, numbers: list[int]) -> list[int]:
+        self.batches.append(numbers)
+        self.threads.add(threading.get_ident())
+        if min(numbers) < 0:
+            raise ValueError(f"batch {numbers}")
+        return [2 * number for number in numbers]
+
+
+async def submit(batcher: Batcher[int, int], count: int) -> list[int]:
+    return list(await asyncio.gather(*(batcher.submit(number) for number in range(count))))
+
+
+async def test_concurrent_calls_are_gathered_into_one_batch() -> None:
+    work = Work()
+    assert await submit(Batcher(work, 100), 50) == [2 * number for number in range(50)]
+    assert work.batches == [list(range(50))]
+
+
+async def test_no_batch_is_larger_than_the_limit_and_order_is_kept() -> None:
+    work = Work()
+    assert await submit(Batcher(work, 7), 50) == [2 * number for number in range(50)]
+    assert max(map(len, work.batches)) == 7
+    assert list(chain(*work.batches)) == list(range(50))
+
+
+async def test_work_runs_in_one_thread_that_is_not_the_event_loops() -> None:
+    work = Work()
+    await submit(Batcher(work, 3), 20)
+    assert len(work.threads) == 1
+    assert threading.get_ident() not in work.threads
+
+
+async def test_what_comes_while_a_batch_is_worked_on_gathers_for_the_next() -> None:
+    started, go_on = threading.Event(), threading.Event()
+    batches: list[list[int]] = []
+
+    def work(numbers: list[int]) -> list[int]:
+        batches.append(numbers)
+        started.set()
+        go_on.wait(20)
+        return numbers
+
+    batcher: Batcher[int, int] = Batcher(work, 10)
+    first = asyncio.create_task(batcher.submit(0))
+    await asyncio.to_thread(started.wait, 20)
+    later = [asyncio.create_task(batcher.submit(number)) for number in (1, 2, 3)]
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await asyncio.gather(first, *later) == [0, 1, 2, 3]
+    assert batches == [[0], [1, 2, 3]]
+
+
+async def test_an_error_reaches_every_caller_of_its_batch_and_no_other() -> None:
+    batcher: Batcher[int, int] = Batcher(Work(), 2)
+    numbers = (1, 2, 3, -4, 5, 6)
+    replies = await asyncio.gather(*(batcher.submit(number) for number in numbers), return_exceptions=True)
+    assert replies[:2] + replies[4:] == [2, 4, 10, 12]
+    assert [str(reply) for reply in replies[2:4]] == ["batch [3, -4]"] * 2
+
+
+async def test_an_error_does_not_end_the_batcher() -> None:
+    batcher: Batcher[int, int] = Batcher(Work(), 2)
+    with pytest.raises(ValueError, match="batch"):
+        await batcher.submit(-1)
+    assert await batcher.submit(21) == 42
+
+
+async def test_fewer_replies_than_requests_is_an_error_not_a_hang() -> None:
+    batcher: Batcher[int, int] = Batcher(lambda numbers: numbers[1:], 10)
+    async with asyncio.timeout(20):
+        replies = await asyncio.gather(*(batcher.submit(n) for n in range(3)), return_exceptions=True)
+    assert [type(reply) for reply in replies] == [ValueError] * 3
+
+
+async def test_a_cancelled_caller_is_left_out_of_the_batch() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, 10)
+    tasks = [asyncio.create_task(batcher.submit(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    replies = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (replies[0], replies[2]) == (0, 4)
+    assert work.batches == [[0, 2]]
+
+
+def test_one_batcher_serves_two_event_loops_in_a_row() -> None:
+    batcher: Batcher[int, int] = Batcher(Work(), 4)
+    for _ in range(2):
+        assert asyncio.run(submit(batcher, 9)) == [2 * number for number in range(9)]
+
+
+def test_a_loop_that_was_ended_in_mid_air_does_not_block_the_next() -> None:
+    batcher: Batcher[int, int] = Batcher(Work(), 4)
+
+    async def leave() -> None:
+        asyncio.get_running_loop().create_task(batcher.submit(1))
+        await asyncio.sleep(0)
+
+    asyncio.run(leave())
+    assert asyncio.run(submit(batcher, 3)) == [0, 2, 4]
