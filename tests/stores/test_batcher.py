@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import pytest
@@ -105,6 +106,15 @@ def test_one_batcher_serves_two_event_loops_in_a_row() -> None:
     batcher: Batcher[int, int] = Batcher(Work(), 4)
     for _ in range(2):
         assert asyncio.run(submit(batcher, 9)) == [2 * number for number in range(9)]
+
+
+def test_two_event_loops_at_once_take_turns_in_the_one_thread() -> None:
+    work = Work()
+    batcher = Batcher(work, 4)
+    with ThreadPoolExecutor(2) as loops:
+        replies = list(loops.map(lambda count: asyncio.run(submit(batcher, count)), (9, 9)))
+    assert replies == [[2 * number for number in range(9)]] * 2
+    assert len(work.threads) == 1
 
 
 def test_a_loop_that_was_ended_in_mid_air_does_not_block_the_next() -> None:
