@@ -2,11 +2,12 @@
 
 import os
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import openai
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from agents.errors import EndpointError
 from stores.errors import RobustFTError
@@ -39,6 +40,17 @@ class OpenAIModelConfig(BaseModel):
     timeout: float = Field(default=120, gt=0)
     """Seconds until one request counts as failed."""
 
+    @field_validator("base_url")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("is no address; it begins with http:// or https:// and names a host")
+        if parts.username or parts.password:
+            raise ValueError("holds a user name or password; name the key's variable in api_key_env")
+        _ = parts.port  # raises ValueError where the port is no number
+        return value
+
 
 ModelConfig = Annotated[EmbeddedModelConfig | OpenAIModelConfig, Field(discriminator="provider")]
 
@@ -68,7 +80,11 @@ def _open_endpoint(config: OpenAIModelConfig) -> BaseChatModel:
                 f"model '{config.name}': the environment variable {config.api_key_env} is not set; "
                 "put the endpoint's key there, or leave out api_key_env"
             )
-        key = os.environ[config.api_key_env]
+        key = os.environ[config.api_key_env].strip()
+        if not key or not key.isascii() or not key.isprintable():
+            raise EndpointError(
+                f"model '{config.name}': the environment variable {config.api_key_env} holds no usable key"
+            )
     return ChatOpenAI(
         model=config.name,
         base_url=config.base_url,

@@ -9,12 +9,11 @@ from typing import Any, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from training.selection import SelectionConfig
 
 from agents.base import BaseConfig
 from agents.checker import CheckerConfig
 from agents.expert import AgentConfig
-from agents.models import EmbeddedModelConfig, ModelConfig
+from agents.models import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig
 from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
@@ -22,6 +21,7 @@ from prompts.template import FOLDER
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
 from training.lora import TrainingConfig
+from training.selection import SelectionConfig
 
 # What says how a run goes, not what it decides. Everything else is hashed.
 #   data       where the files are; their samples are identified by id and content
@@ -169,7 +169,7 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds no keys; a config is a YAML mapping (see configs/)")
-    return content
+    return {key: value for key, value in content.items() if value is not None}
 
 
 def _apply(content: dict[str, Any], setting: str) -> None:
@@ -210,17 +210,27 @@ def _anchor_keys(section: dict[str, Any], keys: Sequence[str], folder: Path) -> 
 
 def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"] if part not in ("embedded", "openai"))
+    location = [str(part) for part in first["loc"]]
+    # Pydantic puts the provider between a model's name and its keys; no user wrote it there.
+    provider = location.pop(2) if location[:1] == ["models"] and len(location) > 2 else None
+    place = ".".join(location)
     if first["type"] == "extra_forbidden":
-        return f"unknown key '{place}'{_suggest(place.rpartition('.')[2], _known_keys(place))}"
+        return f"unknown key '{place}'{_suggest(place.rpartition('.')[2], _known_keys(place, provider))}"
     message = first["msg"].removeprefix("Value error, ")
     given = first["input"]
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool | None) else ""
+    # An address may hold a password.
+    secret = location[-1:] == ["base_url"]
+    shown = (
+        f" (given: {given!r})" if isinstance(given, str | int | float | bool | None) and not secret else ""
+    )
     return f"{place}: {message}{shown}" if place else message
 
 
-def _known_keys(place: str) -> list[str]:
+def _known_keys(place: str, provider: str | None) -> list[str]:
     """Return the keys that exist beside an unknown one."""
+    if provider is not None:
+        entry = OpenAIModelConfig if provider == "openai" else EmbeddedModelConfig
+        return list(entry.model_fields)
     model: Any = RunConfig
     for part in place.split(".")[:-1]:
         fields: Mapping[str, Any] = getattr(model, "model_fields", {})

@@ -3,13 +3,12 @@
 import json
 from typing import Any, Literal
 
-from training.selection import entropy
-
 from agents.expert import Usage
 from agents.reasoner import final_answer
 from graph.state import SampleState
 from stores.journal import Entry, Status
 from stores.sample import Sample
+from training.selection import entropy
 
 DropReason = Literal["high_entropy", "failed", "empty"]
 

@@ -27,9 +27,14 @@ async def detect(state: RunState) -> dict[str, Any]:
         async def judge(sample: SampleState) -> dict[str, Any]:
             return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
 
+        # What failed before has a second chance: its cause may be mended.
+        if work.outcome_of("train") is None:
+            await asyncio.to_thread(work.journal.forget_failed)
         todo = (SampleState(sample=sample) for sample in work.journal.undecided())
         counts = await asyncio.to_thread(work.journal.count_status)
-        await _ask_agents(work, todo, judge, state.samples - sum(counts.values()), state.samples)
+        await _ask_agents(
+            work, todo, judge, state.samples - sum(counts.values()), state.samples, state.samples
+        )
         counts = await asyncio.to_thread(work.journal.count_status)
     return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0)}
 
@@ -61,17 +66,17 @@ async def denoise(state: RunState) -> dict[str, Any]:
             return await denoise_graph.ainvoke(sample, context=context)
 
         todo = (read_state(sample, entry) for sample, entry in work.journal.entries("noisy"))
-        await _ask_agents(work, todo, relabel, counts["noisy"], state.noisy)
+        await _ask_agents(work, todo, relabel, counts["noisy"], state.noisy, state.samples)
     return {}
 
 
 async def _ask_agents(
-    work: Workspace, samples: Iterator[SampleState], ask: Work, pending: int, total: int
+    work: Workspace, samples: Iterator[SampleState], ask: Work, pending: int, total: int, of: int
 ) -> None:
     """Send samples through one half of the sample graph and journal what comes out."""
     counts = await asyncio.to_thread(work.journal.count_status)
     failures: Counter[str] = Counter()
-    allowed = work.config.run.max_failed * total - counts.get("failed", 0)
+    allowed = work.config.run.max_failed * of - counts.get("failed", 0)
     done = total - pending  # what an earlier, interrupted try of this stage finished
     tokens = 0
     work.report(done, total)

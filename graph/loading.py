@@ -14,6 +14,7 @@ from stores.dataset import join_gold, read_samples
 from stores.journal import Journal
 from stores.run_directory import StagedRun, holds_run
 from stores.sample import Sample
+from stores.weights import resolve_weights
 
 
 async def load(state: RunInput) -> dict[str, Any]:
@@ -23,7 +24,7 @@ async def load(state: RunInput) -> dict[str, Any]:
         InputError: the config, the data, a model or the directory is wrong; nothing is left behind.
     """
     if not await asyncio.to_thread(holds_run, Path(state.directory)):
-        await _create(parse_config(state.config), Path(state.directory), state.limit)
+        await _create(parse_config(state.config), state)
     async with open_stage(state.directory, "load") as work:
         samples, test_samples = await asyncio.to_thread(
             lambda: (work.journal.count_samples("train"), work.journal.count_samples("test"))
@@ -47,16 +48,26 @@ async def check_models(config: RunConfig) -> None:
         await probe(models[name], f"models.{name}", log_probabilities=needs_log_probabilities)
 
 
-async def _create(config: RunConfig, directory: Path, limit: int | None) -> None:
+async def _create(config: RunConfig, state: RunInput) -> None:
     if config.data.train is None:
         raise ConfigError("data.train: no training data; give a file with --data or in the config")
-    staged = await asyncio.to_thread(StagedRun, directory, config.to_yaml())
+    staged = await asyncio.to_thread(StagedRun, Path(state.directory), config.to_yaml())
     try:
-        await asyncio.to_thread(_fill, staged.journal, config, limit)
+        await asyncio.to_thread(_fill, staged.journal, config, state.limit)
         await check_models(config)
+        if state.until in ("train", "evaluate"):
+            await asyncio.to_thread(_check_tuned_model, config)
         await asyncio.to_thread(staged.commit)
     finally:
         await asyncio.to_thread(staged.discard)
+
+
+def _check_tuned_model(config: RunConfig) -> None:
+    """Check that the model to be tuned is at hand before anything is asked of the others."""
+    # Imported here: transformers takes seconds.
+    from training.lora import load_tokenizer
+
+    load_tokenizer(resolve_weights(config.models[config.training.model].name))
 
 
 def _fill(journal: Journal, config: RunConfig, limit: int | None) -> None:

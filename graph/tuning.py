@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import convert_to_openai_messages
-from training.selection import select as select_by_entropy
 
 from agents.base import BaseAgent
 from agents.expert import Expert, conversation
 from agents.models import EmbeddedModelConfig
+from graph.agents import close_models
 from graph.config import RunConfig
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState
@@ -23,6 +23,7 @@ from stores.sample import Sample
 from stores.weights import resolve_weights
 from training.evaluation import Accuracy
 from training.evaluation import evaluate as evaluate_agents
+from training.selection import select as select_by_entropy
 
 
 async def select(state: RunState) -> dict[str, Any]:
@@ -39,7 +40,11 @@ async def train(state: RunState) -> dict[str, Any]:
         done = work.outcome_of("train")
         if done and (done.get("skipped") or work.files.adapter.is_dir()):
             work.outcome = done
+            # `select` has just written the training set anew, with what training found too long.
+            await asyncio.to_thread(_leave_out, work.files.training, set(done.get("dropped", ())))
             return {}
+        # Training needs the memory that the agents' models hold; whoever needs one again loads it again.
+        await close_models()
         stop = threading.Event()
         try:
             work.outcome = await asyncio.to_thread(_train, work, stop)
@@ -54,6 +59,9 @@ async def evaluate(state: RunState) -> dict[str, Any]:
     async with open_stage(state.directory, "evaluate") as work:
         if not state.test_samples:
             work.outcome = {"skipped": "no test data (--test or data.test)"}
+            return {}
+        if (done_before := work.outcome_of("evaluate")) and work.files.evaluation.is_file():
+            work.outcome = done_before
             return {}
         adapter = work.files.adapter if work.files.adapter.is_dir() else None
         agents = await asyncio.to_thread(evaluated_agents, work.config, adapter)
@@ -134,8 +142,8 @@ def _turns(sample: Sample, prompt: QuestionTemplate) -> list[dict[str, Any]]:
 
 def _train(work: Workspace, stop: threading.Event) -> dict[str, Any]:
     # Imported here: TRL takes seconds, and only this stage needs it.
-    from training.finetune import TrainingStep, train_adapter
     from training.errors import NothingToTrainError
+    from training.finetune import TrainingStep, train_adapter
 
     def report(step: TrainingStep) -> None:
         work.report(step.step, step.total, note=f"loss {step.loss:.3f}")

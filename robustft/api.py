@@ -11,7 +11,7 @@ from graph.config import ConfigError, RunConfig, load_config
 from graph.run_graph import run_graph
 from graph.state import RunInput, Stage
 from graph.workspace import Progress
-from stores.run_directory import RunDirectory, holds_run
+from stores.run_directory import RunDirectory, ensure_free, holds_run
 
 ProgressListener = Callable[[Progress], None]
 
@@ -27,6 +27,7 @@ async def arun(
     """Denoise a dataset and fine-tune on it; see `run`."""
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
     directory = Path(out) if out is not None else default_directory("run")
+    await asyncio.to_thread(ensure_free, directory)
     return await _invoke(
         RunInput(config=resolved.model_dump(mode="json"), directory=str(directory), limit=limit, until=until),
         progress,

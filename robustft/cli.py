@@ -131,7 +131,9 @@ def noise(
     samples = inject_noise(list(read_samples(file)), rate, seed)
     write_samples(out, samples)
     changed = sum(sample.response != sample.gold for sample in samples)
-    console.print(f"{out}: {len(samples)} samples, {changed} of them made wrong", highlight=False)
+    console.print(
+        f"{out}: {len(samples)} samples, {changed} of them made wrong", markup=False, highlight=False
+    )
 
 
 @app.command()
@@ -147,7 +149,7 @@ def export(
     training = RunDirectory(directory).training
     if not training.is_file():
         raise InputError(f"{directory}: has no training set yet; `robustft resume {directory}` makes it")
-    console.print(f"{out}: {export_training(training, out, format_)} samples", highlight=False)
+    console.print(f"{out}: {export_training(training, out, format_)} samples", markup=False, highlight=False)
 
 
 @app.command()
@@ -173,8 +175,6 @@ def main() -> None:
         _fail(exc, 2)
     except RobustFTError as exc:
         _fail(exc, 1)
-    except KeyboardInterrupt:
-        _fail("stopped", 130)
 
 
 def _run(config: RunConfig, directory: Path, *, limit: int | None, until: Stage) -> None:
@@ -184,7 +184,10 @@ def _run(config: RunConfig, directory: Path, *, limit: int | None, until: Stage)
         except KeyboardInterrupt:
             if holds_run(directory):
                 errors.print(
-                    f"stopped; go on with: robustft resume {directory}", markup=False, highlight=False
+                    f"stopped; go on with: robustft resume {directory}",
+                    markup=False,
+                    highlight=False,
+                    soft_wrap=True,
                 )
             raise
     print_summary(console, summary, directory)

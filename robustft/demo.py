@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from training.noise import inject_noise
-
 from stores.dataset import read_samples
 from stores.export import write_samples
+from training.noise import inject_noise
 
 FOLDER = Path(str(files("robustft"))) / "data"
 

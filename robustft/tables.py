@@ -15,8 +15,13 @@ def print_summary(console: Console, summary: dict[str, Any], directory: Path) ->
     for name, figure in _rows(summary):
         table.add_row(name, figure)
     console.print(table)
-    console.print(f"files: {directory}")
-    console.print(f"look into a sample: robustft trace {directory} SAMPLE_ID")
+    console.print(f"files: {directory}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"look into a sample: robustft trace {directory} SAMPLE_ID",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:

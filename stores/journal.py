@@ -110,6 +110,11 @@ class Journal:
                 [(entry.id, entry.status, entry.entropy, entry.kept, entry.record) for entry in entries],
             )
 
+    def forget_failed(self) -> None:
+        """Delete the decisions of failed samples, so that they are asked about again."""
+        with self._connection:
+            self._connection.execute("DELETE FROM decisions WHERE status = 'failed'")
+
     def entries(self, status: Status | None = None) -> Iterator[tuple[Sample, Entry]]:
         """Yield decided samples with their decisions, in the dataset's order, of one status or of all."""
         query = """SELECT position, data, decisions.id, status, record, entropy, kept

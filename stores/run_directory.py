@@ -75,7 +75,10 @@ class RunDirectory:
 
 def holds_run(path: Path) -> bool:
     """Say whether there is a run in this folder."""
-    return (path / "journal.sqlite").is_file() and (path / "config.yaml").is_file()
+    try:
+        return (path / "journal.sqlite").is_file() and (path / "config.yaml").is_file()
+    except OSError:
+        return False
 
 
 def ensure_free(path: Path) -> None:
@@ -89,14 +92,18 @@ def ensure_free(path: Path) -> None:
             f"{path}: holds a run already; continue it with `robustft resume {path}` "
             "(or --resume), or choose another --out"
         )
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunDirectoryError(f"{path}: exists and is not empty; choose another --out")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".robustft-", dir=path.parent):
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunDirectoryError(f"{path}: exists and is not empty; choose another --out")
+        with tempfile.TemporaryDirectory(prefix=".robustft-", dir=_nearest_folder(path)):
             pass
     except OSError as exc:
         raise RunDirectoryError(f"{path}: cannot be created ({exc.strerror}); choose another --out") from exc
+
+
+def _nearest_folder(path: Path) -> Path:
+    """Return the folder that exists already and that the run directory will be made below."""
+    return next(folder for folder in path.absolute().parents if folder.exists())
 
 
 class StagedRun:
@@ -113,7 +120,7 @@ class StagedRun:
     def __init__(self, path: Path, config: str) -> None:
         ensure_free(path)
         self._path = path
-        self._staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        self._staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=_nearest_folder(path)))
         self._staging.chmod(0o755)
         (self._staging / "config.yaml").write_text(config, encoding="utf-8")
         self.journal = Journal(self._staging / "journal.sqlite")
@@ -121,6 +128,7 @@ class StagedRun:
     def commit(self) -> None:
         """Put the directory in its place."""
         self.journal.close()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         if self._path.exists():
             self._path.rmdir()
         self._staging.rename(self._path)
