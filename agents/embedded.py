@@ -167,7 +167,8 @@ def load_embedded(config: EmbeddedModelConfig, adapter: Path | None = None) -> E
             # Merged: the adapter's many small products would halve the speed.
             model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     except (OSError, ValueError, KeyError) as exc:
-        raise WeightsError(f"model '{config.name}' cannot be loaded: {exc}") from exc
+        reason = str(exc).strip().partition("\n")[0]
+        raise WeightsError(f"model '{config.name}' cannot be loaded: {reason}") from exc
     if not tokenizer.chat_template:
         raise WeightsError(f"model '{config.name}' has no chat template; name an instruct model")
     model.requires_grad_(False)

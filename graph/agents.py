@@ -21,8 +21,20 @@ from graph.config import RunConfig, parse_config
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore
 
+
+@dataclass
+class _OpenModels:
+    """The models that one event loop has opened, by their config entries.
+
+    The lock is for nodes that start side by side: each would load the same weights, at once.
+    """
+
+    by_entry: dict[str, BaseChatModel] = field(default_factory=dict)
+    loading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 # A connection belongs to the event loop it was opened in, and one process may well run several.
-_OPEN: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, BaseChatModel]] = WeakKeyDictionary()
+_OPEN: WeakKeyDictionary[asyncio.AbstractEventLoop, _OpenModels] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,7 @@ class SampleContext:
     config: dict[str, Any] = field(default_factory=dict)
 
     async def get_agents(self) -> Agents:
-        """Return this config's agents; they are built once and shared."""
+        """Return this config's agents. Models are shared; prompt files are read anew, so edits show at once."""
         return await _agents_of(json.dumps(self.config, sort_keys=True))
 
 
@@ -122,20 +134,21 @@ async def load_models(config: RunConfig) -> dict[str, BaseChatModel]:
         EndpointError: a key is missing.
         WeightsError: an embedded model cannot be loaded.
     """
-    opened = _OPEN.setdefault(asyncio.get_running_loop(), {})
+    opened = _OPEN.setdefault(asyncio.get_running_loop(), _OpenModels())
     models = {}
-    for name in sorted(config.models_in_use()):
-        entry = config.models[name]
-        key = entry.model_dump_json()
-        if key not in opened:
-            opened[key] = await asyncio.to_thread(load_model, entry)
-        models[name] = opened[key]
+    async with opened.loading:
+        for name in sorted(config.models_in_use()):
+            entry = config.models[name]
+            key = entry.model_dump_json()
+            if key not in opened.by_entry:
+                opened.by_entry[key] = await asyncio.to_thread(load_model, entry)
+            models[name] = opened.by_entry[key]
     return models
 
 
 async def close_models() -> None:
     """Close the connections of the models that this event loop has used."""
-    for model in _OPEN.pop(asyncio.get_running_loop(), {}).values():
+    for model in _OPEN.pop(asyncio.get_running_loop(), _OpenModels()).by_entry.values():
         await close_model(model)
 
 

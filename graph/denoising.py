@@ -12,6 +12,7 @@ from graph.decision import read_state, to_entry, usage_by_agent
 from graph.sample_graph import denoise_graph, detect_graph
 from graph.state import RunState, SampleInput, SampleState
 from graph.workspace import RunFailedError, Workspace, open_stage
+from prompts.template import PromptError
 from stores.encoder import load_encoder
 from stores.examples import ExampleStore
 from stores.journal import Entry
@@ -84,7 +85,7 @@ async def _ask_agents(
     async def finish(sample: SampleState) -> SampleState:
         try:
             return sample.model_copy(update=await ask(sample))
-        except AgentError as exc:
+        except (AgentError, PromptError) as exc:
             return sample.model_copy(update={"failure": f"{type(exc).__name__}: {exc}"})
 
     def record(finished: list[SampleState]) -> None:

@@ -16,7 +16,7 @@ from graph.agents import close_models
 from graph.config import RunConfig
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState
-from graph.workspace import Workspace, open_stage
+from graph.workspace import Workspace, in_thread, open_stage
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
 from stores.sample import Sample
@@ -37,8 +37,7 @@ async def select(state: RunState) -> dict[str, Any]:
 async def train(state: RunState) -> dict[str, Any]:
     """Fine-tune a LoRA adapter on the training set (Eq. 9)."""
     async with open_stage(state.directory, "train") as work:
-        done = work.outcome_of("train")
-        if done and (done.get("skipped") or work.files.adapter.is_dir()):
+        if done := await asyncio.to_thread(_finished_training, work):
             work.outcome = done
             # `select` has just written the training set anew, with what training found too long.
             await asyncio.to_thread(_leave_out, work.files.training, set(done.get("dropped", ())))
@@ -60,13 +59,12 @@ async def evaluate(state: RunState) -> dict[str, Any]:
         if not state.test_samples:
             work.outcome = {"skipped": "no test data (--test or data.test)"}
             return {}
-        if (done_before := work.outcome_of("evaluate")) and work.files.evaluation.is_file():
-            work.outcome = done_before
+        if finished := await asyncio.to_thread(_finished_evaluation, work):
+            work.outcome = finished
             return {}
-        adapter = work.files.adapter if work.files.adapter.is_dir() else None
-        agents = await asyncio.to_thread(evaluated_agents, work.config, adapter)
+        agents = await asyncio.to_thread(_compared, work)
         done = 0
-        with atomic_writer(work.files.evaluation) as lines:
+        async with in_thread(atomic_writer(work.files.evaluation)) as lines:
 
             def record(answers: list[dict[str, Any]]) -> None:
                 nonlocal done
@@ -111,6 +109,10 @@ def summarise(accuracy: dict[str, Accuracy]) -> dict[str, Any]:
     return {"n": first.n, **{name: result.share for name, result in accuracy.items()}}
 
 
+def _compared(work: Workspace) -> dict[str, BaseAgent]:
+    return evaluated_agents(work.config, work.files.adapter if work.files.adapter.is_dir() else None)
+
+
 def _select(work: Workspace) -> dict[str, Any]:
     work.journal.keep(select_by_entropy(work.journal.candidates(), work.config.selection.keep))
     counts = {"original": 0, "relabelled": 0}
@@ -138,6 +140,16 @@ def _training_rows(work: Workspace) -> Iterator[dict[str, Any]]:
 def _turns(sample: Sample, prompt: QuestionTemplate) -> list[dict[str, Any]]:
     turns = convert_to_openai_messages(conversation(sample, prompt.render(sample)))
     return turns if isinstance(turns, list) else [turns]
+
+
+def _finished_training(work: Workspace) -> dict[str, Any] | None:
+    done = work.outcome_of("train")
+    return done if done and ("skipped" in done or work.files.adapter.is_dir()) else None
+
+
+def _finished_evaluation(work: Workspace) -> dict[str, Any] | None:
+    done = work.outcome_of("evaluate")
+    return done if done and work.files.evaluation.is_file() else None
 
 
 def _train(work: Workspace, stop: threading.Event) -> dict[str, Any]:

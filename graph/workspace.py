@@ -4,9 +4,9 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from langgraph.config import get_stream_writer
 
@@ -14,6 +14,8 @@ from graph.config import RunConfig, load_config
 from stores.errors import RobustFTError
 from stores.journal import Journal
 from stores.run_directory import RunDirectory
+
+Value = TypeVar("Value")
 
 
 class RunFailedError(RobustFTError):
@@ -76,6 +78,19 @@ async def open_stage(directory: str, name: str) -> AsyncIterator[Workspace]:
         report = json.dumps(work.outcome) if finished else None
         seconds = time.perf_counter() - started
         await asyncio.shield(asyncio.to_thread(_close, work.journal, name, seconds, report))
+
+
+@asynccontextmanager
+async def in_thread(manager: AbstractContextManager[Value]) -> AsyncIterator[Value]:
+    """Enter and leave a context manager that blocks, in a thread."""
+    value = await asyncio.to_thread(manager.__enter__)
+    try:
+        yield value
+    except BaseException as exc:
+        if not await asyncio.to_thread(manager.__exit__, type(exc), exc, exc.__traceback__):
+            raise
+    else:
+        await asyncio.to_thread(manager.__exit__, None, None, None)
 
 
 def _close(journal: Journal, stage: str, seconds: float, report: str | None) -> None:

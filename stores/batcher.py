@@ -59,12 +59,13 @@ class Batcher(Generic[Request, Reply]):
                 continue
             try:
                 replies = await loop.run_in_executor(self._thread, self._work, [item for item, _ in batch])
+                answered = list(zip(batch, replies, strict=True))
             except Exception as exc:  # noqa: BLE001 - handed to every caller of the batch
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(exc)
                 continue
-            for (_, future), reply in zip(batch, replies, strict=True):
+            for (_, future), reply in answered:
                 if not future.done():
                     future.set_result(reply)
 

@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
 
 import chromadb
-from chromadb.api.types import QueryResult, Where
+from chromadb.api.types import QueryResult
 from chromadb.config import Settings
 from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict
@@ -57,15 +56,17 @@ class ExampleStore:
         done = 0
         iterator = iter(samples)
         while batch := list(islice(iterator, size)):
-            prompts = [sample.prompt for sample in batch]
+            # One row a query: the first sample to ask it. Equal vectors by the hundred would break up the
+            # index's graph, and k neighbours should be k different queries.
+            first: dict[str, Sample] = {}
+            for sample in batch:
+                first.setdefault(_fingerprint(sample.prompt), sample)
+            prompts = [sample.prompt for sample in first.values()]
             self._collection.add(
-                ids=[sample.id for sample in batch],
+                ids=list(first),
                 embeddings=self._encoder.embed_documents(prompts),  # type: ignore[arg-type]
                 documents=prompts,
-                metadatas=[
-                    {"query": _fingerprint(sample.prompt), "sample": sample.model_dump_json(exclude={"gold"})}
-                    for sample in batch
-                ],
+                metadatas=[{"sample": sample.model_dump_json(exclude={"gold"})} for sample in first.values()],
             )
             done += len(batch)
             yield done
@@ -97,22 +98,8 @@ class ExampleStore:
         )
         replies = []
         for row, (sample, count) in enumerate(requests):
-            neighbours = _without(_neighbours(found, row), sample)
-            if len(neighbours) < min(count, size - 1):
-                neighbours = self._search_others(embeddings[row], sample, min(count, size))
-            replies.append(neighbours[:count])
+            replies.append(_without(_neighbours(found, row), sample)[:count])
         return replies
-
-    def _search_others(self, embedding: list[float], sample: Sample, count: int) -> list[Neighbour]:
-        others: Where = {"query": cast(Any, {"$ne": _fingerprint(sample.prompt)})}
-        # Many duplicates of one query crowd out the rest; a filtered query is slower but sees past them.
-        found = self._collection.query(
-            query_embeddings=[embedding],  # type: ignore[arg-type]
-            n_results=count,
-            where=others,
-            include=["metadatas", "distances"],
-        )
-        return _without(_neighbours(found, 0), sample)
 
 
 def _neighbours(found: QueryResult, row: int) -> list[Neighbour]:

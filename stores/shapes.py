@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from reprlib import repr as shortened
+from string import ascii_uppercase
 from typing import Literal, NamedTuple
 
 from stores.sample import Message, Sample
@@ -231,6 +232,8 @@ def _options(value: object) -> tuple[str, ...]:
         raise RowError(
             "options", f"needs at least 2 entries, found {len(options)}; use null where there are none"
         )
+    if len(options) > len(ascii_uppercase):
+        raise RowError("options", f"has {len(options)} entries; letters go as far as {len(ascii_uppercase)}")
     if len(set(options)) < len(options):
         raise RowError("options", "holds the same option twice")
     return options
