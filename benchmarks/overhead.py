@@ -140,10 +140,8 @@ def detect(samples: int) -> dict[str, Any]:
 def _rows(samples: int) -> Iterator[str]:
     for number in range(samples):
         completion = "Paris" if number % 2 else "Rome"
-        yield (
-            json.dumps({"prompt": f"What is the capital of country {number}?", "completion": completion})
-            + "\n"
-        )
+        row = {"prompt": f"What is the capital of country {number}?", "completion": completion}
+        yield json.dumps(row) + "\n"
 
 
 def _sample(number: int, response: str) -> Sample:
@@ -151,10 +149,8 @@ def _sample(number: int, response: str) -> Sample:
 
 
 def main() -> None:
-    """Print the figures as JSON; each dataset size runs in a process of its own, so that peaks are its own."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Print the figures; each dataset size runs in a process of its own, so that its peak is its own."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, default=100_000, help="size of the larger dataset")
     parser.add_argument("--rounds", type=int, default=5, help="how often each graph is timed")
     parser.add_argument("--detect", type=int, help=argparse.SUPPRESS)

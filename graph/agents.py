@@ -59,7 +59,10 @@ class SampleContext:
     config: dict[str, Any] = field(default_factory=dict)
 
     async def get_agents(self) -> Agents:
-        """Return this config's agents. Models are shared; prompt files are read anew, so edits show at once."""
+        """Return this config's agents.
+
+        Models are loaded once and shared; prompt files are read anew, so an edit shows at once.
+        """
         return await _agents_of(json.dumps(self.config, sort_keys=True))
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,7 @@ from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
 from stores.sample import Sample
 from stores.weights import resolve_weights
-from training.evaluation import Accuracy
-from training.evaluation import evaluate as evaluate_agents
+from training.evaluation import evaluate as evaluate_agent
 from training.selection import select as select_by_entropy
 
 
@@ -62,27 +61,67 @@ async def evaluate(state: RunState) -> dict[str, Any]:
         if finished := await asyncio.to_thread(_finished_evaluation, work):
             work.outcome = finished
             return {}
-        agents = await asyncio.to_thread(_compared, work)
-        done = 0
         async with in_thread(atomic_writer(work.files.evaluation)) as lines:
 
             def record(answers: list[dict[str, Any]]) -> None:
-                nonlocal done
                 lines.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in answers)
-                done += len(answers)
-                work.report(done, state.test_samples)
 
-            accuracy = await evaluate_agents(
-                work.journal.samples("test"), agents, record, concurrency=work.config.run.concurrency
+            adapter = await asyncio.to_thread(_adapter_of, work)
+            work.outcome = await compare(
+                work.config,
+                adapter,
+                lambda: work.journal.samples("test"),
+                record,
+                lambda done: work.report(done, state.test_samples * (2 if adapter else 1)),
             )
-        work.outcome = summarise(accuracy)
     return {}
 
 
-def evaluated_agents(config: RunConfig, adapter: Path | None) -> dict[str, BaseAgent]:
-    """Return what an evaluation compares: the model that is tuned, and the same with its adapter.
+async def compare(
+    config: RunConfig,
+    adapter: Path | None,
+    samples: Callable[[], Iterator[Sample]],
+    record: Callable[[list[dict[str, Any]]], None],
+    report: Callable[[int], None],
+) -> dict[str, Any]:
+    """Evaluate the model that is tuned, then the same with its adapter.
 
-    Both answer in this process: the base agent's prompt is the one the model was trained on.
+    Both answer in this process, one after the other so that one is in memory at a time, and are asked what
+    the model was trained on: the base agent's prompt.
+
+    Args:
+        config: names the model, the prompt and the concurrency.
+        adapter: a PEFT adapter; None for the bare model alone.
+        samples: starts the held-out samples anew.
+        record: takes finished samples, one plain record each and model.
+        report: takes how many samples are done, over both models.
+
+    Returns:
+        `n`, and the share that each model answered right.
+
+    Raises:
+        WeightsError: the model or the adapter cannot be loaded.
+    """
+    figures: dict[str, Any] = {}
+    done = 0
+    for name, folder in {"vanilla": None, "tuned": adapter}.items():
+        if name == "tuned" and folder is None:
+            break
+
+        def note(answers: list[dict[str, Any]], name: str = name) -> None:
+            nonlocal done
+            done += len(answers)
+            record([{"model": name, **answer} for answer in answers])
+            report(done)
+
+        agent = await asyncio.to_thread(tuned_agent, config, folder)
+        accuracy = await evaluate_agent(samples(), agent, note, concurrency=config.run.concurrency)
+        figures |= {"n": accuracy.n, name: accuracy.share}
+    return figures
+
+
+def tuned_agent(config: RunConfig, adapter: Path | None) -> BaseAgent:
+    """Return the model that is tuned, with or without an adapter, in the base agent's role.
 
     Raises:
         WeightsError: the model or the adapter cannot be loaded.
@@ -93,24 +132,8 @@ def evaluated_agents(config: RunConfig, adapter: Path | None) -> dict[str, BaseA
     model = config.models[config.training.model]
     embedded = model if isinstance(model, EmbeddedModelConfig) else EmbeddedModelConfig(name=model.name)
     settings = config.agents.base
-    adapters = {"vanilla": None} if adapter is None else {"vanilla": None, "tuned": adapter}
-    return {
-        name: BaseAgent(
-            Expert(load_embedded(embedded, folder), max_tokens=settings.max_tokens),
-            QuestionTemplate(settings.prompt),
-        )
-        for name, folder in adapters.items()
-    }
-
-
-def summarise(accuracy: dict[str, Accuracy]) -> dict[str, Any]:
-    """Return an evaluation's figures: `n`, and the share right of each model compared."""
-    first = next(iter(accuracy.values()))
-    return {"n": first.n, **{name: result.share for name, result in accuracy.items()}}
-
-
-def _compared(work: Workspace) -> dict[str, BaseAgent]:
-    return evaluated_agents(work.config, work.files.adapter if work.files.adapter.is_dir() else None)
+    expert = Expert(load_embedded(embedded, adapter), max_tokens=settings.max_tokens)
+    return BaseAgent(expert, QuestionTemplate(settings.prompt))
 
 
 def _select(work: Workspace) -> dict[str, Any]:
@@ -123,23 +146,25 @@ def _select(work: Workspace) -> dict[str, Any]:
     return {**counts, "size": sum(counts.values())}
 
 
+def training_row(sample: Sample, prompt: QuestionTemplate, response: str, source: str) -> dict[str, Any]:
+    """Return a line of `training.jsonl`: the base agent's request about a sample, and a response to it."""
+    turns = convert_to_openai_messages(conversation(sample, prompt.render(sample)))
+    completion = [{"role": "assistant", "content": response}]
+    return {"id": sample.id, "prompt": turns, "completion": completion, "source": source}
+
+
 def _training_rows(work: Workspace) -> Iterator[dict[str, Any]]:
     prompt = QuestionTemplate(work.config.agents.base.prompt)
     for sample, entry in work.journal.entries():
         state = read_state(sample, entry)
         response = final_response(state)
         if entry.kept and response is not None:
-            yield {
-                "id": sample.id,
-                "prompt": _turns(sample, prompt),
-                "completion": [{"role": "assistant", "content": response}],
-                "source": "original" if status_of(state) == "clean" else "relabelled",
-            }
+            source = "original" if status_of(state) == "clean" else "relabelled"
+            yield training_row(sample, prompt, response, source)
 
 
-def _turns(sample: Sample, prompt: QuestionTemplate) -> list[dict[str, Any]]:
-    turns = convert_to_openai_messages(conversation(sample, prompt.render(sample)))
-    return turns if isinstance(turns, list) else [turns]
+def _adapter_of(work: Workspace) -> Path | None:
+    return work.files.adapter if work.files.adapter.is_dir() else None
 
 
 def _finished_training(work: Workspace) -> dict[str, Any] | None:

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from graph.config import RunConfig
-from graph.tuning import evaluated_agents, summarise
+from graph.tuning import compare
 from graph.workspace import Progress
 from robustft.api import ProgressListener
 from stores.dataset import read_samples
-from training.evaluation import evaluate
 
 
 async def evaluate_file(
@@ -28,13 +27,11 @@ async def evaluate_file(
         WeightsError: the model or the adapter cannot be loaded.
     """
     samples = await asyncio.to_thread(lambda: list(read_samples(test)))
-    agents = await asyncio.to_thread(evaluated_agents, config, adapter)
-    done = 0
-
-    def record(answers: list[dict[str, Any]]) -> None:
-        nonlocal done
-        done += len(answers)
-        progress(Progress("evaluate", done, len(samples)))
-
-    accuracy = await evaluate(iter(samples), agents, record, concurrency=config.run.concurrency)
-    return summarise(accuracy)
+    total = len(samples) * (1 if adapter is None else 2)
+    return await compare(
+        config,
+        adapter,
+        lambda: iter(samples),
+        lambda answers: None,
+        lambda done: progress(Progress("evaluate", done, total)),
+    )

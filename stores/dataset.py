@@ -110,8 +110,8 @@ def _identified_samples(source: str | Path) -> Iterator[tuple[Sample, bool]]:
         try:
             if shape is None:
                 shape = detect_shape(row)
-                ignored = ", ".join(ignored_columns(row, shape)) or "none"
-                _log.info("%s: shape %s; ignored columns: %s", source, shape, ignored)
+                ignored = ", ".join(ignored_columns(row, shape))
+                _log.info("%s: shape %s%s", source, shape, f"; ignored columns: {ignored}" if ignored else "")
             sample = to_sample(row, shape)
             explicit = given_id(row) is not None
             claimed = ids.claim(sample.id, line, explicit=explicit)

@@ -77,7 +77,6 @@ async def test_duplicates_of_the_query_do_not_crowd_out_the_others(store: Exampl
     assert {neighbour.sample.prompt for neighbour in found} == set(SPORT)
 
 
-@pytest.mark.xfail(strict=True, reason="HNSW loses sight of the others behind a hundred equal vectors")
 async def test_hundreds_of_duplicates_do_not_crowd_out_the_others(store: ExampleStore) -> None:
     fill(store, samples(*[QUERY.prompt] * 300, prefix="copy") + samples(*SPORT, *FOOD))
     found = await store.nearest(QUERY, 3)

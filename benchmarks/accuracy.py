@@ -1,0 +1,86 @@
+"""What a finished run's cleaned data is worth: tuned on it, beside tuned on the noisy data as it was given.
+
+    python benchmarks/accuracy.py RUN_DIRECTORY [--seeds 3] [--test-limit 200]
+
+Trains with the run's own settings on both sets, once a seed, and evaluates each adapter and the untuned model
+on the run's held-out samples. Prints JSON.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from graph.tuning import training_row, tuned_agent
+from graph.workspace import Workspace
+from prompts.template import QuestionTemplate
+from stores.sample import Sample
+from stores.weights import resolve_weights
+from training.evaluation import evaluate
+from training.finetune import train_adapter
+
+
+def measure(work: Workspace, seeds: int, test_limit: int | None) -> dict[str, Any]:
+    """Train and evaluate on both sets with each seed."""
+    test = list(islice(work.journal.samples("test"), test_limit))
+    accuracy: dict[str, list[float]] = {"noisy": [], "cleaned": []}
+    with tempfile.TemporaryDirectory(prefix="robustft-accuracy-") as folder:
+        noisy = Path(folder) / "noisy.jsonl"
+        noisy.write_text("".join(_as_given(work)), encoding="utf-8")
+        sets = {"noisy": noisy, "cleaned": work.files.training}
+        vanilla = _share(work, test, None)
+        for seed in range(seeds):
+            for name, rows in sets.items():
+                adapter = Path(folder) / f"{name}-{seed}"
+                _train(work, rows, adapter, seed)
+                accuracy[name].append(_share(work, test, adapter))
+        sizes = {name: sum(1 for _ in rows.open(encoding="utf-8")) for name, rows in sets.items()}
+    return {
+        "test_samples": len(test),
+        "training_samples": sizes,
+        "vanilla": vanilla,
+        "accuracy": accuracy,
+        "median": {name: statistics.median(values) for name, values in accuracy.items()},
+    }
+
+
+def _as_given(work: Workspace) -> Iterator[str]:
+    prompt = QuestionTemplate(work.config.agents.base.prompt)
+    for sample in work.journal.samples("train"):
+        yield json.dumps(training_row(sample, prompt, sample.response, "original")) + "\n"
+
+
+def _train(work: Workspace, rows: Path, adapter: Path, seed: int) -> None:
+    config = work.config.training
+    weights = resolve_weights(work.config.models[config.model].name)
+    train_adapter(rows, weights, adapter, config, seed=seed, report=lambda step: None, stop=threading.Event())
+
+
+def _share(work: Workspace, test: list[Sample], adapter: Path | None) -> float:
+    agent = tuned_agent(work.config, adapter)
+    accuracy = asyncio.run(evaluate(iter(test), agent, lambda lines: None, concurrency=64))
+    return round(accuracy.right / accuracy.n, 4)
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("directory", type=Path, help="a finished run with held-out data")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--test-limit", type=int, help="use only the first N held-out samples")
+    arguments = parser.parse_args()
+    work = Workspace(arguments.directory, "accuracy", lambda event: None)
+    try:
+        print(json.dumps(measure(work, arguments.seeds, arguments.test_limit), indent=2))
+    finally:
+        work.journal.close()
+
+
+if __name__ == "__main__":
+    main()
