@@ -77,7 +77,7 @@ class _Figures:
 
     def __init__(self) -> None:
         self._samples = dict.fromkeys(
-            ("total", "clean", "noisy", "relabelled", "selected", "training", "failed"), 0
+            ("total", "clean", "noisy", "relabelled", "empty", "selected", "training", "failed"), 0
         )
         self._by_agent: dict[str, Usage] = {}
         self._tally = Tally()
@@ -88,6 +88,7 @@ class _Figures:
         self._samples["clean"] += status == "clean"
         self._samples["noisy"] += state.check is not None and not state.check.reliable
         self._samples["relabelled"] += status == "relabelled"
+        self._samples["empty"] += status == "relabelled" and final_response(state) is None
         self._samples["selected"] += status == "relabelled" and bool(kept)
         self._samples["training"] += bool(kept)
         self._samples["failed"] += status == "failed"

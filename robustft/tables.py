@@ -39,7 +39,10 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
                 f"F1 {_share(detection['f1'])}",
             )
         )
-    rows.append(("relabelled", f"{samples['relabelled']}, of which {samples['selected']} kept by entropy"))
+    empty = f" ({samples['empty']} without a readable answer)" if samples["empty"] else ""
+    rows.append(
+        ("relabelled", f"{samples['relabelled']}{empty}, of which {samples['selected']} kept by entropy")
+    )
     if relabel := summary.get("relabel"):
         rows.append(
             (

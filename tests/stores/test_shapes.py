@@ -234,9 +234,21 @@ def test_a_letter_or_a_text_becomes_the_options_text(answer: str) -> None:
 
 
 def test_an_option_whose_text_is_a_letter_counts_before_the_letter() -> None:
-    row = {"question": "q", "answer": "B", "options": ["B", "A"], "gold": "a"}
-    sample = to_sample(row, "question-answer")
+    row = {"prompt": "q", "completion": "B", "options": ["B", "A"], "gold": "a"}
+    sample = to_sample(row, "prompt-completion")
     assert (sample.response, sample.gold) == ("B", "A")
+
+
+def test_the_answer_of_the_question_answer_shape_is_a_letter_first() -> None:
+    row = {"question": "q", "answer": "C", "options": ["C", "NO2", "O2"], "gold": "A"}
+    sample = to_sample(row, "question-answer")
+    assert (sample.response, sample.gold) == ("O2", "C")
+
+
+def test_more_options_than_letters_are_an_error() -> None:
+    row = {"question": "q", "answer": "A", "options": [str(number) for number in range(27)]}
+    with pytest.raises(RowError, match="27 entries"):
+        to_sample(row, "question-answer")
 
 
 def test_options_may_be_a_json_list_in_text_and_hold_numbers() -> None:
