@@ -240,7 +240,8 @@ def test_the_summary_counts_add_up(mixed: Finished) -> None:
     samples = mixed.summary["samples"]
     trained = len(read_lines(mixed.out / "training.jsonl"))
     assert samples == {
-        "total": 10, "clean": 4, "noisy": 6, "relabelled": 6, "selected": 2, "training": trained, "failed": 0,
+        "total": 10, "clean": 4, "noisy": 6, "relabelled": 6, "empty": 1, "selected": 2, "training": trained,
+        "failed": 0,
     }  # fmt: skip
     assert samples["training"] == samples["clean"] + samples["selected"]
     assert json.loads((mixed.out / "summary.json").read_text()) == mixed.summary
@@ -337,7 +338,7 @@ def test_keeping_nothing_drops_every_relabelled_sample(
 ) -> None:
     config = write_run(tmp_path, script(endpoint).url, selection__keep=0)
     assert command(monkeypatch, "run", config, "--out", tmp_path / "run", "--until", "select") == 0
-    assert "6, of which 0 kept by entropy" in capsys.readouterr().out
+    assert "6 (1 without a readable answer), of which 0 kept" in capsys.readouterr().out
     rows = read_lines(tmp_path / "run" / "training.jsonl")
     assert {row["source"] for row in rows} == {"original"}
 
