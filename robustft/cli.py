@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import sys
+import warnings
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -169,6 +170,8 @@ def main() -> None:
     handler = RichHandler(console=errors, show_path=False, show_time=False, show_level=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("robustft").setLevel(logging.INFO)
+    # What the libraries will rename one day is their makers' business, not the user's.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
     try:
         app()
     except InputError as exc:
