@@ -7,9 +7,10 @@ apart by its first character.
 import re
 import unicodedata
 from collections.abc import Sequence
-from decimal import Context, Decimal, DivisionByZero, InvalidOperation
 from functools import lru_cache
 from typing import Literal
+
+from agents.numbers import find_number, is_number
 
 Kind = Literal["choice", "number", "short", "free"]
 
@@ -17,11 +18,6 @@ _SHORT_WORDS = 6
 # A sentence in a script without spaces counts as one word, so characters are bounded too.
 _SHORT_CHARACTERS = 80
 _LONGEST_PHRASE = 300
-_LONGEST_NUMBER = 60
-_LARGEST_EXPONENT = 30
-_ARITHMETIC = Context(prec=100)
-_DIVISION = Context(prec=28)
-
 _MARKER = re.compile(
     r"(?:\bthe\s{1,3})?(?:\b(?:final|correct|best|right)\s{1,3})?\banswer"
     r"(?:[\s*_]{0,4}:|\s{1,3}(?:is\b|would\sbe\b)[\s*_]{0,4}:?|(?<=final\sanswer)[*_]{0,3}[ \t]{0,4}\n)"
@@ -51,24 +47,6 @@ _NEGATED = re.compile(
     re.IGNORECASE,
 )
 
-_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_NUMBER = re.compile(
-    r"(?<![A-Za-z\d])(?<![A-Za-z]-)(?P<sign>[-+]?[$€£¥₹]?-?)"
-    r"(?:(?P<whole>\d{1,3}) (?=\d{1,3}/\d))?"
-    r"(?P<body>\d+(?:[.,\u00a0\u2009\u202f]\d+)*|(?<!\w)\.\d+)"
-    r"(?:[eE](?P<exponent>[+-]?\d+))?(?:/(?P<below>\d++(?!/)))?"
-    r"(?:[ -]?(?P<scale>(?i:hundred|thousand|million|billion|trillion))\b)?"
-)
-_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
-_OPERATOR = re.compile(r"[ \t]{0,3}(?:[-+×÷x/^]|\*(?!\*)|\*\*(?=\d))[ \t]{0,3}[{($€£¥₹]?\d")
-_OPERAND = re.compile(r"\d(?:[ \t]{0,3}[-+*×÷x/^][ \t]{0,3}[{(]?|\*\*)$")
-_GROUPED = re.compile(
-    r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|[1-9]\d{0,2}(?:[\u00a0\u2009\u202f]\d{3})+(?:\.\d+)?"
-)
-# "1.200" is left a decimal: only what no English reader could mean is read the European way.
-_EUROPEAN = re.compile(r"[1-9]\d{0,2}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})")
-_GROUPS = re.compile(r"[,\u00a0\u2009\u202f]")
-
 _ACCENTS = re.compile(r"([A-Za-z])[\u0300-\u036f]+")
 _JOINED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))|(?<=\b[A-Za-z])\.(?=[A-Za-z]\b)")
 # A word keeps a leading minus, decimals, and the ends that tell "C++" and "C#" from "C".
@@ -84,15 +62,11 @@ def kind_of(response: str, options: Sequence[str]) -> Kind:
     Args:
         response: The sample's response.
         options: The sample's options, empty where it has none.
-
-    Source: docs/design.md, section 4.
     """
     if options:
         return "choice"
-    text = _minus(response.strip())
-    match = _NUMBER.match(text)
-    bare = match and not match["scale"] and text[match.end() :].strip() in ("", ".", *"%$€£¥₹")
-    if match and bare and _value(match) is not None:
+    text = response.strip()
+    if is_number(text):
         return "number"
     few = len(text.split()) <= _SHORT_WORDS and len(text) <= _SHORT_CHARACTERS
     return "short" if few and "\n" not in text else "free"
@@ -109,8 +83,6 @@ def extract(reply: str, kind: Kind, options: Sequence[str] = ()) -> str | None:
     Returns:
         The option's own text for a choice, plain decimal digits for a number, the words themselves otherwise;
         None where the reply holds no answer, or more than one. Never a guess.
-
-    Source: docs/design.md, sections 4 and 8.
     """
     if kind == "free":
         return reply.strip() or None
@@ -125,7 +97,7 @@ def extract(reply: str, kind: Kind, options: Sequence[str] = ()) -> str | None:
         found = found or (_choose(rest, options, stated=True) if rest != line else None)
         return found or _choose(text, options, stated=False)
     if kind == "number":
-        return _number(line, stated=True) or _number(text, stated=False)
+        return find_number(line, stated=True) or find_number(text, stated=False)
     if line:
         return line.removeprefix("- ").lstrip(_EDGES + "#>").rstrip(_EDGES + ".,:;!?}$") or line
     # A marker with nothing behind it is no answer of its own.
@@ -143,8 +115,6 @@ def agree(left: str | None, right: str | None, kind: Kind, options: Sequence[str
 
     Returns:
         True or False, or None for free text that differs, which only a judge can compare.
-
-    Source: docs/design.md, section 4.
     """
     if left is None or right is None:
         return False
@@ -168,8 +138,6 @@ def normalise(text: str) -> str:
     Args:
         text: Any text, in any script; marks that spell a word outside Latin stay. A text of nothing but
             punctuation is only trimmed.
-
-    Source: docs/design.md, section 4.
     """
     return _words(text).casefold() or text.strip(_EDGES).casefold() or text.strip()
 
@@ -239,60 +207,6 @@ def _phrases(phrases: tuple[str, ...]) -> re.Pattern[str]:
         symbol = len(phrase) <= 2 and phrase != phrase.lower() and phrase.lower() != "no"
         groups.append(f"({re.escape(phrase)})" if symbol else f"((?i:{re.escape(phrase)}))")
     return re.compile(rf"(?<!\S)(?:{'|'.join(groups)})(?!\S)")
-
-
-def _number(reply: str, stated: bool) -> str | None:
-    """The last number of a text, or the first of a stated answer that begins with it."""
-    text = _minus(reply)
-    found = [match for match in _NUMBER.finditer(text) if not _ORDINAL.match(text, match.end())]
-    if not found:
-        return None
-    match = found[-1]
-    # "12, since 3 x 4" states its first number, "3 + 4 = 7" and "3 boxes of 4 make 12" their last.
-    first = found[0]
-    if stated and len(text[: first.start()].split()) <= 1 and not _OPERATOR.match(text, first.end()):
-        match = first
-    after = text[match.end() : match.end() + 1]
-    # The rest of a sum or a power is no answer, nor is the 10 of "10²" or the 1 of "1½".
-    if after and unicodedata.category(after) == "No":
-        return None
-    if _OPERAND.search(text[max(0, match.start() - 10) : match.start()]) or _OPERATOR.match(
-        text, match.end()
-    ):
-        return None
-    return _value(match)
-
-
-def _minus(text: str) -> str:
-    """Every minus sign as the one on the keyboard."""
-    return text.replace("\u2212", "-").replace("\ufe63", "-").replace("\uff0d", "-")
-
-
-def _value(match: re.Match[str]) -> str | None:
-    """A number's plain decimal digits; None for one that is ambiguous or too long to be an answer."""
-    body, exponent, below = match["body"], match["exponent"] or "0", match["below"] or "1"
-    if len(body) > _LONGEST_NUMBER or len(exponent) > 3 or len(below) > _LONGEST_NUMBER:
-        return None
-    if _GROUPED.fullmatch(body):
-        body = _GROUPS.sub("", body)
-    elif _EUROPEAN.fullmatch(body):
-        body = body.replace(".", "").replace(",", ".")
-    power = int(exponent)
-    if abs(power) > _LARGEST_EXPONENT:
-        return None
-    try:
-        value = _ARITHMETIC.scaleb(Decimal(body), power)
-        if match["below"]:
-            value = _DIVISION.divide(value, Decimal(below))
-    except (InvalidOperation, DivisionByZero):
-        return None
-    value = _ARITHMETIC.add(value, Decimal(match["whole"] or 0))
-    scale = (match["scale"] or "").lower()
-    value = _ARITHMETIC.scaleb(value, _SCALES.get(scale, 0))
-    text = format(_ARITHMETIC.normalize(-value if "-" in match["sign"] else value), "f")
-    if len(text) > _LONGEST_NUMBER:
-        return None
-    return "0" if text == "-0" else text
 
 
 @lru_cache(maxsize=1 << 16)
