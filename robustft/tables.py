@@ -34,7 +34,8 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if detection := summary.get("detection"):
         rows.append(
             (
-                "detection",
+                "wrong labels",
+                f"{detection['wrong']} in the data, {detection['found']} of them found: "
                 f"precision {_share(detection['precision'])}, recall {_share(detection['recall'])}, "
                 f"F1 {_share(detection['f1'])}",
             )

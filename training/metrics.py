@@ -15,6 +15,8 @@ class DetectionMetrics(BaseModel):
         precision: share of the labels judged noisy that are wrong, 0 to 1.
         recall: share of the wrong labels that were judged noisy, 0 to 1.
         f1: their harmonic mean.
+        wrong: wrong labels in the data.
+        found: those of them that were judged noisy.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,6 +24,8 @@ class DetectionMetrics(BaseModel):
     precision: float | None
     recall: float | None
     f1: float | None
+    wrong: int
+    found: int
 
 
 class RelabelMetrics(BaseModel):
@@ -145,6 +149,8 @@ class Tally:
                 recall=_share(self._found, wrong),
                 # 2PR / (P + R), written so that it is also defined where P or R alone is not.
                 f1=_share(2 * self._found, self._judged_noisy + wrong),
+                wrong=wrong,
+                found=self._found,
             ),
             relabel=RelabelMetrics(
                 accuracy=_share(self._relabelled_right, self._relabelled),

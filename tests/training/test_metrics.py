@@ -46,7 +46,13 @@ def test_purity_is_of_what_is_trained_on_and_purity_before_of_what_was_given() -
 
 def test_a_figure_that_nothing_was_measured_for_is_none_and_not_zero() -> None:
     empty = Tally().report()
-    assert set(empty.detection.model_dump().values()) == {None}
+    assert empty.detection.model_dump() == {
+        "precision": None,
+        "recall": None,
+        "f1": None,
+        "wrong": 0,
+        "found": 0,
+    }
     assert empty.relabel.accuracy is None
     assert empty.training_set.model_dump() == {"purity": None, "size": 0, "purity_before": None}
 
