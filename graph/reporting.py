@@ -28,6 +28,7 @@ async def report(state: RunState) -> dict[str, Any]:
     """Write decisions.jsonl, dropped.jsonl and summary.json from the journal."""
     async with open_stage(state.directory, "report") as work:
         summary = await asyncio.to_thread(_report, work)
+        work.report(summary["samples"]["total"], summary["samples"]["total"])
     return {"summary": summary}
 
 

@@ -1,5 +1,7 @@
 """The sentence encoder behind the example store (Eq. 4)."""
 
+from functools import lru_cache
+
 from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,14 +12,15 @@ from stores.weights import MINILM, resolve_weights
 class EncoderConfig(BaseModel):
     """Which encoder embeds the queries, and how many of them at once."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = MINILM
     batch_size: int = Field(default=64, gt=0)
 
 
+@lru_cache(maxsize=1)
 def load_encoder(config: EncoderConfig) -> Embeddings:
-    """Load a sentence-transformers encoder whose vectors have length 1.
+    """Load a sentence-transformers encoder whose vectors have length 1; the last one loaded is kept.
 
     Raises:
         WeightsError: the encoder cannot be found or loaded.
