@@ -29,7 +29,7 @@ async def detect(state: RunState) -> dict[str, Any]:
             return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
 
         # What failed before has a second chance: its cause may be mended.
-        if work.outcome_of("train") is None:
+        if await asyncio.to_thread(work.outcome_of, "train") is None:
             await asyncio.to_thread(work.journal.forget_failed)
         todo = (SampleState(sample=sample) for sample in work.journal.undecided())
         counts = await asyncio.to_thread(work.journal.count_status)

@@ -90,6 +90,7 @@ def test_the_counts_follow_from_the_decisions(finished: Finished) -> None:
         "clean": clean,
         "noisy": TRAIN - clean,
         "relabelled": TRAIN - clean,
+        "empty": sum(row["status"] == "relabelled" and row["final"] is None for row in decisions),
         "selected": selected,
         "training": clean + selected,
         "failed": 0,
