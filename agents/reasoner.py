@@ -33,7 +33,7 @@ class ReasonerConfig(AgentConfig):
     max_reflections: int = Field(default=4, ge=0)
     """The paper's n; 0 turns reflection off."""
     early_stop: bool = True
-    """Stop when two consecutive answers agree."""
+    """Stop when two consecutive answers agree, or the same words come again."""
 
 
 class Reasoner:
@@ -72,8 +72,10 @@ class Reasoner:
             return True
         if not self._config.early_stop or len(reasonings) < 2:
             return False
-        before, after = reasonings[-2].answer, reasonings[-1].answer
-        return agree(before, after, kind_of(sample.response, sample.options), sample.options) is True
+        before, after = reasonings[-2:]
+        # The same words again stand still even where no answer can be read in them.
+        kind = kind_of(sample.response, sample.options)
+        return before.reply == after.reply or agree(before.answer, after.answer, kind, sample.options) is True
 
 
 def final_answer(turns: list[Turn]) -> str | None:

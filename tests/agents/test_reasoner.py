@@ -113,3 +113,16 @@ async def test_the_samples_history_comes_first_in_both_turns() -> None:
     assert len(model.requests) == 3
     for messages, _ in model.requests:
         assert [message.content for message in messages[:-1]] == ["Hello.", "Hi."]
+
+
+@pytest.mark.parametrize(
+    ("replies", "expected"),
+    [(["It depends."] * 5, "reason reflect reason"), (["Hm.", "no", "Well.", "no", "Er."], None)],
+    ids=["same words", "other words"],
+)
+async def test_the_same_words_again_end_the_loop_where_no_answer_is_readable(
+    replies: list[str], expected: str | None
+) -> None:
+    choice = Sample(id="1", prompt="Which one?", response="red", options=("red", "blue"))
+    reasoner, _ = build(replies, max_reflections=2)
+    assert roles(await run_loop(reasoner, choice)) == (expected or "reason" + " reflect reason" * 2)
