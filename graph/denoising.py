@@ -33,9 +33,8 @@ async def detect(state: RunState) -> dict[str, Any]:
             await asyncio.to_thread(work.journal.forget_failed)
         todo = (SampleState(sample=sample) for sample in work.journal.undecided())
         counts = await asyncio.to_thread(work.journal.count_status)
-        await _ask_agents(
-            work, todo, judge, state.samples - sum(counts.values()), state.samples, state.samples
-        )
+        pending = state.samples - sum(counts.values())
+        await _ask_agents(work, todo, judge, pending=pending, total=state.samples, dataset=state.samples)
         counts = await asyncio.to_thread(work.journal.count_status)
     return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0)}
 
@@ -67,17 +66,27 @@ async def denoise(state: RunState) -> dict[str, Any]:
             return await denoise_graph.ainvoke(sample, context=context)
 
         todo = (read_state(sample, entry) for sample, entry in work.journal.entries("noisy"))
-        await _ask_agents(work, todo, relabel, counts["noisy"], state.noisy, state.samples)
+        pending = counts["noisy"]
+        await _ask_agents(work, todo, relabel, pending=pending, total=state.noisy, dataset=state.samples)
     return {}
 
 
 async def _ask_agents(
-    work: Workspace, samples: Iterator[SampleState], ask: Work, pending: int, total: int, of: int
+    work: Workspace, samples: Iterator[SampleState], ask: Work, *, pending: int, total: int, dataset: int
 ) -> None:
-    """Send samples through one half of the sample graph and journal what comes out."""
+    """Send samples through one half of the sample graph and journal what comes out.
+
+    Args:
+        work: the run.
+        samples: those still to be asked about.
+        ask: sends one through its half of the graph.
+        pending: how many they are.
+        total: how many this half is asked about in all, earlier tries included.
+        dataset: the size of the dataset, which `run.max_failed` is a share of.
+    """
     counts = await asyncio.to_thread(work.journal.count_status)
     failures: Counter[str] = Counter()
-    allowed = work.config.run.max_failed * of - counts.get("failed", 0)
+    allowed = work.config.run.max_failed * dataset - counts.get("failed", 0)
     done = total - pending  # what an earlier, interrupted try of this stage finished
     tokens = 0
     work.report(done, total)
