@@ -1,6 +1,7 @@
 """The stages that turn decisions into a tuned model: select, train, evaluate."""
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -114,9 +115,16 @@ async def compare(
             record([{"model": name, **answer} for answer in answers])
             report(done)
 
-        agent = await asyncio.to_thread(tuned_agent, config, folder)
-        accuracy = await evaluate_agent(samples(), agent, note, concurrency=config.run.concurrency)
+        # No name here holds the agent: it would keep the one model in memory while the next is loaded.
+        accuracy = await evaluate_agent(
+            samples(),
+            await asyncio.to_thread(tuned_agent, config, folder),
+            note,
+            concurrency=config.run.concurrency,
+        )
         figures |= {"n": accuracy.n, name: accuracy.share}
+        # A model's modules refer to each other in circles.
+        await asyncio.to_thread(gc.collect)
     return figures
 
 
@@ -198,6 +206,8 @@ def _train(work: Workspace, stop: threading.Event) -> dict[str, Any]:
         )
     except NothingToTrainError as exc:
         return {"skipped": str(exc)}
+    # The trainer, its model and its optimiser refer to each other in circles; the evaluation needs the room.
+    gc.collect()
     _leave_out(work.files.training, set(outcome.dropped))
     return outcome.model_dump(mode="json")
 
