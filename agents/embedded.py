@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import torch
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from agents.chat import DirectChatModel, to_turns
 from agents.errors import ModelCallError
 from agents.models import EmbeddedModelConfig
 from stores.batcher import Batcher
@@ -44,7 +44,7 @@ class Completion(NamedTuple):
     finished: bool
 
 
-class EmbeddedChatModel(BaseChatModel):
+class EmbeddedChatModel(DirectChatModel):
     """A LangChain chat model that answers with a transformers model in this process.
 
     Concurrent calls are answered in batches. Token log-probabilities come in `response_metadata` in the
@@ -89,8 +89,9 @@ class EmbeddedChatModel(BaseChatModel):
         return self._to_result(request, await self._batcher.submit(request))
 
     def _to_request(self, messages: list[BaseMessage], sampling: dict[str, Any]) -> Request:
-        turns = convert_to_openai_messages(messages)
-        text = self._tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        text = self._tokenizer.apply_chat_template(
+            to_turns(messages), add_generation_prompt=True, tokenize=False
+        )
         prompt = self._tokenizer(str(text), add_special_tokens=False)["input_ids"]
         max_tokens = int(sampling.get("max_tokens") or 256)
         longest = getattr(self._model.config, "max_position_embeddings", None)

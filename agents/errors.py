@@ -7,6 +7,10 @@ class EndpointError(InputError):
     """A model that the config names cannot be used at all: found before any sample is read."""
 
 
+class EndpointDownError(RobustFTError):
+    """An endpoint stopped answering and did not come back in time: the run stops and can be resumed."""
+
+
 class AgentError(RobustFTError):
     """An agent could not do its part for one sample; the sample is recorded as failed with this reason."""
 
@@ -16,8 +20,8 @@ class ModelCallError(AgentError):
 
 
 class ModelBusyError(ModelCallError):
-    """A model did not answer this time: asking again may help.
+    """A model failed this time: asking again may help, and the graph's retry policy does.
 
-    The one list of what may be retried is in `agents/expert.py`; the graph's retry policy is the one layer
-    that retries.
+    What is not the request's fault never comes here: the client waits out refusals for want of room and
+    outages (`agents/endpoint.py`, `agents/limiter.py`).
     """

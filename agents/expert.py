@@ -3,20 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import openai
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.errors import ModelBusyError, ModelCallError
 from stores.sample import Sample
-
-# The one list of failures that a second try may cure. A refused key or an unknown model is not among them.
-RETRYABLE = (
-    openai.APIConnectionError,  # its subclass APITimeoutError too
-    openai.RateLimitError,
-    openai.InternalServerError,
-)
 
 
 class AgentConfig(BaseModel):
@@ -48,7 +39,7 @@ class Usage(BaseModel):
 
 
 class Reply(BaseModel):
-    """One reply of a model: its text, the log-probability of each of its tokens (nats), and its cost."""
+    """One reply of a model: its text, its cost, and where asked for each token's log-probability (nats)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,18 +56,22 @@ class Expert:
         temperature: 0 for the likeliest answer.
         max_tokens: the most tokens of one reply.
         seed: makes sampling at a temperature above 0 repeatable where the endpoint supports it.
+        log_probabilities: whether the role needs them; a reply is several times as long with them.
     """
 
     def __init__(
-        self, model: BaseChatModel, *, temperature: float = 0.0, max_tokens: int, seed: int = 0
+        self,
+        model: BaseChatModel,
+        *,
+        temperature: float = 0.0,
+        max_tokens: int,
+        seed: int = 0,
+        log_probabilities: bool = False,
     ) -> None:
         self._model = model
-        self._sampling: dict[str, Any] = {
-            "temperature": temperature,
-            "max_tokens": max_tokens,
-            "seed": seed,
-            "logprobs": True,
-        }
+        self._sampling: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
+        if log_probabilities:
+            self._sampling["logprobs"] = True
 
     async def ask(self, messages: Sequence[BaseMessage]) -> Reply:
         """Send one conversation and return the reply.
@@ -84,14 +79,9 @@ class Expert:
         Raises:
             ModelBusyError: no answer this time; asking again may help.
             ModelCallError: the model refused the request.
+            EndpointDownError: its endpoint is down for too long.
         """
-        try:
-            message = await self._model.ainvoke(list(messages), **self._sampling)
-        except RETRYABLE as exc:
-            raise ModelBusyError(_describe(exc)) from exc
-        except openai.OpenAIError as exc:
-            raise ModelCallError(_describe(exc)) from exc
-        return _read(message)
+        return _read(await self._model.ainvoke(list(messages), **self._sampling))
 
 
 def conversation(sample: Sample, request: str) -> list[BaseMessage]:
@@ -117,24 +107,3 @@ def _read(message: AIMessage) -> Reply:
             completion_tokens=used["output_tokens"] if used else 0,
         ),
     )
-
-
-def _describe(error: openai.OpenAIError) -> str:
-    if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-        return "the endpoint refused the API key (401); check the variable that api_key_env names"
-    if isinstance(error, openai.NotFoundError):
-        return f"the endpoint does not know this model or path (404): {error.message}"
-    if isinstance(error, openai.APITimeoutError) and not _is_refused(error):
-        return "the endpoint did not answer in time"
-    if isinstance(error, openai.APIConnectionError):
-        return f"the endpoint cannot be reached ({error.request.url}); is it running?"
-    return str(error)
-
-
-def _is_refused(error: BaseException | None) -> bool:
-    # The client's aiohttp transport reports a refused connection as a time-out; its cause tells the truth.
-    while error is not None:
-        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -1,17 +1,18 @@
-"""The chat models behind the agents: which there are, how they are configured, and whether they answer."""
+"""The models a config can name, and whether one answers."""
 
-import os
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-import openai
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents.errors import EndpointError
 from stores.errors import RobustFTError
 from stores.weights import SMOLLM2
+
+# What a server of ours decides itself.
+_OWN_ARGUMENTS = ("--model", "--served-model-name", "--host", "--port", "--lora-modules", "--api-key")
 
 
 class EmbeddedModelConfig(BaseModel):
@@ -27,8 +28,23 @@ class EmbeddedModelConfig(BaseModel):
     batch_size: int = Field(default=64, gt=0)
 
 
+def check_address(value: str) -> str:
+    """Return an endpoint's address if it is one.
+
+    Raises:
+        ValueError: it names no host, or holds a password.
+    """
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is no address; it begins with http:// or https:// and names a host")
+    if parts.username or parts.password:
+        raise ValueError("holds a user name or password; name the key's variable in api_key_env")
+    _ = parts.port  # raises ValueError where the port is no number
+    return value
+
+
 class OpenAIModelConfig(BaseModel):
-    """A model behind an OpenAI-compatible endpoint, vLLM first of all."""
+    """A model behind an OpenAI-compatible endpoint."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -40,70 +56,52 @@ class OpenAIModelConfig(BaseModel):
     timeout: float = Field(default=120, gt=0)
     """Seconds until one request counts as failed."""
 
+    _check_address = field_validator("base_url")(check_address)
+
+
+class VLLMModelConfig(BaseModel):
+    """A model on a vLLM server: one of our own, or with `base_url` one that runs already."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    provider: Literal["vllm"]
+    name: str = SMOLLM2
+    """An alias, a local folder or a hub id; with `base_url`, the server's name for the model."""
+    base_url: str | None = None
+    args: tuple[str, ...] = ()
+    """More arguments of `vllm serve`, for example `[--tensor-parallel-size, "2"]`."""
+    python: str | None = None
+    """The Python that has vLLM, where it is not the one that runs RobustFT."""
+    start_timeout: float = Field(default=900, gt=0)
+    """Seconds that the server may take to load the model."""
+    api_key_env: str | None = None
+    """With `base_url`: the environment variable that holds the key."""
+    timeout: float = Field(default=300, gt=0)
+    """Seconds until one request counts as failed."""
+
     @field_validator("base_url")
     @classmethod
-    def _check_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("is no address; it begins with http:// or https:// and names a host")
-        if parts.username or parts.password:
-            raise ValueError("holds a user name or password; name the key's variable in api_key_env")
-        _ = parts.port  # raises ValueError where the port is no number
+    def _check_address(cls, value: str | None) -> str | None:
+        return None if value is None else check_address(value)
+
+    @field_validator("args", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        # YAML reads `2` as a number; on a command line everything is text.
+        return [str(item) for item in value] if isinstance(value, list | tuple) else value
+
+    @field_validator("args")
+    @classmethod
+    def _check_arguments(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for argument in value:
+            if argument.partition("=")[0] in _OWN_ARGUMENTS:
+                raise ValueError(f"{argument} is set by RobustFT; leave it out")
         return value
 
 
-ModelConfig = Annotated[EmbeddedModelConfig | OpenAIModelConfig, Field(discriminator="provider")]
-
-
-def load_model(config: ModelConfig) -> BaseChatModel:
-    """Build the chat model of a config entry.
-
-    Raises:
-        EndpointError: the key's environment variable is not set.
-        WeightsError: an embedded model cannot be found or loaded.
-    """
-    if isinstance(config, EmbeddedModelConfig):
-        # Imported here: torch takes seconds, and a run against an endpoint may not need it.
-        from agents.embedded import load_embedded
-
-        return load_embedded(config)
-    return _open_endpoint(config)
-
-
-def _open_endpoint(config: OpenAIModelConfig) -> BaseChatModel:
-    from langchain_openai import ChatOpenAI
-
-    key = "none"
-    if config.api_key_env:
-        if config.api_key_env not in os.environ:
-            raise EndpointError(
-                f"model '{config.name}': the environment variable {config.api_key_env} is not set; "
-                "put the endpoint's key there, or leave out api_key_env"
-            )
-        key = os.environ[config.api_key_env].strip()
-        if not key or not key.isascii() or not key.isprintable():
-            raise EndpointError(
-                f"model '{config.name}': the environment variable {config.api_key_env} holds no usable key"
-            )
-    return ChatOpenAI(
-        model=config.name,
-        base_url=config.base_url,
-        api_key=SecretStr(key),
-        timeout=config.timeout,
-        # The graph retries; two layers would multiply.
-        max_retries=0,
-        # The default client is shared by the whole process and breaks in a second event loop; this one
-        # also carries more requests a second.
-        http_async_client=openai.DefaultAioHttpClient(timeout=config.timeout),
-    )
-
-
-async def close_model(model: BaseChatModel) -> None:
-    """Close a model's connections, where it has any."""
-    from langchain_openai import ChatOpenAI
-
-    if isinstance(model, ChatOpenAI) and model.http_async_client is not None:
-        await model.http_async_client.aclose()
+ModelConfig = Annotated[
+    EmbeddedModelConfig | OpenAIModelConfig | VLLMModelConfig, Field(discriminator="provider")
+]
 
 
 async def probe(model: BaseChatModel, label: str, *, log_probabilities: bool) -> None:
@@ -120,7 +118,8 @@ async def probe(model: BaseChatModel, label: str, *, log_probabilities: bool) ->
     from agents.expert import Expert
 
     try:
-        reply = await Expert(model, max_tokens=4).ask([HumanMessage("Say yes.")])
+        expert = Expert(model, max_tokens=4, log_probabilities=log_probabilities)
+        reply = await expert.ask([HumanMessage("Say yes.")])
     except RobustFTError as exc:
         raise EndpointError(f"{label}: {exc}") from exc
     if log_probabilities and not reply.log_probabilities:

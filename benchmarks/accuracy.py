@@ -17,7 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from graph.tuning import training_row, tuned_agent
+from graph.evaluating import tuned_agent
+from graph.tuning import training_row
 from graph.workspace import Workspace
 from prompts.template import QuestionTemplate
 from stores.sample import Sample

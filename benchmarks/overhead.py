@@ -21,11 +21,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.graph import END, START, StateGraph
 
+from agents.chat import DirectChatModel
 from graph.agents import BoundContext, build_agents
 from graph.config import RunConfig
 from graph.sample_graph import sample_graph
@@ -34,7 +34,7 @@ from stores.sample import Sample
 _BATCH = 200
 
 
-class InstantModel(BaseChatModel):
+class InstantModel(DirectChatModel):
     """Answers every request at once with the same word."""
 
     @property
@@ -118,7 +118,10 @@ def detect(samples: int) -> dict[str, Any]:
     import graph.agents
     from robustft import run
 
-    graph.agents.load_model = lambda config: InstantModel()  # type: ignore[assignment]
+    async def instant(*_: Any, **__: Any) -> InstantModel:
+        return InstantModel()
+
+    graph.agents.ModelPool.open = instant  # type: ignore[assignment,method-assign]
     with tempfile.TemporaryDirectory(prefix="robustft-overhead-") as folder:
         data = Path(folder) / "data.jsonl"
         with data.open("w") as lines:

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
@@ -13,7 +15,7 @@ from agents import checker, reasoner, reviewer
 from agents.base import BaseAgent
 from agents.checker import Checker
 from agents.expert import AgentConfig, Expert
-from agents.models import close_model, load_model
+from agents.pool import EndpointSettings, ModelPool
 from agents.reasoner import Reasoner
 from agents.relabeler import Relabeler
 from agents.reviewer import Reviewer
@@ -21,20 +23,8 @@ from graph.config import RunConfig, parse_config
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore
 
-
-@dataclass
-class _OpenModels:
-    """The models that one event loop has opened, by their config entries.
-
-    The lock is for nodes that start side by side: each would load the same weights, at once.
-    """
-
-    by_entry: dict[str, BaseChatModel] = field(default_factory=dict)
-    loading: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
 # A connection belongs to the event loop it was opened in, and one process may well run several.
-_OPEN: WeakKeyDictionary[asyncio.AbstractEventLoop, _OpenModels] = WeakKeyDictionary()
+_POOLS: WeakKeyDictionary[asyncio.AbstractEventLoop, ModelPool] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -82,6 +72,34 @@ async def agents_of(runtime: Runtime[SampleContext]) -> Agents:
     return await (runtime.context or SampleContext()).get_agents()
 
 
+class Prompts(NamedTuple):
+    """The templates of a config, checked."""
+
+    base: QuestionTemplate
+    reason: QuestionTemplate
+    reflect: QuestionTemplate
+    check: QuestionTemplate
+    relabel: QuestionTemplate
+    review: QuestionTemplate
+
+
+def load_prompts(config: RunConfig) -> Prompts:
+    """Read the prompt files of a config.
+
+    Raises:
+        PromptError: one cannot be used.
+    """
+    settings = config.agents
+    return Prompts(
+        base=QuestionTemplate(settings.base.prompt),
+        reason=QuestionTemplate(settings.reasoner.prompt, reasoner.REASON_VARIABLES),
+        reflect=QuestionTemplate(settings.reasoner.reflect_prompt, reasoner.REFLECT_VARIABLES),
+        check=QuestionTemplate(settings.checker.prompt, checker.VARIABLES),
+        relabel=QuestionTemplate(settings.relabeler.prompt),
+        review=QuestionTemplate(settings.reviewer.prompt, reviewer.VARIABLES),
+    )
+
+
 def build_agents(
     config: RunConfig, models: dict[str, BaseChatModel], examples: ExampleStore | None = None
 ) -> Agents:
@@ -96,63 +114,65 @@ def build_agents(
         PromptError: a prompt file cannot be used.
     """
     settings = config.agents
+    prompts = load_prompts(config)
 
-    def expert(agent: AgentConfig) -> Expert:
+    def expert(agent: AgentConfig, *, log_probabilities: bool = False) -> Expert:
         return Expert(
             models[agent.model],
             temperature=agent.temperature,
             max_tokens=agent.max_tokens,
             seed=config.run.seed,
+            log_probabilities=log_probabilities,
         )
 
+    relabeling = expert(settings.relabeler, log_probabilities=True)
     return Agents(
-        base=BaseAgent(expert(settings.base), QuestionTemplate(settings.base.prompt)),
-        reasoner=Reasoner(
-            expert(settings.reasoner),
-            QuestionTemplate(settings.reasoner.prompt, reasoner.REASON_VARIABLES),
-            QuestionTemplate(settings.reasoner.reflect_prompt, reasoner.REFLECT_VARIABLES),
-            settings.reasoner,
-        ),
-        checker=Checker(
-            expert(settings.checker),
-            QuestionTemplate(settings.checker.prompt, checker.VARIABLES),
-            settings.checker.policy,
-        ),
-        relabeler=Relabeler(
-            expert(settings.relabeler),
-            QuestionTemplate(settings.relabeler.prompt),
-            examples,
-            settings.relabeler.neighbours,
-        ),
-        reviewer=Reviewer(
-            expert(settings.reviewer), QuestionTemplate(settings.reviewer.prompt, reviewer.VARIABLES)
-        ),
+        base=BaseAgent(expert(settings.base), prompts.base),
+        reasoner=Reasoner(expert(settings.reasoner), prompts.reason, prompts.reflect, settings.reasoner),
+        checker=Checker(expert(settings.checker), prompts.check, settings.checker.policy),
+        relabeler=Relabeler(relabeling, prompts.relabel, examples, settings.relabeler.neighbours),
+        reviewer=Reviewer(expert(settings.reviewer), prompts.review),
     )
 
 
-async def load_models(config: RunConfig) -> dict[str, BaseChatModel]:
-    """Load every model that an agent of this config uses; equal entries share one model.
+def model_pool() -> ModelPool:
+    """Return the models that this event loop has open."""
+    return _POOLS.setdefault(asyncio.get_running_loop(), ModelPool())
+
+
+async def load_models(
+    config: RunConfig, logs: Path | None = None, without: Sequence[str] = ()
+) -> dict[str, BaseChatModel]:
+    """Open every model that an agent of this config uses; equal entries share one model.
+
+    Args:
+        config: names the models, and says how much an endpoint may be sent at once.
+        logs: the folder for the logs of servers that are started.
+        without: models to leave out.
 
     Raises:
-        EndpointError: a key is missing.
+        EndpointError: a key is missing, or a server cannot be started.
         WeightsError: an embedded model cannot be loaded.
     """
-    opened = _OPEN.setdefault(asyncio.get_running_loop(), _OpenModels())
-    models = {}
-    async with opened.loading:
-        for name in sorted(config.models_in_use()):
-            entry = config.models[name]
-            key = entry.model_dump_json()
-            if key not in opened.by_entry:
-                opened.by_entry[key] = await asyncio.to_thread(load_model, entry)
-            models[name] = opened.by_entry[key]
-    return models
+    settings = endpoint_settings(config, logs)
+    return {
+        name: await model_pool().open(config.models[name], f"models.{name}", settings)
+        for name in sorted(config.models_in_use() - set(without))
+    }
 
 
-async def close_models() -> None:
-    """Close the connections of the models that this event loop has used."""
-    for model in _OPEN.pop(asyncio.get_running_loop(), _OpenModels()).by_entry.values():
-        await close_model(model)
+def endpoint_settings(config: RunConfig, logs: Path | None) -> EndpointSettings:
+    """Return how a run treats the endpoints that it uses."""
+    return EndpointSettings(ceiling=config.run.concurrency, patience=config.run.patience, logs=logs)
+
+
+async def close_models(*, keep_adapter_servers: bool = False) -> None:
+    """Close the models that this event loop has open and stop the servers it has started.
+
+    Args:
+        keep_adapter_servers: leave those running that load adapters while they run.
+    """
+    await model_pool().close(keep_adapter_servers=keep_adapter_servers)
 
 
 async def _agents_of(config: str) -> Agents:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from agents.base import BaseConfig
 from agents.checker import CheckerConfig
 from agents.expert import AgentConfig
-from agents.models import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig
+from agents.models import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, VLLMModelConfig
 from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
@@ -29,8 +29,10 @@ from training.selection import SelectionConfig
 #   models.*   where an endpoint is and how long to wait for it
 _NOT_DECIDING = {
     "data": True,
-    "run": {"concurrency", "max_failed"},
-    "models": {"__all__": {"base_url", "api_key_env", "timeout", "batch_size"}},
+    "run": {"concurrency", "max_failed", "patience"},
+    "models": {
+        "__all__": {"base_url", "api_key_env", "timeout", "batch_size", "python", "start_timeout"},
+    },
 }
 
 
@@ -72,10 +74,12 @@ class ExecutionConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     concurrency: int = Field(default=64, gt=0)
-    """How many samples are under way at once."""
+    """How many samples are under way at once, and the most requests that an endpoint is sent at once."""
     seed: int = Field(default=0, ge=0)
     max_failed: float = Field(default=0.05, ge=0, le=1)
     """The share of samples that may fail before the run stops."""
+    patience: float = Field(default=600, ge=0)
+    """Seconds that an endpoint may be down before the run stops; it waits until then."""
 
 
 class RunConfig(BaseModel):
@@ -229,8 +233,8 @@ def _explain(error: ValidationError) -> str:
 def _known_keys(place: str, provider: str | None) -> list[str]:
     """Return the keys that exist beside an unknown one."""
     if provider is not None:
-        entry = OpenAIModelConfig if provider == "openai" else EmbeddedModelConfig
-        return list(entry.model_fields)
+        entries: dict[str, type[BaseModel]] = {"openai": OpenAIModelConfig, "vllm": VLLMModelConfig}
+        return list(entries.get(provider, EmbeddedModelConfig).model_fields)
     model: Any = RunConfig
     for part in place.split(".")[:-1]:
         fields: Mapping[str, Any] = getattr(model, "model_fields", {})

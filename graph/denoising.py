@@ -116,7 +116,7 @@ async def _ask_agents(
 
 
 async def _bind(work: Workspace, examples: ExampleStore | None) -> BoundContext:
-    models = await load_models(work.config)
+    models = await load_models(work.config, work.files.path)
     return BoundContext(agents=await asyncio.to_thread(build_agents, work.config, models, examples))
 
 

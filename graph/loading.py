@@ -1,15 +1,15 @@
 """The first stage: check everything that can be checked, and take the samples in."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from agents.models import probe
-from graph.agents import build_agents, load_models
+from graph.agents import load_models, load_prompts
 from graph.config import ConfigError, RunConfig, parse_config
 from graph.state import RunInput
-from graph.workspace import open_stage
+from graph.workspace import Workspace, open_stage
 from stores.dataset import join_gold, read_samples
 from stores.journal import Journal
 from stores.run_directory import StagedRun, holds_run
@@ -23,26 +23,34 @@ async def load(state: RunInput) -> dict[str, Any]:
     Raises:
         InputError: the config, the data, a model or the directory is wrong; nothing is left behind.
     """
-    if not await asyncio.to_thread(holds_run, Path(state.directory)):
+    continued = await asyncio.to_thread(holds_run, Path(state.directory))
+    if not continued:
         await _create(parse_config(state.config), state)
     async with open_stage(state.directory, "load") as work:
         samples, test_samples = await asyncio.to_thread(
             lambda: (work.journal.count_samples("train"), work.journal.count_samples("test"))
         )
+        if continued and await asyncio.to_thread(_has_questions, work, samples):
+            await check_models(work.config, work.files.path)
         work.report(samples, samples)
     return {"samples": samples, "test_samples": test_samples}
 
 
-async def check_models(config: RunConfig) -> None:
+async def check_models(config: RunConfig, logs: Path | None = None, without: Sequence[str] = ()) -> None:
     """Ask every model a run would use for one reply, and load every prompt.
+
+    Args:
+        config: names the models and prompts.
+        logs: the folder for the logs of servers that are started.
+        without: models that are neither started nor asked.
 
     Raises:
         EndpointError: a model cannot be used.
         WeightsError: an embedded model cannot be loaded.
         PromptError: a prompt file cannot be used.
     """
-    models = await load_models(config)
-    await asyncio.to_thread(build_agents, config, models)
+    await asyncio.to_thread(load_prompts, config)
+    models = await load_models(config, logs, without)
     for name in sorted(models):
         needs_log_probabilities = name == config.agents.relabeler.model
         await probe(models[name], f"models.{name}", log_probabilities=needs_log_probabilities)
@@ -54,12 +62,18 @@ async def _create(config: RunConfig, state: RunInput) -> None:
     staged = await asyncio.to_thread(StagedRun, Path(state.directory), config.to_yaml())
     try:
         await asyncio.to_thread(_fill, staged.journal, config, state.limit)
-        await check_models(config)
+        await check_models(config, staged.folder)
         if state.until in ("train", "evaluate"):
             await asyncio.to_thread(_check_tuned_model, config)
         await asyncio.to_thread(staged.commit)
     finally:
         await asyncio.to_thread(staged.discard)
+
+
+def _has_questions(work: Workspace, samples: int) -> bool:
+    """Whether any sample is still to be asked about."""
+    counts = work.journal.count_status()
+    return sum(counts.values()) < samples or bool(counts.get("noisy") or counts.get("failed"))
 
 
 def _check_tuned_model(config: RunConfig) -> None:

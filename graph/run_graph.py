@@ -11,10 +11,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graph.denoising import denoise, detect, index
+from graph.evaluating import evaluate
 from graph.loading import load
 from graph.reporting import report
 from graph.state import RunInput, RunState
-from graph.tuning import evaluate, select, train
+from graph.tuning import select, train
 
 RunGraph = CompiledStateGraph[RunState, None, RunInput, RunState]
 

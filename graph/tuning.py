@@ -1,28 +1,24 @@
-"""The stages that turn decisions into a tuned model: select, train, evaluate."""
+"""The stages that turn decisions into a tuned model: select and train."""
 
 import asyncio
 import gc
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import convert_to_openai_messages
 
-from agents.base import BaseAgent
-from agents.expert import Expert, conversation
-from agents.models import EmbeddedModelConfig
+from agents.expert import conversation
 from graph.agents import close_models
-from graph.config import RunConfig
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState
-from graph.workspace import Workspace, in_thread, open_stage
+from graph.workspace import Workspace, open_stage
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
 from stores.sample import Sample
 from stores.weights import resolve_weights
-from training.evaluation import evaluate as evaluate_agent
 from training.selection import select as select_by_entropy
 
 
@@ -42,8 +38,9 @@ async def train(state: RunState) -> dict[str, Any]:
             # `select` has just written the training set anew, with what training found too long.
             await asyncio.to_thread(_leave_out, work.files.training, set(done.get("dropped", ())))
             return {}
-        # Training needs the memory that the agents' models hold; whoever needs one again loads it again.
-        await close_models()
+        # Training needs the memory that the agents' models hold; whoever needs one again loads it again. A
+        # server that takes adapters while it runs was given its share, and stays.
+        await close_models(keep_adapter_servers=True)
         stop = threading.Event()
         try:
             work.outcome = await asyncio.to_thread(_train, work, stop)
@@ -51,97 +48,6 @@ async def train(state: RunState) -> dict[str, Any]:
             # A thread cannot be cancelled: it ends by itself after the step it is at.
             stop.set()
     return {}
-
-
-async def evaluate(state: RunState) -> dict[str, Any]:
-    """Answer the held-out samples with and without the adapter."""
-    async with open_stage(state.directory, "evaluate") as work:
-        if not state.test_samples:
-            work.outcome = {"skipped": "no test data (--test or data.test)"}
-            return {}
-        if finished := await asyncio.to_thread(_finished_evaluation, work):
-            work.outcome = finished
-            return {}
-        async with in_thread(atomic_writer(work.files.evaluation)) as lines:
-
-            def record(answers: list[dict[str, Any]]) -> None:
-                lines.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in answers)
-
-            adapter = await asyncio.to_thread(_adapter_of, work)
-            work.outcome = await compare(
-                work.config,
-                adapter,
-                lambda: work.journal.samples("test"),
-                record,
-                lambda done: work.report(done, state.test_samples * (2 if adapter else 1)),
-            )
-    return {}
-
-
-async def compare(
-    config: RunConfig,
-    adapter: Path | None,
-    samples: Callable[[], Iterator[Sample]],
-    record: Callable[[list[dict[str, Any]]], None],
-    report: Callable[[int], None],
-) -> dict[str, Any]:
-    """Evaluate the model that is tuned, then the same with its adapter.
-
-    Both answer in this process, one after the other so that one is in memory at a time, and are asked what
-    the model was trained on: the base agent's prompt.
-
-    Args:
-        config: names the model, the prompt and the concurrency.
-        adapter: a PEFT adapter; None for the bare model alone.
-        samples: starts the held-out samples anew.
-        record: takes finished samples, one plain record each and model.
-        report: takes how many samples are done, over both models.
-
-    Returns:
-        `n`, and the share that each model answered right.
-
-    Raises:
-        WeightsError: the model or the adapter cannot be loaded.
-    """
-    figures: dict[str, Any] = {}
-    done = 0
-    for name, folder in {"vanilla": None, "tuned": adapter}.items():
-        if name == "tuned" and folder is None:
-            break
-
-        def note(answers: list[dict[str, Any]], name: str = name) -> None:
-            nonlocal done
-            done += len(answers)
-            record([{"model": name, **answer} for answer in answers])
-            report(done)
-
-        # No name here holds the agent: it would keep the one model in memory while the next is loaded.
-        accuracy = await evaluate_agent(
-            samples(),
-            await asyncio.to_thread(tuned_agent, config, folder),
-            note,
-            concurrency=config.run.concurrency,
-        )
-        figures |= {"n": accuracy.n, name: accuracy.share}
-        # A model's modules refer to each other in circles.
-        await asyncio.to_thread(gc.collect)
-    return figures
-
-
-def tuned_agent(config: RunConfig, adapter: Path | None) -> BaseAgent:
-    """Return the model that is tuned, with or without an adapter, in the base agent's role.
-
-    Raises:
-        WeightsError: the model or the adapter cannot be loaded.
-    """
-    # Imported here: torch takes seconds, and only this stage and an embedded model need it.
-    from agents.embedded import load_embedded
-
-    model = config.models[config.training.model]
-    embedded = model if isinstance(model, EmbeddedModelConfig) else EmbeddedModelConfig(name=model.name)
-    settings = config.agents.base
-    expert = Expert(load_embedded(embedded, adapter), max_tokens=settings.max_tokens)
-    return BaseAgent(expert, QuestionTemplate(settings.prompt))
 
 
 def _select(work: Workspace) -> dict[str, Any]:
@@ -171,18 +77,9 @@ def _training_rows(work: Workspace) -> Iterator[dict[str, Any]]:
             yield training_row(sample, prompt, response, source)
 
 
-def _adapter_of(work: Workspace) -> Path | None:
-    return work.files.adapter if work.files.adapter.is_dir() else None
-
-
 def _finished_training(work: Workspace) -> dict[str, Any] | None:
     done = work.outcome_of("train")
     return done if done and ("skipped" in done or work.files.adapter.is_dir()) else None
-
-
-def _finished_evaluation(work: Workspace) -> dict[str, Any] | None:
-    done = work.outcome_of("evaluate")
-    return done if done and work.files.evaluation.is_file() else None
 
 
 def _train(work: Workspace, stop: threading.Event) -> dict[str, Any]:

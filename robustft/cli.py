@@ -110,11 +110,29 @@ def evaluate(
     """Measure how often the model answers held-out data right, with and without an adapter."""
     from robustft.evaluation import evaluate_file
 
-    if adapter is not None and not (adapter / "adapter_config.json").is_file():
-        raise InputError(f"{adapter}: holds no PEFT adapter (no adapter_config.json)")
+    _check_adapter(adapter)
     with LiveProgress(errors) as progress:
         figures = asyncio.run(evaluate_file(load_config(config, set_ or ()), test, adapter, progress))
     console.print_json(json.dumps(figures))
+
+
+@app.command()
+def serve(
+    config: Config,
+    model: Annotated[
+        str | None, typer.Option(help="The key in models, where several could be served.")
+    ] = None,
+    adapter: Annotated[
+        Path | None, typer.Option(help="A PEFT adapter to serve beside it, as `tuned`.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 8000,
+    set_: Set = None,
+) -> None:
+    """Keep a vLLM server of a config's model in the foreground; runs use it with base_url."""
+    from robustft.serving import serve as keep_serving
+
+    _check_adapter(adapter)
+    asyncio.run(keep_serving(load_config(config, set_ or ()), model, port, adapter, console))
 
 
 @app.command()
@@ -200,6 +218,11 @@ def _resume(directory: Path, until: Stage) -> None:
     with LiveProgress(console) as progress:
         summary = resume_run(directory, until=until, progress=progress)
     print_summary(console, summary, directory)
+
+
+def _check_adapter(adapter: Path | None) -> None:
+    if adapter is not None and not (adapter / "adapter_config.json").is_file():
+        raise InputError(f"{adapter}: holds no PEFT adapter (no adapter_config.json)")
 
 
 def _fail(reason: object, code: int) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from agents.models import VLLMModelConfig
+from agents.vllm import plan_server
 from graph.agents import close_models
 from graph.config import RunConfig
 from graph.loading import check_models
@@ -34,6 +36,7 @@ async def examine(config: RunConfig, console: Console) -> bool:
         ("machine", _machine),
         ("libraries", _libraries),
         ("cache", _cache),
+        *((f"models.{name}", lambda name=name: _server(config, name)) for name in _to_be_started(config)),
         ("models and prompts", lambda: _models(config)),
         ("encoder", lambda: _encoder(config)),
     ]
@@ -75,10 +78,29 @@ async def _cache() -> str:
 
 
 async def _models(config: RunConfig) -> str:
-    await check_models(config)
+    # A server of ours is described, not started: that may take minutes and a whole GPU.
+    idle = _to_be_started(config)
+    await check_models(config, without=idle)
+    asked = [name for name in sorted(config.models_in_use()) if name not in idle]
     return ", ".join(
-        f"{name} answers ({config.models[name].name})" for name in sorted(config.models_in_use())
+        ["the prompts load", *(f"{name} answers ({config.models[name].name})" for name in asked)]
     )
+
+
+def _to_be_started(config: RunConfig) -> list[str]:
+    used = {*config.models_in_use(), config.training.model}
+    return [
+        name
+        for name in sorted(used)
+        if isinstance(model := config.models[name], VLLMModelConfig) and model.base_url is None
+    ]
+
+
+async def _server(config: RunConfig, name: str) -> str:
+    model = config.models[name]
+    assert isinstance(model, VLLMModelConfig)  # noqa: S101 - what `_to_be_started` returned
+    plan = await asyncio.to_thread(plan_server, model, f"models.{name}")
+    return f"would be started by: {plan.command} ({plan.fit})"
 
 
 async def _encoder(config: RunConfig) -> str:

@@ -4,8 +4,9 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from graph.agents import close_models
 from graph.config import RunConfig
-from graph.tuning import compare
+from graph.evaluating import compare
 from graph.workspace import Progress
 from robustft.api import ProgressListener
 from stores.dataset import read_samples
@@ -28,10 +29,13 @@ async def evaluate_file(
     """
     samples = await asyncio.to_thread(lambda: list(read_samples(test)))
     total = len(samples) * (1 if adapter is None else 2)
-    return await compare(
-        config,
-        adapter,
-        lambda: iter(samples),
-        lambda answers: None,
-        lambda done: progress(Progress("evaluate", done, total)),
-    )
+    try:
+        return await compare(
+            config,
+            adapter,
+            lambda: iter(samples),
+            lambda answers: None,
+            lambda done: progress(Progress("evaluate", done, total)),
+        )
+    finally:
+        await close_models()

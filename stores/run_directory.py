@@ -120,10 +120,11 @@ class StagedRun:
     def __init__(self, path: Path, config: str) -> None:
         ensure_free(path)
         self._path = path
-        self._staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=_nearest_folder(path)))
-        self._staging.chmod(0o755)
-        (self._staging / "config.yaml").write_text(config, encoding="utf-8")
-        self.journal = Journal(self._staging / "journal.sqlite")
+        # Where the directory's files are until `commit`.
+        self.folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=_nearest_folder(path)))
+        self.folder.chmod(0o755)
+        (self.folder / "config.yaml").write_text(config, encoding="utf-8")
+        self.journal = Journal(self.folder / "journal.sqlite")
 
     def commit(self) -> None:
         """Put the directory in its place."""
@@ -131,9 +132,9 @@ class StagedRun:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if self._path.exists():
             self._path.rmdir()
-        self._staging.rename(self._path)
+        self.folder.rename(self._path)
 
     def discard(self) -> None:
         """Leave nothing behind; does nothing after `commit`."""
         self.journal.close()
-        shutil.rmtree(self._staging, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)

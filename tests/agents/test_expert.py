@@ -8,7 +8,8 @@ from langchain_core.messages import HumanMessage
 
 from agents.errors import ModelBusyError, ModelCallError
 from agents.expert import Expert, Usage
-from agents.models import OpenAIModelConfig, close_model, load_model
+from agents.models import OpenAIModelConfig
+from agents.pool import ModelPool
 from tests.endpoint import Endpoint
 from tests.scripted import ScriptedModel
 
@@ -18,14 +19,14 @@ QUESTION = [HumanMessage("Capital of France?")]
 
 @pytest.fixture
 async def model(endpoint: Endpoint) -> AsyncIterator[BaseChatModel]:
-    loaded = load_model(OpenAIModelConfig(provider="openai", name="scripted", base_url=endpoint.url))
-    yield loaded
-    await close_model(loaded)
+    pool = ModelPool()
+    yield await pool.open(OpenAIModelConfig(provider="openai", name="scripted", base_url=endpoint.url), "m")
+    await pool.close()
 
 
 async def test_text_log_probabilities_and_usage_are_read(model: BaseChatModel, endpoint: Endpoint) -> None:
     endpoint.reply = lambda messages: "It is Paris"
-    reply = await Expert(model, max_tokens=8).ask(QUESTION)
+    reply = await Expert(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
     assert reply.text == "It is Paris"
     assert reply.log_probabilities == (-0.25, -0.25, -0.25)
     assert reply.usage == Usage(requests=1, prompt_tokens=7, completion_tokens=3)
@@ -35,7 +36,7 @@ async def test_an_endpoint_without_log_probabilities_gives_none(
     model: BaseChatModel, endpoint: Endpoint
 ) -> None:
     endpoint.log_probabilities = False
-    reply = await Expert(model, max_tokens=8).ask(QUESTION)
+    reply = await Expert(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
     assert (reply.text, reply.log_probabilities) == ("Paris", ())
 
 
@@ -43,8 +44,15 @@ async def test_the_roles_sampling_is_sent_to_the_endpoint(model: BaseChatModel, 
     await Expert(model, temperature=0.7, max_tokens=9, seed=5).ask(QUESTION)
     (request,) = endpoint.requests
     assert request["messages"] == [{"role": "user", "content": "Capital of France?"}]
-    assert (request["temperature"], request["seed"], request["logprobs"]) == (0.7, 5, True)
-    assert request.get("max_completion_tokens", request.get("max_tokens")) == 9
+    assert (request["temperature"], request["seed"], request["max_tokens"]) == (0.7, 5, 9)
+    assert "logprobs" not in request
+
+
+async def test_log_probabilities_are_asked_for_only_where_they_are_needed(
+    model: BaseChatModel, endpoint: Endpoint
+) -> None:
+    await Expert(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
+    assert endpoint.requests[0]["logprobs"] is True
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
@@ -78,19 +86,21 @@ async def test_a_refused_key_points_at_the_variable_that_holds_it(
 
 
 async def test_an_endpoint_that_is_not_there_cannot_be_reached() -> None:
-    model = load_model(OpenAIModelConfig(provider="openai", name="scripted", base_url=NOBODY))
+    pool = ModelPool()
+    model = await pool.open(OpenAIModelConfig(provider="openai", name="scripted", base_url=NOBODY), "m")
     with pytest.raises(ModelBusyError, match=r"cannot be reached .*127\.0\.0\.1"):
         await Expert(model, max_tokens=8).ask(QUESTION)
-    await close_model(model)
+    await pool.close()
 
 
 async def test_an_endpoint_that_does_not_answer_in_time_is_busy(endpoint: Endpoint) -> None:
     endpoint.delay = 1.5
     config = OpenAIModelConfig(provider="openai", name="scripted", base_url=endpoint.url, timeout=0.2)
-    model = load_model(config)
+    pool = ModelPool()
+    model = await pool.open(config, "m")
     with pytest.raises(ModelBusyError, match="did not answer in time"):
         await Expert(model, max_tokens=8).ask(QUESTION)
-    await close_model(model)
+    await pool.close()
 
 
 async def test_any_chat_model_will_do() -> None:

@@ -9,7 +9,8 @@ from langchain_core.messages import HumanMessage
 
 from agents.errors import EndpointError
 from agents.expert import Expert
-from agents.models import OpenAIModelConfig, close_model, load_model, probe
+from agents.models import OpenAIModelConfig, probe
+from agents.pool import ModelPool
 from tests.endpoint import Endpoint
 from tests.scripted import ScriptedModel
 
@@ -21,11 +22,12 @@ def config(base_url: str, name: str = "scripted", **settings: Any) -> OpenAIMode
 
 
 async def probed(settings: OpenAIModelConfig, *, log_probabilities: bool = True) -> None:
-    model = load_model(settings)
+    pool = ModelPool()
     try:
+        model = await pool.open(settings, "models.judge")
         await probe(model, "models.judge", log_probabilities=log_probabilities)
     finally:
-        await close_model(model)
+        await pool.close()
 
 
 async def test_an_endpoint_that_works_passes_at_the_cost_of_one_request(endpoint: Endpoint) -> None:
@@ -70,10 +72,10 @@ async def test_a_model_that_returns_no_log_probabilities_in_process_is_found_too
         await probe(model, "models.judge", log_probabilities=True)
 
 
-def test_a_key_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_key_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JUDGE_KEY", raising=False)
     with pytest.raises(EndpointError, match="JUDGE_KEY is not set"):
-        load_model(config(NOBODY, api_key_env="JUDGE_KEY"))
+        await probed(config(NOBODY, api_key_env="JUDGE_KEY"))
 
 
 async def test_the_key_is_sent_as_the_variable_holds_it(
@@ -97,15 +99,12 @@ async def test_a_key_of_the_environment_that_no_config_names_is_not_sent(
 
 
 async def test_a_closed_model_answers_no_more(endpoint: Endpoint) -> None:
-    model = load_model(config(endpoint.url))
+    pool = ModelPool()
+    model = await pool.open(config(endpoint.url), "models.judge")
     await Expert(model, max_tokens=4).ask([HumanMessage("Hello.")])
-    await close_model(model)
+    await pool.close()
     with pytest.raises(RuntimeError, match="closed"):
         await Expert(model, max_tokens=4).ask([HumanMessage("Hello.")])
-
-
-async def test_closing_a_model_without_connections_is_fine() -> None:
-    await close_model(ScriptedModel(script=lambda messages: ""))
 
 
 def test_two_event_loops_in_a_row_each_open_their_own(endpoint: Endpoint) -> None:

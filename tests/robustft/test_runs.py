@@ -575,8 +575,7 @@ def test_no_more_requests_are_under_way_than_concurrency_allows(
     script(endpoint).delay = 0.05
     config = write_run(tmp_path, endpoint.url, run__concurrency=concurrency)
     run(config, tmp_path / "run", until="denoise")
-    # base and reasoner ask side by side
-    assert concurrency < endpoint.most_in_flight <= 2 * concurrency
+    assert endpoint.most_in_flight == concurrency
 
 
 def test_two_runs_at_once_in_one_event_loop_do_not_mix(tmp_path: Path, endpoint: Endpoint) -> None:

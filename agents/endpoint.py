@@ -1,0 +1,284 @@
+"""A chat model behind an OpenAI-compatible endpoint, at as little cost to the machine as HTTP allows.
+
+One aiohttp session and one limiter serve an endpoint, however many agents and models share it. Against an
+instant server on two shared cores this carries several times the calls of the openai client, whose typed
+parsing is half its cost (`benchmarks/client.py`).
+"""
+
+import time
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import orjson
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import PrivateAttr, SecretStr
+
+from agents.chat import DirectChatModel, to_turns
+from agents.errors import EndpointError, ModelBusyError, ModelCallError
+from agents.limiter import Limiter, Trouble
+
+# How often one request is sent again because its connection broke: it may be what breaks the server.
+_BROKEN_CONNECTIONS = 5
+_CONNECT_SECONDS = 10
+_SHOWN = 300
+
+
+class _RequestError(Exception):
+    """A request that brought no reply."""
+
+    def __init__(self, reason: str, trouble: Trouble, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.trouble = trouble
+        self.retry_after = retry_after
+
+
+class EndpointClient:
+    """The connections to one endpoint; belongs to one event loop.
+
+    Args:
+        base_url: the address, ending in `/v1` with most servers.
+        key: what the endpoint asks for, or None.
+        timeout: seconds until one request counts as failed.
+    """
+
+    def __init__(self, base_url: str, *, key: SecretStr | None = None, timeout: float = 120) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._key = key
+        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS)
+        self._session: aiohttp.ClientSession | None = None
+        self._proxy = _proxy_of(base_url)
+        self._closed = False
+
+    async def close(self) -> None:
+        """Close the connections; the client cannot be used again."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    async def post(self, path: str, body: bytes, *, reads: bool = True) -> Any:
+        """Send JSON and return the JSON of the reply, or None where it is not to be read.
+
+        Raises:
+            _RequestError: there was none.
+        """
+        if self._closed:
+            raise RuntimeError("the model's connections are closed")
+        try:
+            request = self._open().post(f"{self.base_url}/{path}", data=body, proxy=self._proxy)
+            async with request as response:
+                content = await response.read()
+        except TimeoutError as exc:
+            raise _RequestError("the endpoint did not answer in time", Trouble.FAILING) from exc
+        except aiohttp.ClientConnectionError as exc:
+            reason = f"the endpoint cannot be reached ({self.base_url}); is it running?"
+            raise _RequestError(reason, Trouble.GONE) from exc
+        except aiohttp.ClientError as exc:
+            raise _RequestError(f"the endpoint's reply broke off ({exc})", Trouble.FAILING) from exc
+        if response.status != 200:
+            raise _refusal(response.status, content, response.headers.get("Retry-After"))
+        if not reads:
+            return None
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError as exc:
+            raise _RequestError("the endpoint's reply is not JSON", Trouble.FAILING) from exc
+
+    def _open(self) -> aiohttp.ClientSession:
+        # Opened on first use: a session belongs to the event loop it is opened in.
+        if self._session is None:
+            headers = {"Content-Type": "application/json"}
+            if self._key is not None:
+                headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
+            # The limiter bounds the connections.
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
+            self._session = aiohttp.ClientSession(
+                headers=headers, timeout=self._timeout, connector=connector, raise_for_status=False
+            )
+        return self._session
+
+
+class EndpointChatModel(DirectChatModel):
+    """A LangChain chat model that asks an OpenAI-compatible endpoint for chat completions.
+
+    Token log-probabilities come in `response_metadata` as the endpoint sent them.
+    """
+
+    served_name: str
+    """The endpoint's name for the model."""
+    _client: EndpointClient = PrivateAttr()
+    _limiter: Limiter = PrivateAttr()
+
+    def __init__(self, *, client: EndpointClient, limiter: Limiter, **fields: Any) -> None:
+        super().__init__(**fields)
+        self._client = client
+        self._limiter = limiter
+
+    @property
+    def _llm_type(self) -> str:
+        return "robustft-endpoint"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **sampling: Any,
+    ) -> ChatResult:
+        raise NotImplementedError("this model's connections belong to an event loop; use `ainvoke`")
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **sampling: Any,
+    ) -> ChatResult:
+        request = {"model": self.served_name, "messages": to_turns(messages), **sampling}
+        if stop:
+            request["stop"] = stop
+        return await self._send(orjson.dumps(request))
+
+    async def answers(self) -> bool:
+        """Ask for one token outside the limiter: whether an endpoint that was down is back."""
+        request = {
+            "model": self.served_name,
+            "messages": [{"role": "user", "content": "Say yes."}],
+            "max_tokens": 1,
+        }
+        try:
+            await self._client.post("chat/completions", orjson.dumps(request))
+        except _RequestError as exc:
+            # A refusal is an answer, too.
+            return exc.trouble in (Trouble.BUSY, Trouble.OWN)
+        return True
+
+    def named(self, served_name: str) -> "EndpointChatModel":
+        """Return another model of the same endpoint, behind the same limiter."""
+        return EndpointChatModel(served_name=served_name, client=self._client, limiter=self._limiter)
+
+    async def load_adapter(self, name: str, folder: Path) -> None:
+        """Have a vLLM server load a PEFT adapter, replacing one of the same name.
+
+        Args:
+            name: what requests will call it.
+            folder: its absolute path, as the server sees it.
+
+        Raises:
+            EndpointError: it does not; it must run with `--enable-lora`, may not be told to at run time
+                (`VLLM_ALLOW_RUNTIME_LORA_UPDATING`), or cannot read the folder.
+        """
+        request = {"lora_name": name, "lora_path": str(folder), "load_inplace": True}
+        try:
+            await self._client.post("load_lora_adapter", orjson.dumps(request), reads=False)
+        except _RequestError as exc:
+            raise EndpointError(
+                f"{self._client.base_url}: does not load the adapter {folder} ({exc}); a vLLM server does "
+                "with --enable-lora, VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and sight of that folder"
+            ) from exc
+
+    async def _send(self, body: bytes) -> ChatResult:
+        """Send a request until it is answered or refused for good.
+
+        Raises:
+            ModelBusyError: it failed; asking again may help.
+            ModelCallError: the endpoint refused it.
+            EndpointDownError: the endpoint is down for too long.
+        """
+        started = time.monotonic()
+        broken = 0
+        while True:
+            ticket = await self._limiter.acquire()
+            trouble: Trouble | None = Trouble.CANCELLED
+            retry_after = None
+            try:
+                result = _to_result(await self._client.post("chat/completions", body))
+                trouble = None
+            except _RequestError as exc:
+                trouble, retry_after, failure = exc.trouble, exc.retry_after, exc
+            finally:
+                self._limiter.release(ticket, trouble, retry_after)
+            if trouble is None:
+                return result
+            if trouble is Trouble.OWN:
+                raise ModelCallError(str(failure)) from failure
+            broken += trouble is Trouble.GONE
+            patient = broken < _BROKEN_CONNECTIONS and time.monotonic() - started < self._limiter.patience
+            # Neither a refusal for want of room nor an outage is this request's fault. An endpoint that never
+            # answered is not waited for: nothing says that it ever will.
+            if trouble is Trouble.FAILING or not patient or not self._limiter.has_answered:
+                raise ModelBusyError(str(failure)) from failure
+
+
+def _to_result(reply: Any) -> ChatResult:
+    try:
+        choice = reply["choices"][0]
+        text = choice["message"].get("content") or ""
+        usage = reply.get("usage") or {}
+        sent, received = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+        message = AIMessage(
+            content=text,
+            usage_metadata={"input_tokens": sent, "output_tokens": received, "total_tokens": sent + received},
+            response_metadata={
+                "model_name": reply.get("model"),
+                "finish_reason": choice.get("finish_reason"),
+                "logprobs": choice.get("logprobs"),
+            },
+        )
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
+        raise _RequestError("the endpoint's reply holds no chat completion", Trouble.FAILING) from exc
+    return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _refusal(status: int, content: bytes, retry_after: str | None) -> _RequestError:
+    message = _message_of(content)
+    pause = _seconds(retry_after)
+    if status in (401, 403):
+        reason = f"the endpoint refused the API key ({status}); check the variable that api_key_env names"
+        return _RequestError(reason, Trouble.OWN)
+    if status == 404:
+        return _RequestError(f"the endpoint does not know this model or path (404): {message}", Trouble.OWN)
+    if status == 429 or (status == 503 and pause is not None):
+        return _RequestError(f"the endpoint is busy ({status}): {message}", Trouble.BUSY, pause)
+    if status >= 500 or status in (408, 425):
+        return _RequestError(f"the endpoint failed ({status}): {message}", Trouble.FAILING, pause)
+    return _RequestError(f"the endpoint refused the request ({status}): {message}", Trouble.OWN)
+
+
+def _message_of(content: bytes) -> str:
+    """Return what an error reply says, in one short line."""
+    try:
+        reply = orjson.loads(content)
+        error = reply.get("error", reply)
+        text = str(error.get("message", error) if isinstance(error, dict) else error)
+    except (orjson.JSONDecodeError, AttributeError):
+        text = content[: 4 * _SHOWN].decode(errors="replace")
+    return " ".join(text.split())[:_SHOWN] or "no reason given"
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Read a Retry-After header: seconds, or a date."""
+    if not retry_after:
+        return None
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _proxy_of(base_url: str) -> str | None:
+    """Return the proxy that the environment names for an address: once, not for every request."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if host in ("127.0.0.1", "localhost", "::1") or proxy_bypass(host):
+        return None
+    return getproxies().get(parts.scheme)

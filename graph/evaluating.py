@@ -1,0 +1,158 @@
+"""The last stage that asks a model: is the tuned one better than it was?"""
+
+import asyncio
+import gc
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
+from agents.base import BaseAgent
+from agents.errors import EndpointError
+from agents.expert import Expert
+from agents.models import EmbeddedModelConfig, VLLMModelConfig
+from graph.agents import endpoint_settings, model_pool
+from graph.config import RunConfig
+from graph.state import RunState
+from graph.workspace import Workspace, in_thread, open_stage
+from prompts.template import QuestionTemplate
+from stores.atomic import atomic_writer
+from stores.sample import Sample
+from training.evaluation import evaluate as evaluate_agent
+
+_LOG = logging.getLogger("robustft")
+
+
+async def evaluate(state: RunState) -> dict[str, Any]:
+    """Answer the held-out samples with and without the adapter."""
+    async with open_stage(state.directory, "evaluate") as work:
+        if not state.test_samples:
+            work.outcome = {"skipped": "no test data (--test or data.test)"}
+            return {}
+        if finished := await asyncio.to_thread(_finished_evaluation, work):
+            work.outcome = finished
+            return {}
+        async with in_thread(atomic_writer(work.files.evaluation)) as lines:
+
+            def record(answers: list[dict[str, Any]]) -> None:
+                lines.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in answers)
+
+            adapter = await asyncio.to_thread(_adapter_of, work)
+            work.outcome = await compare(
+                work.config,
+                adapter,
+                lambda: work.journal.samples("test"),
+                record,
+                lambda done: work.report(done, state.test_samples * (2 if adapter else 1)),
+                work.files.path,
+            )
+    return {}
+
+
+async def compare(
+    config: RunConfig,
+    adapter: Path | None,
+    samples: Callable[[], Iterator[Sample]],
+    record: Callable[[list[dict[str, Any]]], None],
+    report: Callable[[int], None],
+    logs: Path | None = None,
+) -> dict[str, Any]:
+    """Evaluate the model that is tuned, then the same with its adapter.
+
+    Both are asked what the model was trained on: the base agent's prompt. They answer on vLLM where the
+    model's provider is that, else in this process.
+
+    Args:
+        config: names the model, the prompt and the concurrency.
+        adapter: a PEFT adapter; None for the bare model alone.
+        samples: starts the held-out samples anew.
+        record: takes finished samples, one plain record each and model.
+        report: takes how many samples are done, over both models.
+        logs: the folder for the log of a server that is started.
+
+    Returns:
+        `n`, and the share that each model answered right.
+
+    Raises:
+        EndpointError: the server cannot be started or reached.
+        WeightsError: the model or the adapter cannot be loaded.
+    """
+    figures: dict[str, Any] = {}
+    done = 0
+    async for name, agent in _contenders(config, adapter, logs):
+
+        def note(answers: list[dict[str, Any]], name: str = name) -> None:
+            nonlocal done
+            done += len(answers)
+            record([{"model": name, **answer} for answer in answers])
+            report(done)
+
+        accuracy = await evaluate_agent(samples(), agent, note, concurrency=config.run.concurrency)
+        figures |= {"n": accuracy.n, name: accuracy.share}
+        # One model in memory at a time: its modules refer to each other in circles.
+        del agent
+        await asyncio.to_thread(gc.collect)
+    return figures
+
+
+async def _contenders(
+    config: RunConfig, adapter: Path | None, logs: Path | None
+) -> AsyncIterator[tuple[str, BaseAgent]]:
+    """Yield the model without its adapter as `vanilla`, with it as `tuned`; each is loaded when due."""
+    entry = config.models[config.training.model]
+    if isinstance(entry, VLLMModelConfig):
+        try:
+            served = await _on_vllm(config, entry, adapter, logs)
+        except EndpointError as exc:
+            if entry.base_url is None:
+                raise
+            _LOG.warning("%s; evaluating in this process instead", exc)
+        else:
+            for name, model in served.items():
+                yield name, _in_base_role(config, model)
+            return
+    yield "vanilla", await asyncio.to_thread(tuned_agent, config, None)
+    if adapter is not None:
+        yield "tuned", await asyncio.to_thread(tuned_agent, config, adapter)
+
+
+async def _on_vllm(
+    config: RunConfig, entry: VLLMModelConfig, adapter: Path | None, logs: Path | None
+) -> dict[str, BaseChatModel]:
+    settings = endpoint_settings(config, logs)
+    label = f"models.{config.training.model}"
+    if adapter is None:
+        return {"vanilla": await model_pool().open(entry, label, settings)}
+    vanilla, tuned = await model_pool().open_tuned(entry, label, settings, adapter)
+    return {"vanilla": vanilla, "tuned": tuned}
+
+
+def tuned_agent(config: RunConfig, adapter: Path | None) -> BaseAgent:
+    """Load the model that is tuned, with or without an adapter, in the base agent's role.
+
+    Raises:
+        WeightsError: the model or the adapter cannot be loaded.
+    """
+    # Imported here: torch takes seconds, and only this stage and an embedded model need it.
+    from agents.embedded import load_embedded
+
+    model = config.models[config.training.model]
+    embedded = model if isinstance(model, EmbeddedModelConfig) else EmbeddedModelConfig(name=model.name)
+    return _in_base_role(config, load_embedded(embedded, adapter))
+
+
+def _in_base_role(config: RunConfig, model: BaseChatModel) -> BaseAgent:
+    settings = config.agents.base
+    return BaseAgent(Expert(model, max_tokens=settings.max_tokens), QuestionTemplate(settings.prompt))
+
+
+def _adapter_of(work: Workspace) -> Path | None:
+    return work.files.adapter if work.files.adapter.is_dir() else None
+
+
+def _finished_evaluation(work: Workspace) -> dict[str, Any] | None:
+    done = work.outcome_of("evaluate")
+    return done if done and work.files.evaluation.is_file() else None
