@@ -73,6 +73,20 @@ def kind_of(response: str, options: Sequence[str]) -> Kind:
     return "short" if few and "\n" not in text else "free"
 
 
+def room_for(kind: Kind, options: Sequence[str]) -> int | None:
+    """Return how many tokens a direct answer needs at most; None where its kind does not tell.
+
+    A sentence around a short text or an option fits; an explanation after it is not paid for. A number may
+    need the sum before it.
+    """
+    if kind == "short":
+        return 32
+    if kind == "choice":
+        # Three characters a token is little for any language a tokenizer was made for.
+        return 24 + max(len(option) for option in options) // 3
+    return None
+
+
 def extract(reply: str, kind: Kind, options: Sequence[str] = ()) -> str | None:
     """Find the answer in a reply.
 

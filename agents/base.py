@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.answers import extract, kind_of
+from agents.answers import extract, kind_of, room_for
 from agents.expert import AgentConfig, Expert, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -33,8 +33,10 @@ class BaseAgent:
 
     async def answer(self, sample: Sample) -> Prediction:
         """Predict the answer to a sample's query (Eq. 1)."""
-        reply = await self._expert.ask(conversation(sample, self.request(sample)))
-        answer = extract(reply.text, kind_of(sample.response, sample.options), sample.options)
+        kind = kind_of(sample.response, sample.options)
+        request = conversation(sample, self.request(sample))
+        reply = await self._expert.ask(request, at_most=room_for(kind, sample.options))
+        answer = extract(reply.text, kind, sample.options)
         return Prediction(answer=answer, reply=reply.text, usage=reply.usage)
 
     def request(self, sample: Sample) -> str:

@@ -73,6 +73,9 @@ class EndpointClient:
             request = self._open().post(f"{self.base_url}/{path}", data=body, proxy=self._proxy)
             async with request as response:
                 content = await response.read()
+        except aiohttp.ConnectionTimeoutError as exc:
+            reason = f"the endpoint cannot be reached ({self.base_url}): no connection in time"
+            raise _RequestError(reason, Trouble.GONE) from exc
         except TimeoutError as exc:
             raise _RequestError("the endpoint did not answer in time", Trouble.FAILING) from exc
         except aiohttp.ClientConnectionError as exc:
@@ -81,6 +84,9 @@ class EndpointClient:
         except aiohttp.ClientError as exc:
             raise _RequestError(f"the endpoint's reply broke off ({exc})", Trouble.FAILING) from exc
         if response.status != 200:
+            if self._key is not None:
+                # An endpoint may repeat the key that it refuses.
+                content = content.replace(self._key.get_secret_value().encode(), b"***")
             raise _refusal(response.status, content, response.headers.get("Retry-After"))
         if not reads:
             return None
@@ -190,7 +196,7 @@ class EndpointChatModel(DirectChatModel):
             ModelCallError: the endpoint refused it.
             EndpointDownError: the endpoint is down for too long.
         """
-        started = time.monotonic()
+        troubled: float | None = None
         broken = 0
         while True:
             ticket = await self._limiter.acquire()
@@ -208,7 +214,9 @@ class EndpointChatModel(DirectChatModel):
             if trouble is Trouble.OWN:
                 raise ModelCallError(str(failure)) from failure
             broken += trouble is Trouble.GONE
-            patient = broken < _BROKEN_CONNECTIONS and time.monotonic() - started < self._limiter.patience
+            now = time.monotonic()
+            troubled = troubled or now
+            patient = broken < _BROKEN_CONNECTIONS and now - troubled < self._limiter.patience
             # Neither a refusal for want of room nor an outage is this request's fault. An endpoint that never
             # answered is not waited for: nothing says that it ever will.
             if trouble is Trouble.FAILING or not patient or not self._limiter.has_answered:

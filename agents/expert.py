@@ -73,15 +73,22 @@ class Expert:
         if log_probabilities:
             self._sampling["logprobs"] = True
 
-    async def ask(self, messages: Sequence[BaseMessage]) -> Reply:
+    async def ask(self, messages: Sequence[BaseMessage], *, at_most: int | None = None) -> Reply:
         """Send one conversation and return the reply.
+
+        Args:
+            messages: the conversation.
+            at_most: tokens that this reply needs no more than; the role's own `max_tokens` still holds.
 
         Raises:
             ModelBusyError: no answer this time; asking again may help.
             ModelCallError: the model refused the request.
             EndpointDownError: its endpoint is down for too long.
         """
-        return _read(await self._model.ainvoke(list(messages), **self._sampling))
+        sampling = self._sampling
+        if at_most is not None and at_most < sampling["max_tokens"]:
+            sampling = {**sampling, "max_tokens": at_most}
+        return _read(await self._model.ainvoke(list(messages), **sampling))
 
 
 def conversation(sample: Sample, request: str) -> list[BaseMessage]:

@@ -1,9 +1,7 @@
-"""How many requests an endpoint is sent at once, found while a run goes on.
+"""The gate to an endpoint: no more requests at once than it bears, and none while it is down.
 
-The limit doubles while throughput grows, then grows by an eighth at a time; a limit that brought nothing is
-taken back and tried again later. Refusals, server errors and time-outs halve it, once for all requests that
-were under way. An endpoint that stops answering altogether opens a circuit: nothing is sent until a probe is
-answered, so that an outage costs time and no samples.
+An endpoint that stops answering opens a circuit: nothing is sent until a probe is answered, so that an outage
+costs time and no samples.
 """
 
 import asyncio
@@ -15,14 +13,10 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from agents.errors import EndpointDownError
+from agents.pace import Pace
 
 _LOG = logging.getLogger("robustft")
 
-_FIRST_LIMIT = 16
-# Throughput that grew by less than this is noise.
-_GROWTH = 1.03
-# Rounds until a limit that brought nothing is tried again: an endpoint may gain capacity.
-_HOLD = 8
 # Failures in a row, of any requests, that make an endpoint suspect of being down.
 _STREAK = 3
 _LONGEST_PAUSE = 30.0
@@ -63,14 +57,11 @@ class Limiter:
 
     def __init__(self, ceiling: int, *, patience: float, label: str, probe: Probe) -> None:
         self.patience = patience
-        self._ceiling = ceiling
         self._label = label
         self._probe = probe
-        self._limit = float(min(ceiling, _FIRST_LIMIT))
-        self._doubling = True
+        self._pace = Pace(ceiling)
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._epoch = 0
         self._refusals = 0
         self._failures = 0
         self._answered = False
@@ -78,17 +69,11 @@ class Limiter:
         self._timer: asyncio.TimerHandle | None = None
         self._outage: asyncio.Task[None] | None = None
         self._given_up: str | None = None
-        self._round_started: float | None = None
-        self._round_done = 0
-        self._starved = False
-        self._rate_before: float | None = None
-        self._limit_before = self._limit
-        self._hold = 0
 
     @property
     def limit(self) -> int:
         """How many requests may be in flight now."""
-        return int(self._limit)
+        return self._pace.limit
 
     @property
     def in_flight(self) -> int:
@@ -124,7 +109,7 @@ class Limiter:
                 raise
         else:
             self._in_flight += 1
-        return Ticket(self._epoch)
+        return Ticket(self._pace.epoch)
 
     def release(
         self, ticket: Ticket, trouble: Trouble | None = None, retry_after: float | None = None
@@ -140,12 +125,15 @@ class Limiter:
         if trouble in (None, Trouble.OWN):
             self._answered = True
             self._refusals = self._failures = 0
-            self._count()
+            self._pace.replied(asyncio.get_running_loop().time())
         elif trouble is not Trouble.CANCELLED:
             if trouble in (Trouble.FAILING, Trouble.GONE):
                 self._failures += 1
-            if trouble in (Trouble.BUSY, Trouble.FAILING) and ticket.epoch == self._epoch:
-                self._shrink(retry_after)
+            if trouble in (Trouble.BUSY, Trouble.FAILING):
+                # Once for a burst: its requests were all sent at the same pace.
+                self._refusals += self._pace.failed(ticket.epoch, refused=trouble is Trouble.BUSY)
+            if trouble is Trouble.BUSY or retry_after is not None:
+                self._pause(retry_after)
             if self._failures >= _STREAK and self._answered and self._outage is None:
                 self._outage = asyncio.get_running_loop().create_task(self._wait_out())
         self._admit()
@@ -160,7 +148,7 @@ class Limiter:
     def _is_open(self) -> bool:
         if self._given_up is not None:
             raise EndpointDownError(self._given_up)
-        room = self._in_flight < int(self._limit)
+        room = self._in_flight < self._pace.limit
         return room and self._outage is None and asyncio.get_running_loop().time() >= self._not_before
 
     def _admit(self) -> None:
@@ -172,62 +160,26 @@ class Limiter:
             if self._timer is None:
                 self._timer = loop.call_at(self._not_before, self._resume)
             return
-        while self._waiting and self._in_flight < int(self._limit):
+        while self._waiting and self._in_flight < self._pace.limit:
             turn = self._waiting.popleft()
             if not turn.done():
                 self._in_flight += 1
                 turn.set_result(None)
-        if self._in_flight < int(self._limit):
-            self._starved = True
+        if self._in_flight < self._pace.limit:
+            self._pace.note_room()
 
     def _resume(self) -> None:
         self._timer = None
         self._admit()
 
-    def _count(self) -> None:
-        """Count a reply, and set the limit anew after as many as it allows at once."""
-        now = asyncio.get_running_loop().time()
-        if self._round_started is None:
-            self._round_started, self._round_done, self._starved = now, 0, False
-            return
-        self._round_done += 1
-        if self._round_done < int(self._limit):
-            return
-        seconds = now - self._round_started
-        rate = self._round_done / seconds if seconds > 0 else 0.0
-        saturated = not self._starved
-        self._round_started = None
-        # A limit that nobody fills says nothing about the endpoint.
-        if saturated and rate > 0:
-            self._adjust(rate)
-
-    def _adjust(self, rate: float) -> None:
-        if self._rate_before is not None and rate < self._rate_before * _GROWTH:
-            self._limit, self._rate_before = self._limit_before, None
-            self._doubling = False
-            self._hold = _HOLD
-        elif self._hold > 0:
-            self._hold -= 1
-        elif self._limit < self._ceiling:
-            step = self._limit if self._doubling else max(1.0, self._limit // 8)
-            self._limit_before, self._rate_before = self._limit, rate
-            self._limit = min(float(self._ceiling), self._limit + step)
-        else:
-            self._rate_before = None
-
-    def _shrink(self, retry_after: float | None) -> None:
-        self._epoch += 1
-        self._refusals += 1
-        self._limit = max(1.0, self._limit / 2)
-        self._doubling = False
-        self._round_started = self._rate_before = None
-        self._hold = 1
-        pause = retry_after
-        if pause is None:
+    def _pause(self, seconds: float | None) -> None:
+        if seconds is None:
             longest = min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._refusals, 10))
-            pause = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
-        until = asyncio.get_running_loop().time() + min(pause, self.patience)
-        self._not_before = max(self._not_before, until)
+            seconds = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
+        until = asyncio.get_running_loop().time() + min(seconds, self.patience)
+        if until <= self._not_before:
+            return
+        self._not_before = until
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -238,7 +190,7 @@ class Limiter:
         since = loop.time()
         pause = 0.0
         told = False
-        while not await self._probe():
+        while not await self._is_back():
             down = loop.time() - since
             if down > self.patience:
                 self._give_up(
@@ -251,16 +203,23 @@ class Limiter:
                 told = True
             pause = min(_LONGEST_PAUSE, max(0.5, pause * 1.5))
             await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter
+        self._failures = self._refusals = 0
         if told:
             _LOG.warning("%s is back after %.0f s", self._label, loop.time() - since)
-        # What it could bear before is found again quickly, from below.
-        self._limit = float(min(self._ceiling, _FIRST_LIMIT))
-        self._doubling = True
-        self._hold = self._failures = self._refusals = 0
-        self._round_started = self._rate_before = None
-        self._not_before = 0.0
+            self._not_before = 0.0
+            self._pace.restart()
+        else:
+            # An endpoint that answers a probe at once was sent too much; it was not down.
+            self._pace.forget_failures()
         self._outage = None
         self._admit()
+
+    async def _is_back(self) -> bool:
+        try:
+            return await self._probe()
+        except Exception:  # noqa: BLE001 - whatever broke, those who wait must learn that it is over
+            _LOG.warning("%s could not be probed", self._label, exc_info=True)
+            return False
 
     def _give_up(self, reason: str) -> None:
         self._given_up = reason

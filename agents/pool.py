@@ -152,7 +152,7 @@ class ModelPool:
         server = None
         if isinstance(config, VLLMModelConfig) and config.base_url is None:
             server = await self._serve(config, label, settings.logs, adapter)
-        base_url = server.base_url if server else config.base_url or ""
+        base_url = (server.base_url if server else config.base_url or "").rstrip("/")
         address = (base_url, config.api_key_env, config.timeout)
         if address not in self._clients:
             self._clients[address] = EndpointClient(base_url, key=key, timeout=config.timeout)

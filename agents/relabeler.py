@@ -3,7 +3,7 @@
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.answers import extract, kind_of
+from agents.answers import extract, kind_of, room_for
 from agents.expert import AgentConfig, Expert, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore, Neighbour
@@ -67,12 +67,13 @@ class Relabeler:
             found = await self._examples.nearest(sample, self._neighbours)
         turns = [turn for neighbour in reversed(found) for turn in self._show(neighbour.sample)]
         request = conversation(sample, self._prompt.render(sample))
-        reply = await self._expert.ask([*turns, *request])
+        kind = kind_of(sample.response, sample.options)
+        reply = await self._expert.ask([*turns, *request], at_most=room_for(kind, sample.options))
         return ContextAnswer(
             neighbours=tuple(
                 NeighbourReference(id=neighbour.sample.id, distance=neighbour.distance) for neighbour in found
             ),
-            answer=extract(reply.text, kind_of(sample.response, sample.options), sample.options),
+            answer=extract(reply.text, kind, sample.options),
             reply=reply.text,
             log_probabilities=reply.log_probabilities,
             usage=reply.usage,

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.answers import agree, extract, kind_of
+from agents.answers import agree, extract, kind_of, room_for
 from agents.expert import AgentConfig, Expert, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -50,7 +50,8 @@ class Reviewer:
         if agree(context, reasoning, kind, sample.options):
             return Review(answer=context, reason="both answers agree")
         request = self._prompt.render(sample, context_answer=context, reasoning_answer=reasoning)
-        reply = await self._expert.ask(conversation(sample, request))
+        turns = conversation(sample, request)
+        reply = await self._expert.ask(turns, at_most=room_for(kind, sample.options))
         answer = extract(reply.text, kind, sample.options)
         reason = "reviewed" if answer is not None else "unparsed"
         return Review(answer=answer, reply=reply.text, reason=reason, usage=reply.usage)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,7 @@ _SECONDS_TO_STOP = 30.0
 _SAY_EVERY = 15.0
 _SHOWN_LINES = 8
 _LOG_TAIL = 256 * 1024
+_MEMORY_ARGUMENTS = {"--gpu-memory-utilization", "--kv-cache-memory-bytes"}
 # The ranks that vLLM reserves room for.
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 # The processes of vLLM put their name, and with ERROR the time and place, before every line.
@@ -125,7 +127,7 @@ class VLLMServer:
             stderr=subprocess.STDOUT,
             # Ctrl-C in a terminal reaches a whole group; this one is stopped by us, after the run.
             start_new_session=True,
-            env=serve_environment(),
+            env=serve_environment(self._config.args),
         )
 
     async def _wait_until_healthy(self) -> None:
@@ -207,7 +209,7 @@ def plan_server(config: VLLMModelConfig, label: str) -> ServerPlan:
     return ServerPlan(shlex.join(command), f"{weights:.1f} GiB of weights, {free:.1f} GiB of {kind} free")
 
 
-def serve_environment() -> dict[str, str]:
+def serve_environment(arguments: Sequence[str]) -> dict[str, str]:
     """Return the environment of a server: ours, and what vLLM needs to use all cores and take adapters."""
     cores = (
         sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
@@ -215,11 +217,12 @@ def serve_environment() -> dict[str, str]:
     defaults = {
         # A build for the CPU would use one core; one for a GPU does not read it.
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(str(core) for core in cores),
-        # It would also reserve nearly all memory; 2 GiB hold some 90,000 tokens of a small model.
-        "VLLM_CPU_KVCACHE_SPACE": "2",
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
         "VLLM_NO_USAGE_STATS": "1",
     }
+    if not _MEMORY_ARGUMENTS & {argument.partition("=")[0] for argument in arguments}:
+        # It would also reserve nearly all memory; 2 GiB hold some 90,000 tokens of a small model.
+        defaults["VLLM_CPU_KVCACHE_SPACE"] = "2"
     return {**defaults, **os.environ}
 
 

@@ -1,19 +1,20 @@
-"""The stages that ask the agents: detect, index, denoise."""
+"""The stages that ask the agents: detect and denoise."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 from agents.errors import AgentError
 from agents.sweep import sweep
 from graph.agents import BoundContext, build_agents, load_models
 from graph.decision import read_state, to_entry, usage_by_agent
+from graph.indexing import indexed_meanwhile, open_examples
 from graph.sample_graph import denoise_graph, detect_graph
 from graph.state import RunState, SampleInput, SampleState
 from graph.workspace import RunFailedError, Workspace, open_stage
 from prompts.template import PromptError
-from stores.encoder import load_encoder
 from stores.examples import ExampleStore
 from stores.journal import Entry
 
@@ -34,23 +35,11 @@ async def detect(state: RunState) -> dict[str, Any]:
         todo = (SampleState(sample=sample) for sample in work.journal.undecided())
         counts = await asyncio.to_thread(work.journal.count_status)
         pending = state.samples - sum(counts.values())
-        await _ask_agents(work, todo, judge, pending=pending, total=state.samples, dataset=state.samples)
+        indexes = pending > 0 and state.until != "detect" and work.config.agents.relabeler.neighbours > 0
+        async with indexed_meanwhile(work) if indexes else nullcontext():
+            await _ask_agents(work, todo, judge, pending=pending, total=state.samples, dataset=state.samples)
         counts = await asyncio.to_thread(work.journal.count_status)
-    return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0)}
-
-
-async def index(state: RunState) -> dict[str, Any]:
-    """Put the clean samples into the example store, where anything is left to relabel."""
-    async with open_stage(state.directory, "index") as work:
-        counts = await asyncio.to_thread(work.journal.count_status)
-        clean = counts.get("clean", 0)
-        if not counts.get("noisy") or not clean or not work.config.agents.relabeler.neighbours:
-            return {}
-        store = await asyncio.to_thread(_open_examples, work)
-        progress = store.rebuild(sample for sample, _ in work.journal.entries("clean"))
-        while done := await asyncio.to_thread(next, progress, 0):
-            work.report(done, clean)
-    return {}
+    return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0), "indexed": indexes}
 
 
 async def denoise(state: RunState) -> dict[str, Any]:
@@ -59,7 +48,7 @@ async def denoise(state: RunState) -> dict[str, Any]:
         counts = await asyncio.to_thread(work.journal.count_status)
         if not counts.get("noisy"):
             return {}
-        examples = await asyncio.to_thread(_open_examples, work) if work.files.chroma.is_dir() else None
+        examples = await asyncio.to_thread(open_examples, work) if work.files.chroma.is_dir() else None
         context = await _bind(work, examples)
 
         async def relabel(sample: SampleState) -> dict[str, Any]:
@@ -118,10 +107,6 @@ async def _ask_agents(
 async def _bind(work: Workspace, examples: ExampleStore | None) -> BoundContext:
     models = await load_models(work.config, work.files.path)
     return BoundContext(agents=await asyncio.to_thread(build_agents, work.config, models, examples))
-
-
-def _open_examples(work: Workspace) -> ExampleStore:
-    return ExampleStore(work.files.chroma, load_encoder(work.config.encoder))
 
 
 def _too_many(failures: Counter[str], work: Workspace) -> str:

@@ -10,8 +10,9 @@ from typing import Literal
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from graph.denoising import denoise, detect, index
+from graph.denoising import denoise, detect
 from graph.evaluating import evaluate
+from graph.indexing import index
 from graph.loading import load
 from graph.reporting import report
 from graph.state import RunInput, RunState

@@ -61,4 +61,6 @@ class RunState(RunInput):
     samples: int = 0
     test_samples: int = 0
     noisy: int = 0
+    indexed: bool = False
+    """Whether the clean samples were indexed while they were detected."""
     summary: dict[str, Any] = {}

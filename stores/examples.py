@@ -1,7 +1,7 @@
 """The store of clean examples: what the Context Relabeler retrieves from (Eq. 4 and 5)."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from stores.sample import Sample
 
 _COLLECTION = "clean"
 _QUERY_BATCH = 64
+# Below what Chroma takes at once.
+_INSERT_BATCH = 1000
 
 
 class Neighbour(BaseModel):
@@ -50,26 +52,33 @@ class ExampleStore:
 
     def rebuild(self, samples: Iterable[Sample]) -> Iterator[int]:
         """Replace the content by these samples; yields how many are in after each batch."""
-        self._client.delete_collection(_COLLECTION)
-        self._collection = self._open()
-        size = min(1000, self._client.get_max_batch_size())
+        self.clear()
         done = 0
         iterator = iter(samples)
-        while batch := list(islice(iterator, size)):
-            # One row a query: the first sample to ask it. Equal vectors by the hundred would break up the
-            # index's graph, and k neighbours should be k different queries.
-            first: dict[str, Sample] = {}
-            for sample in batch:
-                first.setdefault(_fingerprint(sample.prompt), sample)
-            prompts = [sample.prompt for sample in first.values()]
-            self._collection.add(
-                ids=list(first),
-                embeddings=self._encoder.embed_documents(prompts),  # type: ignore[arg-type]
-                documents=prompts,
-                metadatas=[{"sample": sample.model_dump_json(exclude={"gold"})} for sample in first.values()],
-            )
+        while batch := list(islice(iterator, _INSERT_BATCH)):
+            self.add(batch)
             done += len(batch)
             yield done
+
+    def clear(self) -> None:
+        """Empty the store."""
+        self._client.delete_collection(_COLLECTION)
+        self._collection = self._open()
+
+    def add(self, samples: Sequence[Sample]) -> None:
+        """Add up to 1,000 samples to the store; one whose query is in already is left out."""
+        # One row a query: the first sample to ask it. Equal vectors by the hundred would break up the
+        # index's graph, and k neighbours should be k different queries.
+        first: dict[str, Sample] = {}
+        for sample in samples:
+            first.setdefault(_fingerprint(sample.prompt), sample)
+        prompts = [sample.prompt for sample in first.values()]
+        self._collection.add(
+            ids=list(first),
+            embeddings=self._encoder.embed_documents(prompts),  # type: ignore[arg-type]
+            documents=prompts,
+            metadatas=[{"sample": sample.model_dump_json(exclude={"gold"})} for sample in first.values()],
+        )
 
     async def nearest(self, sample: Sample, count: int) -> list[Neighbour]:
         """Return the clean samples nearest to a sample's query, nearest first, ties by id.

@@ -123,6 +123,29 @@ class Journal:
         for _, data, *columns in self._pages(query, status):
             yield Sample.model_validate_json(data), _to_entry(columns)
 
+    def clean_after(self, position: int) -> tuple[list[Sample], int]:
+        """Return clean samples in the dataset's order, as far as every sample has a decision; a page at most.
+
+        Args:
+            position: where to go on; -1 for the beginning.
+
+        Returns:
+            The clean samples beyond that position, and the position reached.
+        """
+        rows = self._connection.execute(
+            """SELECT position, data, status FROM samples LEFT JOIN decisions USING (id)
+            WHERE split = 'train' AND position > ? ORDER BY position LIMIT ?""",
+            (position, _BATCH),
+        ).fetchall()
+        samples = []
+        for at, data, status in rows:
+            if status is None:
+                break
+            position = at
+            if status == "clean":
+                samples.append(Sample.model_validate_json(data))
+        return samples, position
+
     def entry(self, identifier: str) -> Entry | None:
         """Return one sample's decision, or None."""
         row = self._connection.execute(

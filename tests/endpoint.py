@@ -18,6 +18,8 @@ class Endpoint:
     `log_probabilities` False leaves them out; a model name other than `model` is a 404; a wrong key a 401
     where `key` is set. `refuse` may give single requests another status; `log_probability` rates each token
     of a reply; `delay` holds every answer back, and `most_in_flight` is how many waited at once.
+    `retry_after` goes with every failure; `body` is sent in place of any reply or error; `cut_short` breaks
+    the connection within a reply, and `hang_ups` is how many requests to come get no reply at all.
     """
 
     def __init__(self) -> None:
@@ -31,7 +33,12 @@ class Endpoint:
         self.most_in_flight = 0
         self._in_flight = 0
         self.log_probabilities = True
+        self.retry_after: str | None = None
+        self.body: bytes | None = None
+        self.cut_short = False
+        self.hang_ups = 0
         self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -76,17 +83,26 @@ class Endpoint:
         finally:
             self._in_flight -= 1
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         if self.key is not None and request.headers.get("Authorization") != f"Bearer {self.key}":
             return _error(401, "wrong API key")
         if body["model"] != self.model:
             return _error(404, f"The model `{body['model']}` does not exist.")
         self.requests.append(body)
+        self.headers.append(dict(request.headers))
         await self._wait()
+        if self.hang_ups > 0:
+            self.hang_ups -= 1
+            return _hang_up(request)
+        if self.cut_short:
+            return await _cut_short(request)
         status = self.refuse(body["messages"]) or self.status
+        headers = {"Retry-After": self.retry_after} if self.retry_after and status != 200 else {}
+        if self.body is not None:
+            return web.Response(status=status, body=self.body, headers=headers)
         if status != 200:
-            return _error(status, "scripted failure")
+            return _error(status, "scripted failure", headers)
         text = self.reply(body["messages"])
         tokens = text.split() or [""]
         content = [
@@ -117,5 +133,21 @@ class Endpoint:
         )
 
 
-def _error(status: int, message: str) -> web.Response:
-    return web.json_response({"error": {"message": message, "type": "error", "code": status}}, status=status)
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    error = {"message": message, "type": "error", "code": status}
+    return web.json_response({"error": error}, status=status, headers=headers)
+
+
+def _hang_up(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+async def _cut_short(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b'{"choices": [')
+    assert request.transport is not None
+    request.transport.close()
+    return response

@@ -1,0 +1,124 @@
+"""How many requests an endpoint bears at once, found from how it answers.
+
+The limit doubles while throughput grows, then grows by an eighth and, where that helped, by more each time; a
+limit that brought nothing is taken back and tried again later. A refusal halves it, as do server errors and
+time-outs that are more than a few, once for all requests that were under way; it comes back to just below
+what was refused without further proof.
+"""
+
+_FIRST_LIMIT = 16
+# Throughput that grew by less than this is noise.
+_GROWTH = 1.03
+# Rounds until a limit that brought nothing is tried again: an endpoint may gain capacity.
+_HOLD = 8
+# The first step of a limit that no longer doubles.
+_STEP = 0.125
+# So many failures halve the limit; each reply makes up for a part of one, so that a few in a hundred do not.
+_SICK = 3.0
+_MADE_UP = 0.25
+
+
+class Pace:
+    """A limit that follows what an endpoint bears. A round is as many replies as the limit allows at once.
+
+    Args:
+        ceiling: the limit that is never exceeded.
+    """
+
+    def __init__(self, ceiling: int) -> None:
+        self._ceiling = float(ceiling)
+        self.epoch = 0
+        """Counts the changes that answer a failure: requests sent before the last one are paid for."""
+        self.restart()
+
+    @property
+    def limit(self) -> int:
+        """How many requests may be in flight now."""
+        return int(self._limit)
+
+    def restart(self) -> None:
+        """Begin anew from below, doubling: what an endpoint bore before an outage is found again quickly."""
+        self._limit = min(self._ceiling, float(_FIRST_LIMIT))
+        self._step = 1.0
+        self._safe = 0.0
+        self._hold = 0
+        self._settling = False
+        self._limit_before = self._limit
+        self.forget_failures()
+
+    def forget_failures(self) -> None:
+        """Hold nothing against the endpoint that it did so far."""
+        self.epoch += 1
+        self._sick = 0.0
+        self._begin_round()
+        self._rate_before: float | None = None
+
+    def note_room(self) -> None:
+        """Note that nobody waits: a limit that nobody fills says nothing about the endpoint."""
+        self._starved = True
+
+    def replied(self, now: float) -> None:
+        """Count a reply, and set the limit anew where it ends a round.
+
+        Args:
+            now: seconds, on any clock.
+        """
+        self._sick = max(0.0, self._sick - _MADE_UP)
+        if self._round_started is None:
+            self._begin_round(now)
+            return
+        self._round_done += 1
+        if self._round_done < self.limit:
+            return
+        seconds = now - self._round_started
+        rate = self._round_done / seconds if seconds > 0 else 0.0
+        starved = self._starved
+        self._begin_round()
+        # Most of the first round after a change was sent at the limit before it.
+        if self._settling:
+            self._settling = False
+        elif rate > 0 and not starved:
+            self._adjust(rate)
+
+    def failed(self, epoch: int, *, refused: bool) -> bool:
+        """Take a refusal or a failure into account; returns whether it lowered the limit.
+
+        Args:
+            epoch: when the request was sent.
+            refused: the endpoint said that it is too much; else it failed, which may have other causes.
+        """
+        if epoch != self.epoch:
+            return False
+        self._sick += not refused
+        if not refused and self._sick < _SICK:
+            return False
+        self._safe = self._limit * 7 / 8
+        self._limit = max(1.0, self._limit / 2)
+        self._step = _STEP
+        self._hold, self._settling = 0, False
+        self.forget_failures()
+        return True
+
+    def _begin_round(self, now: float | None = None) -> None:
+        self._round_started = now
+        self._round_done = 0
+        self._starved = False
+
+    def _adjust(self, rate: float) -> None:
+        if self._limit < self._safe:
+            self._limit = min(self._safe, self._limit + max(1.0, self._limit // 8))
+            self._hold = _HOLD if self._limit >= self._safe else 0
+        elif self._rate_before is not None and rate < self._rate_before * _GROWTH:
+            self._limit, self._rate_before = self._limit_before, None
+            self._step, self._hold, self._settling = _STEP, _HOLD, True
+        elif self._hold > 0:
+            self._hold -= 1
+        elif self._limit < self._ceiling:
+            if self._rate_before is not None:
+                self._step = min(1.0, 2 * self._step)
+            self._limit_before, self._rate_before = self._limit, rate
+            step = max(1.0, float(int(self._limit * self._step)))
+            self._limit = min(self._ceiling, self._limit + step)
+            self._settling = self._step < 1
+        else:
+            self._rate_before = None

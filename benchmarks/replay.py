@@ -1,0 +1,132 @@
+"""A real vLLM server, a real run on it, and the run's own requests sent again by nothing but aiohttp."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from agents.endpoint import EndpointClient
+from agents.models import VLLMModelConfig
+from agents.vllm import VLLMServer
+from robustft import RunConfig, arun
+
+NAME = "smollm2-135m-instruct"
+# The paper's settings, on a server that runs already.
+_AGENTS = {
+    "base": {"max_tokens": 32},
+    "reasoner": {"max_tokens": 64},
+    "checker": {"max_tokens": 64},
+    "relabeler": {"max_tokens": 32},
+    "reviewer": {"max_tokens": 32},
+}
+
+
+class Recording(NamedTuple):
+    """One run: the requests of each stage in the order they were sent, its seconds, its summary."""
+
+    stages: dict[str, list[bytes]]
+    seconds: float
+    summary: dict[str, Any]
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent."""
+        return sum(len(bodies) for bodies in self.stages.values())
+
+
+@asynccontextmanager
+async def server(python: str | None, arguments: list[str], log: Path | None = None) -> AsyncIterator[str]:
+    """Start a vLLM server for a block; yields its base_url."""
+    config = VLLMModelConfig(provider="vllm", python=python, args=tuple(arguments))
+    started = VLLMServer(config, "vllm")
+    await started.start()
+    try:
+        yield started.base_url
+    finally:
+        await started.stop()
+
+
+async def record(
+    base_url: str,
+    data: str,
+    samples: int,
+    concurrency: int,
+    out: Path,
+    agents: dict[str, Any] | None = None,
+    gold: str | None = None,
+) -> Recording:
+    """Detect and denoise a dataset on a server, noting every request; probing the model is left out."""
+    config = RunConfig.model_validate(
+        {
+            "data": {"train": data, "gold": gold},
+            "models": {"default": {"provider": "vllm", "name": NAME, "base_url": base_url}},
+            "agents": {name: {**_AGENTS[name], **(agents or {}).get(name, {})} for name in _AGENTS},
+            "run": {"concurrency": concurrency},
+        }
+    )
+    stages: dict[str, list[bytes]] = {}
+    stage = "load"
+    began: dict[str, float] = {}
+
+    def follow(step: Any) -> None:
+        nonlocal stage
+        stage = step.stage
+        began.setdefault(stage, time.perf_counter())
+
+    send = EndpointClient.post
+
+    async def note(self: EndpointClient, path: str, body: bytes, **options: Any) -> Any:
+        stages.setdefault(stage, []).append(body)
+        return await send(self, path, body, **options)
+
+    EndpointClient.post = note  # type: ignore[method-assign]
+    try:
+        summary = await arun(config, out, limit=samples, until="denoise", progress=follow)
+    finally:
+        EndpointClient.post = send  # type: ignore[method-assign]
+    stages.pop("load", None)
+    return Recording(stages, began["report"] - began["detect"], summary)
+
+
+async def replay(base_url: str, stages: dict[str, list[bytes]], concurrency: int) -> float:
+    """Send recorded requests with a bare client, so many at once, stage after stage; returns seconds."""
+    connector = aiohttp.TCPConnector(limit=0)
+    headers = {"Content-Type": "application/json"}
+    started = time.perf_counter()
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+        for bodies in stages.values():
+            waiting = iter(bodies)
+
+            async def worker(waiting: Any = waiting) -> None:
+                for body in waiting:
+                    async with session.post(f"{base_url}/chat/completions", data=body) as response:
+                        await response.json()
+
+            await asyncio.gather(*(worker() for _ in range(concurrency)))
+    return time.perf_counter() - started
+
+
+async def forget(base_url: str) -> None:
+    """Empty a server's prefix cache, so that nothing is served from an earlier measurement.
+
+    The server must run with VLLM_SERVER_DEV_MODE=1.
+    """
+    root = base_url.removesuffix("/v1")
+    async with aiohttp.ClientSession() as session, session.post(f"{root}/reset_prefix_cache") as response:
+        response.raise_for_status()
+
+
+async def prefix_cache(base_url: str) -> tuple[float, float]:
+    """Return the server's counters of prompt tokens found in the prefix cache, and looked for."""
+    found = {"hits": 0.0, "queries": 0.0}
+    root = base_url.removesuffix("/v1")
+    async with aiohttp.ClientSession() as session, session.get(f"{root}/metrics") as response:
+        for line in (await response.text()).splitlines():
+            for name in found:
+                if line.startswith(f"vllm:prefix_cache_{name}_total"):
+                    found[name] += float(line.rpartition(" ")[2])
+    return found["hits"], found["queries"]

@@ -1,0 +1,74 @@
+"""How full a real run keeps a real vLLM server, beside a bare client that only replays its requests.
+
+    python benchmarks/throughput.py DATA [--python .venv-vllm/bin/python] [--samples 300] [--rounds 3]
+
+DATA is any dataset file. A run detects and denoises it on a vLLM server with SmolLM2; then an aiohttp client
+sends exactly the requests that the run sent, at the best fixed concurrency, stage after stage. Both are timed
+in turns, the server's prefix cache emptied before each. Prints JSON; the ratio is of requests per second.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from replay import forget, record, replay, server
+
+_CONCURRENCIES = (16, 32, 64, 128)
+
+
+async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Time runs and replays in turns."""
+    ours: list[float] = []
+    bare: list[float] = []
+    async with server(arguments.python, arguments.args) as base_url:
+        with tempfile.TemporaryDirectory(prefix="robustft-throughput-") as folder:
+
+            async def run(number: int | str, samples: int) -> Any:
+                await forget(base_url)
+                out = Path(folder) / f"run-{number}"
+                return await record(base_url, arguments.data, samples, arguments.concurrency, out)
+
+            sample = await run("sample", max(32, arguments.samples // 5))
+            tried = {}
+            for concurrency in _CONCURRENCIES:
+                await forget(base_url)
+                tried[concurrency] = sample.requests / await replay(base_url, sample.stages, concurrency)
+            best = max(tried, key=lambda concurrency: tried[concurrency])
+            for number in range(arguments.rounds):
+                recording = await run(number, arguments.samples)
+                ours.append(recording.requests / recording.seconds)
+                await forget(base_url)
+                bare.append(recording.requests / await replay(base_url, recording.stages, best))
+    return {
+        "samples": arguments.samples,
+        "requests": recording.requests,
+        "tokens": {key: recording.summary["usage"][key] for key in ("prompt_tokens", "completion_tokens")},
+        "replay_by_concurrency": {str(key): round(value, 2) for key, value in tried.items()},
+        "best_concurrency": best,
+        "ours_requests_per_second": [round(value, 2) for value in ours],
+        "bare_requests_per_second": [round(value, 2) for value in bare],
+        "ratio": round(statistics.median(ours) / statistics.median(bare), 3),
+    }
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", help="a dataset file, for example noisy30.csv")
+    parser.add_argument("--python", help="the Python that has vLLM")
+    parser.add_argument("--samples", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--concurrency", type=int, default=64, help="run.concurrency of our run")
+    parser.add_argument("--args", nargs="*", default=[], help="more arguments for the server")
+    # Lets the prefix cache be emptied between measurements.
+    os.environ["VLLM_SERVER_DEV_MODE"] = "1"
+    print(json.dumps(asyncio.run(measure(parser.parse_args())), indent=2))
+
+
+if __name__ == "__main__":
+    main()

