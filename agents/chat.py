@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManager
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables.config import RunnableConfig, ensure_config
@@ -35,6 +35,9 @@ class DirectChatModel(BaseChatModel):
 
     def _is_watched(self, config: RunnableConfig) -> bool:
         callbacks = config.get("callbacks")
+        if isinstance(callbacks, BaseCallbackManager):
+            # A graph's: it has asked the environment for tracers already.
+            return bool(callbacks.handlers or self.callbacks or self.verbose)
         return bool(AsyncCallbackManager.configure(callbacks, self.callbacks, self.verbose).handlers)
 
 

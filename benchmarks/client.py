@@ -162,9 +162,7 @@ def time_pipeline(url: str, samples: int, concurrency: int) -> Timing:
     """Return a run's and its stages' calls a second, and its processor time; half the samples are noisy."""
     with tempfile.TemporaryDirectory(prefix="robustft-client-") as folder:
         data = Path(folder) / "data.jsonl"
-        rows = [
-            {"prompt": f"Capital of {at}?", "completion": (_ANSWER, "Rome")[at % 2]} for at in range(samples)
-        ]
+        rows = [{"prompt": f"Name it: {n}", "completion": ("Rome", _ANSWER)[n % 2]} for n in range(samples)]
         data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         model = {"provider": "openai", "name": "mock", "base_url": url}
         config = RunConfig.model_validate({"data": {"train": str(data)}, "models": {"default": model}})

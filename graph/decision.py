@@ -18,7 +18,7 @@ def to_entry(state: SampleState) -> Entry:
     return Entry(
         id=state.sample.id,
         status=status_of(state),
-        record=state.model_dump_json(exclude={"sample", "settled"}, exclude_defaults=True),
+        record=state.model_dump_json(exclude={"sample"}, exclude_defaults=True),
         entropy=entropy_of(state) if final_response(state) is not None else None,
     )
 

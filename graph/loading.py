@@ -11,6 +11,7 @@ from graph.config import ConfigError, RunConfig, parse_config
 from graph.state import RunInput
 from graph.workspace import Workspace, open_stage
 from stores.dataset import join_gold, read_samples
+from stores.encoder import load_encoder
 from stores.journal import Journal
 from stores.run_directory import StagedRun, holds_run
 from stores.sample import Sample
@@ -31,7 +32,7 @@ async def load(state: RunInput) -> dict[str, Any]:
             lambda: (work.journal.count_samples("train"), work.journal.count_samples("test"))
         )
         if continued and await asyncio.to_thread(_has_questions, work, samples):
-            await check_models(work.config, work.files.path)
+            await _check_what_is_asked(work.config, state, work.files.path)
         work.report(samples, samples)
     return {"samples": samples, "test_samples": test_samples}
 
@@ -62,12 +63,23 @@ async def _create(config: RunConfig, state: RunInput) -> None:
     staged = await asyncio.to_thread(StagedRun, Path(state.directory), config.to_yaml())
     try:
         await asyncio.to_thread(_fill, staged.journal, config, state.limit)
-        await check_models(config, staged.folder)
+        await _check_what_is_asked(config, state, staged.folder)
         if state.until in ("train", "evaluate"):
             await asyncio.to_thread(_check_tuned_model, config)
         await asyncio.to_thread(staged.commit)
     finally:
         await asyncio.to_thread(staged.discard)
+
+
+async def _check_what_is_asked(config: RunConfig, state: RunInput, logs: Path) -> None:
+    # The encoder is loaded while a server starts; later it would hold up what is asked of the endpoint.
+    encoder = state.until != "detect" and config.agents.relabeler.neighbours > 0
+    loading = asyncio.create_task(asyncio.to_thread(load_encoder, config.encoder)) if encoder else None
+    try:
+        await check_models(config, logs)
+    finally:
+        if loading is not None:
+            await loading
 
 
 def _has_questions(work: Workspace, samples: int) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from agents.reasoner import final_answer
 from graph.agents import SampleContext, agents_of
@@ -15,12 +16,14 @@ async def base(state: SampleInput, runtime: Runtime[SampleContext]) -> dict[str,
     return {"base": await agents.base.answer(state.sample)}
 
 
-async def reasoner(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
-    """Reason, or reason again in the light of the last reflection (Eq. 2)."""
+async def reasoner(
+    state: SampleState, runtime: Runtime[SampleContext]
+) -> Command[Literal["reflect", "checker"]]:
+    """Reason, in the light of the last reflection if there is one; then reflect or leave the loop (Eq. 2)."""
     agents = await agents_of(runtime)
     turn = await agents.reasoner.reason(state.sample, state.turns)
-    settled = agents.reasoner.is_done(state.sample, [*state.turns, turn])
-    return {"turns": [turn], "settled": settled}
+    done = agents.reasoner.is_done(state.sample, [*state.turns, turn])
+    return Command(update={"turns": [turn]}, goto="checker" if done else "reflect")
 
 
 async def reflect(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
@@ -49,11 +52,6 @@ async def reviewer(state: SampleState, runtime: Runtime[SampleContext]) -> dict[
     return {"review": await agents.reviewer.review(state.sample, in_context, final_answer(state.turns))}
 
 
-def after_reasoning(state: SampleState) -> Literal["reflect", "checker"]:
-    """Go round the reflection loop, or leave it."""
-    return "checker" if state.settled else "reflect"
-
-
-def after_checking(state: SampleState) -> Literal["relabeler", "__end__"]:
+async def after_checking(state: SampleState) -> Literal["relabeler", "__end__"]:
     """Send a noisy sample to be relabelled; a reliable one is finished."""
     return "__end__" if state.check is not None and state.check.reliable else "relabeler"

@@ -62,7 +62,6 @@ def _wire_detect(graph: _Builder) -> None:
     graph.add_node("checker", nodes.checker, retry_policy=_RETRY, defer=True)
     graph.add_edge(START, "base")
     graph.add_edge(START, "reasoner")
-    graph.add_conditional_edges("reasoner", nodes.after_reasoning)
     graph.add_edge("reflect", "reasoner")
     graph.add_edge("base", "checker")
 

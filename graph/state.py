@@ -28,8 +28,6 @@ class SampleState(SampleInput):
 
     base: Prediction | None = None
     turns: Annotated[list[Turn], operator.add] = []
-    settled: bool = False
-    """Whether the reflection loop is over."""
     check: Check | None = None
     context: ContextAnswer | None = None
     review: Review | None = None

@@ -4,6 +4,7 @@ Values are data: a value that looks like a template is printed as it is, never r
 checked when it is loaded, so that a typo in a user's own file is found before the first request.
 """
 
+from functools import cache, lru_cache
 from pathlib import Path
 from string import ascii_uppercase
 from typing import NamedTuple
@@ -94,7 +95,7 @@ class QuestionTemplate:
     """
 
     def __init__(self, name: str, variables: frozenset[str] = frozenset()) -> None:
-        self._question = Template("question", frozenset({"prompt", "options"}))
+        self._question = _question_block()
         self._template = Template(name, variables | {"question", "options"})
 
     @property
@@ -104,6 +105,21 @@ class QuestionTemplate:
 
     def render(self, sample: Sample, **values: object) -> str:
         """Fill the template for one sample; `values` are the role's own variables."""
-        options = [Choice(*pair) for pair in zip(LETTERS, sample.options, strict=False)]
-        question = self._question.render(prompt=sample.prompt, options=options)
+        options = _choices(sample.options)
+        question = _render_question(self._question, sample.prompt, sample.options)
         return self._template.render(question=question, options=options, **values)
+
+
+@cache
+def _question_block() -> Template:
+    return Template("question", frozenset({"prompt", "options"}))
+
+
+def _choices(options: tuple[str, ...]) -> list[Choice]:
+    return [Choice(*pair) for pair in zip(LETTERS, options, strict=False)]
+
+
+# Every role's request about a sample begins with it, a few of them at a time.
+@lru_cache(maxsize=1024)
+def _render_question(template: Template, prompt: str, options: tuple[str, ...]) -> str:
+    return template.render(prompt=prompt, options=_choices(options))
