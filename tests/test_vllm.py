@@ -172,7 +172,7 @@ async def test_too_little_memory_is_told_with_the_cause() -> None:
 
 
 def test_a_server_that_is_killed_in_the_middle_is_started_again_and_nothing_is_lost(tmp_path: Path) -> None:
-    config = write_config(tmp_path, samples=48)
+    config = write_config(tmp_path, samples=24)
     killed = threading.Event()
 
     def kill(step: Any) -> None:
@@ -185,7 +185,7 @@ def test_a_server_that_is_killed_in_the_middle_is_started_again_and_nothing_is_l
     summary = run(config, tmp_path / "run", until="denoise", progress=kill)
     assert killed.is_set()
     assert summary["samples"]["failed"] == 0
-    assert len(rows_of(tmp_path / "run" / "decisions.jsonl")) == 48
+    assert len(rows_of(tmp_path / "run" / "decisions.jsonl")) == 24
 
 
 def test_no_server_outlives_an_owner_that_is_killed(tmp_path: Path) -> None:
