@@ -1,14 +1,16 @@
 """How many requests an endpoint bears at once, found from how it answers.
 
-The limit doubles while throughput grows, then grows by an eighth and, where that helped, by more each time; a
-limit that brought nothing is taken back and tried again later. A refusal halves it, as do server errors and
-time-outs that are more than a few, once for all requests that were under way; it comes back to just below
-what was refused without further proof.
+The limit doubles while throughput grows; one doubling that brought nothing is given another round, since a
+round's requests differ from the next one's, then it is taken back and tried again later. A refusal halves the
+limit, as do server errors and time-outs that are more than a few, once for all requests that were under way;
+it comes back to just below what was refused without further proof, and feels its way from there: by an eighth
+and, where that helped, by more each time.
 """
 
 _FIRST_LIMIT = 16
 # Throughput that grew by less than this is noise.
 _GROWTH = 1.03
+_CLEAR_GROWTH = 1.1
 # Rounds until a limit that brought nothing is tried again: an endpoint may gain capacity.
 _HOLD = 8
 # The first step of a limit that no longer doubles.
@@ -40,6 +42,7 @@ class Pace:
         """Begin anew from below, doubling: what an endpoint bore before an outage is found again quickly."""
         self._limit = min(self._ceiling, float(_FIRST_LIMIT))
         self._step = 1.0
+        self._first_step = 1.0
         self._safe = 0.0
         self._hold = 0
         self._settling = False
@@ -52,6 +55,7 @@ class Pace:
         self._sick = 0.0
         self._begin_round()
         self._rate_before: float | None = None
+        self._doubted = False
 
     def note_room(self) -> None:
         """Note that nobody waits: a limit that nobody fills says nothing about the endpoint."""
@@ -94,7 +98,7 @@ class Pace:
             return False
         self._safe = self._limit * 7 / 8
         self._limit = max(1.0, self._limit / 2)
-        self._step = _STEP
+        self._step = self._first_step = _STEP
         self._hold, self._settling = 0, False
         self.forget_failures()
         return True
@@ -108,17 +112,28 @@ class Pace:
         if self._limit < self._safe:
             self._limit = min(self._safe, self._limit + max(1.0, self._limit // 8))
             self._hold = _HOLD if self._limit >= self._safe else 0
-        elif self._rate_before is not None and rate < self._rate_before * _GROWTH:
-            self._limit, self._rate_before = self._limit_before, None
-            self._step, self._hold, self._settling = _STEP, _HOLD, True
+        elif self._rate_before is not None and rate < self._rate_before * self._needed():
+            if self._step == 1 and not self._doubted:
+                self._doubted = True
+                self._raise()
+            else:
+                self._limit, self._rate_before = self._limit_before, None
+                self._step, self._hold, self._settling = self._first_step, _HOLD, True
         elif self._hold > 0:
             self._hold -= 1
         elif self._limit < self._ceiling:
             if self._rate_before is not None:
-                self._step = min(1.0, 2 * self._step)
+                self._step, self._doubted = min(1.0, 2 * self._step), False
             self._limit_before, self._rate_before = self._limit, rate
-            step = max(1.0, float(int(self._limit * self._step)))
-            self._limit = min(self._ceiling, self._limit + step)
-            self._settling = self._step < 1
+            self._raise()
         else:
             self._rate_before = None
+
+    def _needed(self) -> float:
+        """How much throughput must grow: a limit doubled in doubt must show more than luck does."""
+        return _CLEAR_GROWTH if self._step == 1 and self._doubted else _GROWTH
+
+    def _raise(self) -> None:
+        step = max(1.0, float(int(self._limit * self._step)))
+        self._limit = min(self._ceiling, self._limit + step)
+        self._settling = self._step < 1

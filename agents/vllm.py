@@ -61,7 +61,7 @@ class VLLMServer:
         self._config = config
         self._label = label
         # Held open: a run directory may be renamed while the server writes.
-        self._log = log or FileIO(tempfile.mkstemp(prefix="robustft-vllm-", suffix=".log")[1], "a+")
+        self._log = log or _temporary_log()
         self._log_begins = 0
         self._wanted_port = port
         self.port = port or 0
@@ -72,6 +72,11 @@ class VLLMServer:
     def base_url(self) -> str:
         """The address of its OpenAI-compatible API."""
         return f"http://{_HOST}:{self.port}/v1"
+
+    @property
+    def log(self) -> str:
+        """The path of its log, as it was opened."""
+        return str(self._log.name)
 
     @property
     def is_running(self) -> bool:
@@ -269,6 +274,12 @@ async def _is_healthy(session: aiohttp.ClientSession, url: str) -> bool:
             return response.status == 200
     except (aiohttp.ClientError, TimeoutError):
         return False
+
+
+def _temporary_log() -> FileIO:
+    handle, path = tempfile.mkstemp(prefix="robustft-vllm-", suffix=".log")
+    os.close(handle)
+    return FileIO(path, "a+")
 
 
 def _free_port() -> int:

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=300)
     parser.add_argument("--every", type=int, default=10, help="send every n-th request alone")
     parser.add_argument("--concurrency", type=int, default=64, help="run.concurrency of our run")
-    parser.add_argument("--args", nargs="*", default=[], help="more arguments for the server")
+    parser.add_argument("--args", type=shlex.split, default=[], help="more for the server, as one text")
     # Lets the prefix cache be emptied between measurements.
     os.environ["VLLM_SERVER_DEV_MODE"] = "1"
     print(json.dumps(asyncio.run(measure(parser.parse_args())), indent=2))

@@ -10,6 +10,7 @@ without any of that. Prints JSON: tokens a sample by agent, and the detection's 
 import argparse
 import asyncio
 import json
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--gold", required=True, help="the same rows with right responses")
     parser.add_argument("--python", help="the Python that has vLLM")
     parser.add_argument("--samples", type=int, default=200)
-    parser.add_argument("--args", nargs="*", default=[], help="more arguments for the server")
+    parser.add_argument("--args", type=shlex.split, default=[], help="more for the server, as one text")
     print(json.dumps(asyncio.run(measure(parser.parse_args())), indent=2))
 
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import signal
-import sys
-from io import FileIO
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +15,7 @@ from graph.config import ConfigError, RunConfig
 async def serve(
     config: RunConfig, name: str | None, port: int, adapter: Path | None, console: Console
 ) -> None:
-    """Start a model's server and keep it until it is interrupted; its log goes to standard error.
+    """Start a model's server and keep it until it is interrupted.
 
     Args:
         config: names the model.
@@ -35,8 +33,7 @@ async def serve(
     model = config.models[name]
     assert isinstance(model, VLLMModelConfig)  # noqa: S101 - what `_choose` chose
     label = f"models.{name}"
-    log = FileIO(sys.stderr.fileno(), "a", closefd=False)
-    server = VLLMServer(model, label, log=log, port=port)
+    server = VLLMServer(model, label, port=port)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -48,10 +45,11 @@ async def serve(
             return
         await starting
         named = f"{model.name} and {ADAPTER_NAME}" if adapter else model.name
-        console.print(f"serving {named} at {server.base_url}; Ctrl-C stops it", highlight=False, markup=False)
+        told = f"serving {named} at {server.base_url} (log: {server.log}); Ctrl-C stops it"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
         while not stopped.is_set():
             if not server.is_running:
-                raise EndpointDownError(f"{label}: the server died; its log is above")
+                raise EndpointDownError(f"{label}: the server died; its log is {server.log}")
             await asyncio.wait({stopping}, timeout=1)
     finally:
         starting.cancel()

