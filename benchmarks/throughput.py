@@ -19,7 +19,7 @@ from typing import Any
 
 from replay import forget, record, replay, server
 
-_CONCURRENCIES = (16, 32, 64, 128)
+_CONCURRENCIES = (32, 64, 128)
 
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:

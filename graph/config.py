@@ -74,7 +74,7 @@ class ExecutionConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     concurrency: int = Field(default=64, gt=0)
-    """How many samples are under way at once, and the most requests that an endpoint is sent at once."""
+    """The most requests that an endpoint is sent at once; four times as many samples are under way."""
     seed: int = Field(default=0, ge=0)
     max_failed: float = Field(default=0.05, ge=0, le=1)
     """The share of samples that may fail before the run stops."""

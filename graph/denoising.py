@@ -19,6 +19,10 @@ from prompts.template import PromptError
 from stores.examples import ExampleStore
 from stores.journal import Entry
 
+# Samples under way for each request that may be: a sample's turns wait for each other, and at the end of a
+# stage those that are left should be many at an early turn, not few at a late one.
+_AHEAD = 4
+
 Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
 
 
@@ -103,7 +107,7 @@ async def _ask_agents(
             raise RunFailedError(_too_many(failures, work))
 
     with _no_garbage_of_old():
-        await sweep(samples, finish, record, concurrency=work.config.run.concurrency)
+        await sweep(samples, finish, record, concurrency=_AHEAD * work.config.run.concurrency)
 
 
 @contextmanager

@@ -409,7 +409,10 @@ def test_more_failures_than_allowed_stop_the_run_and_resume_finishes_it(
     tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
-    script(endpoint).refuse = lambda messages: 400 if "Capital" in messages[-1]["content"] else None
+    refused = ("Germany", "Norway", "Peru")
+    script(endpoint).refuse = lambda messages: (
+        400 if any(country in messages[-1]["content"] for country in refused) else None
+    )
     config = write_run(tmp_path, endpoint.url, run__concurrency=1, run__max_failed=0.2)
     assert command(monkeypatch, "run", config, "--out", out, "--until", "select") == 1
     told = capsys.readouterr().err
