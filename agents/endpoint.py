@@ -202,13 +202,15 @@ class EndpointChatModel(DirectChatModel):
             ticket = await self._limiter.acquire()
             trouble: Trouble | None = Trouble.CANCELLED
             retry_after = None
+            work = 1
             try:
                 result = _to_result(await self._client.post("chat/completions", body))
                 trouble = None
+                work += _tokens_of(result)
             except _RequestError as exc:
                 trouble, retry_after, failure = exc.trouble, exc.retry_after, exc
             finally:
-                self._limiter.release(ticket, trouble, retry_after)
+                self._limiter.release(ticket, trouble, retry_after, work)
             if trouble is None:
                 return result
             if trouble is Trouble.OWN:
@@ -241,6 +243,12 @@ def _to_result(reply: Any) -> ChatResult:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
         raise _RequestError("the endpoint's reply holds no chat completion", Trouble.FAILING) from exc
     return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _tokens_of(result: ChatResult) -> int:
+    message = result.generations[0].message
+    usage = message.usage_metadata if isinstance(message, AIMessage) else None
+    return usage["total_tokens"] if usage else 0
 
 
 def _refusal(status: int, content: bytes, retry_after: str | None) -> _RequestError:

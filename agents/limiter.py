@@ -112,7 +112,11 @@ class Limiter:
         return Ticket(self._pace.epoch)
 
     def release(
-        self, ticket: Ticket, trouble: Trouble | None = None, retry_after: float | None = None
+        self,
+        ticket: Ticket,
+        trouble: Trouble | None = None,
+        retry_after: float | None = None,
+        work: float = 1.0,
     ) -> None:
         """Give a ticket back and say how its request went.
 
@@ -120,12 +124,13 @@ class Limiter:
             ticket: what `acquire` returned.
             trouble: what went wrong; None for a reply.
             retry_after: seconds that the endpoint asked to be left alone.
+            work: what the reply took, for example its tokens.
         """
         self._in_flight -= 1
         if trouble in (None, Trouble.OWN):
             self._answered = True
             self._refusals = self._failures = 0
-            self._pace.replied(asyncio.get_running_loop().time())
+            self._pace.replied(asyncio.get_running_loop().time(), work)
         elif trouble is not Trouble.CANCELLED:
             if trouble in (Trouble.FAILING, Trouble.GONE):
                 self._failures += 1

@@ -61,21 +61,24 @@ class Pace:
         """Note that nobody waits: a limit that nobody fills says nothing about the endpoint."""
         self._starved = True
 
-    def replied(self, now: float) -> None:
+    def replied(self, now: float, work: float) -> None:
         """Count a reply, and set the limit anew where it ends a round.
 
         Args:
             now: seconds, on any clock.
+            work: what the reply took, in any unit; throughput is work a second, since one request may be ten
+                times another.
         """
         self._sick = max(0.0, self._sick - _MADE_UP)
         if self._round_started is None:
             self._begin_round(now)
             return
         self._round_done += 1
+        self._round_work += work
         if self._round_done < self.limit:
             return
         seconds = now - self._round_started
-        rate = self._round_done / seconds if seconds > 0 else 0.0
+        rate = self._round_work / seconds if seconds > 0 else 0.0
         starved = self._starved
         self._begin_round()
         # Most of the first round after a change was sent at the limit before it.
@@ -106,6 +109,7 @@ class Pace:
     def _begin_round(self, now: float | None = None) -> None:
         self._round_started = now
         self._round_done = 0
+        self._round_work = 0.0
         self._starved = False
 
     def _adjust(self, rate: float) -> None:
