@@ -100,9 +100,11 @@ async def test_a_date_in_retry_after_is_read(
     waits: list[float | None] = []
     release = Limiter.release
 
-    def spy(gate: Limiter, ticket: Ticket, trouble: Trouble | None, retry_after: float | None) -> None:
+    def spy(
+        gate: Limiter, ticket: Ticket, trouble: Trouble | None, retry_after: float | None, work: float
+    ) -> None:
         waits.append(retry_after)
-        release(gate, ticket, trouble, retry_after)
+        release(gate, ticket, trouble, retry_after, work)
 
     model = await pool.open(config(endpoint), "m", EndpointSettings(patience=0.1))
     await ask(model)
