@@ -11,6 +11,8 @@ _FIRST_LIMIT = 16
 # Throughput that grew by less than this is noise.
 _GROWTH = 1.03
 _CLEAR_GROWTH = 1.1
+# Throughput that fell by less than this is noise, too.
+_LEVEL = 0.9
 # Rounds until a limit that brought nothing is tried again: an endpoint may gain capacity.
 _HOLD = 8
 # The first step of a limit that no longer doubles.
@@ -116,6 +118,9 @@ class Pace:
         if self._limit < self._safe:
             self._limit = min(self._safe, self._limit + max(1.0, self._limit // 8))
             self._hold = _HOLD if self._limit >= self._safe else 0
+        elif self._limit == self._ceiling and rate >= (self._rate_before or 0.0) * _LEVEL:
+            # The user's own limit: it is kept unless it does harm.
+            self._rate_before = None
         elif self._rate_before is not None and rate < self._rate_before * self._needed():
             if self._step == 1 and not self._doubted:
                 self._doubted = True
@@ -125,13 +130,11 @@ class Pace:
                 self._step, self._hold, self._settling = self._first_step, _HOLD, True
         elif self._hold > 0:
             self._hold -= 1
-        elif self._limit < self._ceiling:
+        else:
             if self._rate_before is not None:
                 self._step, self._doubted = min(1.0, 2 * self._step), False
             self._limit_before, self._rate_before = self._limit, rate
             self._raise()
-        else:
-            self._rate_before = None
 
     def _needed(self) -> float:
         """How much throughput must grow: a limit doubled in doubt must show more than luck does."""
