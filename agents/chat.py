@@ -26,7 +26,8 @@ class DirectChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> AIMessage:
         """Answer a conversation, given as a list of messages."""
-        if not isinstance(input, list) or self._is_watched(ensure_config(config)):
+        plain = isinstance(input, list) and all(isinstance(message, BaseMessage) for message in input)
+        if not plain or self._is_watched(ensure_config(config)):
             return await super().ainvoke(input, config, stop=stop, **kwargs)
         result = await self._agenerate(input, stop, None, **kwargs)
         message = result.generations[0].message

@@ -63,10 +63,7 @@ class ModelPool:
         async with self._opening:
             if entry not in self._models:
                 if isinstance(config, EmbeddedModelConfig):
-                    # Imported here: torch takes seconds, and a run against an endpoint may not need it.
-                    from agents.embedded import load_embedded
-
-                    self._models[entry] = await asyncio.to_thread(load_embedded, config)
+                    self._models[entry] = await asyncio.to_thread(_load_embedded, config)
                 else:
                     self._models[entry] = await self._connect(config, label, settings or EndpointSettings())
             return self._models[entry]
@@ -175,6 +172,13 @@ class ModelPool:
             served_name=config.name, client=self._clients[address], limiter=self._limiters[base_url]
         )
         return model
+
+
+def _load_embedded(config: EmbeddedModelConfig) -> BaseChatModel:
+    # Imported here: torch takes seconds, and a run against an endpoint may not need it.
+    from agents.embedded import load_embedded
+
+    return load_embedded(config)
 
 
 def _read_key(config: OpenAIModelConfig | VLLMModelConfig) -> SecretStr | None:
