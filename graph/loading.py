@@ -72,14 +72,11 @@ async def _create(config: RunConfig, state: RunInput) -> None:
 
 
 async def _check_what_is_asked(config: RunConfig, state: RunInput, logs: Path) -> None:
-    # The encoder is loaded while a server starts; later it would hold up what is asked of the endpoint.
-    encoder = state.until != "detect" and config.agents.relabeler.neighbours > 0
-    loading = asyncio.create_task(asyncio.to_thread(load_encoder, config.encoder)) if encoder else None
-    try:
-        await check_models(config, logs)
-    finally:
-        if loading is not None:
-            await loading
+    if state.until != "detect" and config.agents.relabeler.neighbours > 0:
+        # Now, and not while an endpoint waits for requests; and alone, since two threads cannot import
+        # transformers at once.
+        await asyncio.to_thread(load_encoder, config.encoder)
+    await check_models(config, logs)
 
 
 def _has_questions(work: Workspace, samples: int) -> bool:
