@@ -11,14 +11,12 @@ server found in its cache (its own counters), and requests per second.
 import argparse
 import asyncio
 import json
-import os
-import shlex
 import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from replay import forget, prefix_cache, record, server
+from replay import forget, parser_for, prefix_cache, record, server
 
 _FOLDER = Path(__file__).parent / "role_first"
 _ROLE_FIRST = {
@@ -65,15 +63,9 @@ async def _run(
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_for(__doc__.splitlines()[0], samples=60)
     parser.add_argument("data", nargs="+", help="dataset files, for example benchmarks/passages.jsonl")
-    parser.add_argument("--python", help="the Python that has vLLM")
-    parser.add_argument("--samples", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--concurrency", type=int, default=64)
-    parser.add_argument("--args", type=shlex.split, default=[], help="more for the server, as one text")
-    # Lets the prefix cache be emptied between measurements.
-    os.environ["VLLM_SERVER_DEV_MODE"] = "1"
     print(json.dumps(asyncio.run(measure(parser.parse_args())), indent=2))
 
 

@@ -1,6 +1,9 @@
 """A real vLLM server, a real run on it, and the run's own requests sent again by nothing but aiohttp."""
 
+import argparse
 import asyncio
+import os
+import shlex
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,9 +41,25 @@ class Recording(NamedTuple):
         return sum(len(bodies) for bodies in self.stages.values())
 
 
+def parser_for(purpose: str, samples: int) -> argparse.ArgumentParser:
+    """Return a parser of what all measurements on a server of their own are told.
+
+    Args:
+        purpose: the measurement in a line.
+        samples: how many samples it takes by default.
+    """
+    parser = argparse.ArgumentParser(description=purpose)
+    parser.add_argument("--python", help="the Python that has vLLM")
+    parser.add_argument("--samples", type=int, default=samples)
+    parser.add_argument("--concurrency", type=int, default=64, help="run.concurrency of our run")
+    parser.add_argument("--args", type=shlex.split, default=[], help="more for the server, as one text")
+    return parser
+
+
 @asynccontextmanager
-async def server(python: str | None, arguments: list[str], log: Path | None = None) -> AsyncIterator[str]:
-    """Start a vLLM server for a block; yields its base_url."""
+async def server(python: str | None, arguments: list[str]) -> AsyncIterator[str]:
+    """Start a vLLM server for a block, whose prefix cache can be emptied; yields its base_url."""
+    os.environ["VLLM_SERVER_DEV_MODE"] = "1"
     config = VLLMModelConfig(provider="vllm", python=python, args=tuple(arguments))
     started = VLLMServer(config, "vllm")
     await started.start()
@@ -111,10 +130,7 @@ async def replay(base_url: str, stages: dict[str, list[bytes]], concurrency: int
 
 
 async def forget(base_url: str) -> None:
-    """Empty a server's prefix cache, so that nothing is served from an earlier measurement.
-
-    The server must run with VLLM_SERVER_DEV_MODE=1.
-    """
+    """Empty a server's prefix cache, so that nothing is served from an earlier measurement."""
     root = base_url.removesuffix("/v1")
     async with aiohttp.ClientSession() as session, session.post(f"{root}/reset_prefix_cache") as response:
         response.raise_for_status()

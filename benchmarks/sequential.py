@@ -9,13 +9,11 @@ each after the reply to the one before, and the time of all is extrapolated from
 import argparse
 import asyncio
 import json
-import os
-import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from replay import forget, record, replay, server
+from replay import forget, parser_for, record, replay, server
 
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -41,15 +39,9 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_for(__doc__.splitlines()[0], samples=300)
     parser.add_argument("data", help="a dataset file, for example noisy30.csv")
-    parser.add_argument("--python", help="the Python that has vLLM")
-    parser.add_argument("--samples", type=int, default=300)
     parser.add_argument("--every", type=int, default=10, help="send every n-th request alone")
-    parser.add_argument("--concurrency", type=int, default=64, help="run.concurrency of our run")
-    parser.add_argument("--args", type=shlex.split, default=[], help="more for the server, as one text")
-    # Lets the prefix cache be emptied between measurements.
-    os.environ["VLLM_SERVER_DEV_MODE"] = "1"
     print(json.dumps(asyncio.run(measure(parser.parse_args())), indent=2))
 
 

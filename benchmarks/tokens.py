@@ -10,13 +10,12 @@ without any of that. Prints JSON: tokens a sample by agent, and the detection's 
 import argparse
 import asyncio
 import json
-import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from replay import record, server
+from replay import parser_for, record, server
 
 _LAVISH = {"reasoner": {"early_stop": False}, "checker": {"policy": "judge"}}
 
@@ -30,7 +29,13 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             async def run(name: str, agents: dict[str, Any]) -> dict[str, Any]:
                 out = Path(folder) / name
                 recording = await record(
-                    base_url, arguments.data, arguments.samples, 64, out, agents, arguments.gold
+                    base_url,
+                    arguments.data,
+                    arguments.samples,
+                    arguments.concurrency,
+                    out,
+                    agents,
+                    arguments.gold,
                 )
                 return _figures(recording.summary)
 
@@ -61,12 +66,9 @@ def _figures(summary: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_for(__doc__.splitlines()[0], samples=200)
     parser.add_argument("data", help="a dataset file, for example noisy30.csv")
     parser.add_argument("--gold", required=True, help="the same rows with right responses")
-    parser.add_argument("--python", help="the Python that has vLLM")
-    parser.add_argument("--samples", type=int, default=200)
-    parser.add_argument("--args", type=shlex.split, default=[], help="more for the server, as one text")
     print(json.dumps(asyncio.run(measure(parser.parse_args())), indent=2))
 
 

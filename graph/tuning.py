@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import convert_to_openai_messages
-
+from agents.chat import to_turns
 from agents.expert import conversation
 from graph.agents import close_models
 from graph.decision import final_response, read_state, status_of
@@ -62,7 +61,7 @@ def _select(work: Workspace) -> dict[str, Any]:
 
 def training_row(sample: Sample, prompt: QuestionTemplate, response: str, source: str) -> dict[str, Any]:
     """Return a line of `training.jsonl`: the base agent's request about a sample, and a response to it."""
-    turns = convert_to_openai_messages(conversation(sample, prompt.render(sample)))
+    turns = to_turns(conversation(sample, prompt.render(sample)))
     completion = [{"role": "assistant", "content": response}]
     return {"id": sample.id, "prompt": turns, "completion": completion, "source": source}
 
