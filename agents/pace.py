@@ -10,11 +10,14 @@ and, where that helped, by more each time.
 _FIRST_LIMIT = 16
 # Throughput that grew by less than this is noise.
 _GROWTH = 1.03
-_CLEAR_GROWTH = 1.1
+_CLEAR_GROWTH = 1.06
 # Throughput that fell by less than this is noise, too.
 _LEVEL = 0.9
 # Rounds until a limit that brought nothing is tried again: an endpoint may gain capacity.
 _HOLD = 8
+# A round that is measured takes as many times the limit in replies: they come in waves, and an edge of one
+# should count for little.
+_MEASURED = 2
 # The first step of a limit that no longer doubles.
 _STEP = 0.125
 # So many failures halve the limit; each reply makes up for a part of one, so that a few in a hundred do not.
@@ -23,7 +26,7 @@ _MADE_UP = 0.25
 
 
 class Pace:
-    """A limit that follows what an endpoint bears. A round is as many replies as the limit allows at once.
+    """A limit that follows what an endpoint bears, judged after each round of replies.
 
     Args:
         ceiling: the limit that is never exceeded.
@@ -77,16 +80,16 @@ class Pace:
             return
         self._round_done += 1
         self._round_work += work
-        if self._round_done < self.limit:
+        if self._round_done < self.limit * (1 if self._settling else _MEASURED):
             return
         seconds = now - self._round_started
         rate = self._round_work / seconds if seconds > 0 else 0.0
-        starved = self._starved
-        self._begin_round()
-        # Most of the first round after a change was sent at the limit before it.
-        if self._settling:
-            self._settling = False
-        elif rate > 0 and not starved:
+        starved, settling = self._starved, self._settling
+        # The next round begins where this one ends: the wait for the next wave is part of it.
+        self._begin_round(now)
+        self._settling = False
+        # What is answered first after a change was sent before it, or waited while new prompts were read.
+        if rate > 0 and not starved and not settling:
             self._adjust(rate)
 
     def failed(self, epoch: int, *, refused: bool) -> bool:
@@ -115,14 +118,17 @@ class Pace:
         self._starved = False
 
     def _adjust(self, rate: float) -> None:
+        in_doubt = self._rate_before is not None and self._step == 1 and self._doubted
+        # A limit doubled in doubt must show more than luck does.
+        needed = _CLEAR_GROWTH if in_doubt else _GROWTH
         if self._limit < self._safe:
             self._limit = min(self._safe, self._limit + max(1.0, self._limit // 8))
             self._hold = _HOLD if self._limit >= self._safe else 0
-        elif self._limit == self._ceiling and rate >= (self._rate_before or 0.0) * _LEVEL:
+        elif self._limit == self._ceiling and not in_doubt and rate >= (self._rate_before or 0.0) * _LEVEL:
             # The user's own limit: it is kept unless it does harm.
             self._rate_before = None
-        elif self._rate_before is not None and rate < self._rate_before * self._needed():
-            if self._step == 1 and not self._doubted:
+        elif self._rate_before is not None and rate < self._rate_before * needed:
+            if self._step == 1 and not in_doubt:
                 self._doubted = True
                 self._raise()
             else:
@@ -136,11 +142,7 @@ class Pace:
             self._limit_before, self._rate_before = self._limit, rate
             self._raise()
 
-    def _needed(self) -> float:
-        """How much throughput must grow: a limit doubled in doubt must show more than luck does."""
-        return _CLEAR_GROWTH if self._step == 1 and self._doubted else _GROWTH
-
     def _raise(self) -> None:
         step = max(1.0, float(int(self._limit * self._step)))
         self._limit = min(self._ceiling, self._limit + step)
-        self._settling = self._step < 1
+        self._settling = True

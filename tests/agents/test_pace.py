@@ -5,45 +5,65 @@ import pytest
 from agents.pace import Pace
 
 
-def reply_rounds(pace: Pace, rounds: int, seconds: float, work: float = 1.0, start: float = 0.0) -> float:
-    """Let an endpoint answer so many rounds, each in so many seconds; returns the time at the end."""
-    now = start
-    for _ in range(rounds):
-        replies = pace.limit + 1  # the first only starts the clock
-        for _ in range(replies):
-            now += seconds / replies
-            pace.replied(now, work)
-    return now
+def reply_until_it_moves(pace: Pace, rate: float, work: float = 1.0, start: float = 0.0) -> float:
+    """Let an endpoint send so many replies a second until the limit moves; returns the time at the end."""
+    now, before = start, pace.limit
+    for _ in range(1000):
+        now += 1 / rate
+        pace.replied(now, work)
+        if pace.limit != before:
+            return now
+    raise AssertionError(f"the limit stays at {before}")
 
 
-def test_the_limit_doubles_up_to_the_ceiling_while_a_round_takes_as_long_as_before() -> None:
+def test_the_limit_doubles_up_to_the_ceiling_while_a_reply_takes_as_long_as_before() -> None:
     pace = Pace(100)
     limits = []
     now = 0.0
-    for _ in range(4):
-        now = reply_rounds(pace, 1, seconds=1.0, start=now)
+    for _ in range(3):
+        now = reply_until_it_moves(pace, rate=pace.limit, start=now)
         limits.append(pace.limit)
-    assert limits == [32, 64, 100, 100]
+    assert limits == [32, 64, 100]
 
 
 def test_two_doublings_that_brought_nothing_are_taken_back() -> None:
     pace = Pace(400)
-    now = reply_rounds(pace, 1, seconds=1.0)
-    assert pace.limit == 32
-    # Twice as many at once take twice as long: nothing is gained.
-    now = reply_rounds(pace, 1, seconds=2.0, start=now)
-    assert pace.limit == 64
-    reply_rounds(pace, 1, seconds=4.0, start=now)
-    assert pace.limit == 16
+    limits = []
+    now = 0.0
+    for _ in range(3):
+        now = reply_until_it_moves(pace, rate=16, start=now)
+        limits.append(pace.limit)
+    assert limits == [32, 64, 16]
+
+
+def test_the_dip_after_a_doubling_is_not_held_against_it() -> None:
+    pace = Pace(400)
+    now = 0.0
+    for _ in range(3):
+        # The endpoint reads the new prompts: for as many replies as are under way it is slow.
+        for _ in range(pace.limit):
+            now += 1 / 8
+            pace.replied(now, 1)
+        now = reply_until_it_moves(pace, rate=16 + pace.limit / 8, start=now)
+    assert pace.limit == 128
 
 
 def test_throughput_is_work_and_not_replies() -> None:
     pace = Pace(400)
-    now = reply_rounds(pace, 1, seconds=1.0, work=10)
+    now = reply_until_it_moves(pace, rate=16, work=10)
     # Fewer replies a second, but each is four times the work.
-    now = reply_rounds(pace, 1, seconds=4.0, work=40, start=now)
-    reply_rounds(pace, 1, seconds=4.0, work=40, start=now)
-    assert pace.limit > 64
+    now = reply_until_it_moves(pace, rate=8, work=40, start=now)
+    reply_until_it_moves(pace, rate=9, work=40, start=now)
+    assert pace.limit == 128
+
+
+def test_a_doubling_in_doubt_must_show_what_it_brings_even_at_the_ceiling() -> None:
+    pace = Pace(64)
+    now = reply_until_it_moves(pace, rate=16)
+    now = reply_until_it_moves(pace, rate=16, start=now)
+    assert pace.limit == 64
+    reply_until_it_moves(pace, rate=16.5, start=now)
+    assert pace.limit == 16
 
 
 def test_a_limit_that_nobody_fills_stays() -> None:
