@@ -1,5 +1,6 @@
 """What RobustFT's own chat models share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
@@ -42,6 +43,6 @@ class DirectChatModel(BaseChatModel):
         return bool(AsyncCallbackManager.configure(callbacks, self.callbacks, self.verbose).handlers)
 
 
-def to_turns(messages: list[BaseMessage]) -> list[dict[str, str]]:
+def to_turns(messages: Sequence[BaseMessage]) -> list[dict[str, str]]:
     """Return messages of text as an OpenAI-compatible endpoint and a chat template take them."""
     return [{"role": _ROLES[message.type], "content": str(message.content)} for message in messages]

@@ -1,12 +1,13 @@
 """A chat model in a role: the one place where agents meet models."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.chat import to_turns
 from stores.sample import Sample
 
 
@@ -48,6 +49,10 @@ class Reply(BaseModel):
     usage: Usage
 
 
+Recall = Callable[[Mapping[str, Any], Callable[[], Awaitable[Reply]]], Awaitable[Reply]]
+"""Returns the reply to a request, asking for it only where it is not known."""
+
+
 class Expert:
     """A chat model with the sampling of one role.
 
@@ -57,6 +62,7 @@ class Expert:
         max_tokens: the most tokens of one reply.
         seed: makes sampling at a temperature above 0 repeatable where the endpoint supports it.
         log_probabilities: whether the role needs them; a reply is several times as long with them.
+        recall: knows what was replied before; without it everything is asked.
     """
 
     def __init__(
@@ -67,8 +73,10 @@ class Expert:
         max_tokens: int,
         seed: int = 0,
         log_probabilities: bool = False,
+        recall: Recall | None = None,
     ) -> None:
         self._model = model
+        self._recall = recall
         self._sampling: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
         if log_probabilities:
             self._sampling["logprobs"] = True
@@ -84,11 +92,18 @@ class Expert:
             ModelBusyError: no answer this time; asking again may help.
             ModelCallError: the model refused the request.
             EndpointDownError: its endpoint is down for too long.
+            StorageError: the reply cannot be stored.
         """
         sampling = self._sampling
         if at_most is not None and at_most < sampling["max_tokens"]:
             sampling = {**sampling, "max_tokens": at_most}
-        return _read(await self._model.ainvoke(list(messages), **sampling))
+
+        async def send() -> Reply:
+            return _read(await self._model.ainvoke(list(messages), **sampling))
+
+        if self._recall is None:
+            return await send()
+        return await self._recall({"messages": to_turns(messages), **sampling}, send)
 
 
 def conversation(sample: Sample, request: str) -> list[BaseMessage]:

@@ -103,6 +103,14 @@ ModelConfig = Annotated[
     EmbeddedModelConfig | OpenAIModelConfig | VLLMModelConfig, Field(discriminator="provider")
 ]
 
+# Where a model is and how long to wait for it: nothing that its replies depend on.
+_NOT_DECIDING = {"base_url", "api_key_env", "timeout", "batch_size", "python", "start_timeout"}
+
+
+def identify(config: ModelConfig) -> str:
+    """Return what tells a model from every other whose replies may differ."""
+    return config.model_dump_json(exclude=_NOT_DECIDING)
+
 
 async def probe(model: BaseChatModel, label: str, *, log_probabilities: bool) -> None:
     """Ask a model for one token, so that a run which cannot work ends before it begins.

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from graph.evaluating import tuned_agent
+from graph.evaluating import in_base_role, load_tuned
 from graph.tuning import training_row
 from graph.workspace import Workspace
 from prompts.template import QuestionTemplate
@@ -64,7 +64,7 @@ def _train(work: Workspace, rows: Path, adapter: Path, seed: int) -> None:
 
 
 def _share(work: Workspace, test: list[Sample], adapter: Path | None) -> float:
-    agent = tuned_agent(work.config, adapter)
+    agent = in_base_role(work.config, load_tuned(work.config, adapter))
     accuracy = asyncio.run(evaluate(iter(test), agent, lambda lines: None, concurrency=64))
     return round(accuracy.right / accuracy.n, 4)
 

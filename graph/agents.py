@@ -15,6 +15,8 @@ from agents import checker, reasoner, reviewer
 from agents.base import BaseAgent
 from agents.checker import Checker
 from agents.expert import AgentConfig, Expert
+from agents.memory import Memory
+from agents.models import identify
 from agents.pool import EndpointSettings, ModelPool
 from agents.reasoner import Reasoner
 from agents.relabeler import Relabeler
@@ -101,7 +103,10 @@ def load_prompts(config: RunConfig) -> Prompts:
 
 
 def build_agents(
-    config: RunConfig, models: dict[str, BaseChatModel], examples: ExampleStore | None = None
+    config: RunConfig,
+    models: dict[str, BaseChatModel],
+    examples: ExampleStore | None = None,
+    memory: Memory | None = None,
 ) -> Agents:
     """Build the agents of a config.
 
@@ -109,6 +114,7 @@ def build_agents(
         config: names each agent's model, prompts and sampling.
         models: the chat models by the names they have in the config.
         examples: the clean samples for the relabeler; None while there are none.
+        memory: what was replied before; None where nothing is remembered, as in Studio.
 
     Raises:
         PromptError: a prompt file cannot be used.
@@ -116,22 +122,24 @@ def build_agents(
     settings = config.agents
     prompts = load_prompts(config)
 
-    def expert(agent: AgentConfig, *, log_probabilities: bool = False) -> Expert:
+    def expert(name: str, agent: AgentConfig, *, log_probabilities: bool = False) -> Expert:
         return Expert(
             models[agent.model],
             temperature=agent.temperature,
             max_tokens=agent.max_tokens,
             seed=config.run.seed,
             log_probabilities=log_probabilities,
+            recall=memory.of(name, identify(config.models[agent.model])) if memory else None,
         )
 
-    relabeling = expert(settings.relabeler, log_probabilities=True)
+    reasoning = expert("reasoner", settings.reasoner)
+    relabeling = expert("relabeler", settings.relabeler, log_probabilities=True)
     return Agents(
-        base=BaseAgent(expert(settings.base), prompts.base),
-        reasoner=Reasoner(expert(settings.reasoner), prompts.reason, prompts.reflect, settings.reasoner),
-        checker=Checker(expert(settings.checker), prompts.check, settings.checker.policy),
+        base=BaseAgent(expert("base", settings.base), prompts.base),
+        reasoner=Reasoner(reasoning, prompts.reason, prompts.reflect, settings.reasoner),
+        checker=Checker(expert("checker", settings.checker), prompts.check, settings.checker.policy),
         relabeler=Relabeler(relabeling, prompts.relabel, examples, settings.relabeler.neighbours),
-        reviewer=Reviewer(expert(settings.reviewer), prompts.review),
+        reviewer=Reviewer(expert("reviewer", settings.reviewer), prompts.review),
     )
 
 

@@ -1,11 +1,9 @@
 """The one config of a run: composed from the settings that live beside what they configure."""
 
 import difflib
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -23,18 +21,6 @@ from stores.errors import InputError
 from training.lora import TrainingConfig
 from training.selection import SelectionConfig
 
-# What says how a run goes, not what it decides. Everything else is hashed.
-#   data       where the files are; their samples are identified by id and content
-#   run        concurrency and the error budget, but not the seed
-#   models.*   where an endpoint is and how long to wait for it
-_NOT_DECIDING = {
-    "data": True,
-    "run": {"concurrency", "max_failed", "patience"},
-    "models": {
-        "__all__": {"base_url", "api_key_env", "timeout", "batch_size", "python", "start_timeout"},
-    },
-}
-
 
 class ConfigError(InputError):
     """The config, or a setting given on the command line, is wrong."""
@@ -50,6 +36,8 @@ class DataConfig(BaseModel):
     """Held-out samples with right responses; without them nothing is evaluated."""
     gold: str | None = None
     """The same rows as `train` with the right responses; feeds metrics alone."""
+    limit: int | None = Field(default=None, gt=0)
+    """Use only the first so many training samples."""
 
 
 class AgentsConfig(BaseModel):
@@ -108,17 +96,12 @@ class RunConfig(BaseModel):
         """Return the names of the models that an agent uses."""
         return {agent.model for agent in self.agents.by_name().values()}
 
-    def fingerprint(self) -> str:
-        """Return a hash of everything that decides a run's results."""
-        deciding = self.model_dump(mode="json", exclude=cast(Any, _NOT_DECIDING))
-        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
-
     def to_yaml(self) -> str:
         """Return the config as a file's text. It holds no secret: keys are named, never written."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
-def load_config(path: Path | None, settings: Sequence[str] = (), **data: str | None) -> RunConfig:
+def load_config(path: Path | None, settings: Sequence[str] = (), **data: str | int | None) -> RunConfig:
     """Read a config file and apply the settings of the command line.
 
     Relative paths in the file (data, prompts) are relative to the file's folder.
@@ -126,7 +109,7 @@ def load_config(path: Path | None, settings: Sequence[str] = (), **data: str | N
     Args:
         path: a YAML file; None for the defaults.
         settings: `key.path=value` each, the value in YAML.
-        data: `train`, `test` or `gold`, replacing the file's.
+        data: keys of `data`, replacing the file's.
 
     Raises:
         ConfigError: the file cannot be read, or a key or value is wrong; the message names both.

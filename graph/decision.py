@@ -63,17 +63,10 @@ def drop_reason(state: SampleState, kept: bool) -> DropReason | None:
     return "empty" if final_response(state) is None or entropy_of(state) is None else "high_entropy"
 
 
-def usage_by_agent(state: SampleState) -> dict[str, Usage]:
-    """Return what each agent asked of its model for this sample."""
-    reasoning = sum((turn.usage for turn in state.turns), Usage())
-    views = {
-        "base": state.base,
-        "checker": state.check,
-        "relabeler": state.context,
-        "reviewer": state.review,
-    }
-    usage = {name: view.usage for name, view in views.items() if view is not None}
-    return {**usage, "reasoner": reasoning}
+def usage_of(state: SampleState) -> Usage:
+    """Return what a sample's views took, requests that it shares with other samples included."""
+    views = [state.base, *state.turns, state.check, state.context, state.review]
+    return sum((view.usage for view in views if view is not None), Usage())
 
 
 def to_decision(state: SampleState, kept: bool | None) -> dict[str, Any]:
@@ -105,5 +98,5 @@ def to_decision(state: SampleState, kept: bool | None) -> dict[str, Any]:
         decision["failure"] = state.failure
     if sample.gold is not None:
         decision["gold"] = sample.gold
-    decision["usage"] = sum(usage_by_agent(state).values(), Usage()).model_dump()
+    decision["usage"] = usage_of(state).model_dump()
     return decision

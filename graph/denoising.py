@@ -2,26 +2,28 @@
 
 import asyncio
 import gc
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from agents.errors import AgentError
+from agents.memory import Memory
 from agents.sweep import sweep
 from graph.agents import BoundContext, build_agents, load_models
-from graph.decision import read_state, to_entry, usage_by_agent
+from graph.decision import read_state, to_entry
 from graph.indexing import indexed_meanwhile, open_examples
 from graph.sample_graph import denoise_graph, detect_graph
 from graph.state import RunState, SampleInput, SampleState
-from graph.workspace import RunFailedError, Workspace, open_stage
+from graph.workspace import RunFailedError, Workspace, open_memory, open_stage
 from prompts.template import PromptError
 from stores.examples import ExampleStore
-from stores.journal import Entry
 
 # Samples under way for each request that may be: a sample's turns wait for each other, and at the end of a
 # stage those that are left should be many at an early turn, not few at a late one.
 _AHEAD = 4
+_REPORT_SECONDS = 0.2
 
 Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
 
@@ -29,20 +31,18 @@ Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
 async def detect(state: RunState) -> dict[str, Any]:
     """Judge the label of every sample that has no verdict yet."""
     async with open_stage(state.directory, "detect") as work:
-        context = await _bind(work, None)
-
-        async def judge(sample: SampleState) -> dict[str, Any]:
-            return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
-
-        # What failed before has a second chance: its cause may be mended.
-        if await asyncio.to_thread(work.outcome_of, "train") is None:
-            await asyncio.to_thread(work.journal.forget_failed)
         todo = (SampleState(sample=sample) for sample in work.journal.undecided())
         counts = await asyncio.to_thread(work.journal.count_status)
         pending = state.samples - sum(counts.values())
         indexes = pending > 0 and state.until != "detect" and work.config.agents.relabeler.neighbours > 0
-        async with indexed_meanwhile(work) if indexes else nullcontext():
-            await _ask_agents(work, todo, judge, pending=pending, total=state.samples, dataset=state.samples)
+        async with open_memory(work) as memory, indexed_meanwhile(work) if indexes else nullcontext():
+            context = await _bind(work, memory, None)
+
+            async def judge(sample: SampleState) -> dict[str, Any]:
+                return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
+
+            progress = _Progress(work, memory, done=state.samples - pending, total=state.samples)
+            await _ask_agents(work, todo, judge, progress, dataset=state.samples)
         counts = await asyncio.to_thread(work.journal.count_status)
     return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0), "indexed": indexes}
 
@@ -54,19 +54,46 @@ async def denoise(state: RunState) -> dict[str, Any]:
         if not counts.get("noisy"):
             return {}
         examples = await asyncio.to_thread(open_examples, work) if work.files.chroma.is_dir() else None
-        context = await _bind(work, examples)
-
-        async def relabel(sample: SampleState) -> dict[str, Any]:
-            return await denoise_graph.ainvoke(sample, context=context)
-
         todo = (read_state(sample, entry) for sample, entry in work.journal.entries("noisy"))
-        pending = counts["noisy"]
-        await _ask_agents(work, todo, relabel, pending=pending, total=state.noisy, dataset=state.samples)
+        async with open_memory(work) as memory:
+            context = await _bind(work, memory, examples)
+
+            async def relabel(sample: SampleState) -> dict[str, Any]:
+                return await denoise_graph.ainvoke(sample, context=context)
+
+            progress = _Progress(work, memory, done=state.noisy - counts["noisy"], total=state.noisy)
+            await _ask_agents(work, todo, relabel, progress, dataset=state.samples)
     return {}
 
 
+class _Progress:
+    """Reports how far a stage is: samples as they are finished, and replies as they come.
+
+    A sample takes several replies one after another, and all samples of a small dataset are under way at
+    once: counting samples alone would show nothing for a long time.
+    """
+
+    def __init__(self, work: Workspace, memory: Memory, *, done: int, total: int) -> None:
+        self._work = work
+        self._memory = memory
+        self._total = total
+        self.done = done
+
+    async def follow(self) -> None:
+        """Report until cancelled."""
+        while True:
+            replies = self._memory.asked.total()
+            note = f"{replies:,} replies" if replies else ""
+            self._work.report(self.done, self._total, self._memory.tokens, note)
+            await asyncio.sleep(_REPORT_SECONDS)
+
+    def end(self) -> None:
+        """Report how it ended."""
+        self._work.report(self.done, self._total, self._memory.tokens)
+
+
 async def _ask_agents(
-    work: Workspace, samples: Iterator[SampleState], ask: Work, *, pending: int, total: int, dataset: int
+    work: Workspace, samples: Iterator[SampleState], ask: Work, progress: _Progress, *, dataset: int
 ) -> None:
     """Send samples through one half of the sample graph and journal what comes out.
 
@@ -74,16 +101,13 @@ async def _ask_agents(
         work: the run.
         samples: those still to be asked about.
         ask: sends one through its half of the graph.
-        pending: how many they are.
-        total: how many this half is asked about in all, earlier tries included.
+        progress: is told how far it is.
         dataset: the size of the dataset, which `run.max_failed` is a share of.
     """
-    counts = await asyncio.to_thread(work.journal.count_status)
-    failures: Counter[str] = Counter()
-    allowed = work.config.run.max_failed * dataset - counts.get("failed", 0)
-    done = total - pending  # what an earlier, interrupted try of this stage finished
-    tokens = 0
-    work.report(done, total)
+    failures = await asyncio.to_thread(_failures, work)
+    allowed = work.config.run.max_failed * dataset
+    if failures.total() > allowed:
+        raise RunFailedError(_too_many(failures, work))
 
     async def finish(sample: SampleState) -> SampleState:
         try:
@@ -92,22 +116,25 @@ async def _ask_agents(
             return sample.model_copy(update={"failure": f"{type(exc).__name__}: {exc}"})
 
     def record(finished: list[SampleState]) -> None:
-        nonlocal done, tokens
-        entries: list[Entry] = [to_entry(sample) for sample in finished]
-        work.journal.record(entries)
-        done += len(entries)
-        tokens += sum(
-            usage.prompt_tokens + usage.completion_tokens
-            for sample in finished
-            for usage in usage_by_agent(sample).values()
-        )
-        work.report(done, total, tokens)
+        work.journal.record(to_entry(sample) for sample in finished)
+        progress.done += len(finished)
         failures.update(sample.failure for sample in finished if sample.failure)
         if failures.total() > allowed:
             raise RunFailedError(_too_many(failures, work))
 
-    with _no_garbage_of_old():
-        await sweep(samples, finish, record, concurrency=_AHEAD * work.config.run.concurrency)
+    following = asyncio.create_task(progress.follow())
+    try:
+        with _no_garbage_of_old():
+            await sweep(samples, finish, record, concurrency=_AHEAD * work.config.run.concurrency)
+    finally:
+        following.cancel()
+        progress.end()
+
+
+def _failures(work: Workspace) -> Counter[str]:
+    """Return the reasons of what has failed so far."""
+    failed = (json.loads(entry.record)["failure"] for _, entry in work.journal.entries("failed"))
+    return Counter(failed)
 
 
 @contextmanager
@@ -124,14 +151,15 @@ def _no_garbage_of_old() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def _bind(work: Workspace, examples: ExampleStore | None) -> BoundContext:
+async def _bind(work: Workspace, memory: Memory, examples: ExampleStore | None) -> BoundContext:
     models = await load_models(work.config, work.files.path)
-    return BoundContext(agents=await asyncio.to_thread(build_agents, work.config, models, examples))
+    agents = await asyncio.to_thread(build_agents, work.config, models, examples, memory)
+    return BoundContext(agents=agents)
 
 
 def _too_many(failures: Counter[str], work: Workspace) -> str:
     commonest = "; ".join(f"{count} x {reason}" for reason, count in failures.most_common(3))
     return (
         f"more than {work.config.run.max_failed:.0%} of the samples failed (run.max_failed): {commonest}. "
-        f"Mend the cause and continue with `robustft resume {work.files.path}`"
+        f"Mend the cause and try those again with `robustft resume --retry-failed {work.files.path}`"
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,12 +13,13 @@ from langchain_core.language_models import BaseChatModel
 
 from agents.base import BaseAgent
 from agents.errors import EndpointError
-from agents.expert import Expert
-from agents.models import EmbeddedModelConfig, VLLMModelConfig
+from agents.expert import Expert, Recall
+from agents.memory import Memory
+from agents.models import EmbeddedModelConfig, VLLMModelConfig, identify
 from graph.agents import endpoint_settings, model_pool
 from graph.config import RunConfig
 from graph.state import RunState
-from graph.workspace import Workspace, in_thread, open_stage
+from graph.workspace import Workspace, in_thread, open_memory, open_stage
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
 from stores.sample import Sample
@@ -32,23 +34,26 @@ async def evaluate(state: RunState) -> dict[str, Any]:
         if not state.test_samples:
             work.outcome = {"skipped": "no test data (--test or data.test)"}
             return {}
-        if finished := await asyncio.to_thread(_finished_evaluation, work):
+        adapter = await asyncio.to_thread(_adapter_of, work)
+        inputs = await asyncio.to_thread(_inputs_of, work.config, adapter)
+        if finished := await asyncio.to_thread(_finished_evaluation, work, inputs):
             work.outcome = finished
             return {}
-        async with in_thread(atomic_writer(work.files.evaluation)) as lines:
+        async with in_thread(atomic_writer(work.files.evaluation)) as lines, open_memory(work) as memory:
 
             def record(answers: list[dict[str, Any]]) -> None:
                 lines.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in answers)
 
-            adapter = await asyncio.to_thread(_adapter_of, work)
-            work.outcome = await compare(
+            figures = await compare(
                 work.config,
                 adapter,
                 lambda: work.journal.samples("test"),
                 record,
                 lambda done: work.report(done, state.test_samples * (2 if adapter else 1)),
                 work.files.path,
+                memory,
             )
+            work.outcome = {**figures, "inputs": inputs}
     return {}
 
 
@@ -59,6 +64,7 @@ async def compare(
     record: Callable[[list[dict[str, Any]]], None],
     report: Callable[[int], None],
     logs: Path | None = None,
+    memory: Memory | None = None,
 ) -> dict[str, Any]:
     """Evaluate the model that is tuned, then the same with its adapter.
 
@@ -72,6 +78,7 @@ async def compare(
         record: takes finished samples, one plain record each and model.
         report: takes how many samples are done, over both models.
         logs: the folder for the log of a server that is started.
+        memory: what the models have replied before.
 
     Returns:
         `n`, and the share that each model answered right.
@@ -82,7 +89,10 @@ async def compare(
     """
     figures: dict[str, Any] = {}
     done = 0
-    async for name, agent in _contenders(config, adapter, logs):
+    async for name, model, identity in _contenders(config, adapter, logs):
+        recall = memory.of(name, identity) if memory else None
+        agent = in_base_role(config, model, recall)
+        del model
 
         def note(answers: list[dict[str, Any]], name: str = name) -> None:
             nonlocal done
@@ -100,9 +110,13 @@ async def compare(
 
 async def _contenders(
     config: RunConfig, adapter: Path | None, logs: Path | None
-) -> AsyncIterator[tuple[str, BaseAgent]]:
-    """Yield the model without its adapter as `vanilla`, with it as `tuned`; each is loaded when due."""
+) -> AsyncIterator[tuple[str, BaseChatModel, str]]:
+    """Yield the model without its adapter as `vanilla`, with it as `tuned`; each is loaded when due.
+
+    Each comes with what tells it from all others.
+    """
     entry = config.models[config.training.model]
+    tuned = identify(entry) + (await asyncio.to_thread(_hash_of, adapter) if adapter else "")
     if isinstance(entry, VLLMModelConfig):
         try:
             served = await _on_vllm(config, entry, adapter, logs)
@@ -112,11 +126,11 @@ async def _contenders(
             _LOG.warning("%s; evaluating in this process instead", exc)
         else:
             for name, model in served.items():
-                yield name, _in_base_role(config, model)
+                yield name, model, identify(entry) if name == "vanilla" else tuned
             return
-    yield "vanilla", await asyncio.to_thread(tuned_agent, config, None)
+    yield "vanilla", await asyncio.to_thread(load_tuned, config, None), identify(entry)
     if adapter is not None:
-        yield "tuned", await asyncio.to_thread(tuned_agent, config, adapter)
+        yield "tuned", await asyncio.to_thread(load_tuned, config, adapter), tuned
 
 
 async def _on_vllm(
@@ -130,8 +144,8 @@ async def _on_vllm(
     return {"vanilla": vanilla, "tuned": tuned}
 
 
-def tuned_agent(config: RunConfig, adapter: Path | None) -> BaseAgent:
-    """Load the model that is tuned, with or without an adapter, in the base agent's role.
+def load_tuned(config: RunConfig, adapter: Path | None) -> BaseChatModel:
+    """Load the model that is tuned into this process, with or without an adapter.
 
     Raises:
         WeightsError: the model or the adapter cannot be loaded.
@@ -141,18 +155,39 @@ def tuned_agent(config: RunConfig, adapter: Path | None) -> BaseAgent:
 
     model = config.models[config.training.model]
     embedded = model if isinstance(model, EmbeddedModelConfig) else EmbeddedModelConfig(name=model.name)
-    return _in_base_role(config, load_embedded(embedded, adapter))
+    return load_embedded(embedded, adapter)
 
 
-def _in_base_role(config: RunConfig, model: BaseChatModel) -> BaseAgent:
+def in_base_role(config: RunConfig, model: BaseChatModel, recall: Recall | None = None) -> BaseAgent:
+    """Return a model as the base agent, which is what a tuned model is trained and evaluated as."""
     settings = config.agents.base
-    return BaseAgent(Expert(model, max_tokens=settings.max_tokens), QuestionTemplate(settings.prompt))
+    expert = Expert(model, max_tokens=settings.max_tokens, recall=recall)
+    return BaseAgent(expert, QuestionTemplate(settings.prompt))
+
+
+def _inputs_of(config: RunConfig, adapter: Path | None) -> str:
+    """Return a hash of all that an evaluation depends on but the samples, which the journal keeps."""
+    asked = config.agents.base
+    entry = identify(config.models[config.training.model])
+    parts = [entry, QuestionTemplate(asked.prompt).source, str(asked.max_tokens)]
+    parts.append(_hash_of(adapter) if adapter else "")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _hash_of(adapter: Path) -> str:
+    """Return a hash of an adapter's weights and settings."""
+    digest = hashlib.sha256()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        with (adapter / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _adapter_of(work: Workspace) -> Path | None:
     return work.files.adapter if work.files.adapter.is_dir() else None
 
 
-def _finished_evaluation(work: Workspace) -> dict[str, Any] | None:
+def _finished_evaluation(work: Workspace, inputs: str) -> dict[str, Any] | None:
     done = work.outcome_of("evaluate")
-    return done if done and work.files.evaluation.is_file() else None
+    is_same = done is not None and done.get("inputs") == inputs
+    return done if is_same and work.files.evaluation.is_file() else None

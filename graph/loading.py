@@ -1,21 +1,26 @@
 """The first stage: check everything that can be checked, and take the samples in."""
 
 import asyncio
+import logging
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from agents.models import probe
 from graph.agents import load_models, load_prompts
+from graph.beginning_again import begin_again, note_fingerprints
 from graph.config import ConfigError, RunConfig, parse_config
 from graph.state import RunInput
 from graph.workspace import Workspace, open_stage
 from stores.dataset import join_gold, read_samples
 from stores.encoder import load_encoder
 from stores.journal import Journal
-from stores.run_directory import StagedRun, holds_run
+from stores.run_directory import RunDirectory, StagedRun, holds_run
 from stores.sample import Sample
 from stores.weights import resolve_weights
+
+_LOG = logging.getLogger("robustft")
 
 
 async def load(state: RunInput) -> dict[str, Any]:
@@ -27,7 +32,13 @@ async def load(state: RunInput) -> dict[str, Any]:
     continued = await asyncio.to_thread(holds_run, Path(state.directory))
     if not continued:
         await _create(parse_config(state.config), state)
-    async with open_stage(state.directory, "load") as work:
+    async with open_stage(state.directory, "load", mend=True) as work:
+        if continued:
+            if not await asyncio.to_thread(work.journal.count_samples, "train"):
+                await asyncio.to_thread(_fill, work.journal, work.config)
+            await asyncio.to_thread(begin_again, work, state)
+        if state.reuse is not None:
+            await asyncio.to_thread(_take_over, work, Path(state.reuse))
         samples, test_samples = await asyncio.to_thread(
             lambda: (work.journal.count_samples("train"), work.journal.count_samples("test"))
         )
@@ -62,7 +73,7 @@ async def _create(config: RunConfig, state: RunInput) -> None:
         raise ConfigError("data.train: no training data; give a file with --data or in the config")
     staged = await asyncio.to_thread(StagedRun, Path(state.directory), config.to_yaml())
     try:
-        await asyncio.to_thread(_fill, staged.journal, config, state.limit)
+        await asyncio.to_thread(_fill, staged.journal, config)
         await _check_what_is_asked(config, state, staged.folder)
         if state.until in ("train", "evaluate"):
             await asyncio.to_thread(_check_tuned_model, config)
@@ -93,12 +104,20 @@ def _check_tuned_model(config: RunConfig) -> None:
     load_tokenizer(resolve_weights(config.models[config.training.model].name))
 
 
-def _fill(journal: Journal, config: RunConfig, limit: int | None) -> None:
-    journal.add_samples("train", _training_samples(config, limit))
+def _take_over(work: Workspace, other: Path) -> None:
+    """Take over another run's replies."""
+    with closing(work.files.open_replies()) as replies:
+        taken = replies.copy_from(RunDirectory(other).replies)
+    _LOG.info("%s: %s replies taken over", other, f"{taken:,}")
+
+
+def _fill(journal: Journal, config: RunConfig) -> None:
+    journal.add_samples("train", _training_samples(config))
     if config.data.test is not None:
         journal.add_samples("test", read_samples(config.data.test))
+    note_fingerprints(journal, config)
 
 
-def _training_samples(config: RunConfig, limit: int | None) -> Iterator[Sample]:
-    samples = read_samples(config.data.train or "", limit=limit)
+def _training_samples(config: RunConfig) -> Iterator[Sample]:
+    samples = read_samples(config.data.train or "", limit=config.data.limit)
     return join_gold(samples, config.data.gold) if config.data.gold is not None else samples

@@ -4,6 +4,7 @@ import asyncio
 import json
 import platform
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
@@ -14,8 +15,8 @@ from graph.decision import (
     read_state,
     status_of,
     to_decision,
-    usage_by_agent,
 )
+from graph.fingerprint import fingerprints
 from graph.state import RunState, SampleState
 from graph.workspace import Workspace, open_stage
 from stores.atomic import atomic_writer, write_json_atomically
@@ -43,20 +44,33 @@ def _report(work: Workspace) -> dict[str, Any]:
                 reason = "too_long" if state.sample.id in too_long else drop_reason(state, kept)
                 dropped.write(_line({"id": state.sample.id, "reason": reason}))
             figures.add(state, kept)
-    summary = figures.summary()
+    summary = {**figures.summary(), "usage": _usage(work)}
     summary["samples"]["total"] = work.journal.count_samples("train")
     stages = work.journal.stages()
     for stage in ("train", "evaluate"):
         if outcome := work.outcome_of(stage):
             summary["training" if stage == "train" else "evaluation"] = _brief(outcome)
     summary["timing"] = {name: round(seconds, 3) for name, (seconds, _) in stages.items()}
-    summary["config_hash"] = work.config.fingerprint()
+    summary["config_hash"] = fingerprints(work.config).run
     summary["versions"] = {
         "python": platform.python_version(),
         **{name: version(name) for name in _VERSIONED},
     }
     write_json_atomically(work.files.summary, summary)
     return summary
+
+
+def _usage(work: Workspace) -> dict[str, Any]:
+    """Return what the run has sent: a request that several samples share was sent once."""
+    with closing(work.files.open_replies()) as replies:
+        sent = replies.usage()
+    by_agent = {
+        agent: Usage(requests=requests, prompt_tokens=prompts, completion_tokens=completions)
+        for agent, (requests, prompts, completions) in sent.items()
+        if agent in work.config.agents.by_name()
+    }
+    total = sum(by_agent.values(), Usage()).model_dump()
+    return {**total, "by_agent": {agent: by_agent[agent].model_dump() for agent in sorted(by_agent)}}
 
 
 def _states(work: Workspace) -> Iterator[tuple[SampleState, bool | None]]:
@@ -80,7 +94,6 @@ class _Figures:
         self._samples = dict.fromkeys(
             ("total", "clean", "noisy", "relabelled", "empty", "selected", "training", "failed"), 0
         )
-        self._by_agent: dict[str, Usage] = {}
         self._tally = Tally()
         self._with_gold = False
 
@@ -93,8 +106,6 @@ class _Figures:
         self._samples["selected"] += status == "relabelled" and bool(kept)
         self._samples["training"] += bool(kept)
         self._samples["failed"] += status == "failed"
-        for agent, usage in usage_by_agent(state).items():
-            self._by_agent[agent] = self._by_agent.get(agent, Usage()) + usage
         gold, options = state.sample.gold, state.sample.options
         if gold is not None and state.check is not None:
             self._with_gold = True
@@ -107,12 +118,6 @@ class _Figures:
             )
 
     def summary(self) -> dict[str, Any]:
-        total = sum(self._by_agent.values(), Usage())
-        by_agent = {name: usage.model_dump() for name, usage in sorted(self._by_agent.items())}
         # Without gold there is nothing to measure: no figure is better than an empty one.
         measured = self._tally.report().model_dump(exclude={"samples"}) if self._with_gold else {}
-        return {
-            "samples": self._samples,
-            **measured,
-            "usage": {**total.model_dump(), "by_agent": by_agent},
-        }
+        return {"samples": self._samples, **measured}

@@ -40,17 +40,20 @@ class RunInput(BaseModel):
 
     Args:
         config: a `RunConfig` as plain data.
-        directory: the run directory; one that holds a run already is continued, with its own config.
-        limit: use only this many training samples.
+        directory: the run directory; one that holds a run already is continued, with this config if there is
+            one, else with its own.
         until: the stage to stop after.
+        retry_failed: ask again about the samples that failed.
+        reuse: another run's directory, whose replies are taken over.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     config: dict[str, Any] = {}
     directory: str
-    limit: int | None = None
     until: Stage = "evaluate"
+    retry_failed: bool = False
+    reuse: str | None = None
 
 
 class RunState(RunInput):

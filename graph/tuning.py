@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +12,13 @@ from typing import Any
 
 from agents.chat import to_turns
 from agents.expert import conversation
+from agents.models import identify
 from graph.agents import close_models
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState
 from graph.workspace import Workspace, open_stage
 from prompts.template import QuestionTemplate
-from stores.atomic import atomic_writer
+from stores.atomic import atomic_writer, write_text_atomically
 from stores.sample import Sample
 from stores.weights import resolve_weights
 from training.selection import select as select_by_entropy
@@ -32,7 +35,8 @@ async def select(state: RunState) -> dict[str, Any]:
 async def train(state: RunState) -> dict[str, Any]:
     """Fine-tune a LoRA adapter on the training set (Eq. 9)."""
     async with open_stage(state.directory, "train") as work:
-        if done := await asyncio.to_thread(_finished_training, work):
+        inputs = await asyncio.to_thread(_inputs_of, work)
+        if done := await asyncio.to_thread(_finished_training, work, inputs):
             work.outcome = done
             # `select` has just written the training set anew, with what training found too long.
             await asyncio.to_thread(_leave_out, work.files.training, set(done.get("dropped", ())))
@@ -42,7 +46,7 @@ async def train(state: RunState) -> dict[str, Any]:
         await close_models(keep_adapter_servers=True)
         stop = threading.Event()
         try:
-            work.outcome = await asyncio.to_thread(_train, work, stop)
+            work.outcome = {**await asyncio.to_thread(_train, work, stop, inputs), "inputs": inputs}
         finally:
             # A thread cannot be cancelled: it ends by itself after the step it is at.
             stop.set()
@@ -76,15 +80,28 @@ def _training_rows(work: Workspace) -> Iterator[dict[str, Any]]:
             yield training_row(sample, prompt, response, source)
 
 
-def _finished_training(work: Workspace) -> dict[str, Any] | None:
+def _inputs_of(work: Workspace) -> str:
+    """Return a hash of all that an adapter depends on, the training set first."""
+    with work.files.training.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    settings = work.config.training.model_dump_json(exclude={"model"})
+    model = identify(work.config.models[work.config.training.model])
+    digest.update(f"{settings}\n{model}\n{work.config.run.seed}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _finished_training(work: Workspace, inputs: str) -> dict[str, Any] | None:
     done = work.outcome_of("train")
-    return done if done and ("skipped" in done or work.files.adapter.is_dir()) else None
+    if done is None or done.get("inputs") != inputs:
+        return None
+    return done if "skipped" in done or work.files.adapter.is_dir() else None
 
 
-def _train(work: Workspace, stop: threading.Event) -> dict[str, Any]:
+def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any]:
     # Imported here: TRL takes seconds, and only this stage needs it.
     from training.errors import NothingToTrainError
-    from training.finetune import TrainingStep, train_adapter
+    from training.finetune import train_adapter
+    from training.progress import TrainingStep
 
     def report(step: TrainingStep) -> None:
         work.report(step.step, step.total, note=f"loss {step.loss:.3f}")
@@ -99,13 +116,26 @@ def _train(work: Workspace, stop: threading.Event) -> dict[str, Any]:
             seed=work.config.run.seed,
             report=report,
             stop=stop,
+            checkpoints=_checkpoints_of(work.files.checkpoints, inputs),
         )
     except NothingToTrainError as exc:
+        # One of an earlier training set must not pass for this one's.
+        shutil.rmtree(work.files.adapter, ignore_errors=True)
         return {"skipped": str(exc)}
     # The trainer, its model and its optimiser refer to each other in circles; the evaluation needs the room.
     gc.collect()
     _leave_out(work.files.training, set(outcome.dropped))
     return outcome.model_dump(mode="json")
+
+
+def _checkpoints_of(folder: Path, inputs: str) -> Path:
+    """Return the folder of checkpoints, without those of a training on other inputs."""
+    owner = folder / "inputs"
+    if not owner.is_file() or owner.read_text(encoding="utf-8") != inputs:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        write_text_atomically(owner, inputs)
+    return folder
 
 
 def _leave_out(training: Path, dropped: set[str]) -> None:

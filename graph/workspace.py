@@ -2,18 +2,28 @@
 
 import asyncio
 import json
+import logging
+import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from langgraph.config import get_stream_writer
 
+from agents.memory import Memory
 from graph.config import RunConfig, load_config
-from stores.errors import RobustFTError
+from stores.atomic import write_text_atomically
+from stores.errors import RobustFTError, StorageError
 from stores.journal import Journal
+from stores.lock import RunLock
 from stores.run_directory import RunDirectory
+
+_LOG = logging.getLogger("robustft")
+# The run directories that this task holds from its first stage to its last.
+_HELD: ContextVar[dict[str, RunLock]] = ContextVar("held")
 
 Value = TypeVar("Value")
 
@@ -54,6 +64,12 @@ class Workspace:
         """Tell whoever streams the run graph's custom events how far this stage is."""
         self._emit(Progress(self._stage, done, total, tokens, note)._asdict())
 
+    def adopt(self, config: RunConfig) -> None:
+        """Go on with another config, which takes the old one's place in the run directory."""
+        if config != self.config:
+            write_text_atomically(self.files.config, config.to_yaml())
+            self.config = config
+
     def outcome_of(self, stage: str) -> dict[str, Any] | None:
         """Return what a finished stage reported, or None where it has not finished."""
         _, report = self.journal.stages().get(stage, (0.0, None))
@@ -61,23 +77,88 @@ class Workspace:
 
 
 @asynccontextmanager
-async def open_stage(directory: str, name: str) -> AsyncIterator[Workspace]:
-    """Open a run for one stage; its time and outcome are journalled when it ends.
+async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncIterator[Workspace]:
+    """Open a run for one stage, and for nobody else; its time and outcome are journalled when it ends.
+
+    Args:
+        directory: the run directory.
+        name: the stage.
+        mend: look whether the databases are whole; a damaged one is renamed and begun anew.
 
     Raises:
-        RunDirectoryError: there is no run in that directory.
+        RunDirectoryError: there is no run in that directory, or another process works in it.
+        StorageError: its files cannot be read or written.
     """
     started = time.perf_counter()
-    work = await asyncio.to_thread(Workspace, Path(directory), name, get_stream_writer())
-    finished = False
-    work.report(0, 0)
+    with _storage_errors(directory), _held(directory):
+        if mend:
+            for path in await asyncio.to_thread(RunDirectory(Path(directory)).set_aside_damaged):
+                _LOG.warning("%s: was damaged; what only it held is made anew", path)
+        work = await asyncio.to_thread(Workspace, Path(directory), name, get_stream_writer())
+        finished = False
+        work.report(0, 0)
+        try:
+            yield work
+            finished = True
+        finally:
+            report = json.dumps(work.outcome) if finished else None
+            seconds = time.perf_counter() - started
+            await asyncio.shield(asyncio.to_thread(_close, work.journal, name, seconds, report))
+
+
+@asynccontextmanager
+async def open_memory(work: Workspace) -> AsyncIterator[Memory]:
+    """Open what the models have replied to a run, and say at the end how much of it was used again."""
+    store = await asyncio.to_thread(work.files.open_replies)
+    memory = Memory(store)
     try:
-        yield work
-        finished = True
+        yield memory
     finally:
-        report = json.dumps(work.outcome) if finished else None
-        seconds = time.perf_counter() - started
-        await asyncio.shield(asyncio.to_thread(_close, work.journal, name, seconds, report))
+        await asyncio.shield(asyncio.to_thread(store.close))
+        for agent, reused in sorted(memory.reused.items()):
+            if reused:
+                _LOG.info("%s: %s of %s answers reused", agent, f"{reused:,}", f"{memory.asked[agent]:,}")
+
+
+@contextmanager
+def holding() -> Iterator[None]:
+    """Hold every run directory that a stage is opened in until the block ends, and not stage by stage."""
+    held: dict[str, RunLock] = {}
+    token = _HELD.set(held)
+    try:
+        yield
+    finally:
+        _HELD.reset(token)
+        for lock in held.values():
+            lock.release()
+
+
+@contextmanager
+def _held(directory: str) -> Iterator[None]:
+    held = _HELD.get(None)
+    if held is None:
+        lock = RunLock(Path(directory))
+        try:
+            yield
+        finally:
+            lock.release()
+        return
+    if directory not in held:
+        held[directory] = RunLock(Path(directory))
+    yield
+
+
+@contextmanager
+def _storage_errors(directory: str) -> Iterator[None]:
+    """Give what breaks beneath a run's files a message that says what to do."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc
+        raise StorageError(
+            f"{directory}: its files cannot be read or written ({reason}); nothing finished is lost. "
+            f"Mend the cause, then: robustft resume {directory}"
+        ) from exc
 
 
 @asynccontextmanager

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from graph.agents import close_models
-from graph.config import ConfigError, RunConfig, load_config
+from graph.config import RunConfig, load_config
 from graph.run_graph import run_graph
 from graph.state import RunInput, Stage
-from graph.workspace import Progress
-from stores.run_directory import RunDirectory, ensure_free, holds_run
+from graph.workspace import Progress, holding
+from stores.run_directory import RunDirectory, ensure_free
 
 ProgressListener = Callable[[Progress], None]
 
@@ -22,16 +22,24 @@ async def arun(
     *,
     limit: int | None = None,
     until: Stage = "evaluate",
+    reuse: str | Path | None = None,
     progress: ProgressListener | None = None,
 ) -> dict[str, Any]:
     """Denoise a dataset and fine-tune on it; see `run`."""
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
     directory = Path(out) if out is not None else default_directory("run")
     await asyncio.to_thread(ensure_free, directory)
-    return await _invoke(
-        RunInput(config=resolved.model_dump(mode="json"), directory=str(directory), limit=limit, until=until),
-        progress,
+    if limit is not None:
+        resolved = resolved.model_copy(update={"data": resolved.data.model_copy(update={"limit": limit})})
+    if reuse is not None:
+        await asyncio.to_thread(RunDirectory, Path(reuse))
+    request = RunInput(
+        config=resolved.model_dump(mode="json"),
+        directory=str(directory),
+        until=until,
+        reuse=str(reuse) if reuse is not None else None,
     )
+    return await _invoke(request, progress)
 
 
 def run(
@@ -40,6 +48,7 @@ def run(
     *,
     limit: int | None = None,
     until: Stage = "evaluate",
+    reuse: str | Path | None = None,
     progress: ProgressListener | None = None,
 ) -> dict[str, Any]:
     """Denoise a dataset and fine-tune on it.
@@ -47,8 +56,9 @@ def run(
     Args:
         config: a `RunConfig`, or the path of a config file.
         out: the new run directory; by default one below `runs/` named by the time.
-        limit: use only this many training samples.
+        limit: use only the first so many training samples; the same as `data.limit`.
         until: the stage to stop after.
+        reuse: another run's directory; what its models replied is not asked again.
         progress: is told how far each stage is.
 
     Returns:
@@ -57,40 +67,40 @@ def run(
     Raises:
         InputError: the config, the data, a model or the directory is wrong; nothing was written.
         RunFailedError: the run had to stop; `resume` continues it.
+        StorageError: the run's files cannot be written; `resume` continues it.
     """
-    return asyncio.run(arun(config, out, limit=limit, until=until, progress=progress))
+    return asyncio.run(arun(config, out, limit=limit, until=until, reuse=reuse, progress=progress))
 
 
 def resume(
-    directory: str | Path, *, until: Stage = "evaluate", progress: ProgressListener | None = None
+    directory: str | Path,
+    *,
+    config: RunConfig | None = None,
+    until: Stage = "evaluate",
+    retry_failed: bool = False,
+    progress: ProgressListener | None = None,
 ) -> dict[str, Any]:
-    """Continue an interrupted run; no finished sample is asked about again.
+    """Continue an interrupted run; no reply that arrived is asked for again.
 
     Args:
         directory: the run directory.
+        config: replaces the run's own; what no longer agrees with it is done again, and nothing else.
         until: the stage to stop after.
+        retry_failed: ask again about the samples that failed.
         progress: is told how far each stage is.
 
     Raises:
-        RunDirectoryError: there is no run in that directory.
+        RunDirectoryError: there is no run in that directory, or another process works in it.
+        ConfigError: the config names other data.
     """
     RunDirectory(Path(directory))
-    return asyncio.run(_invoke(RunInput(directory=str(directory), until=until), progress))
-
-
-def check_same_config(directory: Path, config: RunConfig) -> None:
-    """Check that a run directory was made with this config, before it is continued with it.
-
-    Raises:
-        ConfigError: the directory's config decides otherwise.
-    """
-    if holds_run(directory):
-        before = load_config(RunDirectory(directory).config)
-        if before.fingerprint() != config.fingerprint():
-            raise ConfigError(
-                f"{directory}: was run with another config; continue with its own by "
-                f"`robustft resume {directory}`, or choose another --out"
-            )
+    request = RunInput(
+        config=config.model_dump(mode="json") if config else {},
+        directory=str(directory),
+        until=until,
+        retry_failed=retry_failed,
+    )
+    return asyncio.run(_invoke(request, progress))
 
 
 def default_directory(name: str) -> Path:
@@ -100,14 +110,15 @@ def default_directory(name: str) -> Path:
 
 async def _invoke(request: RunInput, progress: ProgressListener | None) -> dict[str, Any]:
     summary: dict[str, Any] = {}
-    try:
-        async for mode, chunk in run_graph.astream(request, stream_mode=["custom", "updates"]):
-            if not isinstance(chunk, dict):
-                continue
-            if mode == "custom" and progress is not None:
-                progress(Progress(**chunk))
-            elif "report" in chunk:
-                summary = chunk["report"]["summary"]
-    finally:
-        await close_models()
+    with holding():
+        try:
+            async for mode, chunk in run_graph.astream(request, stream_mode=["custom", "updates"]):
+                if not isinstance(chunk, dict):
+                    continue
+                if mode == "custom" and progress is not None:
+                    progress(Progress(**chunk))
+                elif "report" in chunk:
+                    summary = chunk["report"]["summary"]
+        finally:
+            await close_models()
     return summary

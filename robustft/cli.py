@@ -3,8 +3,12 @@
 import asyncio
 import json
 import logging
+import os
+import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -15,14 +19,14 @@ from rich.logging import RichHandler
 
 from graph.config import RunConfig, load_config
 from graph.state import Stage
-from robustft.api import check_same_config, default_directory
+from robustft.api import default_directory
 from robustft.api import resume as resume_run
 from robustft.api import run as start_run
 from robustft.live import LiveProgress
 from robustft.tables import print_summary
 from stores.errors import InputError, RobustFTError
 from stores.export import ExportFormat
-from stores.run_directory import holds_run
+from stores.run_directory import RunDirectory, holds_run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,7 +59,7 @@ def demo(out: Out = None, until: Until = "evaluate") -> None:
     with noisy_data(rate=0.3, seed=config.run.seed) as train:
         config.data.train = str(train)
         config.data.test = str(files("robustft") / "data" / "test.jsonl")
-        _run(config, directory, limit=None, until=until)
+        _run(config, directory, until=until)
 
 
 @app.command()
@@ -68,25 +72,37 @@ def run(
     set_: Set = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N samples.")] = None,
     until: Until = "evaluate",
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run that --out holds.")] = False,
+    reuse: Annotated[
+        Path | None, typer.Option(help="Another run's directory: what its models replied is not asked again.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run that --out holds, with this config.")
+    ] = False,
 ) -> None:
     """Denoise a dataset and fine-tune on it."""
-    resolved = load_config(config, set_ or (), train=data, test=test, gold=gold)
+    resolved = load_config(config, set_ or (), train=data, test=test, gold=gold, limit=limit)
     directory = out or default_directory(config.stem)
     if resume and holds_run(directory):
-        check_same_config(directory, resolved)
-        _resume(directory, until)
+        _resume(directory, until, config=resolved)
     else:
-        _run(resolved, directory, limit=limit, until=until)
+        _run(resolved, directory, until=until, reuse=reuse)
 
 
 @app.command()
 def resume(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.", show_default=False)],
     until: Until = "evaluate",
+    set_: Set = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again about the samples that failed.")
+    ] = False,
 ) -> None:
-    """Continue an interrupted run; no finished sample is asked about again."""
-    _resume(directory, until)
+    """Continue an interrupted run; no reply that arrived is asked for again.
+
+    With --set, what no longer agrees with the config is done again, and nothing else.
+    """
+    config = load_config(RunDirectory(directory).config, set_) if set_ else None
+    _resume(directory, until, config=config, retry_failed=retry_failed)
 
 
 @app.command()
@@ -163,7 +179,6 @@ def export(
 ) -> None:
     """Write a run's training set in the shape another trainer reads."""
     from stores.export import export_training
-    from stores.run_directory import RunDirectory
 
     training = RunDirectory(directory).training
     if not training.is_file():
@@ -198,26 +213,34 @@ def main() -> None:
         _fail(exc, 1)
 
 
-def _run(config: RunConfig, directory: Path, *, limit: int | None, until: Stage) -> None:
-    with LiveProgress(console) as progress:
-        try:
-            summary = start_run(config, directory, limit=limit, until=until, progress=progress)
-        except KeyboardInterrupt:
-            if holds_run(directory):
-                errors.print(
-                    f"stopped; go on with: robustft resume {directory}",
-                    markup=False,
-                    highlight=False,
-                    soft_wrap=True,
-                )
-            raise
+def _run(config: RunConfig, directory: Path, *, until: Stage, reuse: Path | None = None) -> None:
+    with _stoppable(directory), LiveProgress(console) as progress:
+        summary = start_run(config, directory, until=until, reuse=reuse, progress=progress)
     print_summary(console, summary, directory)
 
 
-def _resume(directory: Path, until: Stage) -> None:
-    with LiveProgress(console) as progress:
-        summary = resume_run(directory, until=until, progress=progress)
+def _resume(
+    directory: Path, until: Stage, *, config: RunConfig | None = None, retry_failed: bool = False
+) -> None:
+    with _stoppable(directory), LiveProgress(console) as progress:
+        summary = resume_run(
+            directory, config=config, until=until, retry_failed=retry_failed, progress=progress
+        )
     print_summary(console, summary, directory)
+
+
+@contextmanager
+def _stoppable(directory: Path) -> Iterator[None]:
+    """Say how to go on with a run that Ctrl-C or a SIGTERM stops."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        yield
+    except KeyboardInterrupt:
+        if holds_run(directory):
+            _tell(f"stopped; go on with: robustft resume {directory}")
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_adapter(adapter: Path | None) -> None:
@@ -226,5 +249,9 @@ def _check_adapter(adapter: Path | None) -> None:
 
 
 def _fail(reason: object, code: int) -> None:
-    errors.print(f"robustft: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+    _tell(f"robustft: {reason}", style="red")
     sys.exit(code)
+
+
+def _tell(text: str, style: str | None = None) -> None:
+    errors.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -43,6 +43,16 @@ def atomic_writer(path: Path) -> Iterator[TextIO]:
         yield file
 
 
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a text that takes `path`'s place once it is written in full.
+
+    Raises:
+        OSError: the folder is missing, cannot be written, or is full.
+    """
+    with atomic_writer(path) as file:
+        file.write(text)
+
+
 def write_json_atomically(path: Path, value: object) -> None:
     """Write a value as indented JSON that takes `path`'s place once it is written in full.
 
@@ -52,5 +62,4 @@ def write_json_atomically(path: Path, value: object) -> None:
         ValueError: the value holds NaN or an infinity, which JSON cannot say.
     """
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
-    with atomic_writer(path) as file:
-        file.write(f"{text}\n")
+    write_text_atomically(path, f"{text}\n")

@@ -45,5 +45,9 @@ class RunDirectoryError(InputError):
     """A run directory cannot be created, read or resumed."""
 
 
+class StorageError(RobustFTError):
+    """A run's files cannot be written: the disk is full, or fails. What was written before is whole."""
+
+
 class WeightsError(InputError):
     """A model's weights or tokenizer cannot be found or read."""

@@ -5,13 +5,13 @@ one decision however often it is written, and a million of them are read in orde
 JSON lines in the run directory are exports of it.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from stores.database import open_database
 from stores.sample import Sample
 
 Split = Literal["train", "test"]
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS decisions (
     id TEXT PRIMARY KEY, status TEXT NOT NULL, entropy REAL, kept INTEGER, record TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS decisions_by_status ON decisions (status);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS stages (name TEXT PRIMARY KEY, seconds REAL NOT NULL, report TEXT);
 PRAGMA user_version = 1;
 """
@@ -52,11 +53,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode NORMAL loses nothing when the process dies; only a power cut can cost the last commits.
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(_SCHEMA)
+        self._connection = open_database(path, _SCHEMA)
 
     def close(self) -> None:
         """Close the file and fold its write-ahead log away."""
@@ -102,18 +99,23 @@ class Journal:
         for _, data in self._pages(query):
             yield Sample.model_validate_json(data)
 
-    def record(self, entries: Iterable[Entry]) -> None:
-        """Store decisions in one transaction; a sample's later decision replaces its earlier one."""
-        with self._connection:
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?)",
-                [(entry.id, entry.status, entry.entropy, entry.kept, entry.record) for entry in entries],
-            )
+    def record(self, entries: Iterable[Entry]) -> int:
+        """Store decisions in one transaction, streaming; returns how many.
 
-    def forget_failed(self) -> None:
-        """Delete the decisions of failed samples, so that they are asked about again."""
+        A sample's later decision replaces its earlier one.
+        """
         with self._connection:
-            self._connection.execute("DELETE FROM decisions WHERE status = 'failed'")
+            return self._connection.executemany(
+                "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?)",
+                ((entry.id, entry.status, entry.entropy, entry.kept, entry.record) for entry in entries),
+            ).rowcount
+
+    def forget(self, status: Status | None = None) -> int:
+        """Delete the decisions of one status, or all, so that they are made again; returns how many."""
+        with self._connection:
+            return self._connection.execute(
+                "DELETE FROM decisions WHERE status = coalesce(?, status)", (status,)
+            ).rowcount
 
     def entries(self, status: Status | None = None) -> Iterator[tuple[Sample, Entry]]:
         """Yield decided samples with their decisions, in the dataset's order, of one status or of all."""
@@ -171,6 +173,16 @@ class Journal:
             self._connection.executemany(
                 "UPDATE decisions SET kept = 1 WHERE id = ?", [(identifier,) for identifier in chosen]
             )
+
+    def note(self, name: str, value: str) -> None:
+        """Keep a fact about the run; a later one of the same name replaces it."""
+        with self._connection:
+            self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def fact(self, name: str) -> str | None:
+        """Return a fact about the run, or None where none was kept."""
+        row = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
 
     def end_stage(self, name: str, seconds: float, report: str | None) -> None:
         """Record that a stage ended: with its report (JSON), or interrupted (None). Seconds add up."""

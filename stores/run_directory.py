@@ -4,8 +4,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from stores.database import set_aside_if_damaged
 from stores.errors import RunDirectoryError
 from stores.journal import Journal
+from stores.replies import ReplyStore
 
 
 class RunDirectory:
@@ -32,6 +34,11 @@ class RunDirectory:
     def journal(self) -> Path:
         """The SQLite journal that the other records are exported from."""
         return self.path / "journal.sqlite"
+
+    @property
+    def replies(self) -> Path:
+        """Every reply that a model gave, by what it was asked."""
+        return self.path / "replies.sqlite"
 
     @property
     def decisions(self) -> Path:
@@ -64,6 +71,11 @@ class RunDirectory:
         return self.path / "adapter"
 
     @property
+    def checkpoints(self) -> Path:
+        """What an interrupted training goes on from; gone when it is done."""
+        return self.path / "checkpoints"
+
+    @property
     def chroma(self) -> Path:
         """The example store."""
         return self.path / "chroma"
@@ -72,11 +84,21 @@ class RunDirectory:
         """Open the journal for reading and writing."""
         return Journal(self.journal)
 
+    def set_aside_damaged(self) -> list[Path]:
+        """Rename the databases that are damaged; returns their new paths."""
+        renamed = (set_aside_if_damaged(path) for path in (self.journal, self.replies))
+        return [path for path in renamed if path is not None]
+
+    def open_replies(self) -> ReplyStore:
+        """Open the replies for reading and writing."""
+        return ReplyStore(self.replies)
+
 
 def holds_run(path: Path) -> bool:
     """Say whether there is a run in this folder."""
     try:
-        return (path / "journal.sqlite").is_file() and (path / "config.yaml").is_file()
+        # A journal that was set aside still tells a run's directory from others.
+        return (path / "config.yaml").is_file() and any(path.glob("journal.sqlite*"))
     except OSError:
         return False
 

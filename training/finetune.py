@@ -7,33 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
 from training.errors import TrainingError, TrainingInterrupted
 from training.lora import TrainingConfig, load_model, load_tokenizer, save_adapter
+from training.progress import TrainingStep, last_checkpoint, make_progress
 from training.tokens import Tokens
 from training.trainer import build_trainer
-
-
-class TrainingStep(BaseModel):
-    """How far training is, after one optimiser step.
-
-    Args:
-        step: the steps done.
-        total: the steps there will be.
-        loss: mean negative log-probability of the step's response tokens, in nats.
-        samples_per_second: over the steps so far.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    step: int
-    total: int
-    loss: float
-    samples_per_second: float
 
 
 class TrainingOutcome(BaseModel):
@@ -67,11 +49,12 @@ def train_adapter(
     seed: int,
     report: Callable[[TrainingStep], None],
     stop: threading.Event,
+    checkpoints: Path | None = None,
 ) -> TrainingOutcome:
     """Fine-tune a LoRA adapter on prompt-completion rows, with the loss on the response tokens only (Eq. 9).
 
-    Everything is written into a hidden folder beside `adapter`, which the finished adapter leaves for its
-    place; an older adapter there is replaced. The random state of Python, NumPy and torch is seeded.
+    Everything is written into a folder of its own, which the finished adapter leaves for its place; an older
+    adapter there is replaced. The random state of Python, NumPy and torch is seeded.
 
     Args:
         training_file: JSONL of {"id", "prompt": [turn, ...], "completion": [turn]}, a turn being a role and
@@ -82,6 +65,8 @@ def train_adapter(
         seed: of the matrices' first values and the order of the samples.
         report: called after each step, in this thread.
         stop: set it from another thread to end training after the step under way.
+        checkpoints: the folder that an interrupted training goes on from, kept for these very inputs; it is
+            removed when training is done. Without one, nothing is left of an interrupted training.
 
     Raises:
         NothingToTrainError: the file has no sample that fits.
@@ -92,16 +77,21 @@ def train_adapter(
     """
     adapter.parent.mkdir(parents=True, exist_ok=True)
     # Not `tempfile`: its folders are readable by their owner alone, and the adapter would be too.
-    work = adapter.with_name(f".{adapter.name}-{uuid4().hex[:12]}")
-    work.mkdir()
+    work = checkpoints or adapter.with_name(f".{adapter.name}-{uuid4().hex[:12]}")
+    work.mkdir(exist_ok=True)
+    done = True
     try:
         with _quiet():
             outcome = _train(training_file, weights, work, config, seed=seed, report=report, stop=stop)
         if adapter.exists():
             shutil.rmtree(adapter)
         (work / "adapter").replace(adapter)
+    except (TrainingInterrupted, OSError):
+        done = checkpoints is None
+        raise
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if done:
+            shutil.rmtree(work, ignore_errors=True)
     return outcome
 
 
@@ -122,14 +112,15 @@ def _train(
     tokens.read(training_file, tokenizer, stop)
     set_seed(seed)
     trainer = build_trainer(load_model(weights, config.lora), tokenizer, tokens, config, seed)
-    losses: list[float] = []
-    trainer.add_callback(_progress(report, stop, losses, config.batch_size))
+    progress = make_progress(report, stop, config.batch_size)
+    trainer.add_callback(progress)
     began = time.monotonic()
-    trainer.train()
+    trainer.train(resume_from_checkpoint=last_checkpoint(work))
     seconds = time.monotonic() - began
-    if losses and not math.isfinite(losses[-1]):
+    if not math.isfinite(progress.total_loss):
         raise TrainingError(
-            f"the loss was {losses[-1]} at step {len(losses)}; a lower training.learning_rate may help"
+            f"the loss was {progress.loss} at step {trainer.state.global_step}; "
+            "a lower training.learning_rate may help"
         )
     if stop.is_set():
         raise TrainingInterrupted(f"training was stopped after step {trainer.state.global_step}")
@@ -137,41 +128,11 @@ def _train(
     return TrainingOutcome(
         samples=tokens.samples,
         steps=trainer.state.global_step,
-        loss=math.fsum(losses) / len(losses),
+        loss=progress.total_loss / trainer.state.global_step,
         seconds=seconds,
         dropped=tuple(tokens.dropped),
         cut=tuple(tokens.cut),
     )
-
-
-def _progress(
-    report: Callable[[TrainingStep], None], stop: threading.Event, losses: list[float], batch_size: int
-) -> Any:
-    from transformers import TrainerCallback
-
-    began = time.monotonic()
-
-    class Progress(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            control.should_training_stop |= stop.is_set()
-
-        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            # Kept for a checkpoint that is never written; a long run would fill the memory with it.
-            state.log_history.clear()
-            # The last log, of the run as a whole, has none.
-            if "loss" not in kwargs["logs"]:
-                return
-            loss = float(kwargs["logs"]["loss"])
-            losses.append(loss)
-            control.should_training_stop |= not math.isfinite(loss)
-            speed = state.global_step * batch_size / (time.monotonic() - began)
-            report(
-                TrainingStep(
-                    step=state.global_step, total=state.max_steps, loss=loss, samples_per_second=speed
-                )
-            )
-
-    return Progress()
 
 
 @contextmanager

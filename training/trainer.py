@@ -44,7 +44,9 @@ def build_trainer(model: Any, tokenizer: Any, tokens: Tokens, config: TrainingCo
         dataloader_pin_memory=cuda,
         logging_steps=1,
         logging_nan_inf_filter=False,
+        # Checkpoints are written when `training/progress.py` says so.
         save_strategy="no",
+        save_total_limit=1,
         report_to="none",
         disable_tqdm=True,
         seed=seed,

@@ -1,167 +1,25 @@
-"""Whole runs against a scripted endpoint: what they decide, record, survive, and never ask twice."""
+"""Whole runs against a scripted endpoint: what they decide and record."""
 
 import asyncio
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-import yaml
 
 from robustft import RobustFTError, RunFailedError, arun, load_config, resume, run
-from robustft.cli import main
-from stores.journal import Journal
 from tests.endpoint import Endpoint
-
-PROMPTS = {
-    "base": "[base] {{ question }}",
-    "reason": "[reason] {{ question }}",
-    "reflect": "[reflect] {{ question }}",
-    "check": "[check] {{ question }}\n{{ response }}, {{ base }}, {{ reasoning }}. Verdict?",
-    "relabel": "[relabel] {{ question }}",
-    "review": "[review] {{ question }}\n{{ context_answer }} or {{ reasoning_answer }}?",
-}
-ANIMALS = ["dog", "bus", "oak"]
-
-
-class Case(NamedTuple):
-    """A sample, what every agent replies, and what shall come of it."""
-
-    id: str
-    query: str
-    label: str
-    replies: dict[str, str]
-    status: str = "clean"
-    final: str | None = None
-    drop: str | None = None
-    options: list[str] | None = None
-
-    def row(self) -> dict[str, Any]:
-        row = {"id": self.id, "prompt": self.query, "completion": self.label}
-        return row | ({"options": self.options} if self.options else {})
-
-
-def said(base: str, reason: str, check: str = "", relabel: str = "", review: str = "") -> dict[str, str]:
-    roles = {"base": base, "reason": reason, "check": check, "relabel": relabel, "review": review}
-    return {**roles, "reflect": "Looks right."}
-
-
-# The file's order is not the ids' order; a token's log-probability is minus a tenth of its length.
-CASES = [
-    Case("z", "Capital of France?", "Paris", said("Paris", "Answer: Paris"), final="Paris"),
-    Case("a", "Which is an animal?", "A", said("A", "A dog."), final="dog", options=ANIMALS),
-    Case("n", "What is 2 plus 2?", "4", said("It is 4.", "Answer: 4.0"), final="4"),
-    Case(
-        "s", "Capital of Italy?", "Rome", said("Milan", "Rome", "Verdict: noisy", "Rome"),
-        "relabelled", "Rome", "high_entropy",
-    ),
-    Case(
-        "m", "Capital of Germany?", "Rome", said("Berlin", "Berlin", relabel="It is Berlin"),
-        "relabelled", "It is Berlin",
-    ),
-    Case("v", "Capital of Spain?", "Madrid", said("Madrid", "Porto", "Verdict: reliable"), final="Madrid"),
-    Case(
-        "k", "Which is a vehicle?", "dog", said("bus", "bus", relabel="tree: oak", review="B"),
-        "relabelled", "bus", "high_entropy", options=ANIMALS,
-    ),
-    Case(
-        "u", "Capital of Norway?", "Oslo", said("Oslo", "Bergen", "Who knows", "Oslo", "Oslo"),
-        "relabelled", "Oslo", "high_entropy",
-    ),
-    Case(
-        "e", "Which is a plant?", "dog", said("Hm.", "Hm.", relabel="Hm."),
-        "relabelled", None, "empty", options=ANIMALS,
-    ),
-    Case("b", "Capital of Peru?", "Rome", said("Lima", "Lima", relabel="Lima"), "relabelled", "Lima"),
-]  # fmt: skip
-
-
-def case_of(text: str) -> Case:
-    return next(case for case in CASES if case.query in text)
-
-
-def role_of(text: str) -> str:
-    return text[1 : text.index("]")]
-
-
-def reply(messages: list[dict[str, Any]]) -> str:
-    text = messages[-1]["content"]
-    return case_of(text).replies[role_of(text)] if text.startswith("[") else "yes"
-
-
-def script(endpoint: Endpoint) -> Endpoint:
-    endpoint.reply = reply
-    endpoint.log_probability = lambda token: -len(token) / 10
-    return endpoint
-
-
-def asked(endpoint: Endpoint) -> Counter[tuple[str, str]]:
-    """Return how often each role was asked about each sample; the probes are left out."""
-    texts = [text for text in endpoint.texts() if text.startswith("[")]
-    return Counter((role_of(text), case_of(text).id) for text in texts)
-
-
-def write_run(folder: Path, url: str, cases: list[Case] = CASES, **changes: Any) -> Path:
-    """Write prompts, data and a config; returns the config's path. Changes are `section__key=value`."""
-    for name, text in PROMPTS.items():
-        (folder / f"{name}.md").write_text(text)
-    rows = "".join(f"{json.dumps(case.row())}\n" for case in cases)
-    (folder / "train.jsonl").write_text(rows)
-    config: dict[str, Any] = {
-        "data": {"train": "train.jsonl"},
-        "models": {"default": {"provider": "openai", "name": "scripted", "base_url": url}},
-        "agents": {
-            "base": {"prompt": "base.md"},
-            "reasoner": {"prompt": "reason.md", "reflect_prompt": "reflect.md", "max_reflections": 1},
-            "checker": {"prompt": "check.md"},
-            "relabeler": {"prompt": "relabel.md", "neighbours": 0},
-            "reviewer": {"prompt": "review.md"},
-        },
-        "run": {},
-        "selection": {},
-    }
-    for name, value in changes.items():
-        section, _, key = name.partition("__")
-        config[section][key] = value
-    path = folder / "my.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return path
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
-    """Return the exit code of the `robustft` command."""
-    monkeypatch.setattr(sys, "argv", ["robustft", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    return stop.value.code
-
-
-class Finished(NamedTuple):
-    """A run until select over all cases."""
-
-    out: Path
-    summary: dict[str, Any]
-    endpoint: Endpoint
-
-
-@pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
-    folder = tmp_path_factory.mktemp("mixed")
-    endpoint = script(Endpoint())
-    config = write_run(folder, endpoint.url)
-    summary = run(config, folder / "run", until="select")
-    yield Finished(folder / "run", summary, endpoint)
-    endpoint.stop()
+from tests.robustft.cases import (
+    CASES,
+    Finished,
+    asked,
+    command,
+    read_lines,
+    role_of,
+    script,
+    write_run,
+)
 
 
 def test_every_sample_gets_the_status_and_final_answer_its_replies_imply(mixed: Finished) -> None:
@@ -405,32 +263,6 @@ def test_an_endpoint_that_is_busy_for_a_moment_is_asked_again(tmp_path: Path, en
     assert (summary["samples"]["failed"], summary["samples"]["clean"]) == (0, 2)
 
 
-def test_more_failures_than_allowed_stop_the_run_and_resume_finishes_it(
-    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "run"
-    refused = ("Germany", "Norway", "Peru")
-    script(endpoint).refuse = lambda messages: (
-        400 if any(country in messages[-1]["content"] for country in refused) else None
-    )
-    config = write_run(tmp_path, endpoint.url, run__concurrency=1, run__max_failed=0.2)
-    assert command(monkeypatch, "run", config, "--out", out, "--until", "select") == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "scripted failure" in told
-    assert "max_failed" in told
-    assert f"robustft resume {out}" in told
-
-    finished = {sample.id for sample, entry in journal_entries(out) if entry.status != "failed"}
-    assert finished
-    endpoint.refuse = lambda messages: None
-    endpoint.requests.clear()
-    assert command(monkeypatch, "resume", out, "--until", "select") == 0, capsys.readouterr().err
-    assert not finished & {name for role, name in asked(endpoint) if role == "base"}
-    rows = read_lines(out / "decisions.jsonl")
-    assert [(row["id"], row["status"]) for row in rows] == [(case.id, case.status) for case in CASES]
-
-
 def test_failures_in_detection_within_the_budget_do_not_stop_relabeling(
     tmp_path: Path, endpoint: Endpoint
 ) -> None:
@@ -441,124 +273,11 @@ def test_failures_in_detection_within_the_budget_do_not_stop_relabeling(
     assert (samples["failed"], samples["relabelled"]) == (1, 1)
 
 
-def journal_entries(out: Path) -> list[Any]:
-    journal = Journal(out / "journal.sqlite")
-    try:
-        return list(journal.entries())
-    finally:
-        journal.close()
-
-
-@pytest.mark.parametrize("stage", ["detect", "denoise"])
-def test_a_run_until_a_stage_goes_on_from_there(stage: Any, tmp_path: Path, endpoint: Endpoint) -> None:
-    config = write_run(tmp_path, script(endpoint).url)
-    first = run(config, tmp_path / "run", until=stage)
-    assert first["samples"]["noisy"] == 6
-    assert not (tmp_path / "run" / "training.jsonl").exists()
-    assert {row["kept"] for row in read_lines(tmp_path / "run" / "decisions.jsonl")} == {None}
-    endpoint_before = asked(endpoint)
-    second = resume(tmp_path / "run", until="select")
-    assert second["samples"]["training"] == 6
-    assert not (asked(endpoint) - endpoint_before) & endpoint_before
-    assert second["usage"]["requests"] == asked(endpoint).total()
-
-
 def test_until_detect_asks_no_relabeler(tmp_path: Path, endpoint: Endpoint) -> None:
     run(write_run(tmp_path, script(endpoint).url), tmp_path / "run", until="detect")
     assert {role for role, _ in asked(endpoint)} == {"base", "reason", "reflect", "check"}
     statuses = Counter(row["status"] for row in read_lines(tmp_path / "run" / "decisions.jsonl"))
     assert statuses == {"clean": 4, "noisy": 6}
-
-
-def test_resuming_a_finished_run_asks_nothing_and_changes_no_record(
-    tmp_path: Path, endpoint: Endpoint
-) -> None:
-    out = tmp_path / "run"
-    first = run(write_run(tmp_path, script(endpoint).url), out, until="select")
-    records = {name: (out / name).read_bytes() for name in ("decisions.jsonl", "training.jsonl")}
-    endpoint.requests.clear()
-    second = resume(out, until="select")
-    assert endpoint.requests == []
-    assert records == {name: (out / name).read_bytes() for name in records}
-    assert (second["samples"], second["usage"]) == (first["samples"], first["usage"])
-
-
-def test_run_with_resume_goes_on_with_the_same_config_only(
-    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "run"
-    config = write_run(tmp_path, script(endpoint).url)
-    run(config, out, until="detect")
-    endpoint.requests.clear()
-    again = ["run", config, "--out", out, "--resume", "--until", "select"]
-    assert command(monkeypatch, *again, "--set", "selection.keep=0.1") == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"robustft: {out}: ")
-    assert "another config" in told
-    assert endpoint.requests == []
-    assert command(monkeypatch, *again, "--set", "run.concurrency=2") == 0
-    assert {role for role, _ in asked(endpoint)} == {"relabel", "review"}
-
-
-def test_resuming_where_no_run_is_ends_with_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command(monkeypatch, "resume", tmp_path) == 2
-    assert capsys.readouterr().err.startswith(f"robustft: {tmp_path}: holds no run")
-    assert list(tmp_path.iterdir()) == []
-
-
-def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
-    code = "from robustft.cli import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        # A background shell starts its children deaf to SIGINT, and they pass that on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_an_interrupted_run_is_finished_by_resume_without_asking_again(
-    number: signal.Signals, code: int, tmp_path: Path, endpoint: Endpoint
-) -> None:
-    out = tmp_path / "run"
-    script(endpoint).delay = 0.1
-    config = write_run(tmp_path, endpoint.url, run__concurrency=1)
-    process = start(tmp_path, "run", config, "--out", out, "--until", "select")
-    while process.poll() is None and ("base", "m") not in asked(endpoint):
-        time.sleep(0.01)
-    process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == code, told
-    assert "Traceback" not in told
-    if number == signal.SIGINT:
-        assert f"robustft resume {out}" in told
-
-    finished = {sample.id for sample, _ in journal_entries(out)}
-    assert {"z", "a", "n"} <= finished
-    assert len(finished) < len(CASES)
-    endpoint.delay = 0
-    endpoint.requests.clear()
-    summary = resume(out, until="select")
-    assert {name for role, name in asked(endpoint) if role == "base"} == {c.id for c in CASES} - finished
-    assert (summary["samples"]["clean"], summary["samples"]["relabelled"]) == (4, 6)
-
-
-def test_an_interrupted_run_ends_with_the_records_of_an_uninterrupted_one(
-    tmp_path: Path, endpoint: Endpoint, mixed: Finished
-) -> None:
-    config = write_run(tmp_path, script(endpoint).url)
-    for stage in ("detect", "denoise", "select"):
-        if stage == "detect":
-            run(config, tmp_path / "run", until="detect")
-        else:
-            resume(tmp_path / "run", until=stage)  # type: ignore[arg-type]
-    for name in ("decisions.jsonl", "training.jsonl", "dropped.jsonl"):
-        assert (tmp_path / "run" / name).read_bytes() == (mixed.out / name).read_bytes()
 
 
 @pytest.mark.parametrize("concurrency", [1, 64])

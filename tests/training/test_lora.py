@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from stores.errors import InputError, WeightsError
 from stores.weights import SMOLLM2, resolve_weights
 from training.errors import NothingToTrainError, TrainingInterrupted
-from training.finetune import TrainingOutcome, TrainingStep, train_adapter
+from training.finetune import TrainingOutcome, train_adapter
 from training.lora import LoraSettings, TrainingConfig, load_model, load_tokenizer
+from training.progress import TrainingStep
 from training.tokens import IGNORED, Tokens
 from training.trainer import build_trainer
 
@@ -217,6 +218,37 @@ def test_stopping_leaves_nothing_behind(tmp_path: Path, after: int) -> None:
     # What is asked for between two steps is seen after the second.
     assert after <= len(steps) <= after + 1
     assert [file.name for file in tmp_path.iterdir()] == ["training.jsonl"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("torn", [False, True])
+def test_an_interrupted_training_ends_as_one_that_was_not(torn: bool, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    config = CONFIG.model_copy(update={"epochs": 2})
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+    expected = trained(whole, ROWS, config)
+
+    stop = threading.Event()
+    with pytest.raises(TrainingInterrupted):
+        trained(cut, ROWS, config, report=lambda _: stop.set(), stop=stop, checkpoints=cut / "checkpoints")
+    (checkpoint,) = (cut / "checkpoints").glob("checkpoint-*")
+    if torn:
+        state = checkpoint / "trainer_state.json"
+        state.write_text(state.read_text()[:50])
+
+    steps: list[TrainingStep] = []
+    outcome = trained(cut, ROWS, config, report=steps.append, checkpoints=cut / "checkpoints")
+    assert [step.step for step in steps] == list(range(1 if torn else 3, 7))
+    assert (outcome.samples, outcome.steps) == (expected.samples, expected.steps)
+    assert outcome.loss == pytest.approx(expected.loss, rel=1e-4)
+    before = load_file(whole / "adapter" / "adapter_model.safetensors")
+    after = load_file(cut / "adapter" / "adapter_model.safetensors")
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
+    assert {file.name for file in cut.iterdir()} == {"training.jsonl", "adapter"}
 
 
 @pytest.mark.slow

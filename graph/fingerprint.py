@@ -1,0 +1,60 @@
+"""What a run's results depend on, as hashes: they say what a changed config makes it do again."""
+
+import hashlib
+import json
+from typing import Any, NamedTuple
+
+from agents.expert import AgentConfig
+from agents.models import identify
+from graph.agents import load_prompts
+from graph.config import RunConfig
+
+
+class Fingerprints(NamedTuple):
+    """Hashes of what decides the verdicts, the new labels, and all results of a run."""
+
+    detect: str
+    denoise: str
+    run: str
+
+
+def fingerprints(config: RunConfig) -> Fingerprints:
+    """Return the hashes of a config and of the prompt files that it names.
+
+    Where the data are is left out, since a run's samples are in its journal; so are concurrency, the error
+    budget, and where an endpoint is.
+
+    Raises:
+        PromptError: a prompt file cannot be used.
+    """
+    prompts = load_prompts(config)
+    agents = config.agents
+    detect = {
+        "seed": config.run.seed,
+        "base": [_asks(config, agents.base), prompts.base.source],
+        "reasoner": [_asks(config, agents.reasoner), prompts.reason.source, prompts.reflect.source],
+        "checker": [_asks(config, agents.checker), prompts.check.source],
+    }
+    denoise = {
+        "detect": detect,
+        "relabeler": [_asks(config, agents.relabeler), prompts.relabel.source],
+        "reviewer": [_asks(config, agents.reviewer), prompts.review.source],
+        "encoder": config.encoder.name,
+    }
+    run = {
+        "denoise": denoise,
+        "selection": config.selection.model_dump(mode="json"),
+        "training": config.training.model_dump(mode="json", exclude={"model"}),
+        "tuned": identify(config.models[config.training.model]),
+    }
+    return Fingerprints(_hash(detect), _hash(denoise), _hash(run))
+
+
+def _asks(config: RunConfig, agent: AgentConfig) -> dict[str, Any]:
+    """Return an agent's settings with what it names in place of the names."""
+    settings = agent.model_dump(mode="json", exclude={"model", "prompt", "reflect_prompt"})
+    return {**settings, "model": identify(config.models[agent.model])}
+
+
+def _hash(value: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
