@@ -1,5 +1,6 @@
 """What RobustFT's own chat models share."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,13 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables.config import RunnableConfig, ensure_config
 
+# What opens a control token, where a control token follows.
+_CONTROL = re.compile(
+    r"<(?=\|[\w .:-]{1,60}\|>|｜|/?s>|(?:start|end)_of_turn>|(?:bos|eos|pad|unk|mask)>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])"
+    # Llama 2's system prompt.
+    r"|<(?=</?SYS>>)"
+)
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -44,5 +52,18 @@ class DirectChatModel(BaseChatModel):
 
 
 def to_turns(messages: Sequence[BaseMessage]) -> list[dict[str, str]]:
-    """Return messages of text as an OpenAI-compatible endpoint and a chat template take them."""
-    return [{"role": _ROLES[message.type], "content": str(message.content)} for message in messages]
+    """Return messages of text as an OpenAI-compatible endpoint and a chat template take them.
+
+    What they hold is data: nothing in it can end its turn or begin another.
+    """
+    return [{"role": _ROLES[message.type], "content": defuse(str(message.content))} for message in messages]
+
+
+def defuse(text: str) -> str:
+    """Return a text without the control tokens of chat templates.
+
+    A tokenizer makes a control token of `<|im_start|>` wherever it stands, in the data of a turn as well; one
+    space within makes it plain text that still reads the same. The families known here are those of ChatML,
+    Llama, Mistral, Gemma, Phi and DeepSeek.
+    """
+    return _CONTROL.sub(r"\g<0> ", text) if "<" in text or "[" in text else text

@@ -1,6 +1,8 @@
 """The Checker: whether a label can be relied on, given the views of two experts (Eq. 3)."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,7 +80,7 @@ class Checker:
     ) -> Check:
         request = self._prompt.render(sample, response=sample.response, base=base, reasoning=reasoning)
         reply = await self._expert.ask(conversation(sample, request))
-        verdict = parse_verdict(reply.text)
+        verdict = parse_verdict(reply.text, quoted=(sample.prompt, sample.response, base, reasoning))
         return Check(
             reliable=verdict == "reliable",
             policy=self._policy,
@@ -89,12 +91,23 @@ class Checker:
         )
 
 
-def parse_verdict(reply: str) -> Literal["reliable", "noisy"] | None:
-    """Read the judge's verdict line; None where there is none, or where two lines contradict."""
-    found = {match.lower() for match in _VERDICT.findall(reply)}
-    if found == {"reliable"}:
+def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> Literal["reliable", "noisy"] | None:
+    """Read the judge's verdict line; None where there is none, or where two lines contradict.
+
+    Args:
+        reply: what the judge said.
+        quoted: the texts under judgement. A verdict line of theirs that the judge repeats is not the judge's.
+    """
+    found = _verdicts(reply)
+    for text in quoted:
+        found -= _verdicts(text or "")
+    if set(found) == {"reliable"}:
         return "reliable"
-    return "noisy" if found == {"noisy"} else None
+    return "noisy" if set(found) == {"noisy"} else None
+
+
+def _verdicts(text: str) -> Counter[str]:
+    return Counter(match.lower() for match in _VERDICT.findall(text))
 
 
 def _is_split(views: dict[View, bool | None]) -> bool:

@@ -6,7 +6,6 @@ parsing is half its cost (`benchmarks/client.py`).
 """
 
 import time
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,26 +15,19 @@ import aiohttp
 import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.outputs import ChatResult
 from pydantic import PrivateAttr, SecretStr
 
 from agents.chat import DirectChatModel, to_turns
+from agents.completion import RequestError, ServedName, read_completion, read_refusal
 from agents.errors import EndpointError, ModelBusyError, ModelCallError
 from agents.limiter import Limiter, Trouble
 
 # How often one request is sent again because its connection broke: it may be what breaks the server.
 _BROKEN_CONNECTIONS = 5
 _CONNECT_SECONDS = 10
-_SHOWN = 300
-
-
-class _RequestError(Exception):
-    """A request that brought no reply."""
-
-    def __init__(self, reason: str, trouble: Trouble, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.trouble = trouble
-        self.retry_after = retry_after
+# Log-probabilities take some 100 bytes a token: more than this is no reply to a question.
+_LONGEST_REPLY = 8 << 20
 
 
 class EndpointClient:
@@ -65,35 +57,35 @@ class EndpointClient:
         """Send JSON and return the JSON of the reply, or None where it is not to be read.
 
         Raises:
-            _RequestError: there was none.
+            RequestError: there was none.
         """
         if self._closed:
             raise RuntimeError("the model's connections are closed")
         try:
             request = self._open().post(f"{self.base_url}/{path}", data=body, proxy=self._proxy)
             async with request as response:
-                content = await response.read()
+                content = await _read(response)
         except aiohttp.ConnectionTimeoutError as exc:
             reason = f"the endpoint cannot be reached ({self.base_url}): no connection in time"
-            raise _RequestError(reason, Trouble.GONE) from exc
+            raise RequestError(reason, Trouble.GONE) from exc
         except TimeoutError as exc:
-            raise _RequestError("the endpoint did not answer in time", Trouble.FAILING) from exc
+            raise RequestError("the endpoint did not answer in time", Trouble.FAILING) from exc
         except aiohttp.ClientConnectionError as exc:
             reason = f"the endpoint cannot be reached ({self.base_url}); is it running?"
-            raise _RequestError(reason, Trouble.GONE) from exc
+            raise RequestError(reason, Trouble.GONE) from exc
         except aiohttp.ClientError as exc:
-            raise _RequestError(f"the endpoint's reply broke off ({exc})", Trouble.FAILING) from exc
+            raise RequestError(f"the endpoint's reply broke off ({exc})", Trouble.FAILING) from exc
         if response.status != 200:
             if self._key is not None:
                 # An endpoint may repeat the key that it refuses.
                 content = content.replace(self._key.get_secret_value().encode(), b"***")
-            raise _refusal(response.status, content, response.headers.get("Retry-After"))
+            raise read_refusal(response.status, content, response.headers.get("Retry-After"))
         if not reads:
             return None
         try:
             return orjson.loads(content)
         except orjson.JSONDecodeError as exc:
-            raise _RequestError("the endpoint's reply is not JSON", Trouble.FAILING) from exc
+            raise RequestError("the endpoint's reply is not JSON", Trouble.FAILING) from exc
 
     def _open(self) -> aiohttp.ClientSession:
         # Opened on first use: a session belongs to the event loop it is opened in.
@@ -119,11 +111,13 @@ class EndpointChatModel(DirectChatModel):
     """The endpoint's name for the model."""
     _client: EndpointClient = PrivateAttr()
     _limiter: Limiter = PrivateAttr()
+    _answers_as: ServedName = PrivateAttr()
 
     def __init__(self, *, client: EndpointClient, limiter: Limiter, **fields: Any) -> None:
         super().__init__(**fields)
         self._client = client
         self._limiter = limiter
+        self._answers_as = ServedName(self.served_name)
 
     @property
     def _llm_type(self) -> str:
@@ -159,7 +153,7 @@ class EndpointChatModel(DirectChatModel):
         }
         try:
             await self._client.post("chat/completions", orjson.dumps(request))
-        except _RequestError as exc:
+        except RequestError as exc:
             # A refusal is an answer, too.
             return exc.trouble in (Trouble.BUSY, Trouble.OWN)
         return True
@@ -182,7 +176,7 @@ class EndpointChatModel(DirectChatModel):
         request = {"lora_name": name, "lora_path": str(folder), "load_inplace": True}
         try:
             await self._client.post("load_lora_adapter", orjson.dumps(request), reads=False)
-        except _RequestError as exc:
+        except RequestError as exc:
             raise EndpointError(
                 f"{self._client.base_url}: does not load the adapter {folder} ({exc}); a vLLM server does "
                 "with --enable-lora, VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and sight of that folder"
@@ -204,14 +198,15 @@ class EndpointChatModel(DirectChatModel):
             retry_after = None
             work = 1
             try:
-                result = _to_result(await self._client.post("chat/completions", body))
+                result = read_completion(await self._client.post("chat/completions", body))
                 trouble = None
                 work += _tokens_of(result)
-            except _RequestError as exc:
+            except RequestError as exc:
                 trouble, retry_after, failure = exc.trouble, exc.retry_after, exc
             finally:
                 self._limiter.release(ticket, trouble, retry_after, work)
             if trouble is None:
+                self._answers_as.check(result.generations[0].message.response_metadata["model_name"])
                 return result
             if trouble is Trouble.OWN:
                 raise ModelCallError(str(failure)) from failure
@@ -225,70 +220,28 @@ class EndpointChatModel(DirectChatModel):
                 raise ModelBusyError(str(failure)) from failure
 
 
-def _to_result(reply: Any) -> ChatResult:
-    try:
-        choice = reply["choices"][0]
-        text = choice["message"].get("content") or ""
-        usage = reply.get("usage") or {}
-        sent, received = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-        message = AIMessage(
-            content=text,
-            usage_metadata={"input_tokens": sent, "output_tokens": received, "total_tokens": sent + received},
-            response_metadata={
-                "model_name": reply.get("model"),
-                "finish_reason": choice.get("finish_reason"),
-                "logprobs": choice.get("logprobs"),
-            },
-        )
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
-        raise _RequestError("the endpoint's reply holds no chat completion", Trouble.FAILING) from exc
-    return ChatResult(generations=[ChatGeneration(message=message)])
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Return a reply's body.
+
+    Raises:
+        RequestError: it is longer than any reply; the rest is not read.
+    """
+    parts: list[bytes] = []
+    length = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        length += len(part)
+        if length > _LONGEST_REPLY:
+            response.close()
+            reason = f"the endpoint's reply is longer than {_LONGEST_REPLY >> 20} MB"
+            raise RequestError(reason, Trouble.FAILING)
+    return b"".join(parts)
 
 
 def _tokens_of(result: ChatResult) -> int:
     message = result.generations[0].message
     usage = message.usage_metadata if isinstance(message, AIMessage) else None
     return usage["total_tokens"] if usage else 0
-
-
-def _refusal(status: int, content: bytes, retry_after: str | None) -> _RequestError:
-    message = _message_of(content)
-    pause = _seconds(retry_after)
-    if status in (401, 403):
-        reason = f"the endpoint refused the API key ({status}); check the variable that api_key_env names"
-        return _RequestError(reason, Trouble.OWN)
-    if status == 404:
-        return _RequestError(f"the endpoint does not know this model or path (404): {message}", Trouble.OWN)
-    if status == 429 or (status == 503 and pause is not None):
-        return _RequestError(f"the endpoint is busy ({status}): {message}", Trouble.BUSY, pause)
-    if status >= 500 or status in (408, 425):
-        return _RequestError(f"the endpoint failed ({status}): {message}", Trouble.FAILING, pause)
-    return _RequestError(f"the endpoint refused the request ({status}): {message}", Trouble.OWN)
-
-
-def _message_of(content: bytes) -> str:
-    """Return what an error reply says, in one short line."""
-    try:
-        reply = orjson.loads(content)
-        error = reply.get("error", reply)
-        text = str(error.get("message", error) if isinstance(error, dict) else error)
-    except (orjson.JSONDecodeError, AttributeError):
-        text = content[: 4 * _SHOWN].decode(errors="replace")
-    return " ".join(text.split())[:_SHOWN] or "no reason given"
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Read a Retry-After header: seconds, or a date."""
-    if not retry_after:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except ValueError:
-        return None
 
 
 def _proxy_of(base_url: str) -> str | None:

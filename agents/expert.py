@@ -1,5 +1,6 @@
 """A chat model in a role: the one place where agents meet models."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,10 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.chat import to_turns
+from agents.errors import ModelBusyError
 from stores.sample import Sample
+
+_ROUNDING = 1e-3
 
 
 class AgentConfig(BaseModel):
@@ -99,7 +103,10 @@ class Expert:
             sampling = {**sampling, "max_tokens": at_most}
 
         async def send() -> Reply:
-            return _read(await self._model.ainvoke(list(messages), **sampling))
+            reply = _read(await self._model.ainvoke(list(messages), **sampling))
+            if "logprobs" in sampling and not reply.log_probabilities:
+                raise ModelBusyError("the model's reply has no log-probabilities")
+            return reply
 
         if self._recall is None:
             return await send()
@@ -118,14 +125,40 @@ def conversation(sample: Sample, request: str) -> list[BaseMessage]:
 
 
 def _read(message: AIMessage) -> Reply:
-    tokens = (message.response_metadata.get("logprobs") or {}).get("content") or ()
+    """Read a reply that says something.
+
+    Raises:
+        ModelBusyError: it does not, or its log-probabilities are none.
+    """
     used = message.usage_metadata
-    return Reply(
-        text=str(message.text),
-        log_probabilities=tuple(token["logprob"] for token in tokens),
-        usage=Usage(
-            requests=1,
-            prompt_tokens=used["input_tokens"] if used else 0,
-            completion_tokens=used["output_tokens"] if used else 0,
-        ),
+    usage = Usage(
+        requests=1,
+        prompt_tokens=used["input_tokens"] if used else 0,
+        completion_tokens=used["output_tokens"] if used else 0,
     )
+    text = str(message.text)
+    if not text.strip():
+        # Not an answer that nobody can read: there is none, and no verdict can rest on it.
+        ended = message.response_metadata.get("finish_reason")
+        raise ModelBusyError(
+            f"the model's reply is empty after {usage.completion_tokens} tokens (finish_reason: {ended}); "
+            "a model that thinks before it answers needs a larger max_tokens"
+        )
+    return Reply(text=text, log_probabilities=_log_probabilities(message), usage=usage)
+
+
+def _log_probabilities(message: AIMessage) -> tuple[float, ...]:
+    """Return the log-probability of each token, none where none came along.
+
+    Raises:
+        ModelBusyError: one is no logarithm of a probability.
+    """
+    try:
+        tokens = (message.response_metadata.get("logprobs") or {}).get("content") or ()
+        values = tuple(float(token["logprob"]) for token in tokens)
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise ModelBusyError("the reply's log-probabilities cannot be read") from exc
+    # A little above 0 is rounding.
+    if not all(math.isfinite(value) and value < _ROUNDING for value in values):
+        raise ModelBusyError("the reply's log-probabilities are no logarithms of probabilities")
+    return values

@@ -1,6 +1,6 @@
 """The models a config can name, and whether one answers."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
@@ -123,14 +123,15 @@ async def probe(model: BaseChatModel, label: str, *, log_probabilities: bool) ->
     Raises:
         EndpointError: unreachable, an unknown model name, a refused key, or no log-probabilities.
     """
-    from agents.expert import Expert
-
+    sampling: dict[str, Any] = {"temperature": 0.0, "max_tokens": 4}
+    if log_probabilities:
+        sampling["logprobs"] = True
     try:
-        expert = Expert(model, max_tokens=4, log_probabilities=log_probabilities)
-        reply = await expert.ask([HumanMessage("Say yes.")])
+        # Not as an agent asks: a model that thinks first says nothing within a few tokens.
+        reply = await model.ainvoke([HumanMessage("Say yes.")], **sampling)
     except RobustFTError as exc:
         raise EndpointError(f"{label}: {exc}") from exc
-    if log_probabilities and not reply.log_probabilities:
+    if log_probabilities and not (reply.response_metadata.get("logprobs") or {}).get("content"):
         raise EndpointError(
             f"{label}: returns no log-probabilities, which the relabeler's entropy (Eq. 7) needs; "
             "serve the model with them (vLLM does) or give agents.relabeler another model"

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from langchain_core.messages import AIMessage
+
 from agents.chat import to_turns
 from agents.expert import conversation
 from agents.models import identify
@@ -66,7 +68,7 @@ def _select(work: Workspace) -> dict[str, Any]:
 def training_row(sample: Sample, prompt: QuestionTemplate, response: str, source: str) -> dict[str, Any]:
     """Return a line of `training.jsonl`: the base agent's request about a sample, and a response to it."""
     turns = to_turns(conversation(sample, prompt.render(sample)))
-    completion = [{"role": "assistant", "content": response}]
+    completion = to_turns([AIMessage(response)])
     return {"id": sample.id, "prompt": turns, "completion": completion, "source": source}
 
 

@@ -1,6 +1,7 @@
 """A small OpenAI-compatible endpoint on loopback, scripted per test: real HTTP, no model."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 Reply = Callable[[list[dict[str, Any]]], str]
+Alter = Callable[[dict[str, Any], list[dict[str, Any]]], Any]
 Refuse = Callable[[list[dict[str, Any]]], int | None]
 
 
@@ -19,7 +21,8 @@ class Endpoint:
     where `key` is set. `refuse` may give single requests another status; `log_probability` rates each token
     of a reply; `delay` holds every answer back, and `most_in_flight` is how many waited at once.
     `retry_after` goes with every failure; `body` is sent in place of any reply or error; `cut_short` breaks
-    the connection within a reply, and `hang_ups` is how many requests to come get no reply at all.
+    the connection within a reply, and `hang_ups` is how many requests to come get no reply at all. `alter`
+    may change the JSON of a reply, or give bytes in its place.
     """
 
     def __init__(self) -> None:
@@ -37,6 +40,7 @@ class Endpoint:
         self.body: bytes | None = None
         self.cut_short = False
         self.hang_ups = 0
+        self.alter: Alter = lambda reply, messages: reply
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.port = 0
@@ -121,16 +125,17 @@ class Endpoint:
             "logprobs": {"content": content} if self.log_probabilities else None,
         }
         usage = {"prompt_tokens": 7, "completion_tokens": len(tokens), "total_tokens": 7 + len(tokens)}
-        return web.json_response(
-            {
-                "id": "chatcmpl-1",
-                "object": "chat.completion",
-                "created": 0,
-                "model": self.model,
-                "choices": [choice],
-                "usage": usage,
-            }
-        )
+        reply = {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 0,
+            "model": self.model,
+            "choices": [choice],
+            "usage": usage,
+        }
+        altered = self.alter(reply, body["messages"])
+        content = altered if isinstance(altered, bytes) else json.dumps(altered).encode()
+        return web.Response(body=content, content_type="application/json")
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
