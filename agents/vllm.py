@@ -177,6 +177,10 @@ def serve_command(config: VLLMModelConfig, label: str, port: int, adapter: Path 
         *("--host", _HOST, "--port", str(port), "--uvicorn-log-level", "warning"),
         *config.args,
     ]
+    if not _has_gpu() and "--block-size" not in _names_of(config.args):
+        # The prefix cache holds whole blocks. A build for the CPU makes them of 128 tokens, which short
+        # prompts seldom fill: 1 to 4 % of FPB's prompt tokens were found in it, and 53 % with 32.
+        command += ["--block-size", "32"]
     if adapter is not None:
         if "--enable-lora" not in config.args:
             command.append("--enable-lora")
@@ -225,7 +229,7 @@ def serve_environment(arguments: Sequence[str]) -> dict[str, str]:
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
         "VLLM_NO_USAGE_STATS": "1",
     }
-    if not _MEMORY_ARGUMENTS & {argument.partition("=")[0] for argument in arguments}:
+    if not _MEMORY_ARGUMENTS & _names_of(arguments):
         # It would also reserve nearly all memory; 2 GiB hold some 90,000 tokens of a small model.
         defaults["VLLM_CPU_KVCACHE_SPACE"] = "2"
     return {**defaults, **os.environ}
@@ -257,10 +261,20 @@ def free_memory() -> tuple[float, str]:
     """Return how many GiB a model may take, and of which memory: the GPUs' where there is one."""
     import torch
 
-    if torch.cuda.is_available():
+    if _has_gpu():
         free = sum(torch.cuda.mem_get_info(device)[0] for device in range(torch.cuda.device_count()))
         return free / 2**30, "GPU memory"
     return psutil.virtual_memory().available / 2**30, "memory"
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _names_of(arguments: Sequence[str]) -> set[str]:
+    return {argument.partition("=")[0] for argument in arguments}
 
 
 def _room_for(adapter: Path) -> int:

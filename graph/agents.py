@@ -122,20 +122,21 @@ def build_agents(
     settings = config.agents
     prompts = load_prompts(config)
 
-    def expert(name: str, agent: AgentConfig, *, log_probabilities: bool = False) -> Expert:
+    def expert(name: str, agent: AgentConfig, **needs: bool) -> Expert:
         return Expert(
             models[agent.model],
             temperature=agent.temperature,
             max_tokens=agent.max_tokens,
             seed=config.run.seed,
-            log_probabilities=log_probabilities,
             recall=memory.of(name, identify(config.models[agent.model])) if memory else None,
+            **needs,
         )
 
     reasoning = expert("reasoner", settings.reasoner)
     relabeling = expert("relabeler", settings.relabeler, log_probabilities=True)
     return Agents(
-        base=BaseAgent(expert("base", settings.base), prompts.base),
+        # Its answer is not needed before the reasoner's loop has ended.
+        base=BaseAgent(expert("base", settings.base, patient=True), prompts.base),
         reasoner=Reasoner(reasoning, prompts.reason, prompts.reflect, settings.reasoner),
         checker=Checker(expert("checker", settings.checker), prompts.check, settings.checker.policy),
         relabeler=Relabeler(relabeling, prompts.relabel, examples, settings.relabeler.neighbours),

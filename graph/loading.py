@@ -12,7 +12,7 @@ from graph.agents import load_models, load_prompts
 from graph.beginning_again import begin_again, note_fingerprints
 from graph.config import ConfigError, RunConfig, parse_config
 from graph.state import RunInput
-from graph.workspace import Workspace, open_stage
+from graph.workspace import Workspace, open_stage, storage_errors
 from stores.dataset import join_gold, read_samples
 from stores.encoder import load_encoder
 from stores.journal import Journal
@@ -31,7 +31,9 @@ async def load(state: RunInput) -> dict[str, Any]:
     """
     continued = await asyncio.to_thread(holds_run, Path(state.directory))
     if not continued:
-        await _create(parse_config(state.config), state)
+        config = parse_config(state.config)
+        with storage_errors(state.directory):
+            await _create(config, state)
     async with open_stage(state.directory, "load", mend=True) as work:
         if continued:
             if not await asyncio.to_thread(work.journal.count_samples, "train"):

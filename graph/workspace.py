@@ -90,9 +90,9 @@ async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncI
         StorageError: its files cannot be read or written.
     """
     started = time.perf_counter()
-    with _storage_errors(directory), _held(directory):
+    with storage_errors(directory), _held(directory):
         if mend:
-            for path in await asyncio.to_thread(RunDirectory(Path(directory)).set_aside_damaged):
+            for path in await asyncio.to_thread(RunDirectory(Path(directory)).mend):
                 _LOG.warning("%s: was damaged; what only it held is made anew", path)
         work = await asyncio.to_thread(Workspace, Path(directory), name, get_stream_writer())
         finished = False
@@ -149,15 +149,15 @@ def _held(directory: str) -> Iterator[None]:
 
 
 @contextmanager
-def _storage_errors(directory: str) -> Iterator[None]:
+def storage_errors(directory: str) -> Iterator[None]:
     """Give what breaks beneath a run's files a message that says what to do."""
     try:
         yield
     except (OSError, sqlite3.Error) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc
         raise StorageError(
-            f"{directory}: its files cannot be read or written ({reason}); nothing finished is lost. "
-            f"Mend the cause, then: robustft resume {directory}"
+            f"{directory}: its files cannot be read or written ({reason}); what was finished is not lost: "
+            "mend the cause and try again"
         ) from exc
 
 
@@ -175,5 +175,7 @@ async def in_thread(manager: AbstractContextManager[Value]) -> AsyncIterator[Val
 
 
 def _close(journal: Journal, stage: str, seconds: float, report: str | None) -> None:
-    journal.end_stage(stage, seconds, report)
-    journal.close()
+    try:
+        journal.end_stage(stage, seconds, report)
+    finally:
+        journal.close()

@@ -49,6 +49,17 @@ Out = Annotated[Path | None, typer.Option(help="The new run directory [default: 
 Until = Annotated[Stage, typer.Option(help="Stop after this stage; `robustft resume` goes on from there.")]
 
 
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks, and what the libraries have to say.")
+    ] = False,
+) -> None:
+    """Take the options of all commands."""
+    if debug:
+        logging.getLogger().setLevel(logging.DEBUG)
+
+
 @app.command()
 def demo(out: Out = None, until: Until = "evaluate") -> None:
     """Run the whole pipeline on the bundled data with the embedded model: no account, no key, no GPU."""
@@ -207,10 +218,9 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
     try:
         app()
-    except InputError as exc:
-        _fail(exc, 2)
     except RobustFTError as exc:
-        _fail(exc, 1)
+        logging.debug("where it happened", exc_info=True)
+        _fail(exc, 2 if isinstance(exc, InputError) else 1)
 
 
 def _run(config: RunConfig, directory: Path, *, until: Stage, reuse: Path | None = None) -> None:

@@ -84,8 +84,10 @@ class RunDirectory:
         """Open the journal for reading and writing."""
         return Journal(self.journal)
 
-    def set_aside_damaged(self) -> list[Path]:
-        """Rename the databases that are damaged; returns their new paths."""
+    def mend(self) -> list[Path]:
+        """Rename the databases that are damaged, and remove half-written files; returns the new paths."""
+        for path in self.path.glob(".*.tmp"):
+            path.unlink()
         renamed = (set_aside_if_damaged(path) for path in (self.journal, self.replies))
         return [path for path in renamed if path is not None]
 
@@ -144,9 +146,13 @@ class StagedRun:
         self._path = path
         # Where the directory's files are until `commit`.
         self.folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=_nearest_folder(path)))
-        self.folder.chmod(0o755)
-        (self.folder / "config.yaml").write_text(config, encoding="utf-8")
-        self.journal = Journal(self.folder / "journal.sqlite")
+        try:
+            self.folder.chmod(0o755)
+            (self.folder / "config.yaml").write_text(config, encoding="utf-8")
+            self.journal = Journal(self.folder / "journal.sqlite")
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def commit(self) -> None:
         """Put the directory in its place."""

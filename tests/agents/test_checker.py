@@ -14,7 +14,7 @@ FREE = "Norway's capital is the city of Oslo, which lies at the end of a long fj
 FREE_SAMPLE = Sample(id="f", prompt="Tell me about Norway's capital.", response=FREE)
 
 
-def build(policy: Policy, verdict: str = "") -> tuple[Checker, ScriptedModel]:
+def build(policy: Policy, verdict: str = "Hm.") -> tuple[Checker, ScriptedModel]:
     model = ScriptedModel(script=lambda messages: verdict)
     return Checker(Expert(model, max_tokens=64), QuestionTemplate("check", VARIABLES), policy), model
 
@@ -105,7 +105,7 @@ async def test_free_text_that_both_views_repeat_needs_no_judge() -> None:
     assert model.requests == []
 
 
-@pytest.mark.parametrize("reply", ["", "I cannot say.", "reliable", "Verdict:", "Verdict: maybe"])
+@pytest.mark.parametrize("reply", ["Hm.", "I cannot say.", "reliable", "Verdict:", "Verdict: maybe"])
 async def test_a_verdict_that_cannot_be_read_counts_as_noisy_and_is_recorded(reply: str) -> None:
     checker, _ = build("judge", reply)
     check = await checker.check(SAMPLE, "Oslo", "Oslo")

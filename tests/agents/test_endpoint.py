@@ -151,7 +151,6 @@ async def test_a_server_error_is_left_to_the_graphs_retries(
         (b'{"choices": null}', "no chat completion"),
         (b'{"choices": [{}]}', "no chat completion"),
         (b'{"choices": [{"message": null}]}', "no chat completion"),
-        (b'{"choices": [{"message": {"content": "Paris"}}], "usage": 3}', "no chat completion"),
     ],
 )
 async def test_a_reply_that_is_none_is_a_failure_that_may_pass(

@@ -32,12 +32,20 @@ async def test_text_log_probabilities_and_usage_are_read(model: BaseChatModel, e
     assert reply.usage == Usage(requests=1, prompt_tokens=7, completion_tokens=3)
 
 
-async def test_an_endpoint_without_log_probabilities_gives_none(
+async def test_an_endpoint_without_log_probabilities_is_asked_again(
     model: BaseChatModel, endpoint: Endpoint
 ) -> None:
     endpoint.log_probabilities = False
-    reply = await Expert(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
-    assert (reply.text, reply.log_probabilities) == ("Paris", ())
+    with pytest.raises(ModelBusyError, match="no log-probabilities"):
+        await Expert(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
+    assert (await Expert(model, max_tokens=8).ask(QUESTION)).log_probabilities == ()
+
+
+@pytest.mark.parametrize("text", ["", " \n\t "])
+async def test_an_empty_reply_is_asked_for_again(model: BaseChatModel, endpoint: Endpoint, text: str) -> None:
+    endpoint.reply = lambda messages: text
+    with pytest.raises(ModelBusyError, match="empty .*max_tokens"):
+        await Expert(model, max_tokens=8).ask(QUESTION)
 
 
 async def test_the_roles_sampling_is_sent_to_the_endpoint(model: BaseChatModel, endpoint: Endpoint) -> None:
