@@ -74,7 +74,7 @@ class EndpointClient:
             reason = f"the endpoint cannot be reached ({self.base_url}); is it running?"
             raise RequestError(reason, Trouble.GONE) from exc
         except aiohttp.ClientError as exc:
-            raise RequestError(f"the endpoint's reply broke off ({exc})", Trouble.FAILING) from exc
+            raise RequestError("the endpoint's reply broke off", Trouble.FAILING) from exc
         if response.status != 200:
             if self._key is not None:
                 # An endpoint may repeat the key that it refuses.

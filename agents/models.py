@@ -1,5 +1,6 @@
 """The models a config can name, and whether one answers."""
 
+import asyncio
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -7,10 +8,13 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from agents.errors import EndpointError
+from agents.errors import EndpointError, ModelBusyError
 from stores.errors import RobustFTError
 from stores.weights import SMOLLM2
 
+# How often a model is asked whether it answers, and the seconds between.
+_TRIES = 3
+_PAUSE = 0.5
 # What a server of ours decides itself.
 _OWN_ARGUMENTS = ("--model", "--served-model-name", "--host", "--port", "--lora-modules", "--api-key")
 
@@ -126,11 +130,15 @@ async def probe(model: BaseChatModel, label: str, *, log_probabilities: bool) ->
     sampling: dict[str, Any] = {"temperature": 0.0, "max_tokens": 4}
     if log_probabilities:
         sampling["logprobs"] = True
-    try:
-        # Not as an agent asks: a model that thinks first says nothing within a few tokens.
-        reply = await model.ainvoke([HumanMessage("Say yes.")], **sampling)
-    except RobustFTError as exc:
-        raise EndpointError(f"{label}: {exc}") from exc
+    for left in reversed(range(_TRIES)):
+        try:
+            # Not as an agent asks: a model that thinks first says nothing within a few tokens.
+            reply = await model.ainvoke([HumanMessage("Say yes.")], **sampling)
+            break
+        except RobustFTError as exc:
+            if not left or not isinstance(exc, ModelBusyError):
+                raise EndpointError(f"{label}: {exc}") from exc
+            await asyncio.sleep(_PAUSE)
     if log_probabilities and not (reply.response_metadata.get("logprobs") or {}).get("content"):
         raise EndpointError(
             f"{label}: returns no log-probabilities, which the relabeler's entropy (Eq. 7) needs; "

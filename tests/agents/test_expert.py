@@ -44,7 +44,7 @@ async def test_an_endpoint_without_log_probabilities_is_asked_again(
 @pytest.mark.parametrize("text", ["", " \n\t "])
 async def test_an_empty_reply_is_asked_for_again(model: BaseChatModel, endpoint: Endpoint, text: str) -> None:
     endpoint.reply = lambda messages: text
-    with pytest.raises(ModelBusyError, match="empty .*max_tokens"):
+    with pytest.raises(ModelBusyError, match=r"empty .*max_tokens"):
         await Expert(model, max_tokens=8).ask(QUESTION)
 
 
