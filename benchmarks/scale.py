@@ -148,8 +148,8 @@ def measure(size: int, detected: int, out: str) -> None:
             end("detect")
             journal.record(decided(sample, number) for number, sample in enumerate(journal.undecided()))
             end("record")
-            store = ExampleStore(folder / "chroma", HashEncoder())
-            for _ in store.rebuild(sample for sample, _ in journal.entries("clean")):
+            store = ExampleStore.anew(folder / "chroma", HashEncoder())
+            for _ in store.fill(sample for sample, _ in journal.entries("clean")):
                 pass
             end("index")
             asyncio.run(look_up(store, journal))

@@ -16,7 +16,7 @@ from graph.decision import read_state, to_entry
 from graph.indexing import indexed_meanwhile, open_examples
 from graph.sample_graph import denoise_graph, detect_graph
 from graph.state import RunState, SampleInput, SampleState
-from graph.workspace import RunFailedError, Workspace, open_memory, open_stage
+from graph.workspace import RunFailedError, Workspace, in_thread, open_memory, open_stage
 from prompts.template import PromptError
 from stores.examples import ExampleStore
 
@@ -53,9 +53,9 @@ async def denoise(state: RunState) -> dict[str, Any]:
         counts = await asyncio.to_thread(work.journal.count_status)
         if not counts.get("noisy"):
             return {}
-        examples = await asyncio.to_thread(open_examples, work) if work.files.chroma.is_dir() else None
         todo = (read_state(sample, entry) for sample, entry in work.journal.entries("noisy"))
-        async with open_memory(work) as memory:
+        indexed = open_examples(work) if work.files.chroma.is_dir() else nullcontext()
+        async with open_memory(work) as memory, in_thread(indexed) as examples:
             context = await _bind(work, memory, examples)
 
             async def relabel(sample: SampleState) -> dict[str, Any]:

@@ -6,12 +6,12 @@ comes out the same whatever order the verdicts come in.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from graph.state import RunState
-from graph.workspace import Workspace, open_stage
+from graph.workspace import Workspace, in_thread, open_stage
 from stores.encoder import load_encoder
 from stores.examples import ExampleStore
 
@@ -28,20 +28,31 @@ async def index(state: RunState) -> dict[str, Any]:
         if state.indexed:
             work.report(clean, clean)
             return {}
-        store = await asyncio.to_thread(open_examples, work)
-        progress = store.rebuild(sample for sample, _ in work.journal.entries("clean"))
-        while done := await asyncio.to_thread(next, progress, 0):
-            work.report(done, clean)
+        async with in_thread(open_examples(work, anew=True)) as store:
+            progress = store.fill(sample for sample, _ in work.journal.entries("clean"))
+            while done := await asyncio.to_thread(next, progress, 0):
+                work.report(done, clean)
     return {}
 
 
-def open_examples(work: Workspace) -> ExampleStore:
-    """Open a run's example store.
+@contextmanager
+def open_examples(work: Workspace, *, anew: bool = False) -> Iterator[ExampleStore]:
+    """Open a run's example store for a block.
+
+    Args:
+        work: the run.
+        anew: begin with an empty one.
 
     Raises:
         WeightsError: the encoder cannot be loaded.
+        StorageError: the store is damaged or cannot be written.
     """
-    return ExampleStore(work.files.chroma, load_encoder(work.config.encoder))
+    make = ExampleStore.anew if anew else ExampleStore
+    store = make(work.files.chroma, load_encoder(work.config.encoder))
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 @asynccontextmanager
@@ -65,16 +76,15 @@ async def indexed_meanwhile(work: Workspace) -> AsyncIterator[None]:
 
 
 def _follow(work: Workspace, detected: threading.Event, stopped: threading.Event) -> None:
-    store = open_examples(work)
-    store.clear()
     position = -1
-    while not stopped.is_set():
-        ended = detected.is_set()
-        samples, reached = work.journal.clean_after(position)
-        if samples:
-            store.add(samples)
-        if reached == position:
-            if ended:
-                return
-            detected.wait(_LOOK_AGAIN_SECONDS)
-        position = reached
+    with open_examples(work, anew=True) as store:
+        while not stopped.is_set():
+            ended = detected.is_set()
+            samples, reached = work.journal.clean_after(position)
+            if samples:
+                store.add(samples)
+            if reached == position:
+                if ended:
+                    return
+                detected.wait(_LOOK_AGAIN_SECONDS)
+            position = reached

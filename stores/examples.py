@@ -1,17 +1,23 @@
 """The store of clean examples: what the Context Relabeler retrieves from (Eq. 4 and 5)."""
 
 import hashlib
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import chromadb
+from chromadb.api.client import Client
 from chromadb.api.types import QueryResult
 from chromadb.config import Settings
+from chromadb.errors import ChromaError
 from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict
 
 from stores.batcher import Batcher
+from stores.errors import StorageError
 from stores.sample import Sample
 
 _COLLECTION = "clean"
@@ -37,22 +43,40 @@ class ExampleStore:
     Args:
         folder: the Chroma folder.
         encoder: embeds the queries.
+
+    Raises:
+        StorageError: the folder is damaged or cannot be written.
     """
 
     def __init__(self, folder: Path, encoder: Embeddings) -> None:
-        self._client = chromadb.PersistentClient(
-            path=str(folder), settings=Settings(anonymized_telemetry=False)
-        )
+        self._folder = folder
         self._encoder = encoder
-        self._collection = self._open()
+        with self._typed_errors():
+            client = chromadb.PersistentClient(
+                path=str(folder), settings=Settings(anonymized_telemetry=False)
+            )
+            # Its declared type has no `close`.
+            self._client = cast(Client, client)
+            self._collection = client.get_or_create_collection(
+                _COLLECTION, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+            )
         self._queries: Batcher[tuple[Sample, int], list[Neighbour]] = Batcher(self._search, _QUERY_BATCH)
 
     def __len__(self) -> int:
         return self._collection.count()
 
-    def rebuild(self, samples: Iterable[Sample]) -> Iterator[int]:
-        """Replace the content by these samples; yields how many are in after each batch."""
-        self.clear()
+    @classmethod
+    def anew(cls, folder: Path, encoder: Embeddings) -> "ExampleStore":
+        """Return an empty store in place of whatever the folder holds: half an index is not to be trusted."""
+        shutil.rmtree(folder, ignore_errors=True)
+        return cls(folder, encoder)
+
+    def close(self) -> None:
+        """Let go of the folder; Chroma would keep it open for the life of the process."""
+        self._client.close()
+
+    def fill(self, samples: Iterable[Sample]) -> Iterator[int]:
+        """Add any number of samples; yields how many were taken after each batch."""
         done = 0
         iterator = iter(samples)
         while batch := list(islice(iterator, _INSERT_BATCH)):
@@ -60,25 +84,26 @@ class ExampleStore:
             done += len(batch)
             yield done
 
-    def clear(self) -> None:
-        """Empty the store."""
-        self._client.delete_collection(_COLLECTION)
-        self._collection = self._open()
-
     def add(self, samples: Sequence[Sample]) -> None:
-        """Add up to 1,000 samples to the store; one whose query is in already is left out."""
+        """Add up to 1,000 samples to the store; one whose query is in already is left out.
+
+        Raises:
+            StorageError: the disk is full, or the folder damaged.
+        """
         # One row a query: the first sample to ask it. Equal vectors by the hundred would break up the
         # index's graph, and k neighbours should be k different queries.
         first: dict[str, Sample] = {}
         for sample in samples:
             first.setdefault(_fingerprint(sample.prompt), sample)
         prompts = [sample.prompt for sample in first.values()]
-        self._collection.add(
-            ids=list(first),
-            embeddings=self._encoder.embed_documents(prompts),  # type: ignore[arg-type]
-            documents=prompts,
-            metadatas=[{"sample": sample.model_dump_json(exclude={"gold"})} for sample in first.values()],
-        )
+        embeddings = self._encoder.embed_documents(prompts)
+        with self._typed_errors():
+            self._collection.add(
+                ids=list(first),
+                embeddings=embeddings,  # type: ignore[arg-type]
+                documents=prompts,
+                metadatas=[{"sample": sample.model_dump_json(exclude={"gold"})} for sample in first.values()],
+            )
 
     async def nearest(self, sample: Sample, count: int) -> list[Neighbour]:
         """Return the clean samples nearest to a sample's query, nearest first, ties by id.
@@ -88,10 +113,12 @@ class ExampleStore:
         """
         return await self._queries.submit((sample, count))
 
-    def _open(self) -> chromadb.Collection:
-        return self._client.get_or_create_collection(
-            _COLLECTION, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
-        )
+    @contextmanager
+    def _typed_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except ChromaError as exc:
+            raise StorageError(f"{self._folder}: the example store failed ({exc})") from exc
 
     def _search(self, requests: list[tuple[Sample, int]]) -> list[list[Neighbour]]:
         size = len(self)
@@ -100,11 +127,12 @@ class ExampleStore:
         embeddings = self._encoder.embed_documents([sample.prompt for sample, _ in requests])
         # One more than asked for: the query's own duplicate may be among them.
         wanted = min(size, max(count for _, count in requests) + 1)
-        found = self._collection.query(
-            query_embeddings=embeddings,  # type: ignore[arg-type]
-            n_results=wanted,
-            include=["metadatas", "distances"],
-        )
+        with self._typed_errors():
+            found = self._collection.query(
+                query_embeddings=embeddings,  # type: ignore[arg-type]
+                n_results=wanted,
+                include=["metadatas", "distances"],
+            )
         replies = []
         for row, (sample, count) in enumerate(requests):
             replies.append(_without(_neighbours(found, row), sample)[:count])

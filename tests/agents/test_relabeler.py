@@ -30,7 +30,7 @@ class Dial(Embeddings):
 def examples(tmp_path: Path) -> ExampleStore:
     store = ExampleStore(tmp_path / "chroma", Dial())
     degrees = ("80", "20", "60", "40")
-    list(store.rebuild(Sample(id=f"at{at}", prompt=at, response=f"label-{at}") for at in degrees))
+    list(store.fill(Sample(id=f"at{at}", prompt=at, response=f"label-{at}") for at in degrees))
     return store
 
 

@@ -7,7 +7,7 @@ import pytest
 from langchain_core.embeddings import Embeddings
 
 from stores.encoder import EncoderConfig, load_encoder
-from stores.errors import WeightsError
+from stores.errors import StorageError, WeightsError
 from stores.examples import ExampleStore
 from stores.sample import Sample
 
@@ -37,7 +37,7 @@ def samples(*prompts: str, prefix: str = "s") -> list[Sample]:
 
 
 def fill(store: ExampleStore, content: list[Sample]) -> None:
-    assert list(store.rebuild(content))[-1:] == [len(content)]
+    assert list(store.fill(content))[-1:] == [len(content)]
 
 
 async def test_the_nearest_are_those_nearest_in_meaning(store: ExampleStore) -> None:
@@ -99,17 +99,39 @@ async def test_fewer_samples_than_asked_for_are_all_found(store: ExampleStore) -
 
 
 async def test_an_empty_store_has_no_neighbours(store: ExampleStore) -> None:
-    assert await store.nearest(QUERY, 3) == []
-    fill(store, samples(*SPORT))
-    assert list(store.rebuild([])) == []
+    assert list(store.fill([])) == []
     assert await store.nearest(QUERY, 3) == []
 
 
-async def test_rebuilding_replaces_what_was_there(store: ExampleStore) -> None:
+@pytest.mark.parametrize("damage", ["none", "cut", "removed", "overwritten"])
+async def test_a_store_begun_anew_holds_nothing_of_what_was_there(
+    damage: str, tmp_path: Path, encoder: Embeddings
+) -> None:
+    folder = tmp_path / "chroma"
+    store = ExampleStore(folder, encoder)
     fill(store, samples(*SPORT))
+    store.close()
+    database = folder / "chroma.sqlite3"
+    if damage == "cut":
+        database.write_bytes(database.read_bytes()[:5000])
+    elif damage == "removed":
+        database.unlink()
+    elif damage == "overwritten":
+        database.write_bytes(b"\xff" * 5000)
+    store = ExampleStore.anew(folder, encoder)
     fill(store, samples(FOOD[0], prefix="new"))
     assert len(store) == 1
     assert [neighbour.sample.id for neighbour in await store.nearest(QUERY, 3)] == ["new0"]
+    store.close()
+
+
+def test_a_damaged_store_is_a_typed_error(tmp_path: Path, encoder: Embeddings) -> None:
+    store = ExampleStore(tmp_path / "chroma", encoder)
+    fill(store, samples(*SPORT))
+    store.close()
+    (tmp_path / "chroma" / "chroma.sqlite3").write_bytes(b"\xff" * 5000)
+    with pytest.raises(StorageError, match="the example store failed"):
+        ExampleStore(tmp_path / "chroma", encoder)
 
 
 async def test_the_store_survives_being_opened_again(tmp_path: Path, encoder: Embeddings) -> None:
