@@ -1,0 +1,122 @@
+"""What was replied is not asked for again: by the request, and not by who asks or when."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.errors import ModelBusyError
+from agents.expert import Recall, Reply, Usage
+from agents.memory import Memory
+from stores.replies import ReplyStore
+
+REQUEST = {
+    "messages": [{"role": "user", "content": "Capital of France?"}],
+    "temperature": 0.0,
+    "max_tokens": 8,
+}
+REPLY = Reply(text="Paris", log_probabilities=(-0.1, -0.25), usage=Usage(requests=1, prompt_tokens=9))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ReplyStore]:
+    opened = ReplyStore(tmp_path / "replies.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def memory(store: ReplyStore) -> Memory:
+    return Memory(store)
+
+
+class Model:
+    """Counts what it is asked; fails as often as it is told to."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.asked = 0
+        self.failures = failures
+
+    async def __call__(self) -> Reply:
+        self.asked += 1
+        await asyncio.sleep(0.01)
+        if self.asked <= self.failures:
+            raise ModelBusyError("scripted")
+        return REPLY
+
+
+async def ask(recall: Recall, model: Model, **changes: Any) -> Reply:
+    return await recall({**REQUEST, **changes}, model)
+
+
+async def test_a_reply_comes_back_whole(store: ReplyStore, memory: Memory) -> None:
+    model = Model()
+    assert await ask(memory.of("base", "m"), model) == REPLY
+    assert await ask(Memory(store).of("base", "m"), model) == REPLY
+    assert model.asked == 1
+
+
+async def test_agents_share_what_was_replied(memory: Memory) -> None:
+    model = Model()
+    await ask(memory.of("base", "m"), model)
+    await ask(memory.of("reviewer", "m"), model)
+    assert model.asked == 1
+    assert (memory.asked, memory.reused) == ({"base": 1, "reviewer": 1}, {"base": 0, "reviewer": 1})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"messages": [{"role": "user", "content": "Capital of Italy?"}]},
+        {"messages": [{"role": "system", "content": "Capital of France?"}]},
+        {"temperature": 0.5},
+        {"max_tokens": 9},
+        {"seed": 1},
+        {"logprobs": True},
+    ],
+)
+async def test_another_request_is_asked(memory: Memory, changes: dict[str, Any]) -> None:
+    model = Model()
+    recall = memory.of("base", "m")
+    await ask(recall, model)
+    await ask(recall, model, **changes)
+    assert model.asked == 2
+
+
+async def test_another_model_is_asked(memory: Memory) -> None:
+    model = Model()
+    await ask(memory.of("base", "m"), model)
+    await ask(memory.of("base", "n"), model)
+    assert model.asked == 2
+
+
+async def test_equal_requests_at_once_are_sent_once(memory: Memory) -> None:
+    model = Model()
+    replies = await asyncio.gather(*(ask(memory.of("base", "m"), model) for _ in range(5)))
+    assert replies == [REPLY] * 5
+    assert model.asked == 1
+    assert (memory.asked["base"], memory.reused["base"]) == (5, 4)
+
+
+async def test_a_failure_is_not_remembered(memory: Memory) -> None:
+    model = Model(failures=1)
+    outcomes = await asyncio.gather(
+        *(ask(memory.of("base", "m"), model) for _ in range(3)), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes] == [ModelBusyError] * 3
+    assert await ask(memory.of("base", "m"), model) == REPLY
+    assert model.asked == 2
+
+
+async def test_those_who_wait_may_ask_again_when_the_first_gives_up(memory: Memory) -> None:
+    model = Model()
+    first = asyncio.create_task(ask(memory.of("base", "m"), model))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(ask(memory.of("base", "m"), model))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(ModelBusyError, match="given up"):
+        await second
+    assert await ask(memory.of("base", "m"), model) == REPLY
