@@ -80,7 +80,11 @@ def _states(work: Workspace) -> Iterator[tuple[SampleState, bool | None]]:
 
 def _brief(outcome: dict[str, Any]) -> dict[str, Any]:
     """Return a stage's outcome with lists of ids as counts; dropped.jsonl has the ids."""
-    return {name: len(value) if isinstance(value, list) else value for name, value in outcome.items()}
+    return {
+        name: len(value) if isinstance(value, list) else value
+        for name, value in outcome.items()
+        if name != "inputs"
+    }
 
 
 def _line(record: dict[str, Any]) -> str:
