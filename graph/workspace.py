@@ -90,20 +90,21 @@ async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncI
         StorageError: its files cannot be read or written.
     """
     started = time.perf_counter()
-    with storage_errors(directory), _held(directory):
-        if mend:
-            for path in await asyncio.to_thread(RunDirectory(Path(directory)).mend):
-                _LOG.warning("%s: was damaged; what only it held is made anew", path)
-        work = await asyncio.to_thread(Workspace, Path(directory), name, get_stream_writer())
-        finished = False
-        work.report(0, 0)
-        try:
-            yield work
-            finished = True
-        finally:
-            report = json.dumps(work.outcome) if finished else None
-            seconds = time.perf_counter() - started
-            await asyncio.shield(asyncio.to_thread(_close, work.journal, name, seconds, report))
+    with storage_errors(directory):
+        async with _held(directory):
+            if mend:
+                for path in await asyncio.to_thread(_mend, Path(directory)):
+                    _LOG.warning("%s: was damaged; what only it held is made anew", path)
+            work = await asyncio.to_thread(Workspace, Path(directory), name, get_stream_writer())
+            finished = False
+            work.report(0, 0)
+            try:
+                yield work
+                finished = True
+            finally:
+                report = json.dumps(work.outcome) if finished else None
+                seconds = time.perf_counter() - started
+                await asyncio.shield(asyncio.to_thread(_close, work.journal, name, seconds, report))
 
 
 @asynccontextmanager
@@ -133,18 +134,18 @@ def holding() -> Iterator[None]:
             lock.release()
 
 
-@contextmanager
-def _held(directory: str) -> Iterator[None]:
+@asynccontextmanager
+async def _held(directory: str) -> AsyncIterator[None]:
     held = _HELD.get(None)
     if held is None:
-        lock = RunLock(Path(directory))
+        lock = await asyncio.to_thread(RunLock, Path(directory))
         try:
             yield
         finally:
             lock.release()
         return
     if directory not in held:
-        held[directory] = RunLock(Path(directory))
+        held[directory] = await asyncio.to_thread(RunLock, Path(directory))
     yield
 
 
@@ -172,6 +173,10 @@ async def in_thread(manager: AbstractContextManager[Value]) -> AsyncIterator[Val
             raise
     else:
         await asyncio.to_thread(manager.__exit__, None, None, None)
+
+
+def _mend(path: Path) -> list[Path]:
+    return RunDirectory(path).mend()
 
 
 def _close(journal: Journal, stage: str, seconds: float, report: str | None) -> None:

@@ -170,6 +170,9 @@ def stored(out: Path) -> set[str]:
     if not path.exists():
         return set()
     with closing(sqlite3.connect(path)) as connection:
+        # It may have been killed before it made the table.
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone():
+            return set()
         replies = connection.execute("SELECT reply FROM replies").fetchall()
     return {json.loads(reply)["text"].rpartition("[")[2].rstrip("]") for (reply,) in replies}
 
