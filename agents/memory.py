@@ -48,7 +48,7 @@ class Memory:
         async def recall(request: Mapping[str, Any], ask: Callable[[], Awaitable[Reply]]) -> Reply:
             content = orjson.dumps({"model": model, **request}, option=orjson.OPT_SORT_KEYS)
             key = hashlib.blake2b(content, digest_size=_KEY_BYTES).digest()
-            stored = self._store.find(key)
+            stored = await self._store.find(key)
             under_way = self._under_way.get(key)
             if stored is not None:
                 reply = Reply.model_validate_json(stored)

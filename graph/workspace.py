@@ -115,6 +115,7 @@ async def open_memory(work: Workspace) -> AsyncIterator[Memory]:
     try:
         yield memory
     finally:
+        await asyncio.shield(store.settle())
         await asyncio.shield(asyncio.to_thread(store.close))
         for agent, reused in sorted(memory.reused.items()):
             if reused:

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
 
-# Long enough for calls started together to meet, invisible beside any batch worth gathering.
+# Long enough for calls started together to meet, invisible beside a model's batch.
 _GATHER_SECONDS = 0.002
 
 
@@ -22,11 +22,19 @@ class Batcher(Generic[Request, Reply]):
     Args:
         work: takes a list of requests and returns their replies in the same order.
         limit: the most requests in one batch.
+        gather: seconds that a batch waits for more.
     """
 
-    def __init__(self, work: Callable[[list[Request]], Sequence[Reply]], limit: int) -> None:
+    def __init__(
+        self,
+        work: Callable[[list[Request]], Sequence[Reply]],
+        limit: int,
+        *,
+        gather: float = _GATHER_SECONDS,
+    ) -> None:
         self._work = work
         self._limit = limit
+        self._gather = gather
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batcher")
         # A loop of its own for each event loop: a future belongs to the loop that made it, and one process
         # may well call `asyncio.run` twice.
@@ -51,7 +59,7 @@ class Batcher(Generic[Request, Reply]):
     async def _drain(self, queue: "_Queue[Request, Reply]") -> None:
         loop = asyncio.get_running_loop()
         while queue.waiting:
-            await asyncio.sleep(_GATHER_SECONDS)
+            await asyncio.sleep(self._gather)
             batch = [queue.waiting.popleft() for _ in range(min(self._limit, len(queue.waiting)))]
             # A caller that was cancelled while it waited wants no reply.
             batch = [(request, future) for request, future in batch if not future.done()]

@@ -11,9 +11,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from stores.batcher import Batcher
 from stores.database import open_database
 from stores.errors import RunDirectoryError, StorageError
 
+_BATCH = 256
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies (
     key BLOB PRIMARY KEY, agent TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
@@ -36,9 +38,8 @@ class StoredReply(NamedTuple):
 class ReplyStore:
     """The replies of one run, in one SQLite file; belongs to one event loop.
 
-    A reply is committed before whoever asked for it goes on, so that it outlives a kill at any moment.
-    Replies that come together are committed together, in the event loop itself: a commit takes less time than
-    a thread takes to be woken.
+    A reply is committed before whoever asked for it goes on, so that it outlives a kill at any moment. What
+    comes together is looked up and committed together, in a thread of its own.
 
     Args:
         path: the file, created where it does not exist.
@@ -49,8 +50,10 @@ class ReplyStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pending: dict[bytes, StoredReply] = {}
-        self._committed: asyncio.Future[None] | None = None
+        self._calls: Batcher[tuple[bytes, StoredReply | None], str | None] = Batcher(
+            self._serve, _BATCH, gather=0.0
+        )
+        self._keeping: set[asyncio.Task[str | None]] = set()
         try:
             self._connection = open_database(path, _SCHEMA)
         except sqlite3.Error as exc:
@@ -60,16 +63,21 @@ class ReplyStore:
         """Close the file and fold its write-ahead log away."""
         self._connection.close()
 
+    async def settle(self) -> None:
+        """Wait until everything is committed that `keep` was called for, though its caller has given up."""
+        if self._keeping:
+            await asyncio.wait(self._keeping)
+
     def __len__(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM replies").fetchone()[0])
 
-    def find(self, key: bytes) -> str | None:
-        """Return the reply to a request, or None where there is none yet."""
-        try:
-            row = self._connection.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
-        except sqlite3.Error as exc:
-            raise self._damaged(exc) from exc
-        return row[0] if row else None
+    async def find(self, key: bytes) -> str | None:
+        """Return the reply to a request, or None where there is none yet.
+
+        Raises:
+            StorageError: the file is damaged.
+        """
+        return await self._calls.submit((key, None))
 
     async def keep(self, key: bytes, reply: StoredReply) -> None:
         """Store a reply; returns when it is committed.
@@ -77,13 +85,11 @@ class ReplyStore:
         Raises:
             StorageError: the disk is full, or the file is damaged.
         """
-        self._pending[key] = reply
-        if self._committed is None:
-            loop = asyncio.get_running_loop()
-            self._committed = loop.create_future()
-            # After the replies that have arrived with this one.
-            loop.call_soon(self._commit)
-        await asyncio.shield(self._committed)
+        # A task of its own: a reply that has arrived is kept even when its sample is given up.
+        keeping = asyncio.create_task(self._calls.submit((key, reply)))
+        self._keeping.add(keeping)
+        keeping.add_done_callback(self._keeping.discard)
+        await asyncio.shield(keeping)
 
     def copy_from(self, other: Path) -> int:
         """Take over the replies of another run; returns how many were new.
@@ -113,20 +119,22 @@ class ReplyStore:
         )
         return {agent: (requests, sent, received) for agent, requests, sent, received in rows}
 
-    def _commit(self) -> None:
-        committed, self._committed = self._committed, None
-        rows, self._pending = list(self._pending.items()), {}
-        assert committed is not None  # noqa: S101 - set by the `keep` that called for this
+    def _serve(self, calls: list[tuple[bytes, StoredReply | None]]) -> list[str | None]:
+        """Keep what comes with a reply, then find what comes without; runs in the batcher's thread."""
+        rows = [(key, *reply) for key, reply in calls if reply is not None]
         try:
-            with self._connection:
-                self._connection.executemany(
-                    "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, 0, ?)",
-                    [(key, *reply) for key, reply in rows],
-                )
+            if rows:
+                with self._connection:
+                    self._connection.executemany(
+                        "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, 0, ?)", rows
+                    )
+            return [None if reply else self._find(key) for key, reply in calls]
         except sqlite3.Error as exc:
-            committed.set_exception(self._damaged(exc))
-        else:
-            committed.set_result(None)
+            raise self._damaged(exc) from exc
+
+    def _find(self, key: bytes) -> str | None:
+        row = self._connection.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
 
     def _damaged(self, error: sqlite3.Error) -> StorageError:
         return StorageError(f"{self._path}: {error}")

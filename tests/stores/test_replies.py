@@ -22,9 +22,9 @@ def store(tmp_path: Path) -> Iterator[ReplyStore]:
 
 
 async def test_what_is_kept_is_found(store: ReplyStore) -> None:
-    assert store.find(b"1") is None
+    assert await store.find(b"1") is None
     await store.keep(b"1", PARIS)
-    assert store.find(b"1") == PARIS.reply
+    assert await store.find(b"1") == PARIS.reply
     assert len(store) == 1
 
 
@@ -39,7 +39,15 @@ async def test_giving_up_the_wait_does_not_give_up_the_reply(store: ReplyStore) 
     await asyncio.sleep(0)
     one.cancel()
     await other
-    assert store.find(b"1") == store.find(b"2") == PARIS.reply
+    assert await store.find(b"1") == await store.find(b"2") == PARIS.reply
+
+
+async def test_what_arrived_is_kept_though_nobody_waits_for_it(store: ReplyStore) -> None:
+    given_up = asyncio.create_task(store.keep(b"1", PARIS))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await store.settle()
+    assert len(store) == 1
 
 
 def test_a_kept_reply_outlives_a_kill(tmp_path: Path) -> None:
@@ -59,7 +67,7 @@ asyncio.run(main())
     command = [sys.executable, "-c", code, str(path)]
     assert subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode == -9
     store = ReplyStore(path)
-    assert store.find(b"1") == "Paris"
+    assert asyncio.run(store.find(b"1")) == "Paris"
     store.close()
 
 
@@ -74,7 +82,7 @@ async def test_usage_counts_what_was_sent_and_not_what_was_taken_over(tmp_path: 
     assert new.copy_from(tmp_path / "old.sqlite") == 1
     await new.keep(b"3", PARIS)
     assert new.usage() == {"base": (2, 20, 4)}
-    assert new.find(b"1") == PARIS.reply
+    assert await new.find(b"1") == PARIS.reply
     new.close()
 
 
