@@ -92,7 +92,7 @@ def decided(sample: Sample, number: int) -> Entry:
         context = ContextAnswer(
             neighbours=(), answer=sample.response, reply=reply, log_probabilities=rated, usage=_USAGE
         )
-        review = Review(answer=sample.response, reply=reply, usage=_USAGE)
+        review = Review(answer=sample.response, reply=reply, reason="generated", usage=_USAGE)
         state = state.model_copy(update={"context": context, "review": review})
     return to_entry(state)
 

@@ -41,7 +41,7 @@ class Model:
 
     async def __call__(self) -> Reply:
         self.asked += 1
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
         if self.asked <= self.failures:
             raise ModelBusyError("scripted")
         return REPLY
@@ -113,9 +113,9 @@ async def test_a_failure_is_not_remembered(memory: Memory) -> None:
 async def test_those_who_wait_may_ask_again_when_the_first_gives_up(memory: Memory) -> None:
     model = Model()
     first = asyncio.create_task(ask(memory.of("base", "m"), model))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
     second = asyncio.create_task(ask(memory.of("base", "m"), model))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
     first.cancel()
     with pytest.raises(ModelBusyError, match="given up"):
         await second
