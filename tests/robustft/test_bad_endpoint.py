@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -168,6 +169,26 @@ def test_a_key_that_is_right_appears_in_no_file_and_no_message(
     assert KEY not in told
     assert KEY not in texts_below(Path("run"))
     assert "MY_KEY" in Path("run/config.yaml").read_text()
+
+
+def test_not_even_a_debugged_failure_shows_the_key(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint.key = KEY
+    endpoint.refuse = lambda messages: 401 if "Say yes" not in messages[-1]["content"] else None
+    monkeypatch.setenv("MY_KEY", KEY)
+    write_config(endpoint.url, api_key_env="MY_KEY")
+    command = [sys.executable, "-c", "from robustft.cli import main; main()", "--debug", "run", "my.yaml"]
+    done = subprocess.run(
+        [*command, "--data", "train.jsonl", "--out", "run", "--until", "select"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "refused the API key" in done.stderr
+    assert KEY not in done.stdout + done.stderr + texts_below(Path("run"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
