@@ -9,8 +9,8 @@ from typing import Any
 
 from agents.models import probe
 from graph.agents import load_models, load_prompts
-from graph.beginning_again import begin_again, note_fingerprints
 from graph.config import ConfigError, RunConfig, parse_config
+from graph.continuation import begin_again, note_fingerprints
 from graph.state import RunInput
 from graph.workspace import Workspace, open_stage, storage_errors
 from stores.dataset import join_gold, read_samples
