@@ -40,7 +40,9 @@ class Case(NamedTuple):
         return row | ({"options": self.options} if self.options else {})
 
 
-def said(base: str, reason: str, check: str = "", relabel: str = "", review: str = "") -> dict[str, str]:
+def said(
+    base: str, reason: str, check: str = "Hm.", relabel: str = "Hm.", review: str = "Hm."
+) -> dict[str, str]:
     roles = {"base": base, "reason": reason, "check": check, "relabel": relabel, "review": review}
     return {**roles, "reflect": "Looks right."}
 
