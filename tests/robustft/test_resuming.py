@@ -238,7 +238,7 @@ def test_how_much_is_reused_is_said(
         ("run.max_failed=0.5", {}),
         ("models.default.timeout=77.0", {}),
         ("agents.reviewer.max_tokens=9", {"review": 2}),
-        ("agents.checker.policy=unanimous", {"relabel": 1}),
+        ("agents.checker.policy=unanimous", {"relabel": 1, "review": 1}),
         ("run.seed=1", {"base": 10, "reason": 20, "reflect": 10, "check": 3, "relabel": 6, "review": 2}),
     ],
 )
