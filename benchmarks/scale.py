@@ -5,8 +5,8 @@
 Each size in a process of its own: samples generated on the fly are loaded, a slice of them goes through
 detection with a model that answers at once, the rest get their verdicts without being asked (one in two
 clean), then all clean ones are indexed (with an encoder that hashes instead of computing: the encoder's own
-speed is its own affair), neighbours are looked up, and the relabelled ones are selected. Prints JSON: seconds
-and samples a second by stage, peak memory, bytes on disk a sample.
+speed is its own affair), neighbours are looked up, and the relabelled ones are selected. Prints a JSON line a
+size: seconds and samples a second by stage, peak memory, bytes on disk a sample.
 """
 
 import argparse
@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy
 from langchain_core.embeddings import Embeddings
@@ -146,7 +145,9 @@ def measure(size: int, detected: int, out: str) -> None:
             end("load")
             asyncio.run(detect(journal, replies, min(detected, size)))
             end("detect")
-            journal.record(decided(sample, number) for number, sample in enumerate(journal.undecided()))
+            undecided = enumerate(journal.undecided())
+            while batch := list(islice(undecided, _UNDER_WAY)):
+                journal.record(decided(sample, number) for number, sample in batch)
             end("record")
             store = ExampleStore.anew(folder / "chroma", HashEncoder())
             for _ in store.fill(sample for sample, _ in journal.entries("clean")):
@@ -191,7 +192,6 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--slice", type=int, default=5_000, help="samples that go through detection")
     arguments = parser.parse_args()
-    figures: list[dict[str, Any]] = []
     for size in arguments.sizes:
         with tempfile.NamedTemporaryFile(suffix=".json") as out:
             process = multiprocessing.get_context("spawn").Process(
@@ -199,8 +199,8 @@ def main() -> None:
             )
             process.start()
             process.join()
-            figures.append(json.loads(Path(out.name).read_text(encoding="utf-8")))
-    print(json.dumps(figures, indent=2))
+            # One by one: the largest takes long.
+            print(Path(out.name).read_text(encoding="utf-8"), flush=True)
 
 
 if __name__ == "__main__":
