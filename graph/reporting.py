@@ -64,13 +64,12 @@ def _usage(work: Workspace) -> dict[str, Any]:
     """Return what the run has sent: a request that several samples share was sent once."""
     with closing(work.files.open_replies()) as replies:
         sent = replies.usage()
-    by_agent = {
-        agent: Usage(requests=requests, prompt_tokens=prompts, completion_tokens=completions)
-        for agent, (requests, prompts, completions) in sent.items()
-        if agent in work.config.agents.by_name()
-    }
+    by_agent = {}
+    for agent in sorted(work.config.agents.by_name()):
+        requests, prompts, completions = sent.get(agent, (0, 0, 0))
+        by_agent[agent] = Usage(requests=requests, prompt_tokens=prompts, completion_tokens=completions)
     total = sum(by_agent.values(), Usage()).model_dump()
-    return {**total, "by_agent": {agent: by_agent[agent].model_dump() for agent in sorted(by_agent)}}
+    return {**total, "by_agent": {agent: usage.model_dump() for agent, usage in by_agent.items()}}
 
 
 def _states(work: Workspace) -> Iterator[tuple[SampleState, bool | None]]:
