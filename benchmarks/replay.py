@@ -7,12 +7,15 @@ import shlex
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
+import orjson
 
 from agents.endpoint import EndpointClient
+from agents.limiter import PATIENT
 from agents.models import VLLMModelConfig
 from agents.vllm import VLLMServer
 from robustft import RunConfig, arun
@@ -28,17 +31,25 @@ _AGENTS = {
 }
 
 
+class Request(NamedTuple):
+    """A request that a run sent: `waits` says whether it needs the reply to the sample's request before it."""
+
+    body: bytes
+    sample: str
+    waits: bool
+
+
 class Recording(NamedTuple):
     """One run: the requests of each stage in the order they were sent, its seconds, its summary."""
 
-    stages: dict[str, list[bytes]]
+    stages: dict[str, list[Request]]
     seconds: float
     summary: dict[str, Any]
 
     @property
     def requests(self) -> int:
         """How many requests were sent."""
-        return sum(len(bodies) for bodies in self.stages.values())
+        return sum(len(requests) for requests in self.stages.values())
 
 
 def parser_for(purpose: str, samples: int) -> argparse.ArgumentParser:
@@ -87,7 +98,7 @@ async def record(
             "run": {"concurrency": concurrency},
         }
     )
-    stages: dict[str, list[bytes]] = {}
+    sent: dict[str, list[tuple[bytes, bool]]] = {}
     stage = "load"
     began: dict[str, float] = {}
 
@@ -99,7 +110,7 @@ async def record(
     send = EndpointClient.post
 
     async def note(self: EndpointClient, path: str, body: bytes, **options: Any) -> Any:
-        stages.setdefault(stage, []).append(body)
+        sent.setdefault(stage, []).append((body, not PATIENT.get()))
         return await send(self, path, body, **options)
 
     EndpointClient.post = note  # type: ignore[method-assign]
@@ -107,26 +118,70 @@ async def record(
         summary = await arun(config, out, limit=samples, until="denoise", progress=follow)
     finally:
         EndpointClient.post = send  # type: ignore[method-assign]
-    stages.pop("load", None)
+    sent.pop("load", None)
+    decisions = (out / "decisions.jsonl").read_bytes().splitlines()
+    prompts = sorted((orjson.loads(line)["prompt"] for line in decisions), key=len, reverse=True)
+    stages = {
+        stage: [Request(body, _sample_of(body, prompts), waits) for body, waits in requests]
+        for stage, requests in sent.items()
+    }
     return Recording(stages, began["report"] - began["detect"], summary)
 
 
-async def replay(base_url: str, stages: dict[str, list[bytes]], concurrency: int) -> float:
-    """Send recorded requests with a bare client, so many at once, stage after stage; returns seconds."""
+def _sample_of(body: bytes, prompts: list[str]) -> str:
+    """Return the prompt that a request is about: the last turn holds it, the turns before show others."""
+    asked = orjson.loads(body)["messages"][-1]["content"]
+    return next(prompt for prompt in prompts if prompt in asked)
+
+
+async def replay(
+    base_url: str, stages: dict[str, list[Request]], concurrency: int, *, in_order: bool = False
+) -> float:
+    """Send recorded requests with a bare client, so many at once, stage after stage; returns seconds.
+
+    Args:
+        base_url: the server.
+        stages: what to send.
+        concurrency: how many at once.
+        in_order: keep what the method asks for: a sample's request after the reply to the one before, and
+            those that nothing follows in the room that is left. Without, nothing waits for anything.
+    """
     connector = aiohttp.TCPConnector(limit=0)
     headers = {"Content-Type": "application/json"}
     started = time.perf_counter()
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-        for bodies in stages.values():
-            waiting = iter(bodies)
+        for requests in stages.values():
+            ready: asyncio.PriorityQueue[tuple[bool, int, list[bytes]]] = asyncio.PriorityQueue()
+            turns = count()
+            for waits, chain in _chains(requests, in_order=in_order):
+                ready.put_nowait((not waits, next(turns), chain))
 
-            async def worker(waiting: Any = waiting) -> None:
-                for body in waiting:
+            async def worker(ready: Any = ready, turns: Any = turns) -> None:
+                while True:
+                    patient, _, (body, *later) = await ready.get()
                     async with session.post(f"{base_url}/chat/completions", data=body) as response:
                         await response.json()
+                    if later:
+                        ready.put_nowait((patient, next(turns), later))
+                    ready.task_done()
 
-            await asyncio.gather(*(worker() for _ in range(concurrency)))
+            workers = [asyncio.create_task(worker()) for _ in range(concurrency)]
+            await ready.join()
+            for task in workers:
+                task.cancel()
     return time.perf_counter() - started
+
+
+def _chains(requests: list[Request], *, in_order: bool) -> list[tuple[bool, list[bytes]]]:
+    """Return requests as chains, each of which is sent one after another, and whether they go first."""
+    if not in_order:
+        return [(True, [request.body]) for request in requests]
+    chains: dict[str, list[bytes]] = {}
+    for request in requests:
+        if request.waits:
+            chains.setdefault(request.sample, []).append(request.body)
+    alone = [(False, [request.body]) for request in requests if not request.waits]
+    return [*((True, chain) for chain in chains.values()), *alone]
 
 
 async def forget(base_url: str) -> None:

@@ -3,8 +3,9 @@
     python benchmarks/throughput.py DATA [--python .venv-vllm/bin/python] [--samples 300] [--rounds 3]
 
 DATA is any dataset file. A run detects and denoises it on a vLLM server with SmolLM2; then an aiohttp client
-sends exactly the requests that the run sent, at the best fixed concurrency, stage after stage. Both are timed
-in turns, the server's prefix cache emptied before each. Prints JSON; the ratio is of requests per second.
+sends exactly the requests that the run sent, at the best fixed concurrency, stage after stage: all at will,
+and once more as the method asks for, a sample's next request after the reply to the one before. All are timed
+in turns, the server's prefix cache emptied before each. Prints JSON; the ratios are of requests per second.
 """
 
 import argparse
@@ -24,6 +25,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Time runs and replays in turns."""
     ours: list[float] = []
     bare: list[float] = []
+    ordered: list[float] = []
     async with server(arguments.python, arguments.args) as base_url:
         with tempfile.TemporaryDirectory(prefix="robustft-throughput-") as folder:
 
@@ -43,6 +45,9 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                 ours.append(recording.requests / recording.seconds)
                 await forget(base_url)
                 bare.append(recording.requests / await replay(base_url, recording.stages, best))
+                await forget(base_url)
+                seconds = await replay(base_url, recording.stages, best, in_order=True)
+                ordered.append(recording.requests / seconds)
     return {
         "samples": arguments.samples,
         "requests": recording.requests,
@@ -51,7 +56,9 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "best_concurrency": best,
         "ours_requests_per_second": [round(value, 2) for value in ours],
         "bare_requests_per_second": [round(value, 2) for value in bare],
+        "bare_in_order_requests_per_second": [round(value, 2) for value in ordered],
         "ratio": round(statistics.median(ours) / statistics.median(bare), 3),
+        "ratio_to_bare_in_order": round(statistics.median(ours) / statistics.median(ordered), 3),
     }
 
 

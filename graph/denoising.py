@@ -143,7 +143,6 @@ def _no_garbage_of_old() -> Iterator[None]:
 
     The libraries hold over half a million objects: a quarter of the time that a sample costs us.
     """
-    gc.collect()
     gc.freeze()
     try:
         yield

@@ -1,11 +1,13 @@
 """Gathers calls made at the same time into batches for a function that is faster in batches."""
 
 import asyncio
-from collections import deque
+import threading
+import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
@@ -15,9 +17,11 @@ _GATHER_SECONDS = 0.002
 
 
 class Batcher(Generic[Request, Reply]):
-    """An async front for a blocking function that takes a batch.
+    """An async front for a blocking function that takes a batch; event loops may share it.
 
     The function runs in one thread of its own, one batch at a time; while it works, the next batch gathers.
+    The thread takes what waits and hands a whole batch of replies back at once: a caller costs its event loop
+    a future, and no task or executor call.
 
     Args:
         work: takes a list of requests and returns their replies in the same order.
@@ -35,50 +39,67 @@ class Batcher(Generic[Request, Reply]):
         self._work = work
         self._limit = limit
         self._gather = gather
+        self._waiting: deque[tuple[Request, asyncio.Future[Reply]]] = deque()
+        self._lock = threading.Lock()
+        self._working = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batcher")
-        # A loop of its own for each event loop: a future belongs to the loop that made it, and one process
-        # may well call `asyncio.run` twice.
-        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue[Request, Reply]] = (
-            WeakKeyDictionary()
-        )
 
-    async def submit(self, request: Request) -> Reply:
+    def submit(self, request: Request) -> "asyncio.Future[Reply]":
         """Return the reply to one request, computed in a batch with whatever else is waiting.
 
-        Raises:
-            Exception: what `work` raised for the batch that held this request.
+        The future belongs to the running event loop, and holds what `work` raised for its batch. Cancelling
+        it takes the request back, unless it is being worked on.
         """
-        loop = asyncio.get_running_loop()
-        queue = self._queues.setdefault(loop, _Queue())
-        future: asyncio.Future[Reply] = loop.create_future()
-        queue.waiting.append((request, future))
-        if queue.drain is None or queue.drain.done():
-            queue.drain = loop.create_task(self._drain(queue))
-        return await future
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        with self._lock:
+            self._waiting.append((request, future))
+            begins, self._working = not self._working, True
+        if begins:
+            self._thread.submit(self._drain)
+        return future
 
-    async def _drain(self, queue: "_Queue[Request, Reply]") -> None:
-        loop = asyncio.get_running_loop()
-        while queue.waiting:
-            await asyncio.sleep(self._gather)
-            batch = [queue.waiting.popleft() for _ in range(min(self._limit, len(queue.waiting)))]
+    def close(self) -> None:
+        """Answer those who wait, and end the thread."""
+        self._thread.shutdown()
+
+    def _drain(self) -> None:
+        """Work until nobody waits."""
+        while True:
+            time.sleep(self._gather)
+            with self._lock:
+                batch = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
+                if not batch:
+                    self._working = False
+                    return
             # A caller that was cancelled while it waited wants no reply.
             batch = [(request, future) for request, future in batch if not future.done()]
-            if not batch:
-                continue
-            try:
-                replies = await loop.run_in_executor(self._thread, self._work, [item for item, _ in batch])
-                answered = list(zip(batch, replies, strict=True))
-            except Exception as exc:  # noqa: BLE001 - handed to every caller of the batch
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(exc)
-                continue
-            for (_, future), reply in answered:
-                if not future.done():
-                    future.set_result(reply)
+            if batch:
+                self._answer([request for request, _ in batch], [future for _, future in batch])
+
+    def _answer(self, requests: list[Request], futures: list["asyncio.Future[Reply]"]) -> None:
+        replies: Sequence[Reply] | Exception
+        try:
+            replies = self._work(requests)
+            if len(replies) != len(requests):
+                raise ValueError(f"{len(replies)} replies to {len(requests)} requests")
+        except Exception as exc:  # noqa: BLE001 - handed to every caller of the batch
+            replies = exc
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Reply], Reply | Exception]]]
+        by_loop = defaultdict(list)
+        for position, future in enumerate(futures):
+            reply = replies if isinstance(replies, Exception) else replies[position]
+            by_loop[future.get_loop()].append((future, reply))
+        for loop, answered in by_loop.items():
+            # A loop that was closed meanwhile has nobody left who waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_settle, answered)
 
 
-class _Queue(Generic[Request, Reply]):
-    def __init__(self) -> None:
-        self.waiting: deque[tuple[Request, asyncio.Future[Reply]]] = deque()
-        self.drain: asyncio.Task[None] | None = None
+def _settle(answered: "list[tuple[asyncio.Future[Reply], Reply | Exception]]") -> None:
+    for future, reply in answered:
+        if future.done():
+            continue
+        if isinstance(reply, Exception):
+            future.set_exception(reply)
+        else:
+            future.set_result(reply)

@@ -1,30 +1,70 @@
-"""The SQLite files of a run: how they are opened, and what becomes of a damaged one."""
+"""The SQLite files of a run: how threads share one, and what becomes of a damaged one."""
 
 import sqlite3
-from contextlib import closing
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 
-def open_database(path: Path, schema: str) -> sqlite3.Connection:
-    """Open an SQLite file, made with its tables where it does not exist.
+class Database:
+    """An SQLite file that threads share.
+
+    One statement or transaction at a time, and none while it is closed: Python's module crashes where a
+    connection is closed under a statement, as a stage that is given up would do.
 
     Args:
-        path: the file.
+        path: the file, created where it does not exist.
         schema: statements that make what is missing.
 
     Raises:
-        sqlite3.Error: it is no database, or cannot be written.
+        sqlite3.Error: it is no database, or cannot be written. So do all its methods.
     """
-    connection = sqlite3.connect(path, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode NORMAL loses nothing when the process dies; a power cut can cost the last commits.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(schema)
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
+
+    def __init__(self, path: Path, schema: str) -> None:
+        # Reentrant: what a transaction stores may be read from the same file.
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, check_same_thread=False)
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            # In WAL mode NORMAL loses nothing when the process dies; a power cut can cost the last commits.
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.executescript(schema)
+        except sqlite3.Error:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file and fold its write-ahead log away."""
+        with self._lock:
+            self._connection.close()
+
+    def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        with self._lock:
+            return self._connection.execute(query, arguments).fetchall()
+
+    def row(self, query: str, *arguments: object) -> tuple[Any, ...] | None:
+        """Return the first row of a query, or None."""
+        found = self.rows(query, *arguments)
+        return found[0] if found else None
+
+    def change(self, statement: str, *arguments: object) -> int:
+        """Commit one statement; returns how many rows it changed."""
+        with self.transaction() as connection:
+            return connection.execute(statement, arguments).rowcount
+
+    def change_each(self, statement: str, rows: Iterable[tuple[object, ...]]) -> int:
+        """Commit a statement for each of many rows, streaming, all or none; returns how many it changed."""
+        with self.transaction() as connection:
+            return connection.executemany(statement, rows).rowcount
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit what the block does through the connection, all or none."""
+        with self._lock, self._connection:
+            yield self._connection
 
 
 def set_aside_if_damaged(path: Path) -> Path | None:

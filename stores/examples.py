@@ -73,6 +73,7 @@ class ExampleStore:
 
     def close(self) -> None:
         """Let go of the folder; Chroma would keep it open for the life of the process."""
+        self._queries.close()
         self._client.close()
 
     def fill(self, samples: Iterable[Sample]) -> Iterator[int]:

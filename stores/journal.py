@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from stores.database import open_database
+from stores.database import Database
 from stores.sample import Sample
 
 Split = Literal["train", "test"]
@@ -53,19 +53,19 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._connection = open_database(path, _SCHEMA)
+        self._database = Database(path, _SCHEMA)
 
     def close(self) -> None:
         """Close the file and fold its write-ahead log away."""
-        self._connection.close()
+        self._database.close()
 
     def add_samples(self, split: Split, samples: Iterable[Sample]) -> int:
         """Store a dataset in its order, streaming; returns how many there were."""
         count = 0
         iterator = iter(samples)
-        with self._connection:
+        with self._database.transaction() as connection:
             while batch := list(islice(iterator, _BATCH)):
-                self._connection.executemany(
+                connection.executemany(
                     "INSERT INTO samples VALUES (?, ?, ?, ?)",
                     [
                         (split, count + offset, sample.id, sample.model_dump_json(exclude_defaults=True))
@@ -83,13 +83,11 @@ class Journal:
 
     def count_samples(self, split: Split) -> int:
         """Return the size of a dataset."""
-        return self._count("SELECT count(*) FROM samples WHERE split = ?", split)
+        return int(self._database.rows("SELECT count(*) FROM samples WHERE split = ?", split)[0][0])
 
     def sample(self, identifier: str) -> Sample | None:
         """Return the training sample of this id, or None."""
-        row = self._connection.execute(
-            "SELECT data FROM samples WHERE split = 'train' AND id = ?", (identifier,)
-        ).fetchone()
+        row = self._database.row("SELECT data FROM samples WHERE split = 'train' AND id = ?", identifier)
         return Sample.model_validate_json(row[0]) if row else None
 
     def undecided(self) -> Iterator[Sample]:
@@ -104,18 +102,14 @@ class Journal:
 
         A sample's later decision replaces its earlier one.
         """
-        with self._connection:
-            return self._connection.executemany(
-                "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?)",
-                ((entry.id, entry.status, entry.entropy, entry.kept, entry.record) for entry in entries),
-            ).rowcount
+        return self._database.change_each(
+            "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?)",
+            ((entry.id, entry.status, entry.entropy, entry.kept, entry.record) for entry in entries),
+        )
 
     def forget(self, status: Status | None = None) -> int:
         """Delete the decisions of one status, or all, so that they are made again; returns how many."""
-        with self._connection:
-            return self._connection.execute(
-                "DELETE FROM decisions WHERE status = coalesce(?, status)", (status,)
-            ).rowcount
+        return self._database.change("DELETE FROM decisions WHERE status = coalesce(?, status)", status)
 
     def entries(self, status: Status | None = None) -> Iterator[tuple[Sample, Entry]]:
         """Yield decided samples with their decisions, in the dataset's order, of one status or of all."""
@@ -134,11 +128,12 @@ class Journal:
         Returns:
             The clean samples beyond that position, and the position reached.
         """
-        rows = self._connection.execute(
+        rows = self._database.rows(
             """SELECT position, data, status FROM samples LEFT JOIN decisions USING (id)
             WHERE split = 'train' AND position > ? ORDER BY position LIMIT ?""",
-            (position, _BATCH),
-        ).fetchall()
+            position,
+            _BATCH,
+        )
         samples = []
         for at, data, status in rows:
             if status is None:
@@ -150,14 +145,14 @@ class Journal:
 
     def entry(self, identifier: str) -> Entry | None:
         """Return one sample's decision, or None."""
-        row = self._connection.execute(
-            "SELECT id, status, record, entropy, kept FROM decisions WHERE id = ?", (identifier,)
-        ).fetchone()
+        row = self._database.row(
+            "SELECT id, status, record, entropy, kept FROM decisions WHERE id = ?", identifier
+        )
         return _to_entry(row) if row else None
 
     def count_status(self) -> dict[str, int]:
         """Return how many decisions there are of each status."""
-        return dict(self._connection.execute("SELECT status, count(*) FROM decisions GROUP BY status"))
+        return dict(self._database.rows("SELECT status, count(*) FROM decisions GROUP BY status"))
 
     def candidates(self) -> Iterator[tuple[str, float]]:
         """Yield the id and entropy of every relabelled sample that has an entropy."""
@@ -168,34 +163,34 @@ class Journal:
 
     def keep(self, chosen: set[str]) -> None:
         """Mark the relabelled samples as kept or not; clean ones are always kept, failed ones never."""
-        with self._connection:
-            self._connection.execute("UPDATE decisions SET kept = (status = 'clean')")
-            self._connection.executemany(
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE decisions SET kept = (status = 'clean')")
+            connection.executemany(
                 "UPDATE decisions SET kept = 1 WHERE id = ?", [(identifier,) for identifier in chosen]
             )
 
     def note(self, name: str, value: str) -> None:
         """Keep a fact about the run; a later one of the same name replaces it."""
-        with self._connection:
-            self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+        self._database.change("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, value)
 
     def fact(self, name: str) -> str | None:
         """Return a fact about the run, or None where none was kept."""
-        row = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        row = self._database.row("SELECT value FROM facts WHERE name = ?", name)
         return row[0] if row else None
 
     def end_stage(self, name: str, seconds: float, report: str | None) -> None:
         """Record that a stage ended: with its report (JSON), or interrupted (None). Seconds add up."""
-        with self._connection:
-            self._connection.execute(
-                """INSERT INTO stages VALUES (?, ?, ?) ON CONFLICT (name)
-                DO UPDATE SET seconds = seconds + excluded.seconds, report = excluded.report""",
-                (name, seconds, report),
-            )
+        self._database.change(
+            """INSERT INTO stages VALUES (?, ?, ?) ON CONFLICT (name)
+            DO UPDATE SET seconds = seconds + excluded.seconds, report = excluded.report""",
+            name,
+            seconds,
+            report,
+        )
 
     def stages(self) -> dict[str, tuple[float, str | None]]:
         """Return each stage's seconds and its report (JSON), None where it was interrupted."""
-        rows = self._connection.execute("SELECT name, seconds, report FROM stages")
+        rows = self._database.rows("SELECT name, seconds, report FROM stages")
         return {name: (seconds, report) for name, seconds, report in rows}
 
     def _pages(self, query: str, *arguments: object) -> Iterator[tuple[Any, ...]]:
@@ -203,12 +198,9 @@ class Journal:
         # log from being folded away, and would see rows change under it.
         position = -1
         page = f"{query} AND position > ? ORDER BY position LIMIT {_BATCH}"
-        while rows := self._connection.execute(page, (*arguments, position)).fetchall():
+        while rows := self._database.rows(page, *arguments, position):
             yield from rows
             position = rows[-1][0]
-
-    def _count(self, query: str, *arguments: object) -> int:
-        return int(self._connection.execute(query, arguments).fetchone()[0])
 
 
 def _to_entry(columns: Sequence[Any]) -> Entry:

@@ -31,13 +31,13 @@ async def submit(batcher: Batcher[int, int], count: int) -> list[int]:
 
 async def test_concurrent_calls_are_gathered_into_one_batch() -> None:
     work = Work()
-    assert await submit(Batcher(work, 100), 50) == [2 * number for number in range(50)]
+    assert await submit(Batcher(work, 100, gather=0.5), 50) == [2 * number for number in range(50)]
     assert work.batches == [list(range(50))]
 
 
 async def test_no_batch_is_larger_than_the_limit_and_order_is_kept() -> None:
     work = Work()
-    assert await submit(Batcher(work, 7), 50) == [2 * number for number in range(50)]
+    assert await submit(Batcher(work, 7, gather=0.2), 50) == [2 * number for number in range(50)]
     assert max(map(len, work.batches)) == 7
     assert list(chain(*work.batches)) == list(range(50))
 
@@ -60,9 +60,9 @@ async def test_what_comes_while_a_batch_is_worked_on_gathers_for_the_next() -> N
         return numbers
 
     batcher: Batcher[int, int] = Batcher(work, 10)
-    first = asyncio.create_task(batcher.submit(0))
+    first = batcher.submit(0)
     await asyncio.to_thread(started.wait, 20)
-    later = [asyncio.create_task(batcher.submit(number)) for number in (1, 2, 3)]
+    later = [batcher.submit(number) for number in (1, 2, 3)]
     await asyncio.sleep(0)
     go_on.set()
     assert await asyncio.gather(first, *later) == [0, 1, 2, 3]
@@ -94,7 +94,7 @@ async def test_fewer_replies_than_requests_is_an_error_not_a_hang() -> None:
 async def test_a_cancelled_caller_is_left_out_of_the_batch() -> None:
     work = Work()
     batcher: Batcher[int, int] = Batcher(work, 10)
-    tasks = [asyncio.create_task(batcher.submit(number)) for number in range(3)]
+    tasks = [batcher.submit(number) for number in range(3)]
     await asyncio.sleep(0)
     tasks[1].cancel()
     replies = await asyncio.gather(*tasks, return_exceptions=True)
@@ -121,7 +121,7 @@ def test_a_loop_that_was_ended_in_mid_air_does_not_block_the_next() -> None:
     batcher: Batcher[int, int] = Batcher(Work(), 4)
 
     async def leave() -> None:
-        asyncio.get_running_loop().create_task(batcher.submit(1))
+        batcher.submit(1)
         await asyncio.sleep(0)
 
     asyncio.run(leave())
