@@ -7,7 +7,7 @@ it comes back to just below what was refused without further proof, and feels it
 and, where that helped, by more each time.
 """
 
-_FIRST_LIMIT = 16
+_FIRST_LIMIT = 32
 # Throughput that grew by less than this is noise.
 _GROWTH = 1.03
 _CLEAR_GROWTH = 1.06

@@ -32,7 +32,7 @@ _AGENTS = {
 
 
 class Request(NamedTuple):
-    """A request that a run sent: `waits` says whether it needs the reply to the sample's request before it."""
+    """A request that a run sent; `waits`: not before the reply to its sample's request before it."""
 
     body: bytes
     sample: str

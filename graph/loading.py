@@ -121,5 +121,5 @@ def _fill(journal: Journal, config: RunConfig) -> None:
 
 
 def _training_samples(config: RunConfig) -> Iterator[Sample]:
-    samples = read_samples(config.data.train or "", limit=config.data.limit)
+    samples = read_samples(config.data.train or "", limit=config.data.limit, noisy=True)
     return join_gold(samples, config.data.gold) if config.data.gold is not None else samples

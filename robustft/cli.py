@@ -27,6 +27,7 @@ from robustft.tables import print_summary
 from stores.errors import InputError, RobustFTError
 from stores.export import ExportFormat
 from stores.run_directory import RunDirectory, holds_run
+from training.noise import ENCODED, NoiseKind, inject_noise
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -168,13 +169,15 @@ def noise(
     rate: Annotated[float, typer.Option(min=0, max=1, help="The share of responses to make wrong, exactly.")],
     out: Annotated[Path, typer.Option(help="The JSONL file to write.")],
     seed: Annotated[int, typer.Option(help="Decides which responses, and what they become.")] = 0,
+    kind: Annotated[NoiseKind, typer.Option(help="How they are wrong; see the README.")] = "uniform",
 ) -> None:
     """Make a known share of a dataset's responses wrong; the right ones are kept under `gold`."""
     from stores.dataset import read_samples
+    from stores.encoder import EncoderConfig, load_encoder
     from stores.export import write_samples
-    from training.noise import inject_noise
 
-    samples = inject_noise(list(read_samples(file)), rate, seed)
+    encoder = load_encoder(EncoderConfig()) if kind in ENCODED else None
+    samples = inject_noise(list(read_samples(file)), rate, seed, kind, encoder)
     write_samples(out, samples)
     changed = sum(sample.response != sample.gold for sample in samples)
     console.print(

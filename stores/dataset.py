@@ -18,19 +18,21 @@ _PARQUET_BATCH = 1024
 _log = logging.getLogger("robustft.data")
 
 
-def read_samples(source: str | Path, *, limit: int | None = None) -> Iterator[Sample]:
+def read_samples(source: str | Path, *, limit: int | None = None, noisy: bool = False) -> Iterator[Sample]:
     """Read samples one at a time; nothing but the ids already seen (and a .json file) is held in memory.
 
     Args:
         source: a .jsonl, .ndjson, .json, .csv or .parquet file, or a Hugging Face dataset id, `name` or
             `name:split` (`train` where no split is named).
         limit: stop after this many samples.
+        noisy: take a response that is none of its options for noise; a warning says how many there were.
 
     Raises:
         DataError: on iteration, naming the file, line and field: the source cannot be read, holds no rows,
             or one of its rows cannot become a sample. A row of JSON, Parquet or the hub counts as a line.
     """
-    return (sample for sample, _ in islice(_identified_samples(source), limit))
+    rows = islice(_identified_samples(source, noisy=noisy), limit)
+    return _counting_strays((sample for sample, _ in rows), source)
 
 
 def join_gold(samples: Iterator[Sample], gold: str | Path) -> Iterator[Sample]:
@@ -102,7 +104,20 @@ class _Ids:
         return claimed
 
 
-def _identified_samples(source: str | Path) -> Iterator[tuple[Sample, bool]]:
+def _counting_strays(samples: Iterator[Sample], source: str | Path) -> Iterator[Sample]:
+    """Pass samples on, and say at the end how many responses were none of their options."""
+    choices = strays = 0
+    for sample in samples:
+        choices += bool(sample.options)
+        strays += bool(sample.options) and sample.response not in sample.options
+        yield sample
+    if strays and strays == choices:
+        raise DataError("no response is one of its options; is it the right column?", path=source)
+    if strays:
+        _log.warning("%s: %d of %d responses are none of their options: noise", source, strays, choices)
+
+
+def _identified_samples(source: str | Path, *, noisy: bool = False) -> Iterator[tuple[Sample, bool]]:
     """Yield every sample, and whether its id was given by its row."""
     shape: Shape | None = None
     ids = _Ids()
@@ -112,7 +127,7 @@ def _identified_samples(source: str | Path) -> Iterator[tuple[Sample, bool]]:
                 shape = detect_shape(row)
                 ignored = ", ".join(ignored_columns(row, shape))
                 _log.info("%s: shape %s%s", source, shape, f"; ignored columns: {ignored}" if ignored else "")
-            sample = to_sample(row, shape)
+            sample = to_sample(row, shape, noisy=noisy)
             explicit = given_id(row) is not None
             claimed = ids.claim(sample.id, line, explicit=explicit)
         except RowError as error:

@@ -89,12 +89,13 @@ def content_hash(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def to_sample(row: Mapping[str, object], shape: Shape) -> Sample:
+def to_sample(row: Mapping[str, object], shape: Shape, *, noisy: bool = False) -> Sample:
     """Turn a raw row into a sample. Its id is the row's own, else a hash of its content.
 
     Args:
         row: column names and values, as the file holds them.
         shape: the shape of the whole file, from `detect_shape`.
+        noisy: take a response that is none of the options as it is: it is noise, and no error.
 
     Raises:
         RowError: a column is missing, of the wrong type or empty, or an answer is not one of the options.
@@ -109,7 +110,11 @@ def to_sample(row: Mapping[str, object], shape: Shape) -> Sample:
     if options:
         # In the question-answer shape the answer is a letter, even where an option's text is one, too.
         letters_first = shape == "question-answer"
-        response = _option_chosen(response, options, exchange.response_field, letters_first)
+        try:
+            response = _option_chosen(response, options, exchange.response_field, letters_first)
+        except RowError:
+            if not noisy:
+                raise
         gold = _option_chosen(gold, options, "gold", letters_first) if gold is not None else None
     return Sample(
         id=given_id(row) or content_hash(exchange.history, exchange.prompt, options, response),

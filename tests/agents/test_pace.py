@@ -17,13 +17,13 @@ def reply_until_it_moves(pace: Pace, rate: float, work: float = 1.0, start: floa
 
 
 def test_the_limit_doubles_up_to_the_ceiling_while_a_reply_takes_as_long_as_before() -> None:
-    pace = Pace(100)
+    pace = Pace(200)
     limits = []
     now = 0.0
     for _ in range(3):
         now = reply_until_it_moves(pace, rate=pace.limit, start=now)
         limits.append(pace.limit)
-    assert limits == [32, 64, 100]
+    assert limits == [64, 128, 200]
 
 
 def test_two_doublings_that_brought_nothing_are_taken_back() -> None:
@@ -33,7 +33,7 @@ def test_two_doublings_that_brought_nothing_are_taken_back() -> None:
     for _ in range(3):
         now = reply_until_it_moves(pace, rate=16, start=now)
         limits.append(pace.limit)
-    assert limits == [32, 64, 16]
+    assert limits == [64, 128, 32]
 
 
 def test_the_dip_after_a_doubling_is_not_held_against_it() -> None:
@@ -45,7 +45,7 @@ def test_the_dip_after_a_doubling_is_not_held_against_it() -> None:
             now += 1 / 8
             pace.replied(now, 1)
         now = reply_until_it_moves(pace, rate=16 + pace.limit / 8, start=now)
-    assert pace.limit == 128
+    assert pace.limit == 256
 
 
 def test_throughput_is_work_and_not_replies() -> None:
@@ -54,16 +54,16 @@ def test_throughput_is_work_and_not_replies() -> None:
     # Fewer replies a second, but each is four times the work.
     now = reply_until_it_moves(pace, rate=8, work=40, start=now)
     reply_until_it_moves(pace, rate=9, work=40, start=now)
-    assert pace.limit == 128
+    assert pace.limit == 256
 
 
 def test_a_doubling_in_doubt_must_show_what_it_brings_even_at_the_ceiling() -> None:
-    pace = Pace(64)
+    pace = Pace(128)
     now = reply_until_it_moves(pace, rate=16)
     now = reply_until_it_moves(pace, rate=16, start=now)
-    assert pace.limit == 64
+    assert pace.limit == 128
     reply_until_it_moves(pace, rate=16.5, start=now)
-    assert pace.limit == 16
+    assert pace.limit == 32
 
 
 def test_a_limit_that_nobody_fills_stays() -> None:
@@ -73,16 +73,16 @@ def test_a_limit_that_nobody_fills_stays() -> None:
         now += 1
         pace.note_room()
         pace.replied(now, 1)
-    assert pace.limit == 16
+    assert pace.limit == 32
 
 
 def test_a_refusal_halves_the_limit_once_for_all_that_were_sent_with_it() -> None:
     pace = Pace(64)
     sent = pace.epoch
     assert [pace.failed(sent, refused=True) for _ in range(5)] == [True, False, False, False, False]
-    assert pace.limit == 8
+    assert pace.limit == 16
     assert pace.failed(pace.epoch, refused=True)
-    assert pace.limit == 4
+    assert pace.limit == 8
 
 
 def test_the_limit_never_falls_below_one() -> None:
@@ -108,5 +108,5 @@ def test_after_an_outage_it_begins_anew() -> None:
         pace.failed(pace.epoch, refused=True)
     before = pace.epoch
     pace.restart()
-    assert pace.limit == 16
+    assert pace.limit == 32
     assert not pace.failed(before, refused=True)

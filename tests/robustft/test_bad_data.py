@@ -110,7 +110,6 @@ def test_the_line_that_is_not_json_is_named(
         ({"prompt": "Why?", "completion": "x", "options": {"A": "x"}}, "options"),
         ({"prompt": "Why?", "completion": "x", "options": "x, y"}, "options"),
         ({"prompt": "Why?", "completion": "x", "options": ["x"]}, "options"),
-        ({"prompt": "Why?", "completion": "C", "options": ["x", "y"]}, "completion"),
         ({"prompt": "Why?", "completion": "x", "options": ["x", "y"], "gold": "z"}, "gold"),
     ],
 )
@@ -128,13 +127,22 @@ def test_a_bad_row_is_named_by_line_and_field(
     assert message.startswith(f"bad.jsonl, line 2, field '{field}': ")
 
 
-def test_a_letter_outside_the_options_is_named(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["--test", "--gold"])
+def test_a_right_answer_outside_the_options_is_named(
+    option: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("bad.jsonl").write_text(lines(CHOICE, {**CHOICE, "answer": "C"}))
-    message = refusal({"--data": "bad.jsonl"}, endpoint, monkeypatch, capsys)
+    message = refusal({option: "bad.jsonl"}, endpoint, monkeypatch, capsys)
     assert message.startswith("bad.jsonl, line 2, field 'answer': ")
     assert "'C'" in message
+
+
+def test_training_data_of_which_no_response_is_an_option_is_refused(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("bad.jsonl").write_text(lines(*({**CHOICE, "question": f"{n}?", "answer": "7"} for n in range(3))))
+    message = refusal({"--data": "bad.jsonl"}, endpoint, monkeypatch, capsys)
+    assert message.startswith("bad.jsonl: no response is one of its options")
 
 
 @pytest.mark.parametrize("option", ["--data", "--test", "--gold"])

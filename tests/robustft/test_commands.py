@@ -159,6 +159,12 @@ def test_noise_takes_another_option_of_a_choice(monkeypatch: pytest.MonkeyPatch)
     assert [(row["completion"], row["gold"]) for row in rows] == [("bus", "dog")]
 
 
+@pytest.mark.parametrize("kind", ["neighbour", "truncated"])
+def test_the_kind_of_noise_can_be_chosen(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = noisy(monkeypatch, facts(20), "--rate", 0.5, "--kind", kind, "--out", "noisy.jsonl")
+    assert sum(row["completion"] != row["gold"] for row in rows) == 10
+
+
 @pytest.mark.parametrize("rate", ["1.5", "-0.1", "nan", "much"])
 def test_a_bad_noise_rate_ends_with_2_and_writes_nothing(
     rate: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -9,6 +9,9 @@ import pytest
 
 from stores.batcher import Batcher
 
+# Seconds in which calls meet on any machine.
+MEET = 0.3
+
 
 class Work:
     """Doubles numbers and remembers the batches; a negative number is an error."""
@@ -31,13 +34,13 @@ async def submit(batcher: Batcher[int, int], count: int) -> list[int]:
 
 async def test_concurrent_calls_are_gathered_into_one_batch() -> None:
     work = Work()
-    assert await submit(Batcher(work, 100, gather=0.5), 50) == [2 * number for number in range(50)]
+    assert await submit(Batcher(work, 100, gather=MEET), 50) == [2 * number for number in range(50)]
     assert work.batches == [list(range(50))]
 
 
 async def test_no_batch_is_larger_than_the_limit_and_order_is_kept() -> None:
     work = Work()
-    assert await submit(Batcher(work, 7, gather=0.2), 50) == [2 * number for number in range(50)]
+    assert await submit(Batcher(work, 7, gather=MEET), 50) == [2 * number for number in range(50)]
     assert max(map(len, work.batches)) == 7
     assert list(chain(*work.batches)) == list(range(50))
 
@@ -70,7 +73,7 @@ async def test_what_comes_while_a_batch_is_worked_on_gathers_for_the_next() -> N
 
 
 async def test_an_error_reaches_every_caller_of_its_batch_and_no_other() -> None:
-    batcher: Batcher[int, int] = Batcher(Work(), 2)
+    batcher: Batcher[int, int] = Batcher(Work(), 2, gather=MEET)
     numbers = (1, 2, 3, -4, 5, 6)
     replies = await asyncio.gather(*(batcher.submit(number) for number in numbers), return_exceptions=True)
     assert replies[:2] + replies[4:] == [2, 4, 10, 12]
@@ -93,7 +96,7 @@ async def test_fewer_replies_than_requests_is_an_error_not_a_hang() -> None:
 
 async def test_a_cancelled_caller_is_left_out_of_the_batch() -> None:
     work = Work()
-    batcher: Batcher[int, int] = Batcher(work, 10)
+    batcher: Batcher[int, int] = Batcher(work, 10, gather=MEET)
     tasks = [batcher.submit(number) for number in range(3)]
     await asyncio.sleep(0)
     tasks[1].cancel()

@@ -337,3 +337,15 @@ def test_the_papers_files_join_in_full_and_show_their_noise(name: str, rate: flo
     assert all(sample.gold in sample.options and sample.response in sample.options for sample in joined)
     wrong = sum(sample.gold != sample.response for sample in joined)
     assert wrong / len(joined) == pytest.approx(rate, abs=0.001)
+
+
+def test_responses_that_are_no_option_are_counted_as_noise(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "d.jsonl"
+    rows = [{"question": f"{n}?", "answer": answer, "options": ["x", "y"]} for n, answer in enumerate("ABCA")]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match="line 3"):
+        list(read_samples(file))
+    assert [sample.response for sample in read_samples(file, noisy=True)] == ["x", "y", "C", "x"]
+    assert "1 of 4 responses are none of their options" in caplog.text

@@ -304,6 +304,15 @@ def test_an_answer_that_is_no_option_is_refused(field: str, answer: str, message
     assert message in caught.value.message
 
 
+@pytest.mark.parametrize("answer", ["D", "pink", "gre"])
+def test_a_noisy_response_may_be_no_option_but_gold_must_be(answer: str) -> None:
+    row = {"question": "q", "answer": answer, "options": COLOURS, "gold": "A"}
+    sample = to_sample(row, "question-answer", noisy=True)
+    assert (sample.response, sample.gold) == (answer, COLOURS[0])
+    with pytest.raises(RowError):
+        to_sample({**row, "gold": answer}, "question-answer", noisy=True)
+
+
 def test_options_that_differ_in_case_alone_need_an_exact_answer() -> None:
     row = {"question": "q", "answer": "Mg", "options": ["mg", "Mg"]}
     assert to_sample(row, "question-answer").response == "Mg"

@@ -1,12 +1,15 @@
+import math
 import time
 from collections import Counter
+from typing import get_args
 
 import pytest
+from langchain_core.embeddings import Embeddings
 
 from agents.answers import agree, kind_of
 from stores.errors import InputError
 from stores.sample import Sample
-from training.noise import NoiseError, inject_noise
+from training.noise import ENCODED, NoiseError, NoiseKind, inject_noise
 
 CITIES = ["Paris", "Tokyo", "Rome", "Madrid", "Cairo", "Lima", "Oslo", "Havana", "Santiago", "Tehran"]
 
@@ -132,3 +135,92 @@ def test_ten_times_the_samples_take_about_ten_times_as_long() -> None:
 
     seconds(100)
     assert seconds(10_000) < 40 * max(seconds(1_000), 0.01)
+
+
+KINDS: tuple[NoiseKind, ...] = get_args(NoiseKind)
+MOODS = ("bad", "so-so", "good")
+
+
+class ByNumber(Embeddings):
+    """Questions are as similar as the numbers in them are near: points on a circle."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        (number,) = (int(word) for word in text.replace("?", " ").split() if word.isdigit())
+        return [math.cos(number / 200), math.sin(number / 200)]
+
+
+def moods(count: int) -> list[Sample]:
+    return [
+        Sample(id=f"m{index}", prompt=f"How is day {index} ?", response=MOODS[index // 7 % 3], options=MOODS)
+        for index in range(count)
+    ]
+
+
+def changed(samples: list[Sample]) -> list[int]:
+    return [index for index, sample in enumerate(samples) if wrong(sample)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("samples", [capitals(60), moods(60)], ids=["short", "choice"])
+def test_every_kind_makes_exactly_the_rate_wrong_and_the_same_again(
+    kind: NoiseKind, samples: list[Sample]
+) -> None:
+    noisy = inject_noise(samples, 0.3, 5, kind, ByNumber())
+    assert len(changed(noisy)) == 18
+    assert [sample.gold for sample in noisy] == [sample.response for sample in samples]
+    assert noisy == inject_noise(samples, 0.3, 5, kind, ByNumber())
+
+
+def test_a_burst_is_one_block() -> None:
+    at = changed(inject_noise(moods(60), 0.3, 0, "burst"))
+    assert at == list(range(at[0], at[0] + 18)) or {0, 59} <= set(at)
+
+
+def test_class_noise_takes_one_label_to_its_neighbour_before_the_next() -> None:
+    noisy = inject_noise(moods(60), 0.3, 3, "class")
+    moves = Counter((sample.gold, sample.response) for sample in noisy if wrong(sample))
+    assert len(moves) == 1
+    ((before, after),) = moves
+    assert MOODS.index(str(after)) == (MOODS.index(str(before)) + 1) % 3
+
+
+def test_systematic_noise_is_one_rule_for_the_questions_nearest_to_one() -> None:
+    noisy = inject_noise(capitals(60), 0.3, 2, "systematic", ByNumber())
+    at = changed(noisy)
+    assert at == list(range(at[0], at[0] + 18))
+    rule = {(noisy[index].gold, noisy[index].response) for index in at}
+    assert len(rule) == len(CITIES)
+
+
+def test_neighbour_noise_is_the_response_to_a_similar_question() -> None:
+    noisy = inject_noise(moods(60), 0.3, 1, "neighbour", ByNumber())
+    # Seven days in a row share a mood, so the nearest other mood is at most seven days away.
+    for index in changed(noisy):
+        near = {MOODS[at // 7 % 3] for at in range(max(0, index - 7), min(60, index + 8))}
+        assert noisy[index].response in near
+
+
+def test_truncated_and_garbled_responses_keep_letters_of_the_right_one() -> None:
+    for sample in inject_noise(capitals(60), 0.3, 1, "truncated"):
+        assert (sample.gold or "").startswith(sample.response)
+    for sample in inject_noise(capitals(60), 0.3, 1, "garbled"):
+        assert sorted(sample.response) == sorted(sample.gold or "")
+
+
+def test_off_topic_responses_answer_something_else() -> None:
+    kinds = [*capitals(30), *(sample.model_copy(update={"id": f"x{sample.id}"}) for sample in moods(30))]
+    for sample in inject_noise(kinds, 0.5, 1, "off-topic"):
+        if wrong(sample):
+            assert (sample.response in MOODS) == (not sample.options)
+    # Where all questions are of a kind, it is the words of another question.
+    alone = [sample for sample in inject_noise(moods(30), 0.5, 1, "off-topic") if wrong(sample)]
+    assert all(sample.response.startswith("How is day") for sample in alone)
+
+
+@pytest.mark.parametrize("kind", sorted(ENCODED))
+def test_similar_questions_need_an_encoder(kind: NoiseKind) -> None:
+    with pytest.raises(NoiseError, match="encoder"):
+        inject_noise(capitals(10), 0.3, 0, kind)
