@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.answers import agree, kind_of
 from agents.expert import AgentConfig, Expert, Usage, conversation
@@ -14,7 +14,7 @@ from stores.sample import Sample
 
 VARIABLES = frozenset({"response", "base", "reasoning"})
 
-Policy = Literal["unanimous", "majority", "judge", "hybrid"]
+Policy = Literal["unanimous", "majority", "judge", "hybrid", "none"]
 View = Literal["base", "reasoning"]
 
 # The verdict is a line of its own: a label quoted inside a sentence must not become one.
@@ -46,17 +46,27 @@ class CheckerConfig(AgentConfig):
     prompt: str = "check"
     max_tokens: int = Field(default=128, gt=0)
     policy: Policy = "hybrid"
-    """`unanimous`: both views match the label. `majority`: at least one does. `judge`: the model decides.
-    `hybrid`: agreement of both is reliable, of none is noisy, and a split goes to the model."""
+    """`unanimous`: all views match the label. `majority`: at least one does. `judge`: the model decides.
+    `hybrid`: agreement of all is reliable, of none is noisy, and a split goes to the model. `none`: nothing is
+    checked, and every label counts as noisy."""
+    views: tuple[View, ...] = ("base", "reasoning")
+    """Whose answers are asked for and looked at. The reviewer has no reasoning where nobody reasons."""
+
+    @model_validator(mode="after")
+    def _check_views(self) -> "CheckerConfig":
+        if not self.views and self.policy not in ("judge", "none"):
+            raise ValueError(f"views is empty, but the policy '{self.policy}' compares them with the label")
+        return self
 
 
 class Checker:
-    """Compares the label with the base answer and the reasoned answer."""
+    """Compares the label with the answers of the other experts."""
 
-    def __init__(self, expert: Expert, prompt: QuestionTemplate, policy: Policy) -> None:
+    def __init__(self, expert: Expert, prompt: QuestionTemplate, config: CheckerConfig) -> None:
         self._expert = expert
         self._prompt = prompt
-        self._policy = policy
+        self._policy = config.policy
+        self._views = config.views
 
     async def check(self, sample: Sample, base: str | None, reasoning: str | None) -> Check:
         """Say whether the sample's response is reliable (Eq. 3).
@@ -67,11 +77,11 @@ class Checker:
             reasoning: the Reasoner's last answer.
         """
         kind = kind_of(sample.response, sample.options)
-        views: dict[View, bool | None] = {
-            "base": agree(base, sample.response, kind, sample.options),
-            "reasoning": agree(reasoning, sample.response, kind, sample.options),
-        }
+        answers: dict[View, str | None] = {"base": base, "reasoning": reasoning}
+        views = {view: agree(answers[view], sample.response, kind, sample.options) for view in self._views}
         agreed = tuple(view for view, same in views.items() if same)
+        if self._policy == "none":
+            return Check(reliable=False, policy="none", agreed=agreed, reason="not checked")
         if self._policy == "judge" or (self._policy == "hybrid" and _is_split(views)):
             return await self._judge(sample, base, reasoning, agreed)
         enough = 1 if self._policy == "majority" else len(views)

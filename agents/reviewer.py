@@ -1,5 +1,7 @@
 """The Reviewer: settles on one answer, given the context answer and the reasoned one (Eq. 6)."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 from agents.answers import agree, extract, kind_of, room_for
@@ -25,14 +27,17 @@ class ReviewerConfig(AgentConfig):
     """Settings of the Reviewer."""
 
     prompt: str = "review"
+    policy: Literal["review", "context"] = "review"
+    """`review`: the model settles what the two answers disagree on. `context`: the context answer stands."""
 
 
 class Reviewer:
     """Chooses or combines two answers. It never sees the label under suspicion."""
 
-    def __init__(self, expert: Expert, prompt: QuestionTemplate) -> None:
+    def __init__(self, expert: Expert, prompt: QuestionTemplate, config: ReviewerConfig) -> None:
         self._expert = expert
         self._prompt = prompt
+        self._policy = config.policy
 
     async def review(self, sample: Sample, context: str | None, reasoning: str | None) -> Review:
         """Settle on the sample's new label (Eq. 6).
@@ -44,6 +49,8 @@ class Reviewer:
             context: the Context Relabeler's answer.
             reasoning: the Reasoner's last answer.
         """
+        if self._policy == "context":
+            return Review(answer=context, reason="not reviewed")
         if context is None or reasoning is None:
             return Review(answer=context or reasoning, reason="only one readable answer")
         kind = kind_of(sample.response, sample.options)

@@ -31,10 +31,10 @@ _POOLS: WeakKeyDictionary[asyncio.AbstractEventLoop, ModelPool] = WeakKeyDiction
 
 @dataclass(frozen=True)
 class Agents:
-    """The five agents, ready to be asked."""
+    """The five agents, ready to be asked; None for one whose view nobody looks at."""
 
-    base: BaseAgent
-    reasoner: Reasoner
+    base: BaseAgent | None
+    reasoner: Reasoner | None
     checker: Checker
     relabeler: Relabeler
     reviewer: Reviewer
@@ -132,15 +132,21 @@ def build_agents(
             **needs,
         )
 
+    views = settings.checker.views
+    # Its answer is not needed before the reasoner's loop has ended.
+    direct = expert("base", settings.base, patient=True)
     reasoning = expert("reasoner", settings.reasoner)
     relabeling = expert("relabeler", settings.relabeler, log_probabilities=True)
     return Agents(
-        # Its answer is not needed before the reasoner's loop has ended.
-        base=BaseAgent(expert("base", settings.base, patient=True), prompts.base),
-        reasoner=Reasoner(reasoning, prompts.reason, prompts.reflect, settings.reasoner),
-        checker=Checker(expert("checker", settings.checker), prompts.check, settings.checker.policy),
+        base=BaseAgent(direct, prompts.base) if "base" in views else None,
+        reasoner=(
+            Reasoner(reasoning, prompts.reason, prompts.reflect, settings.reasoner)
+            if "reasoning" in views
+            else None
+        ),
+        checker=Checker(expert("checker", settings.checker), prompts.check, settings.checker),
         relabeler=Relabeler(relabeling, prompts.relabel, examples, settings.relabeler.neighbours),
-        reviewer=Reviewer(expert("reviewer", settings.reviewer), prompts.review),
+        reviewer=Reviewer(expert("reviewer", settings.reviewer), prompts.review, settings.reviewer),
     )
 
 

@@ -70,7 +70,7 @@ def _back_to_noisy(journal: Journal) -> Iterator[Entry]:
 
 def _check_same_data(work: Workspace, train: str | None) -> None:
     """Check that a file holds the samples that a run was begun with, or begins with them."""
-    given = read_samples(train or "", limit=work.journal.count_samples("train"))
+    given = read_samples(train or "", limit=work.journal.count_samples("train"), noisy=True)
     for sample, known in zip_longest(given, work.journal.samples("train")):
         if sample is None or known is None or sample != known.model_copy(update={"gold": sample.gold}):
             raise ConfigError(

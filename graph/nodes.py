@@ -13,7 +13,7 @@ from graph.state import SampleInput, SampleState
 async def base(state: SampleInput, runtime: Runtime[SampleContext]) -> dict[str, Any]:
     """Answer directly (Eq. 1)."""
     agents = await agents_of(runtime)
-    return {"base": await agents.base.answer(state.sample)}
+    return {"base": await agents.base.answer(state.sample)} if agents.base else {}
 
 
 async def reasoner(
@@ -21,6 +21,8 @@ async def reasoner(
 ) -> Command[Literal["reflect", "checker"]]:
     """Reason, in the light of the last reflection if there is one; then reflect or leave the loop (Eq. 2)."""
     agents = await agents_of(runtime)
+    if agents.reasoner is None:
+        return Command(goto="checker")
     turn = await agents.reasoner.reason(state.sample, state.turns)
     done = agents.reasoner.is_done(state.sample, [*state.turns, turn])
     return Command(update={"turns": [turn]}, goto="checker" if done else "reflect")
@@ -29,6 +31,7 @@ async def reasoner(
 async def reflect(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
     """Criticise the last reasoning (Eq. 2)."""
     agents = await agents_of(runtime)
+    assert agents.reasoner is not None  # noqa: S101 - only a reasoner sends a sample here
     return {"turns": [await agents.reasoner.reflect(state.sample, state.turns)]}
 
 

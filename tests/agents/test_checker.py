@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.checker import VARIABLES, Checker, Policy, parse_verdict
+from agents.checker import VARIABLES, Checker, CheckerConfig, Policy, View, parse_verdict
 from agents.expert import Expert
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
@@ -14,9 +14,15 @@ FREE = "Norway's capital is the city of Oslo, which lies at the end of a long fj
 FREE_SAMPLE = Sample(id="f", prompt="Tell me about Norway's capital.", response=FREE)
 
 
-def build(policy: Policy, verdict: str = "Hm.") -> tuple[Checker, ScriptedModel]:
+BOTH: tuple[View, ...] = ("base", "reasoning")
+
+
+def build(
+    policy: Policy, verdict: str = "Hm.", views: tuple[View, ...] = BOTH
+) -> tuple[Checker, ScriptedModel]:
     model = ScriptedModel(script=lambda messages: verdict)
-    return Checker(Expert(model, max_tokens=64), QuestionTemplate("check", VARIABLES), policy), model
+    config = CheckerConfig(policy=policy, views=views)
+    return Checker(Expert(model, max_tokens=64), QuestionTemplate("check", VARIABLES), config), model
 
 
 @pytest.mark.parametrize(
@@ -39,6 +45,7 @@ def build(policy: Policy, verdict: str = "Hm.") -> tuple[Checker, ScriptedModel]
         ("hybrid", "Bergen", "Trondheim", False),
         ("hybrid", None, None, False),
         ("hybrid", None, "Bergen", False),
+        ("none", "Oslo", "Oslo", False),
     ],
 )
 async def test_a_policy_that_needs_no_judge_asks_none(
@@ -49,6 +56,21 @@ async def test_a_policy_that_needs_no_judge_asks_none(
     assert check.reliable is reliable
     assert check.policy == policy
     assert (check.reply, check.usage.requests, model.requests) == (None, 0, [])
+
+
+@pytest.mark.parametrize("policy", ["unanimous", "majority", "hybrid"])
+@pytest.mark.parametrize(("views", "reliable"), [(("base",), True), (("reasoning",), False)])
+async def test_only_the_views_that_are_named_are_looked_at(
+    policy: Policy, views: tuple[View, ...], reliable: bool
+) -> None:
+    checker, model = build(policy, views=views)
+    assert (await checker.check(SAMPLE, "Oslo", "Bergen")).reliable is reliable
+    assert model.requests == []
+
+
+def test_a_policy_that_compares_views_needs_one() -> None:
+    with pytest.raises(ValueError, match="views is empty"):
+        CheckerConfig(policy="majority", views=())
 
 
 @pytest.mark.parametrize("verdict", ["reliable", "noisy"])

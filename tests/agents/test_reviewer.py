@@ -3,7 +3,7 @@
 import pytest
 
 from agents.expert import Expert
-from agents.reviewer import VARIABLES, Reviewer
+from agents.reviewer import VARIABLES, Reviewer, ReviewerConfig
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 from tests.scripted import ScriptedModel
@@ -11,9 +11,10 @@ from tests.scripted import ScriptedModel
 SAMPLE = Sample(id="s", prompt="Capital of Norway?", response="Zanzibar-label", gold="Quito-gold")
 
 
-def build(reply: str) -> tuple[Reviewer, ScriptedModel]:
+def build(reply: str, config: ReviewerConfig | None = None) -> tuple[Reviewer, ScriptedModel]:
     model = ScriptedModel(script=lambda messages: reply)
-    return Reviewer(Expert(model, max_tokens=64), QuestionTemplate("review", VARIABLES)), model
+    prompt = QuestionTemplate("review", VARIABLES)
+    return Reviewer(Expert(model, max_tokens=64), prompt, config or ReviewerConfig()), model
 
 
 async def test_two_answers_that_differ_are_settled_by_the_model() -> None:
@@ -39,6 +40,13 @@ async def test_where_nothing_is_left_to_settle_the_model_is_not_asked(
     review = await reviewer.review(SAMPLE, context, reasoning)
     assert (review.answer, review.reply, review.usage.requests) == (answer, None, 0)
     assert model.requests == []
+
+
+@pytest.mark.parametrize("context", ["Bergen", None])
+async def test_without_a_review_the_context_answer_stands(context: str | None) -> None:
+    reviewer, model = build("Oslo", ReviewerConfig(policy="context"))
+    review = await reviewer.review(SAMPLE, context, "Oslo")
+    assert (review.answer, review.reason, model.requests) == (context, "not reviewed", [])
 
 
 async def test_a_review_that_cannot_be_read_gives_no_label() -> None:

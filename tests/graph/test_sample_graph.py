@@ -94,6 +94,23 @@ async def test_a_sample_whose_verdict_cannot_be_read_is_relabelled() -> None:
     assert state.review is not None
 
 
+@pytest.mark.parametrize(("views", "silent"), [(["base"], "reasoner"), (["reasoning"], "base")])
+async def test_an_expert_whose_view_nobody_looks_at_is_not_asked(views: list[str], silent: str) -> None:
+    models = each()
+    state = await journey(CLEAN, models, checker={"views": views})
+    assert state.check is not None
+    assert state.check.reliable
+    assert models[silent].requests == []
+
+
+async def test_without_any_view_every_label_can_be_replaced() -> None:
+    models = each()
+    state = await journey(CLEAN, models, checker={"views": [], "policy": "none"})
+    assert models["base"].requests == models["reasoner"].requests == models["checker"].requests == []
+    assert state.review is not None
+    assert (state.base, state.turns, state.review.answer) == (None, [], "Oslo")
+
+
 async def test_every_turn_of_the_reflection_loop_is_kept() -> None:
     replies = ["Bergen", "critique-1", "Trondheim", "critique-2", "Oslo"]
     state = await journey(CLEAN, each(reasoner=says(*replies)), reasoner={"max_reflections": 2})
