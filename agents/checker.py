@@ -47,8 +47,8 @@ class CheckerConfig(AgentConfig):
     max_tokens: int = Field(default=128, gt=0)
     policy: Policy = "hybrid"
     """`unanimous`: all views match the label. `majority`: at least one does. `judge`: the model decides.
-    `hybrid`: agreement of all is reliable, of none is noisy, and a split goes to the model. `none`: nothing is
-    checked, and every label counts as noisy."""
+    `hybrid`: agreement of all is reliable, of none is noisy, and a split goes to the model. `none`: every
+    label counts as noisy."""
     views: tuple[View, ...] = ("base", "reasoning")
     """Whose answers are asked for and looked at. The reviewer has no reasoning where nobody reasons."""
 

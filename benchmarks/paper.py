@@ -1,0 +1,127 @@
+"""The paper's study on folders of noisy files: every method, noise rate and seed, one record a cell.
+
+    python benchmarks/paper.py FOLDER... [--methods baselines] [--rates 30 50 70] [--seeds 0] [--samples 500]
+    python benchmarks/paper.py --render
+
+A folder holds `labeled`, `test` and `noisyNN` as CSV, JSONL, JSON or Parquet. Records go to
+docs/results/paper.jsonl, from which docs/results.md is made. A cell that is there is not run again; one that
+was stopped goes on where it was.
+"""
+
+import argparse
+import json
+import logging
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, get_args
+
+from study.cells import Cell, Study
+from study.data import Folder, open_folder
+from study.methods import EVERY, GROUPS
+from study.page import render
+
+from graph.config import load_config
+from stores.atomic import write_text_atomically
+from stores.errors import RobustFTError
+from training.noise import NoiseKind
+
+_REPOSITORY = Path(__file__).parents[1]
+_RECORDS = _REPOSITORY / "docs" / "results" / "paper.jsonl"
+_VERSIONED = ("robustft", "transformers", "torch", "trl", "peft", "cleanlab")
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Return the records there are, one a cell."""
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def cell_of(record: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a record from every other: its cell, the subsets and the settings."""
+    names = (*Cell._fields, "samples", "tests", "subset_seed", "config_hash")
+    return tuple(record[name] for name in names)
+
+
+def cells(arguments: argparse.Namespace, folders: list[Folder]) -> Iterator[tuple[Cell, Folder]]:
+    """Yield the cells that were asked for, those first whose replies serve the others."""
+    names = [name for given in arguments.methods for name in GROUPS.get(given, (given,))]
+    for seed in arguments.seeds:
+        for folder in folders:
+            for kind in arguments.kinds or [None]:
+                for rate in arguments.rates:
+                    for name in dict.fromkeys(names):
+                        yield Cell(folder.name, rate, kind, name, seed), folder
+
+
+def versions() -> dict[str, Any]:
+    """Return the versions that made a record."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _VERSIONED}}
+
+
+def main() -> None:
+    """Run what is missing, then render."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="*", type=Path, help="folders of labeled, test and noisyNN files")
+    known = (*GROUPS, *EVERY)
+    parser.add_argument(
+        "--methods", nargs="+", choices=known, default=["baselines"], metavar="NAME", help=", ".join(known)
+    )
+    parser.add_argument("--rates", nargs="+", type=int, default=[30, 50, 70], help="noise in percent")
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=get_args(NoiseKind),
+        help="make the noise, in place of the noisyNN files",
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of training")
+    parser.add_argument("--samples", type=int, default=500, help="size of the training subset")
+    parser.add_argument("--tests", type=int, default=200, help="size of the held-out subset")
+    parser.add_argument("--subset-seed", type=int, default=0)
+    parser.add_argument("--config", type=Path, default=_REPOSITORY / "configs" / "paper.yaml")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE")
+    parser.add_argument("--work", type=Path, default=Path("runs/paper"), help="for what is in between")
+    parser.add_argument("--records", type=Path, default=_RECORDS)
+    parser.add_argument("--render", action="store_true", help="only make the page anew")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        if not arguments.render:
+            _run(arguments)
+        render(read_records(arguments.records), arguments.records.parent)
+    except RobustFTError as exc:
+        sys.exit(f"paper.py: {exc}")
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    config = load_config(arguments.config, arguments.set)
+    folders = [open_folder(path) for path in arguments.folders]
+    study = Study(
+        config, arguments.work, samples=arguments.samples, tests=arguments.tests, seed=arguments.subset_seed
+    )
+    records = read_records(arguments.records)
+    done = {cell_of(record) for record in records}
+    wanted = list(cells(arguments, folders))
+    arguments.records.parent.mkdir(parents=True, exist_ok=True)
+    began, ran = time.monotonic(), 0
+    for number, (cell, folder) in enumerate(wanted, start=1):
+        subset = (arguments.samples, arguments.tests, arguments.subset_seed)
+        if (*cell, *subset, study.config_hash) in done:
+            continue
+        record = {**study.measure(cell, folder, EVERY[cell.method]), "versions": versions()}
+        records.append(record)
+        write_text_atomically(arguments.records, "".join(json.dumps(row) + "\n" for row in records))
+        ran += 1
+        left = (time.monotonic() - began) / ran * (len(wanted) - number) / 60
+        place = f"{cell.dataset} {cell.kind or ''} {cell.rate} % {cell.method} seed {cell.seed}"
+        print(
+            f"{number}/{len(wanted)} {place}: {record['accuracy']:.3f}, {left:.0f} min left", file=sys.stderr
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""One cell of the table: a method on a dataset at a noise rate, trained and tested with one seed.
+
+What cells share is done once: replies of models are taken over from run to run, and two methods that arrive
+at the same training set share its adapter's accuracy.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+from langchain_core.embeddings import Embeddings
+
+from agents.expert import Expert
+from agents.relabeler import Relabeler
+from graph.config import RunConfig, parse_config
+from graph.decision import read_state
+from graph.evaluating import in_base_role, load_tuned
+from graph.fingerprint import fingerprints
+from graph.state import SampleState
+from graph.tuning import training_row
+from prompts.template import QuestionTemplate
+from robustft import resume, run
+from stores.atomic import write_json_atomically
+from stores.encoder import load_encoder
+from stores.examples import ExampleStore
+from stores.journal import Journal
+from stores.run_directory import holds_run
+from stores.sample import Sample
+from stores.weights import resolve_weights
+from study.data import Folder, save
+from study.figures import agents_of, costs_of, figures_of
+from study.likelihood import mean_log_probabilities
+from study.methods import Method, Pipeline
+from study.rules import Case, Label
+from training.evaluation import evaluate
+from training.finetune import train_adapter
+from training.noise import NoiseKind
+
+_LOG = logging.getLogger("robustft")
+_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+class Cell(NamedTuple):
+    """What a record of the study is about. `kind` is None for a folder's own noisy file."""
+
+    dataset: str
+    rate: int
+    kind: NoiseKind | None
+    method: str
+    seed: int
+
+
+class Study:
+    """Runs cells below one work folder, and goes on with what is there.
+
+    Args:
+        config: the settings of our own method, and of every method's training.
+        work: the folder for runs, training sets and accuracies.
+        samples: the size of the training subset.
+        tests: the size of the held-out subset.
+        seed: of both subsets.
+    """
+
+    def __init__(self, config: RunConfig, work: Path, *, samples: int, tests: int, seed: int) -> None:
+        self._config = config
+        self._work = work
+        self._samples = samples
+        self._tests = tests
+        self._seed = seed
+        self._scored: dict[str, float] = {}
+
+    @cached_property
+    def encoder(self) -> Embeddings:
+        """Tells which questions are similar."""
+        return load_encoder(self._config.encoder)
+
+    @property
+    def config_hash(self) -> str:
+        """Stands for the settings that the cells share."""
+        return fingerprints(self._config).run
+
+    def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
+        """Return each response's mean log-probability a token under the model that is to be tuned."""
+        rows = [self._row(sample, response) for sample, response in zip(samples, responses, strict=True)]
+        keys = [json.dumps([row["prompt"], row["completion"]]) for row in rows]
+        new = {key: row for key, row in zip(keys, rows, strict=True) if key not in self._scored}
+        if new:
+            scores = mean_log_probabilities(self._weights, None, list(new.values()))
+            self._scored |= dict(zip(new, scores, strict=True))
+        return [self._scored[key] for key in keys]
+
+    def measure(self, cell: Cell, folder: Folder, method: Method) -> dict[str, Any]:
+        """Return the record of a cell."""
+        began = time.monotonic()
+        cases = self._cases(cell, folder, method.pipeline)
+        labels = method.rule(cases, self)
+        decided = time.monotonic() - began
+        test = folder.test_samples(self._tests, self._seed)
+        if method.retrieves:
+            outcome = self._answer_in_context([case.sample for case in cases], test, cell)
+        else:
+            outcome = self._tune(cases, labels, test, cell.seed)
+        return {
+            **cell._asdict(),
+            "samples": self._samples,
+            "tests": self._tests,
+            "subset_seed": self._seed,
+            "n_samples": len(cases),
+            "n_test": len(test),
+            **figures_of(cases, labels),
+            **outcome["figures"],
+            "agents": agents_of(cases) if method.pipeline is not None else {},
+            **costs_of(cases, method.agents),
+            "seconds": {"decide": round(decided, 1), **outcome["seconds"]},
+            "config_hash": self.config_hash,
+        }
+
+    def cases(self, cell: Cell, folder: Folder, method: Method) -> list[Case]:
+        """Return what a method's pipeline made of each sample."""
+        return self._cases(cell, folder, method.pipeline)
+
+    @property
+    def _weights(self) -> str:
+        return resolve_weights(self._config.models[self._config.training.model].name)
+
+    def _cases(self, cell: Cell, folder: Folder, pipeline: Pipeline | None) -> list[Case]:
+        samples = folder.noisy_samples(cell.rate, cell.kind, self._samples, self._seed, self.encoder)
+        if pipeline is None:
+            return [Case(SampleState(sample=sample)) for sample in samples]
+        config = self._with(pipeline)
+        name = f"{cell.dataset}-{cell.kind or 'given'}-{cell.rate}"
+        size = f"{self._samples}-{self._seed}"
+        config.data.train = str(save(self._work / "data" / f"{name}-{size}.jsonl", samples).absolute())
+        directory = self._work / "runs" / f"{name}-{size}-{fingerprints(config).run}"
+        if holds_run(directory):
+            resume(directory, until=pipeline.until)
+        else:
+            run(config, directory, until=pipeline.until, reuse=self._latest_run())
+        with closing(Journal(directory / "journal.sqlite")) as journal:
+            return [Case(read_state(sample, entry), entry.kept) for sample, entry in journal.entries()]
+
+    def _with(self, pipeline: Pipeline) -> RunConfig:
+        """Return the study's config with a pipeline's settings."""
+        content = self._config.model_dump(mode="json")
+        for name, settings in pipeline.settings.items():
+            section = content["agents"] if name in content["agents"] else content
+            section[name] |= settings
+        return parse_config(content)
+
+    def _latest_run(self) -> Path | None:
+        """Return the run that has taken over all replies before it."""
+        runs = [path for path in (self._work / "runs").glob("*") if (path / "summary.json").is_file()]
+        return max(runs, key=lambda path: (path / "summary.json").stat().st_mtime, default=None)
+
+    def _row(self, sample: Sample, response: str) -> dict[str, Any]:
+        prompt = QuestionTemplate(self._config.agents.base.prompt)
+        return training_row(sample, prompt, response, "original")
+
+    def _tune(
+        self, cases: Sequence[Case], labels: Sequence[Label], test: list[Sample], seed: int
+    ) -> dict[str, Any]:
+        """Train on what a method decided, and test; done once for equal training sets."""
+        rows = [
+            self._row(case.sample, label.response)
+            for case, label in zip(cases, labels, strict=True)
+            if label.response is not None
+        ]
+        # Ids differ where the responses do, and are not trained on.
+        content = [[row["prompt"], row["completion"]] for row in rows]
+        settings = self._config.training.model_dump_json()
+        prompt = QuestionTemplate(self._config.agents.base.prompt).source
+        parts = [
+            content,
+            settings,
+            prompt,
+            self._weights,
+            [sample.id for sample in test],
+            seed if rows else 0,
+        ]
+        key = hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]
+        kept = self._work / "accuracy" / f"{key}.json"
+        if not kept.is_file():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_json_atomically(kept, self._train_and_test(rows, test, seed, self._work / "adapters" / key))
+        outcome: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        return outcome
+
+    def _train_and_test(
+        self, rows: list[dict[str, Any]], test: list[Sample], seed: int, adapter: Path
+    ) -> dict[str, Any]:
+        began = time.monotonic()
+        if rows:
+            training = adapter.with_suffix(".jsonl")
+            training.parent.mkdir(parents=True, exist_ok=True)
+            training.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+            train_adapter(
+                training,
+                self._weights,
+                adapter,
+                self._config.training,
+                seed=seed,
+                report=lambda step: None,
+                stop=threading.Event(),
+                checkpoints=adapter.with_suffix(".checkpoints"),
+            )
+            training.unlink()
+        trained = time.monotonic()
+        tuned = adapter if rows else None
+        agent = in_base_role(self._config, load_tuned(self._config, tuned))
+        answers: list[dict[str, Any]] = []
+        asyncio.run(evaluate(iter(test), agent, answers.extend, concurrency=64))
+        del agent
+        right = [self._row(sample, _gold(sample)) for sample in test]
+        likely = mean_log_probabilities(self._weights, tuned, right)
+        # Small, but there is one a cell.
+        shutil.rmtree(adapter, ignore_errors=True)
+        seconds = {"train": round(trained - began, 1), "test": round(time.monotonic() - trained, 1)}
+        figures = {**_accuracy(answers, test), "test_loss": _quantiles([-value for value in likely])}
+        return {"figures": figures, "seconds": seconds}
+
+    def _answer_in_context(self, samples: list[Sample], test: list[Sample], cell: Cell) -> dict[str, Any]:
+        """Answer held-out questions with the nearest noisy samples as examples, untuned."""
+        began = time.monotonic()
+        config = self._config
+        settings = config.agents.relabeler
+        store = ExampleStore.anew(self._work / "chroma", self.encoder)
+        try:
+            for _ in store.fill(samples):
+                pass
+            expert = Expert(load_tuned(config, None), max_tokens=settings.max_tokens)
+            agent: Any = Relabeler(expert, QuestionTemplate(settings.prompt), store, settings.neighbours)
+            answers: list[dict[str, Any]] = []
+            asyncio.run(evaluate(iter(test), agent, answers.extend, concurrency=64))
+        finally:
+            store.close()
+        seconds = {"train": 0.0, "test": round(time.monotonic() - began, 1)}
+        return {"figures": _accuracy(answers, test), "seconds": seconds}
+
+
+def _gold(sample: Sample) -> str:
+    return sample.gold if sample.gold is not None else sample.response
+
+
+def _accuracy(answers: list[dict[str, Any]], test: list[Sample]) -> dict[str, Any]:
+    """Return the share answered right, in all and by category: the task, else the right option."""
+    categories = {sample.id: sample.task or (_gold(sample) if sample.options else "all") for sample in test}
+    right: dict[str, list[bool]] = {}
+    for answer in answers:
+        right.setdefault(categories[answer["id"]], []).append(answer["right"])
+    many = len(right) > 12  # options that differ from question to question are no categories
+    return {
+        "accuracy": sum(answer["right"] for answer in answers) / len(answers),
+        "unreadable": sum(answer.get("answer") is None for answer in answers),
+        "by_category": {} if many else {name: sum(hits) / len(hits) for name, hits in sorted(right.items())},
+    }
+
+
+def _quantiles(values: list[float]) -> dict[str, float]:
+    """Return the mean and some quantiles of losses (nats a token); their exponential is the perplexity."""
+    ranked = sorted(values)
+    spread = {f"{share:.0%}": round(ranked[int(share * (len(ranked) - 1))], 4) for share in _QUANTILES}
+    return {"mean": round(sum(values) / len(values), 4), **spread}

@@ -1,0 +1,125 @@
+"""The figures of one cell: how well noise was found and repaired, and how right each agent was."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from agents.reasoner import final_answer
+from graph.decision import final_response
+from graph.state import SampleState
+from study.rules import Case, Label
+from training.metrics import Tally, is_right
+
+_BINS = 10
+
+
+def figures_of(cases: Sequence[Case], labels: Sequence[Label]) -> dict[str, Any]:
+    """Return detection, relabel and training-set figures of a method's decisions; None where not defined."""
+    tally = Tally()
+    wrong: list[bool] = []
+    scores: list[float] = []
+    judges = False
+    for case, label in zip(cases, labels, strict=True):
+        gold, options = case.sample.gold, case.sample.options
+        if gold is None:
+            continue
+        label_right = is_right(case.sample.response, gold, options)
+        final = label.new if label.new is not None else label.response
+        judges |= label.noisy is not None
+        tally.add(
+            judged_noisy=bool(label.noisy),
+            label_right=label_right,
+            final_right=None if final is None else is_right(final, gold, options),
+            kept=label.response is not None,
+        )
+        if label.score is not None:
+            wrong.append(not label_right)
+            scores.append(label.score)
+    report = tally.report()
+    detection = report.detection.model_dump() if judges else None
+    if detection is not None:
+        detection |= {"auc": _auc(wrong, scores), "ece": _calibration_error(wrong, scores)}
+    return {
+        "detection": detection,
+        "relabel": report.relabel.model_dump() if any(label.new is not None for label in labels) else None,
+        "purity": report.training_set.purity,
+        "purity_before": report.training_set.purity_before,
+        "n_train": sum(label.response is not None for label in labels),
+    }
+
+
+def agents_of(cases: Sequence[Case]) -> dict[str, dict[str, float | None]]:
+    """Return the share of right answers of each agent, on samples whose given response is right and wrong.
+
+    The checker is right where it calls a right response reliable, and a wrong one noisy.
+    """
+    counts: dict[str, dict[str, list[bool]]] = {}
+    for case in cases:
+        gold, options = case.sample.gold, case.sample.options
+        if gold is None:
+            continue
+        label_right = is_right(case.sample.response, gold, options)
+        group = "right" if label_right else "wrong"
+        for agent, answer in _answers(case.state).items():
+            found = counts.setdefault(agent, {"right": [], "wrong": []})
+            found[group].append(answer is not None and is_right(answer, gold, options))
+        if case.state.check is not None:
+            found = counts.setdefault("checker", {"right": [], "wrong": []})
+            found[group].append(case.state.check.reliable == label_right)
+    return {
+        agent: {group: sum(right) / len(right) if right else None for group, right in groups.items()}
+        for agent, groups in counts.items()
+    }
+
+
+def costs_of(cases: Sequence[Case], agents: Sequence[str]) -> dict[str, int]:
+    """Return what the named agents took, whether or not the replies were at hand already."""
+    used = {"requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
+    for case in cases:
+        state = case.state
+        views = {
+            "base": [state.base],
+            "reasoner": state.turns,
+            "checker": [state.check],
+            "relabeler": [state.context],
+            "reviewer": [state.review],
+        }
+        for agent in agents:
+            for view in views[agent]:
+                if view is not None:
+                    for name in used:
+                        used[name] += getattr(view.usage, name)
+    return used
+
+
+def _answers(state: SampleState) -> dict[str, str | None]:
+    answers: dict[str, str | None] = {}
+    if state.base is not None:
+        answers["base"] = state.base.answer
+    if state.turns:
+        answers["reasoner"] = final_answer(state.turns)
+    if state.context is not None:
+        answers["relabeler"] = state.context.answer
+    if state.review is not None:
+        answers["reviewer"] = final_response(state)
+    return answers
+
+
+def _auc(wrong: list[bool], scores: list[float]) -> float | None:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(wrong, scores)) if len(set(wrong)) == 2 else None
+
+
+def _calibration_error(wrong: list[bool], scores: list[float]) -> float | None:
+    """Return the expected calibration error of scores as probabilities, in ten bins."""
+    if not scores:
+        return None
+    error = 0.0
+    for number in range(_BINS):
+        inside = [
+            (score, is_wrong)
+            for score, is_wrong in zip(scores, wrong, strict=True)
+            if min(int(score * _BINS), _BINS - 1) == number
+        ]
+        error += abs(sum(score - is_wrong for score, is_wrong in inside))
+    return error / len(scores)

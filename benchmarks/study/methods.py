@@ -1,0 +1,93 @@
+"""The methods that the study compares: settings of the one pipeline, and a rule for what comes of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from graph.state import Stage
+from study import rules
+
+_JUDGE_ALONE = str(Path(__file__).parent / "judge_alone" / "check.md")
+
+
+class Pipeline(NamedTuple):
+    """A run of our own pipeline: what differs from the study's config, and how far it goes."""
+
+    settings: Mapping[str, Mapping[str, Any]] = {}
+    until: Stage = "select"
+
+
+class Method(NamedTuple):
+    """A method: the pipeline whose answers it needs, what it makes of them, and whose requests it costs."""
+
+    pipeline: Pipeline | None
+    rule: rules.Rule
+    agents: tuple[str, ...] = ()
+    retrieves: bool = False
+    """Answers held-out questions in the light of the noisy samples, and is not tuned."""
+
+
+_ALL = ("base", "reasoner", "checker", "relabeler", "reviewer")
+_OURS = Pipeline()
+
+
+def _ours(*agents: str, **settings: Mapping[str, Any]) -> Method:
+    return Method(Pipeline(settings), rules.decided, agents or _ALL)
+
+
+METHODS: dict[str, Method] = {
+    "vanilla": Method(None, rules.nothing),
+    "sft": Method(None, rules.as_given),
+    "sft-gold": Method(None, rules.right),
+    "robustft": _ours(),
+    "robustft-code": _ours(checker={"policy": "unanimous"}, reasoner={"max_reflections": 0}),
+    "self-select": Method(
+        Pipeline({"checker": {"policy": "judge", "views": [], "prompt": _JUDGE_ALONE}}, until="detect"),
+        rules.reliable_alone,
+        ("checker",),
+    ),
+    "self-label": Method(
+        Pipeline(
+            {
+                "checker": {"policy": "none", "views": []},
+                "relabeler": {"neighbours": 0},
+                "reviewer": {"policy": "context"},
+            }
+        ),
+        rules.relabelled,
+        ("relabeler",),
+    ),
+    "noise-al": Method(
+        Pipeline({"checker": {"policy": "unanimous"}}), rules.voted, ("base", "reasoner", "relabeler")
+    ),
+    "self-rag": Method(None, rules.nothing, retrieves=True),
+    "cleanlab": Method(None, rules.contradicted),
+    "grape": Method(_OURS, rules.likeliest, _ALL),
+    "s3ft": Method(_OURS, rules.own_words, ("base",)),
+}
+"""The baselines of the paper's Table 1, and three of later work."""
+
+ABLATIONS: dict[str, Method] = {
+    "no-selection": _ours(selection={"keep": 1.0}),
+    "no-checker": _ours(
+        "reasoner", "relabeler", "reviewer", checker={"policy": "none", "views": ["reasoning"]}
+    ),
+    "no-reviewer": _ours("base", "reasoner", "checker", "relabeler", reviewer={"policy": "context"}),
+    "no-context": _ours(relabeler={"neighbours": 0}),
+    "no-reasoning": _ours("base", "checker", "relabeler", checker={"views": ["base"]}),
+}
+"""The paper's Table 3. Without the checker every label counts as noisy; without context the relabeler is
+shown no examples."""
+
+SENSITIVITY: dict[str, Method] = {
+    **{f"keep-{share}": _ours(selection={"keep": share / 100}) for share in range(10, 101, 10)},
+    **{f"k-{count}": _ours(relabeler={"neighbours": count}) for count in range(9)},
+}
+"""The paper's Figure 3."""
+
+EVERY: dict[str, Method] = {**METHODS, **ABLATIONS, **SENSITIVITY}
+GROUPS: dict[str, tuple[str, ...]] = {
+    "baselines": tuple(METHODS),
+    "ablations": ("robustft", *ABLATIONS),
+    "sensitivity": tuple(SENSITIVITY),
+}

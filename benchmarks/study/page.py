@@ -1,0 +1,203 @@
+"""docs/results.md, made from the records alone: nothing in it is typed but its words between the tables."""
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stores.atomic import write_text_atomically
+from study.methods import ABLATIONS, METHODS, SENSITIVITY
+from study.plots import draw
+
+Record = dict[str, Any]
+_NOT_RUN = "not run"
+_HEAD = """# Does it work?
+
+Every method on folders of noisy files, made by `python benchmarks/paper.py FOLDER...` from the records in
+[results/paper.jsonl](results/paper.jsonl); a cell that was not run says so. Accuracy is the share of held-out
+questions that the tuned model answers right, in percent: the mean over the seeds of training, and their range
+where there are several. What the methods are stands in `benchmarks/study/methods.py` and `rules.py`.
+"""
+_FLAT = ("vanilla", "sft-gold")
+_GROUPS = ("right", "wrong")
+_FOUND = ("precision", "recall", "F1", "AUC", "relabels right", "of those kept", "trained on", "purity")
+_COSTS = ("requests", "tokens in", "tokens out", "seconds to decide", "to train", "to test")
+
+
+def render(records: list[Record], folder: Path) -> None:
+    """Write the page beside the folder of the records, and its pictures into that folder."""
+    parts = [_HEAD]
+    conclusion = folder / "conclusion.md"
+    if conclusion.is_file():
+        parts.append(conclusion.read_text(encoding="utf-8").strip() + "\n")
+    for dataset in sorted({record["dataset"] for record in records}):
+        given = [record for record in records if record["dataset"] == dataset]
+        parts.extend(_dataset(dataset, given, folder))
+    write_text_atomically(folder.parent / "results.md", "\n".join(parts))
+
+
+def _dataset(dataset: str, records: list[Record], folder: Path) -> Iterator[str]:
+    plain = [record for record in records if record["kind"] is None]
+    first = records[0]
+    seeds = ", ".join(map(str, sorted({record["seed"] for record in records})))
+    yield f"## {dataset}\n"
+    yield (
+        f"{first['n_samples']} training samples, {first['n_test']} held out, subset seed "
+        f"{first['subset_seed']}, seeds of training: {seeds}.\n"
+    )
+    if plain:
+        yield from _methods(dataset, plain, folder)
+        yield from _ablations(dataset, plain, folder)
+        yield from _diagnostics(plain)
+    made = [record for record in records if record["kind"] is not None]
+    for rate in _rates(made):
+        kinds = sorted({record["kind"] for record in made if record["rate"] == rate})
+        yield f"### Other kinds of noise on {dataset}, {rate} %\n"
+        rows = {
+            name: [_accuracy(made, method=name, rate=rate, kind=kind) for kind in kinds]
+            for name in _names(made, METHODS)
+        }
+        yield _table("accuracy", kinds, rows)
+
+
+def _methods(dataset: str, records: list[Record], folder: Path) -> Iterator[str]:
+    """Show Table 1 and Figure 1 of the paper, what each method found and what it cost."""
+    rates = _rates(records)
+    rows = {name: [_accuracy(records, method=name, rate=rate) for rate in rates] for name in METHODS}
+    yield _table("accuracy", _headings(rates), rows)
+    picture = folder / f"{dataset}-accuracy.svg"
+    curves = {
+        name: {rate: known for rate in rates if (known := _accuracies(records, method=name, rate=rate))}
+        for name in _names(records, METHODS)
+        if name not in _FLAT
+    }
+    flat = {name: statistics.mean(known) for name in _FLAT if (known := _accuracies(records, method=name))}
+    if curves:
+        draw(picture, curves, x="noise, %", y="accuracy", flat=flat)
+        yield f"![Accuracy against noise on {dataset}]({folder.name}/{picture.name})\n"
+    for rate in rates:
+        found = {record["method"]: record for record in records if record["rate"] == rate}
+        before = _share(next(iter(found.values()))["purity_before"])
+        yield f"At {rate} % noise: what was found and repaired. Purity before: {before}.\n"
+        rows = {name: _found(found[name]) for name in (*METHODS, *ABLATIONS) if name in found}
+        yield _table("method", _FOUND, rows)
+    ours = {record["rate"]: record for record in records if record["method"] == "robustft"}
+    if ours:
+        yield "How right each agent was, on samples whose given response is right and wrong:\n"
+        agents = dict.fromkeys(agent for record in ours.values() for agent in record["agents"])
+        columns = [f"{rate} %, {group}" for rate in ours for group in _GROUPS]
+        rows = {
+            agent: [
+                _share(ours[rate]["agents"].get(agent, {}).get(group)) for rate in ours for group in _GROUPS
+            ]
+            for agent in agents
+        }
+        yield _table("agent", columns, rows)
+    yield "What it costs, medians:\n"
+    yield _table("method", _COSTS, {name: _costs(records, name) for name in _names(records, METHODS)})
+
+
+def _ablations(dataset: str, records: list[Record], folder: Path) -> Iterator[str]:
+    """Show Table 3 and Figure 3 of the paper."""
+    rates = _rates(records)
+    if names := _names(records, ABLATIONS):
+        yield "Ablations (the paper's Table 3), accuracy:\n"
+        rows = {
+            name: [_accuracy(records, method=name, rate=rate) for rate in rates]
+            for name in ("robustft", *names)
+        }
+        yield _table("without", _headings(rates), rows)
+    for prefix, axis in (("keep-", "kept of the relabels, %"), ("k-", "neighbours shown")):
+        names = [name for name in _names(records, SENSITIVITY) if name.startswith(prefix)]
+        curves = {
+            f"{rate} % noise": {
+                int(name.removeprefix(prefix)): known
+                for name in names
+                if (known := _accuracies(records, method=name, rate=rate))
+            }
+            for rate in rates
+        }
+        if names:
+            picture = folder / f"{dataset}-{prefix}sensitivity.svg"
+            draw(picture, {name: curve for name, curve in curves.items() if curve}, x=axis, y="accuracy")
+            yield f"![Accuracy against {axis} on {dataset}]({folder.name}/{picture.name})\n"
+
+
+def _diagnostics(records: list[Record]) -> Iterator[str]:
+    """Show the paper's Figures 4 and 5: losses on right responses, accuracy by category."""
+    for rate in _rates(records):
+        here = [record for record in records if record["rate"] == rate]
+        losses = {record["method"]: record["test_loss"] for record in here if record.get("test_loss")}
+        if losses:
+            yield (
+                f"Loss on the right responses to the held-out questions at {rate} % (nats a token; its "
+                "exponential is the perplexity): the mean, and quantiles over the questions.\n"
+            )
+            columns = list(next(iter(losses.values())))
+            rows = {name: [f"{loss[column]:.2f}" for column in columns] for name, loss in losses.items()}
+            yield _table("method", columns, rows)
+        split = {record["method"]: record["by_category"] for record in here}
+        columns = sorted({category for categories in split.values() for category in categories})
+        if len(columns) > 1:
+            yield f"Accuracy by category at {rate} %:\n"
+            rows = {
+                name: [_share(categories.get(column)) for column in columns]
+                for name, categories in split.items()
+            }
+            yield _table("method", columns, rows)
+
+
+def _rates(records: Iterable[Record]) -> list[int]:
+    return sorted({record["rate"] for record in records})
+
+
+def _headings(rates: Sequence[int]) -> list[str]:
+    return [f"{rate} %" for rate in rates]
+
+
+def _names(records: Iterable[Record], known: Iterable[str]) -> list[str]:
+    run = {record["method"] for record in records}
+    return [name for name in known if name in run]
+
+
+def _accuracies(records: Iterable[Record], **cell: object) -> list[float]:
+    return [record["accuracy"] for record in records if cell.items() <= record.items()]
+
+
+def _accuracy(records: Iterable[Record], **cell: object) -> str:
+    known = _accuracies(records, **cell)
+    if not known:
+        return _NOT_RUN
+    mean = f"{100 * statistics.mean(known):.1f}"
+    return mean if len(known) == 1 else f"{mean} ({100 * min(known):.1f} to {100 * max(known):.1f})"
+
+
+def _found(record: Record) -> list[str]:
+    detection, relabel = record["detection"] or {}, record["relabel"] or {}
+    auc = detection.get("auc")
+    return [
+        *(_share(detection.get(name)) for name in ("precision", "recall", "f1")),
+        "-" if auc is None else f"{auc:.2f}",
+        *(_share(relabel.get(name)) for name in ("accuracy", "selected_accuracy")),
+        str(record["n_train"]),
+        _share(record["purity"]),
+    ]
+
+
+def _costs(records: Iterable[Record], name: str) -> list[str]:
+    known = [record for record in records if record["method"] == name]
+    values = [
+        *([record[key] for record in known] for key in ("requests", "prompt_tokens", "completion_tokens")),
+        *([record["seconds"][key] for record in known] for key in ("decide", "train", "test")),
+    ]
+    return [f"{statistics.median(value):,.0f}" for value in values]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _table(corner: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    lines = [f"| {corner} | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
+    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
+    return "\n".join(lines) + "\n"

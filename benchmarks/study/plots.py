@@ -1,0 +1,64 @@
+"""Pictures of the records, readable on light and dark pages."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+from matplotlib import pyplot
+
+_GREY = "#808080"
+_STYLE = {
+    "svg.hashsalt": "robustft",  # the same records give the same file
+    "text.color": _GREY,
+    "axes.labelcolor": _GREY,
+    "axes.edgecolor": _GREY,
+    "xtick.color": _GREY,
+    "ytick.color": _GREY,
+    "font.size": 9,
+}
+Curves = Mapping[str, Mapping[int, Sequence[float]]]
+"""Values by name and place on the x axis, one a seed."""
+
+
+def draw(path: Path, curves: Curves, *, x: str, y: str, flat: Mapping[str, float] | None = None) -> None:
+    """Draw curves of means with their spread, and horizontal lines.
+
+    Args:
+        path: the SVG file to write.
+        curves: what to draw.
+        x: what the x axis is.
+        y: what the y axis is.
+        flat: values that do not depend on x.
+    """
+    with pyplot.rc_context(_STYLE):
+        figure, axes = pyplot.subplots(figsize=(6.4, 3.6))
+        colours = pyplot.get_cmap("tab20")
+        for number, (name, points) in enumerate(sorted(curves.items())):
+            places = sorted(points)
+            means = [statistics.mean(points[place]) for place in places]
+            spread = [max(points[place]) - min(points[place]) for place in places]
+            bold = name == "robustft"
+            axes.errorbar(
+                places,
+                means,
+                yerr=[value / 2 for value in spread],
+                label=name,
+                color=colours(number % 20),
+                marker="o",
+                markersize=5 if bold else 3,
+                linewidth=2.5 if bold else 1.2,
+            )
+        for name, value in (flat or {}).items():
+            axes.axhline(value, color=_GREY, linestyle="--" if name == "vanilla" else ":", linewidth=1)
+            axes.annotate(name, (0, value), xycoords=("axes fraction", "data"), fontsize=7, va="bottom")
+        axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in curves.values() for place in points}))
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False, fontsize=7, bbox_to_anchor=(1.01, 1), loc="upper left")
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, transparent=True, bbox_inches="tight", metadata={"Date": None})
+        pyplot.close(figure)

@@ -1,0 +1,232 @@
+"""What each method makes of a noisy sample: a response to train on, and what it says of the given one.
+
+The rules look at what the agents said, which is asked once and shared by all methods.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy
+from langchain_core.embeddings import Embeddings
+
+from agents.answers import agree, kind_of, normalise
+from agents.reasoner import final_answer
+from graph.decision import final_response
+from graph.state import SampleState
+from stores.sample import Sample
+
+_FOLDS = 5
+
+
+class Case(NamedTuple):
+    """A sample with what a pipeline made of it; `kept` is None where nothing was selected."""
+
+    state: SampleState
+    kept: bool | None = None
+
+    @property
+    def sample(self) -> Sample:
+        """The sample as it was given."""
+        return self.state.sample
+
+
+class Label(NamedTuple):
+    """A method's decision.
+
+    `response` is None where the sample is left out. `noisy` says what the method holds of the given
+    response, None where it does not judge. `score` grows from 0 to 1 with its suspicion. `new` is a new
+    response that was made, whether or not it is trained on.
+    """
+
+    response: str | None
+    noisy: bool | None = None
+    score: float | None = None
+    new: str | None = None
+
+
+class Tools(Protocol):
+    """What some rules need beside the agents' words."""
+
+    @property
+    def encoder(self) -> Embeddings:
+        """Tells which questions are similar."""
+
+    def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
+        """Return each response's mean log-probability a token under the model that is to be tuned."""
+
+
+Rule = Callable[[list[Case], Tools], list[Label]]
+
+
+def as_given(cases: list[Case], tools: Tools) -> list[Label]:
+    """Trust every response: plain fine-tuning."""
+    return [Label(case.sample.response) for case in cases]
+
+
+def right(cases: list[Case], tools: Tools) -> list[Label]:
+    """Take every right response: the ceiling."""
+    return [Label(case.sample.gold) for case in cases]
+
+
+def nothing(cases: list[Case], tools: Tools) -> list[Label]:
+    """Train on nothing."""
+    return [Label(None) for _ in cases]
+
+
+def decided(cases: list[Case], tools: Tools) -> list[Label]:
+    """Do as the pipeline decided: RobustFT and its ablations."""
+    labels = []
+    for case in cases:
+        final, noisy = final_response(case.state), _is_noisy(case.state)
+        labels.append(
+            Label(final if case.kept else None, noisy, _suspicion(case.state), final if noisy else None)
+        )
+    return labels
+
+
+def reliable_alone(cases: list[Case], tools: Tools) -> list[Label]:
+    """Keep what the checker calls reliable, and relabel nothing."""
+    labels = []
+    for case in cases:
+        noisy = _is_noisy(case.state)
+        labels.append(Label(None if noisy else case.sample.response, noisy, _suspicion(case.state)))
+    return labels
+
+
+def relabelled(cases: list[Case], tools: Tools) -> list[Label]:
+    """Replace every response by the pipeline's; one that says something else was noisy."""
+    labels = []
+    for case in cases:
+        own = final_response(case.state)
+        noisy = None if own is None else not _same(own, case.sample.response, case.sample)
+        labels.append(Label(own, noisy, new=own if noisy else None))
+    return labels
+
+
+def voted(cases: list[Case], tools: Tools) -> list[Label]:
+    """NoiseAL's division: where two views agree they are right; where not, the context answer decides.
+
+    A sample is left out where the context answer agrees with neither view. Source: Yuan et al. 2024,
+    "Hide and Seek in Noise Labels", with the base and the reasoned answer as the two collaborating views.
+    """
+    labels = []
+    for case in cases:
+        base, reasoned = _base(case.state), final_answer(case.state.turns)
+        if base is not None and reasoned is not None and _same(base, reasoned, case.sample):
+            winner: str | None = base
+        else:
+            context = case.state.context.answer if case.state.context else None
+            views = (base, reasoned)
+            supported = context is not None and any(
+                view is not None and _same(context, view, case.sample) for view in views
+            )
+            winner = context if supported else None
+        noisy = winner is None or not _same(winner, case.sample.response, case.sample)
+        response = winner if noisy else case.sample.response
+        labels.append(Label(response, noisy, _suspicion(case.state), winner if noisy else None))
+    return labels
+
+
+def likeliest(cases: list[Case], tools: Tools) -> list[Label]:
+    """GRAPE: of all answers to a sample, the one that the model to be tuned finds likeliest.
+
+    Source: Zhang et al. 2025, "The Best Instruction-Tuning Data are Those That Fit".
+    """
+    answers = [_answers(case) for case in cases]
+    flat = [(case.sample, answer) for case, found in zip(cases, answers, strict=True) for answer in found]
+    scores = iter(tools.likelihood([sample for sample, _ in flat], [answer for _, answer in flat]))
+    labels = []
+    for case, found in zip(cases, answers, strict=True):
+        best = max(((next(scores), answer) for answer in found), key=lambda scored: scored[0])[1]
+        noisy = not _same(best, case.sample.response, case.sample)
+        labels.append(Label(best, noisy, new=best if noisy else None))
+    return labels
+
+
+def own_words(cases: list[Case], tools: Tools) -> list[Label]:
+    """S3FT: the model's own reply where it says what the given response says, else that response.
+
+    Source: Gupta et al. 2025, "Selective Self-to-Supervised Fine-Tuning". It takes the given response to be
+    right, and judges nothing; a paraphrase of a label that is one word is the label.
+    """
+    labels = []
+    for case in cases:
+        base = case.state.base
+        same = (
+            base is not None
+            and base.answer is not None
+            and _same(base.answer, case.sample.response, case.sample)
+        )
+        labels.append(Label(base.reply if base is not None and same else case.sample.response))
+    return labels
+
+
+def contradicted(cases: list[Case], tools: Tools) -> list[Label]:
+    """Cleanlab: leave out what a cross-validated classifier on the questions' embeddings contradicts.
+
+    A label is the place of an option where samples have options, else what the response says. Source:
+    Northcutt et al. 2021, "Confident Learning"; `cleanlab.filter.find_label_issues`.
+    """
+    from cleanlab.filter import find_label_issues
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    names = [_class_of(case.sample) for case in cases]
+    counts = Counter(names)
+    # A class that cannot be in every fold cannot be cross-validated: its samples are left as they are.
+    rows = [at for at, name in enumerate(names) if counts[name] >= _FOLDS]
+    classes = sorted({names[at] for at in rows})
+    if len(classes) < 2:
+        return as_given(cases, tools)
+    labels = numpy.array([classes.index(names[at]) for at in rows])
+    vectors = numpy.array(tools.encoder.embed_documents([cases[at].sample.prompt for at in rows]))
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+    model = LogisticRegression(max_iter=1000)
+    likely = cross_val_predict(model, vectors, labels, cv=folds, method="predict_proba")
+    issues = find_label_issues(labels, likely)
+    found = {
+        at: Label(None if issue else cases[at].sample.response, bool(issue), float(1 - row[label]))
+        for at, issue, row, label in zip(rows, issues, likely, labels, strict=True)
+    }
+    return [found.get(at, Label(case.sample.response, False, 0.0)) for at, case in enumerate(cases)]
+
+
+def _class_of(sample: Sample) -> str:
+    if sample.response in sample.options:
+        return str(sample.options.index(sample.response))
+    return normalise(sample.response)
+
+
+def _answers(case: Case) -> list[str]:
+    """Return the given response and all that the agents answered, each once."""
+    state = case.state
+    found = [
+        case.sample.response,
+        _base(state),
+        final_answer(state.turns),
+        state.context.answer if state.context else None,
+        state.review.answer if state.review else None,
+    ]
+    return list(dict.fromkeys(answer for answer in found if answer))
+
+
+def _base(state: SampleState) -> str | None:
+    return state.base.answer if state.base else None
+
+
+def _is_noisy(state: SampleState) -> bool | None:
+    return None if state.check is None else not state.check.reliable
+
+
+def _suspicion(state: SampleState) -> float | None:
+    """Return half the verdict and half the share of views that contradict the response."""
+    if state.check is None:
+        return None
+    views = [view for view in (state.base, state.turns) if view]
+    contradicting = 1 - len(state.check.agreed) / len(views) if views else float(not state.check.reliable)
+    return (contradicting + (not state.check.reliable)) / 2
+
+
+def _same(answer: str, other: str, sample: Sample) -> bool:
+    return agree(answer, other, kind_of(sample.response, sample.options), sample.options) is True

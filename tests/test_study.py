@@ -1,0 +1,300 @@
+"""The study's methods: what each makes of a handful of samples, and what becomes of its records."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from langchain_core.embeddings import Embeddings
+from study import rules
+from study.data import open_folder
+from study.figures import agents_of, costs_of, figures_of
+from study.methods import EVERY, METHODS
+from study.page import render
+from study.rules import Case, Label
+
+from agents.base import Prediction
+from agents.checker import Check
+from agents.expert import Usage
+from agents.reasoner import Turn
+from agents.relabeler import ContextAnswer
+from agents.reviewer import Review
+from graph.config import RunConfig, parse_config
+from graph.state import SampleState
+from stores.dataset import read_samples
+from stores.errors import DataError
+from stores.sample import Sample
+from training.noise import inject_noise
+
+MOODS = ("bad", "so-so", "good")
+ONE = Usage(requests=1, prompt_tokens=10, completion_tokens=2)
+
+
+class Likes:
+    """Tools whose likelihood is a table, and whose encoder places a question by its first word."""
+
+    def __init__(self, **liked: float) -> None:
+        self._liked = liked
+        self.encoder: Embeddings = ByWord()
+
+    def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
+        return [self._liked.get(response, -9.0) for response in responses]
+
+
+class ByWord(Embeddings):
+    """One direction for each first word, with a little noise of its own for every text."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        vector = numpy.random.default_rng(len(text)).normal(scale=0.05, size=3)
+        vector[("Gloom", "Calm", "Joy").index(text.split()[0])] += 1
+        return list(map(float, vector))
+
+
+def case(
+    response: str = "bad",
+    *,
+    base: str | None = None,
+    reasoned: str | None = None,
+    context: str | None = None,
+    review: str | None = None,
+    reliable: bool | None = None,
+    kept: bool | None = None,
+    gold: str = "good",
+) -> Case:
+    """Return a sample with what the agents answered; only what is given was asked."""
+    given = {"base": base, "reasoning": reasoned}
+    agreed = [view for view, answer in given.items() if answer == response]
+    check = None
+    if reliable is not None:
+        check = Check(reliable=reliable, policy="hybrid", agreed=agreed, reason="", usage=ONE)  # type: ignore[arg-type]
+    reply = f"I would say {base}."
+    rated = (-0.1,)
+    state = SampleState(
+        sample=Sample(id="s", prompt="How was it?", response=response, options=MOODS, gold=gold),
+        base=Prediction(answer=base, reply=reply, usage=ONE) if base else None,
+        turns=[Turn(role="reason", reply=reasoned, answer=reasoned, usage=ONE)] if reasoned else [],
+        check=check,
+        context=ContextAnswer(
+            neighbours=(), answer=context, reply=context, log_probabilities=rated, usage=ONE
+        )
+        if context
+        else None,
+        review=Review(answer=review, reason="") if review else None,
+    )
+    return Case(state, kept)
+
+
+def only(rule: rules.Rule, given: Case, tools: Likes | None = None) -> Label:
+    (label,) = rule([given], tools or Likes())
+    return label
+
+
+def test_plain_tuning_takes_the_given_response_and_the_ceiling_the_right_one() -> None:
+    assert only(rules.as_given, case("bad")) == Label("bad")
+    assert only(rules.right, case("bad")) == Label("good")
+    assert only(rules.nothing, case("bad")) == Label(None)
+
+
+@pytest.mark.parametrize(
+    ("given", "response", "noisy", "new"),
+    [
+        (case("good", reliable=True, kept=True), "good", False, None),
+        (case("bad", context="good", review="good", reliable=False, kept=True), "good", True, "good"),
+        (case("bad", context="good", review="good", reliable=False, kept=False), None, True, "good"),
+    ],
+)
+def test_ours_does_as_the_pipeline_decided(
+    given: Case, response: str | None, noisy: bool, new: str | None
+) -> None:
+    label = only(rules.decided, given)
+    assert (label.response, label.noisy, label.new) == (response, noisy, new)
+
+
+def test_suspicion_grows_with_the_views_that_contradict() -> None:
+    agreeing = only(rules.decided, case("good", base="good", reasoned="good", reliable=True)).score
+    split = only(rules.decided, case("good", base="good", reasoned="bad", reliable=False)).score
+    against = only(rules.decided, case("good", base="bad", reasoned="bad", reliable=False)).score
+    assert (agreeing, split, against) == (0.0, 0.75, 1.0)
+
+
+def test_self_select_keeps_what_the_judge_calls_reliable() -> None:
+    assert only(rules.reliable_alone, case("bad", reliable=True)) == Label("bad", False, 0.0)
+    assert only(rules.reliable_alone, case("bad", reliable=False)) == Label(None, True, 1.0)
+
+
+def test_self_label_replaces_every_response_by_the_models_own() -> None:
+    own = case("bad", context="good", review="good", reliable=False, kept=True)
+    assert only(rules.relabelled, own) == Label("good", True, new="good")
+    same = case("good", context="good", review="good", reliable=False, kept=True)
+    assert only(rules.relabelled, same) == Label("good", False)
+    assert only(rules.relabelled, case("bad", reliable=False)) == Label(None)
+
+
+@pytest.mark.parametrize(
+    ("base", "reasoned", "context", "response", "noisy"),
+    [
+        ("bad", "bad", None, "bad", False),  # both views say what was given
+        ("good", "good", "so-so", "good", True),  # both say something else
+        ("good", "bad", "good", "good", True),  # they disagree: the context answer decides
+        ("good", "bad", "bad", "bad", False),
+        ("good", "bad", "so-so", None, True),  # it agrees with neither
+        ("good", None, None, None, True),
+    ],
+)
+def test_noise_al_relabels_the_uncertain_by_the_context_answer(
+    base: str | None, reasoned: str | None, context: str | None, response: str | None, noisy: bool
+) -> None:
+    label = only(rules.voted, case("bad", base=base, reasoned=reasoned, context=context))
+    assert (label.response, label.noisy) == (response, noisy)
+
+
+def test_grape_takes_the_answer_that_the_model_finds_likeliest() -> None:
+    given = case("bad", base="so-so", reasoned="good", context="so-so")
+    assert only(rules.likeliest, given, Likes(good=-0.5, bad=-1.0)) == Label("good", True, new="good")
+    assert only(rules.likeliest, given, Likes(good=-2.0, bad=-1.0)) == Label("bad", False)
+    assert only(rules.likeliest, case("bad"), Likes()) == Label("bad", False)
+
+
+def test_s3ft_takes_the_models_own_words_where_they_say_the_same() -> None:
+    assert only(rules.own_words, case("bad", base="bad")) == Label("I would say bad.")
+    assert only(rules.own_words, case("bad", base="good")) == Label("bad")
+    assert only(rules.own_words, case("bad")) == Label("bad")
+
+
+def test_cleanlab_leaves_out_what_a_classifier_on_the_questions_contradicts() -> None:
+    words = ("Gloom", "Calm", "Joy")
+    samples = [
+        Sample(
+            id=str(n),
+            prompt=f"{words[n % 3]} {'x' * n}",
+            response=MOODS[n % 3],
+            options=MOODS,
+            gold=MOODS[n % 3],
+        )
+        for n in range(60)
+    ]
+    wrong = {4, 17, 33, 50}
+    given = [
+        sample.model_copy(update={"response": MOODS[(at + 1) % 3]}) if at in wrong else sample
+        for at, sample in enumerate(samples)
+    ]
+    labels = rules.contradicted([Case(SampleState(sample=sample)) for sample in given], Likes())
+    assert {at for at, label in enumerate(labels) if label.response is None} == wrong
+    figures = figures_of([Case(SampleState(sample=sample)) for sample in given], labels)
+    assert figures["detection"]["f1"] == 1
+    assert figures["detection"]["auc"] == 1
+    assert (figures["n_train"], figures["purity"]) == (56, 1)
+
+
+def test_a_class_too_small_for_cross_validation_is_left_alone() -> None:
+    labels = rules.contradicted([case("bad"), case("good")], Likes())
+    assert [label.response for label in labels] == ["bad", "good"]
+
+
+def test_figures_are_counted_over_what_is_known() -> None:
+    cases = [
+        case("good", base="good", reasoned="good", reliable=True, kept=True),
+        case("bad", base="good", reasoned="bad", context="good", review="good", reliable=False, kept=True),
+        case("bad", base="bad", reasoned="bad", context="bad", review="bad", reliable=False, kept=False),
+        case("bad", base="bad", reasoned="bad", reliable=True, kept=True),
+    ]
+    figures = figures_of(cases, rules.decided(cases, Likes()))
+    assert figures["detection"]["precision"] == 1
+    assert figures["detection"]["recall"] == pytest.approx(2 / 3)
+    assert (figures["relabel"]["accuracy"], figures["relabel"]["selected_accuracy"]) == (0.5, 1)
+    assert (figures["n_train"], figures["purity"]) == (3, pytest.approx(2 / 3))
+    agents = agents_of(cases)
+    assert agents["base"] == {"right": 1, "wrong": pytest.approx(1 / 3)}
+    assert agents["checker"] == {"right": 1, "wrong": pytest.approx(2 / 3)}
+    assert costs_of(cases, ("base", "checker"))["requests"] == 8
+    assert costs_of(cases, ("relabeler",))["requests"] == 2
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_pipeline_is_a_config(name: str) -> None:
+    pipeline = EVERY[name].pipeline
+    if pipeline is None:
+        return
+    content = RunConfig().model_dump(mode="json")
+    for section, settings in pipeline.settings.items():
+        (content["agents"] if section in content["agents"] else content)[section] |= settings
+    assert parse_config(content)
+
+
+def test_a_folder_of_any_of_our_formats_is_read(tmp_path: Path) -> None:
+    rows = [{"question": f"Day {n}?", "options": MOODS, "answer": MOODS[n % 3]} for n in range(40)]
+    for name in ("labeled", "test", "noisy30"):
+        made = [{**row, "answer": "D"} if name == "noisy30" and n < 3 else row for n, row in enumerate(rows)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
+    folder = open_folder(tmp_path)
+    assert list(folder.noisy) == [30]
+    some = folder.noisy_samples(30, None, 10, 1, ByWord())
+    assert len(some) == 10
+    assert [sample.prompt for sample in some] == [
+        sample.prompt for sample in folder.noisy_samples(30, "uniform", 10, 1, ByWord())
+    ]
+    made = folder.noisy_samples(50, "burst", 40, 0, ByWord())
+    assert made == inject_noise(list(read_samples(folder.labeled)), 0.5, 0, "burst")
+    with pytest.raises(DataError, match="noisy70"):
+        folder.noisy_samples(70, None, 10, 1, ByWord())
+    (tmp_path / "test.jsonl").unlink()
+    with pytest.raises(DataError, match="no test file"):
+        open_folder(tmp_path)
+
+
+def record(method: str, rate: int, accuracy: float, **more: Any) -> dict[str, Any]:
+    return {
+        "dataset": "moods",
+        "rate": rate,
+        "kind": None,
+        "method": method,
+        "seed": 0,
+        "accuracy": accuracy,
+        "n_samples": 10,
+        "n_test": 5,
+        "subset_seed": 0,
+        "detection": None,
+        "relabel": None,
+        "purity": 0.7,
+        "purity_before": 0.7,
+        "n_train": 10,
+        "requests": 4,
+        "prompt_tokens": 9,
+        "completion_tokens": 2,
+        "seconds": {"decide": 1, "train": 2, "test": 3},
+        "agents": {},
+        "by_category": {},
+        **more,
+    }
+
+
+def test_the_page_is_made_from_the_records_and_says_what_was_not_run(tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    records = [
+        record("sft", 30, 0.5),
+        record("sft", 30, 0.7, seed=1),
+        record("robustft", 30, 0.8, agents={"base": {"right": 0.5, "wrong": None}}),
+        record("keep-50", 30, 0.9),
+        record("sft", 50, 0.4, kind="burst"),
+    ]
+    render(records, folder)
+    page = (tmp_path / "results.md").read_text()
+    assert "| sft | 60.0 (50.0 to 70.0) |" in page
+    assert "| grape | not run |" in page
+    assert "| base | 50.0 | - |" in page
+    assert "burst" in page
+    for name in ("moods-accuracy.svg", "moods-keep-sensitivity.svg"):
+        assert name in page
+        assert "<svg" in (folder / name).read_text()
+    before = page, (folder / "moods-accuracy.svg").read_text()
+    render(records, folder)
+    assert before == ((tmp_path / "results.md").read_text(), (folder / "moods-accuracy.svg").read_text())
+
+
+def test_every_baseline_of_the_paper_is_there() -> None:
+    assert set(METHODS) >= {"vanilla", "sft", "robustft", "self-select", "self-label", "noise-al", "self-rag"}
