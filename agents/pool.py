@@ -15,7 +15,8 @@ from agents.endpoint import EndpointChatModel, EndpointClient
 from agents.errors import EndpointError
 from agents.limiter import Limiter
 from agents.models import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, VLLMModelConfig
-from agents.vllm import ADAPTER_NAME, VLLMServer
+from agents.vllm import VLLMServer
+from agents.vllm_command import ADAPTER_NAME
 
 _LOG = logging.getLogger("robustft")
 

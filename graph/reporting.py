@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import logging
 import platform
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
+from agents.checker import View
 from agents.expert import Usage
 from graph.decision import (
     drop_reason,
@@ -20,8 +22,14 @@ from graph.fingerprint import fingerprints
 from graph.state import RunState, SampleState
 from graph.workspace import Workspace, open_stage
 from stores.atomic import atomic_writer, write_json_atomically
+from training.chance import Agreement, AgreementTally
 from training.metrics import Tally, is_right
 
+_LOG = logging.getLogger("robustft")
+_BY_CHANCE = (
+    "the model's answers meet the given labels no more often than a guess would (%s): either it cannot do "
+    "this task or the labels are noise; take a larger model before trusting the result"
+)
 _VERSIONED = ("robustft", "langgraph", "langchain-core", "transformers", "trl", "peft", "chromadb", "torch")
 
 
@@ -45,6 +53,10 @@ def _report(work: Workspace) -> dict[str, Any]:
                 dropped.write(_line({"id": state.sample.id, "reason": reason}))
             figures.add(state, kept)
     summary = {**figures.summary(), "usage": _usage(work)}
+    views = figures.views()
+    summary["views"] = {name: agreement.model_dump() for name, agreement in views.items()}
+    if views and not any(agreement.above_chance for agreement in views.values()):
+        _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
     summary["samples"]["total"] = work.journal.count_samples("train")
     stages = work.journal.stages()
     for stage in ("train", "evaluate"):
@@ -99,6 +111,7 @@ class _Figures:
         )
         self._tally = Tally()
         self._with_gold = False
+        self._views: dict[View, AgreementTally] = {"base": AgreementTally(), "reasoning": AgreementTally()}
 
     def add(self, state: SampleState, kept: bool | None) -> None:
         status = status_of(state)
@@ -110,6 +123,11 @@ class _Figures:
         self._samples["training"] += bool(kept)
         self._samples["failed"] += status == "failed"
         gold, options = state.sample.gold, state.sample.options
+        if options and state.check is not None:
+            asked: dict[View, bool] = {"base": state.base is not None, "reasoning": bool(state.turns)}
+            for view, tally in self._views.items():
+                if asked[view]:
+                    tally.add(agreed=view in state.check.agreed, options=len(options))
         if gold is not None and state.check is not None:
             self._with_gold = True
             final = final_response(state)
@@ -119,6 +137,11 @@ class _Figures:
                 final_right=None if final is None else is_right(final, gold, options),
                 kept=bool(kept),
             )
+
+    def views(self) -> dict[View, Agreement]:
+        """Return how the views meet the labels, where there is enough to tell."""
+        reports = {view: tally.report() for view, tally in self._views.items()}
+        return {view: report for view, report in reports.items() if report is not None}
 
     def summary(self) -> dict[str, Any]:
         # Without gold there is nothing to measure: no figure is better than an empty one.

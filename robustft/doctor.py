@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from agents.models import VLLMModelConfig
-from agents.vllm import plan_server
+from agents.vllm_command import plan_server
 from graph.agents import close_models
 from graph.config import RunConfig
 from graph.loading import check_models

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from agents.errors import EndpointDownError
 from agents.models import VLLMModelConfig
-from agents.vllm import ADAPTER_NAME, VLLMServer
+from agents.vllm import VLLMServer
+from agents.vllm_command import ADAPTER_NAME
 from graph.config import ConfigError, RunConfig
 
 

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from stores.errors import DataError
+from stores.fields import RowError
 from stores.sample import Sample
-from stores.shapes import RowError, Shape, content_hash, detect_shape, given_id, ignored_columns, to_sample
+from stores.shapes import Shape, content_hash, detect_shape, given_id, ignored_columns, to_sample
 
 _SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 _CSV_FIELD_LIMIT = 10_000_000

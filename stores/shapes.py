@@ -2,13 +2,21 @@
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from reprlib import repr as shortened
 from string import ascii_uppercase
 from typing import Literal, NamedTuple
 
+from stores.fields import (
+    RowError,
+    is_blank,
+    name_type,
+    read_answer,
+    read_optional_text,
+    read_prompt,
+    read_text,
+)
 from stores.sample import Message, Sample
 
 Shape = Literal["prompt-completion", "messages", "alpaca", "sharegpt", "question-answer"]
@@ -28,15 +36,6 @@ _ALPACA_OPTIONAL = ("input", "system", "history")
 
 _ROLES: Mapping[str, _Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 _SHAREGPT_ROLES: Mapping[str, _Role] = {**_ROLES, "human": "user", "gpt": "assistant"}
-
-
-class RowError(Exception):
-    """A row cannot become a sample; whoever knows the file and the line turns it into a `DataError`."""
-
-    def __init__(self, field: str | None, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-        self.message = message
 
 
 class _Exchange(NamedTuple):
@@ -77,7 +76,7 @@ def given_id(row: Mapping[str, object]) -> str | None:
     value = row.get("id")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return _optional_text(value, "id")
+    return read_optional_text(value, "id")
 
 
 def content_hash(
@@ -106,7 +105,7 @@ def to_sample(row: Mapping[str, object], shape: Shape, *, noisy: bool = False) -
     exchange = _exchange(row, shape)
     options = _options(row.get("options"))
     response = exchange.response
-    gold = None if _is_blank(row.get("gold")) else _answer(row["gold"], "gold")
+    gold = None if is_blank(row.get("gold")) else read_answer(row["gold"], "gold")
     if options:
         # In the question-answer shape the answer is a letter, even where an option's text is one, too.
         letters_first = shape == "question-answer"
@@ -122,7 +121,7 @@ def to_sample(row: Mapping[str, object], shape: Shape, *, noisy: bool = False) -
         response=response,
         options=options,
         history=exchange.history,
-        task=_optional_text(row.get("task"), "task"),
+        task=read_optional_text(row.get("task"), "task"),
         gold=gold,
     )
 
@@ -146,7 +145,7 @@ def _exchange(row: Mapping[str, object], shape: Shape) -> _Exchange:
             return _conversation(turns, "conversations")
         case "question-answer":
             return _Exchange(
-                (), _prompt(row["question"], "question"), _answer(row["answer"], "answer"), "answer"
+                (), read_prompt(row["question"], "question"), read_answer(row["answer"], "answer"), "answer"
             )
 
 
@@ -163,25 +162,25 @@ def _prompt_completion(row: Mapping[str, object], column: str) -> _Exchange:
         if [turn.role for turn in completion] != ["assistant"]:
             raise RowError(column, "must be one assistant turn")
         response = completion[0].content
-    return _Exchange(tuple(history), _prompt(prompt, "prompt"), _answer(response, column), column)
+    return _Exchange(tuple(history), read_prompt(prompt, "prompt"), read_answer(response, column), column)
 
 
 def _alpaca(row: Mapping[str, object]) -> _Exchange:
     history = []
-    if system := _optional_text(row.get("system"), "system"):
+    if system := read_optional_text(row.get("system"), "system"):
         history.append(Message(role="system", content=system))
     pairs = row.get("history") or []
     if not isinstance(pairs, list):
-        raise RowError("history", f"must be a list of [user, assistant] pairs, not {_kind(pairs)}")
+        raise RowError("history", f"must be a list of [user, assistant] pairs, not {name_type(pairs)}")
     for place, pair in enumerate(pairs):
         if not isinstance(pair, list) or len(pair) != 2:
             raise RowError(f"history[{place}]", "must be a [user, assistant] pair")
-        history.append(Message(role="user", content=_text(pair[0], f"history[{place}][0]")))
-        history.append(Message(role="assistant", content=_text(pair[1], f"history[{place}][1]")))
-    prompt = _prompt(row["instruction"], "instruction")
-    if extra := _optional_text(row.get("input"), "input"):
+        history.append(Message(role="user", content=read_text(pair[0], f"history[{place}][0]")))
+        history.append(Message(role="assistant", content=read_text(pair[1], f"history[{place}][1]")))
+    prompt = read_prompt(row["instruction"], "instruction")
+    if extra := read_optional_text(row.get("input"), "input"):
         prompt = f"{prompt}\n\n{extra}"
-    return _Exchange(tuple(history), prompt, _answer(row["output"], "output"), "output")
+    return _Exchange(tuple(history), prompt, read_answer(row["output"], "output"), "output")
 
 
 def _conversation(turns: list[Message], column: str) -> _Exchange:
@@ -197,8 +196,10 @@ def _conversation(turns: list[Message], column: str) -> _Exchange:
             column, f"has another turn ({roles[-2]}) between the last user turn and the last assistant turn"
         )
     prompt_field, response_field = f"{column}[{len(turns) - 2}]", f"{column}[{len(turns) - 1}]"
-    prompt = _prompt(turns[-2].content, prompt_field)
-    return _Exchange(tuple(turns[:-2]), prompt, _answer(turns[-1].content, response_field), response_field)
+    prompt = read_prompt(turns[-2].content, prompt_field)
+    return _Exchange(
+        tuple(turns[:-2]), prompt, read_answer(turns[-1].content, response_field), response_field
+    )
 
 
 def _turns(
@@ -208,22 +209,22 @@ def _turns(
     roles: Mapping[str, _Role] = _ROLES,
 ) -> list[Message]:
     if not isinstance(value, list):
-        raise RowError(column, f"must be a list of turns, not {_kind(value)}")
+        raise RowError(column, f"must be a list of turns, not {name_type(value)}")
     role_key, text_key = keys
     turns = []
     for place, turn in enumerate(value):
         field = f"{column}[{place}]"
         if not isinstance(turn, dict):
-            raise RowError(field, f"must be an object with {role_key} and {text_key}, not {_kind(turn)}")
+            raise RowError(field, f"must be an object with {role_key} and {text_key}, not {name_type(turn)}")
         role = turn.get(role_key)
         if not isinstance(role, str) or role not in roles:
             raise RowError(f"{field}.{role_key}", f"{shortened(role)} is not one of {', '.join(roles)}")
-        turns.append(Message(role=roles[role], content=_text(turn.get(text_key), f"{field}.{text_key}")))
+        turns.append(Message(role=roles[role], content=read_text(turn.get(text_key), f"{field}.{text_key}")))
     return turns
 
 
 def _options(value: object) -> tuple[str, ...]:
-    if _is_blank(value):
+    if is_blank(value):
         return ()
     if isinstance(value, str):
         try:
@@ -231,8 +232,8 @@ def _options(value: object) -> tuple[str, ...]:
         except (ValueError, RecursionError):
             raise RowError("options", "is text, but not a JSON list") from None
     if not isinstance(value, list):
-        raise RowError("options", f"must be a list, not {_kind(value)}")
-    options = tuple(_answer(option, f"options[{place}]") for place, option in enumerate(value))
+        raise RowError("options", f"must be a list, not {name_type(value)}")
+    options = tuple(read_answer(option, f"options[{place}]") for place, option in enumerate(value))
     if len(options) < 2:
         raise RowError(
             "options", f"needs at least 2 entries, found {len(options)}; use null where there are none"
@@ -262,45 +263,3 @@ def _option_chosen(answer: str, options: tuple[str, ...], field: str, letters_fi
     if place is not None:
         raise RowError(field, f"the letter {answer!r} lies outside the {len(options)} options")
     raise RowError(field, f"{shortened(answer)} is neither the letter nor the text of an option")
-
-
-def _prompt(value: object, field: str) -> str:
-    text = _text(value, field).strip()
-    if not text:
-        raise RowError(field, "is empty")
-    return text
-
-
-def _answer(value: object, field: str) -> str:
-    """Return an answer's text; files often hold answers that are numbers as numbers."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if isinstance(value, float) and not math.isfinite(value):
-            raise RowError(field, "is not a finite number")
-        value = str(value)
-    return _prompt(value, field)
-
-
-def _optional_text(value: object, field: str) -> str | None:
-    return None if value is None else _text(value, field).strip() or None
-
-
-def _text(value: object, field: str) -> str:
-    if value is None:
-        raise RowError(field, "is empty (null)")
-    if not isinstance(value, str):
-        raise RowError(field, f"must be text, not {_kind(value)}")
-    if "\x00" in value:
-        raise RowError(field, "holds a NUL character")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise RowError(field, "holds half of a surrogate pair, which is not valid text") from None
-    return value
-
-
-def _is_blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _kind(value: object) -> str:
-    return "null" if value is None else type(value).__name__

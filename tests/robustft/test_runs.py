@@ -11,12 +11,15 @@ import pytest
 from robustft import RobustFTError, RunFailedError, arun, load_config, resume, run
 from tests.endpoint import Endpoint
 from tests.robustft.cases import (
+    ANIMALS,
     CASES,
+    Case,
     Finished,
     asked,
     command,
     read_lines,
     role_of,
+    said,
     script,
     write_run,
 )
@@ -349,3 +352,25 @@ def test_a_limit_takes_the_first_samples(tmp_path: Path, endpoint: Endpoint) -> 
     config = write_run(tmp_path, script(endpoint).url)
     assert run(config, tmp_path / "run", limit=3, until="select")["samples"]["total"] == 3
     assert [row["id"] for row in read_lines(tmp_path / "run" / "decisions.jsonl")] == ["z", "a", "n"]
+
+
+@pytest.mark.parametrize(("answer", "warns"), [("bus", True), ("dog", False)])
+def test_a_model_that_meets_the_labels_by_chance_is_called_so(
+    answer: str, warns: bool, tmp_path: Path, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = ["dog"] * 20 + ["bus", "oak"] * 10
+    same = said(answer, answer, relabel="oak", review="oak")
+    cases = [
+        Case(f"{n}", f"Which is {n:03}?", label, same, options=ANIMALS) for n, label in enumerate(labels)
+    ]
+    endpoint.reply = lambda messages: (
+        same[role_of(text)] if (text := messages[-1]["content"]).startswith("[") else "yes"
+    )
+    summary = run(load_config(write_run(tmp_path, endpoint.url, cases)), tmp_path / "run", until="denoise")
+    assert summary["views"]["base"] == {
+        "n": 40,
+        "agreed": 0.25 if warns else 0.5,
+        "by_chance": pytest.approx(1 / 3),
+        "above_chance": not warns,
+    }
+    assert ("no more often than a guess" in caplog.text) is warns

@@ -2,8 +2,9 @@
 
 import pytest
 
+from stores.fields import RowError
 from stores.sample import Message
-from stores.shapes import RowError, Shape, content_hash, detect_shape, given_id, ignored_columns, to_sample
+from stores.shapes import Shape, content_hash, detect_shape, given_id, ignored_columns, to_sample
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 USER = {"role": "user", "content": "What is the capital of France?"}

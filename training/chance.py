@@ -1,0 +1,64 @@
+"""Whether a model knows anything about the labels it is to check, told without gold.
+
+Noise takes labels away from a model's answers, but a model that knows something still meets them more often
+than one that guesses. Where it does not, no verdict of its own can be relied on.
+"""
+
+import math
+
+from pydantic import BaseModel, ConfigDict
+
+_FEWEST = 30
+_DEVIATIONS = 2.0
+
+
+class Agreement(BaseModel):
+    """How often a view and the given response name the same option.
+
+    Args:
+        n: samples with options, at least thirty.
+        agreed: the share on which they do, 0 to 1.
+        by_chance: the share on which a guess would.
+        above_chance: whether it is more by two standard deviations of guessing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int
+    agreed: float
+    by_chance: float
+    above_chance: bool
+
+
+class AgreementTally:
+    """Counts one sample with options at a time."""
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._agreed = 0
+        self._expected = 0.0
+        self._variance = 0.0
+
+    def add(self, *, agreed: bool, options: int) -> None:
+        """Count one sample.
+
+        Args:
+            agreed: whether the view names the option that was given.
+            options: how many there are.
+        """
+        self._n += 1
+        self._agreed += agreed
+        self._expected += 1 / options
+        self._variance += (1 - 1 / options) / options
+
+    def report(self) -> Agreement | None:
+        """Return what was counted; None where it is too little to tell."""
+        if self._n < _FEWEST:
+            return None
+        more = self._agreed - self._expected
+        return Agreement(
+            n=self._n,
+            agreed=self._agreed / self._n,
+            by_chance=self._expected / self._n,
+            above_chance=more > _DEVIATIONS * math.sqrt(self._variance),
+        )
