@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of training")
     parser.add_argument("--samples", type=int, default=500, help="size of the training subset")
     parser.add_argument("--tests", type=int, default=200, help="size of the held-out subset")
+    parser.add_argument("--paraphrased", action="store_true", help="also test with five other wordings")
     parser.add_argument("--subset-seed", type=int, default=0)
     parser.add_argument("--config", type=Path, default=_REPOSITORY / "configs" / "paper.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE")
@@ -101,7 +102,12 @@ def _run(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
     folders = [open_folder(path) for path in arguments.folders]
     study = Study(
-        config, arguments.work, samples=arguments.samples, tests=arguments.tests, seed=arguments.subset_seed
+        config,
+        arguments.work,
+        samples=arguments.samples,
+        tests=arguments.tests,
+        seed=arguments.subset_seed,
+        paraphrased=arguments.paraphrased,
     )
     records = read_records(arguments.records)
     done = {cell_of(record) for record in records}

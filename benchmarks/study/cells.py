@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import orjson
 from langchain_core.embeddings import Embeddings
 
+from agents.base import BaseAgent
 from agents.expert import Expert
 from agents.relabeler import Relabeler
 from graph.config import RunConfig, parse_config
@@ -47,6 +48,7 @@ from training.finetune import train_adapter
 from training.noise import NoiseKind
 
 _LOG = logging.getLogger("robustft")
+_PARAPHRASES = Path(__file__).parent / "paraphrases"
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -69,14 +71,18 @@ class Study:
         samples: the size of the training subset.
         tests: the size of the held-out subset.
         seed: of both subsets.
+        paraphrased: also test with five other wordings of the request (the paper's Figure 6).
     """
 
-    def __init__(self, config: RunConfig, work: Path, *, samples: int, tests: int, seed: int) -> None:
+    def __init__(
+        self, config: RunConfig, work: Path, *, samples: int, tests: int, seed: int, paraphrased: bool = False
+    ) -> None:
         self._config = config
         self._work = work
         self._samples = samples
         self._tests = tests
         self._seed = seed
+        self._wordings = sorted(_PARAPHRASES.glob("*.md")) if paraphrased else []
         self._scored: dict[str, float] = {}
 
     @cached_property
@@ -186,6 +192,7 @@ class Study:
             self._weights,
             [sample.id for sample in test],
             seed if rows else 0,
+            len(self._wordings),
         ]
         key = hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]
         kept = self._work / "accuracy" / f"{key}.json"
@@ -216,16 +223,20 @@ class Study:
             training.unlink()
         trained = time.monotonic()
         tuned = adapter if rows else None
-        agent = in_base_role(self._config, load_tuned(self._config, tuned))
-        answers: list[dict[str, Any]] = []
-        asyncio.run(evaluate(iter(test), agent, answers.extend, concurrency=64))
-        del agent
+        model = load_tuned(self._config, tuned)
+        answers = _ask(in_base_role(self._config, model), test)
+        other_words = []
+        for wording in self._wordings:
+            config = self._with(Pipeline({"base": {"prompt": str(wording)}}))
+            other_words.append(_accuracy(_ask(in_base_role(config, model), test), test)["accuracy"])
+        del model
         right = [self._row(sample, _gold(sample)) for sample in test]
         likely = mean_log_probabilities(self._weights, tuned, right)
         # Small, but there is one a cell.
         shutil.rmtree(adapter, ignore_errors=True)
         seconds = {"train": round(trained - began, 1), "test": round(time.monotonic() - trained, 1)}
         figures = {**_accuracy(answers, test), "test_loss": _quantiles([-value for value in likely])}
+        figures["paraphrased"] = other_words
         return {"figures": figures, "seconds": seconds}
 
     def _answer_in_context(self, samples: list[Sample], test: list[Sample], cell: Cell) -> dict[str, Any]:
@@ -239,12 +250,17 @@ class Study:
                 pass
             expert = Expert(load_tuned(config, None), max_tokens=settings.max_tokens)
             agent: Any = Relabeler(expert, QuestionTemplate(settings.prompt), store, settings.neighbours)
-            answers: list[dict[str, Any]] = []
-            asyncio.run(evaluate(iter(test), agent, answers.extend, concurrency=64))
+            answers = _ask(agent, test)
         finally:
             store.close()
         seconds = {"train": 0.0, "test": round(time.monotonic() - began, 1)}
         return {"figures": _accuracy(answers, test), "seconds": seconds}
+
+
+def _ask(agent: BaseAgent, test: list[Sample]) -> list[dict[str, Any]]:
+    answers: list[dict[str, Any]] = []
+    asyncio.run(evaluate(iter(test), agent, answers.extend, concurrency=64))
+    return answers
 
 
 def _gold(sample: Sample) -> str:

@@ -124,7 +124,7 @@ def _ablations(dataset: str, records: list[Record], folder: Path) -> Iterator[st
 
 
 def _diagnostics(records: list[Record]) -> Iterator[str]:
-    """Show the paper's Figures 4 and 5: losses on right responses, accuracy by category."""
+    """Show the paper's Figures 4 to 6: losses on right responses, accuracy by category and by wording."""
     for rate in _rates(records):
         here = [record for record in records if record["rate"] == rate]
         losses = {record["method"]: record["test_loss"] for record in here if record.get("test_loss")}
@@ -135,6 +135,12 @@ def _diagnostics(records: list[Record]) -> Iterator[str]:
             )
             columns = list(next(iter(losses.values())))
             rows = {name: [f"{loss[column]:.2f}" for column in columns] for name, loss in losses.items()}
+            yield _table("method", columns, rows)
+        worded = {record["method"]: record["paraphrased"] for record in here if record.get("paraphrased")}
+        if worded:
+            yield f"Accuracy with five other wordings of the request at {rate} %:\n"
+            columns = [str(number + 1) for number in range(len(next(iter(worded.values()))))]
+            rows = {name: list(map(_share, values)) for name, values in worded.items()}
             yield _table("method", columns, rows)
         split = {record["method"]: record["by_category"] for record in here}
         columns = sorted({category for categories in split.values() for category in categories})
