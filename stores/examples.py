@@ -21,7 +21,8 @@ from stores.errors import StorageError
 from stores.sample import Sample
 
 _COLLECTION = "clean"
-_QUERY_BATCH = 64
+# Few at a time: the first neighbours are shown to a model while the next queries are encoded.
+_QUERY_BATCH = 16
 # Below what Chroma takes at once.
 _INSERT_BATCH = 1000
 
