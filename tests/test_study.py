@@ -25,6 +25,7 @@ from graph.config import RunConfig, parse_config
 from graph.state import SampleState
 from stores.dataset import read_samples
 from stores.errors import DataError
+from stores.export import write_samples
 from stores.sample import Sample
 from training.noise import inject_noise
 
@@ -298,3 +299,13 @@ def test_the_page_is_made_from_the_records_and_says_what_was_not_run(tmp_path: P
 
 def test_every_baseline_of_the_paper_is_there() -> None:
     assert set(METHODS) >= {"vanilla", "sft", "robustft", "self-select", "self-label", "noise-al", "self-rag"}
+
+
+def test_a_subset_has_about_the_noise_of_the_whole(tmp_path: Path) -> None:
+    rows = [{"question": f"Day {n}?", "options": MOODS, "answer": MOODS[n % 3]} for n in range(300)]
+    for name in ("labeled", "test"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    noisy = inject_noise(list(read_samples(tmp_path / "labeled.jsonl")), 0.5, seed=0)
+    write_samples(tmp_path / "noisy50.jsonl", noisy)
+    some = open_folder(tmp_path).noisy_samples(50, None, 100, 0, ByWord())
+    assert 35 <= sum(sample.response != sample.gold for sample in some) <= 65
