@@ -10,6 +10,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot
 
 _GREY = "#808080"
+_OURS = "#e6007e"
 _STYLE = {
     "svg.hashsalt": "robustft",  # the same records give the same file
     "text.color": _GREY,
@@ -46,14 +47,15 @@ def draw(path: Path, curves: Curves, *, x: str, y: str, flat: Mapping[str, float
                 means,
                 yerr=[value / 2 for value in spread],
                 label=name,
-                color=colours(number % 20),
+                color=_OURS if bold else colours(number % 20),
                 marker="o",
                 markersize=5 if bold else 3,
                 linewidth=2.5 if bold else 1.2,
             )
         for name, value in (flat or {}).items():
             axes.axhline(value, color=_GREY, linestyle="--" if name == "vanilla" else ":", linewidth=1)
-            axes.annotate(name, (0, value), xycoords=("axes fraction", "data"), fontsize=7, va="bottom")
+            place, side = (1, value), ("axes fraction", "data")
+            axes.annotate(name, place, xycoords=side, fontsize=7, ha="right", va="bottom")
         axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in curves.values() for place in points}))
         axes.grid(alpha=0.25)
         axes.legend(frameon=False, fontsize=7, bbox_to_anchor=(1.01, 1), loc="upper left")
