@@ -25,22 +25,26 @@ class RunLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._file: int | None = None
+        file = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(file, 0)
+            os.pwrite(file, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
         except BlockingIOError as exc:
-            holder = _holder(os.pread(self._file, 1000, 0))
-            os.close(self._file)
+            holder = _holder(os.pread(file, 1000, 0))
+            os.close(file)
             raise RunDirectoryError(f"{folder}: {holder} works in it; one run at a time") from exc
         except OSError:
-            os.close(self._file)
+            os.close(file)
             raise
+        self._file = file
 
     def release(self) -> None:
-        """Let others have the directory."""
-        os.close(self._file)
+        """Let others have the directory; does nothing the second time."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 def _holder(content: bytes) -> str:

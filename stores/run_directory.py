@@ -1,12 +1,15 @@
 """The folder of one run: where each file is, and how the folder comes to be."""
 
+import glob
 import shutil
 import tempfile
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from stores.database import set_aside_if_damaged
 from stores.errors import RunDirectoryError
 from stores.journal import Journal
+from stores.lock import RunLock
 from stores.replies import ReplyStore
 
 
@@ -143,20 +146,23 @@ class StagedRun:
 
     def __init__(self, path: Path, config: str) -> None:
         ensure_free(path)
+        _remove_abandoned(path)
         self._path = path
         # Where the directory's files are until `commit`.
         self.folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=_nearest_folder(path)))
-        try:
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self._lock = RunLock(self.folder)
+            undo.callback(self._lock.release)
             self.folder.chmod(0o755)
             (self.folder / "config.yaml").write_text(config, encoding="utf-8")
             self.journal = Journal(self.folder / "journal.sqlite")
-        except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise
+            undo.pop_all()
 
     def commit(self) -> None:
         """Put the directory in its place."""
         self.journal.close()
+        self._lock.release()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if self._path.exists():
             self._path.rmdir()
@@ -165,4 +171,16 @@ class StagedRun:
     def discard(self) -> None:
         """Leave nothing behind; does nothing after `commit`."""
         self.journal.close()
+        self._lock.release()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what a process left that was killed while it made this very directory."""
+    for folder in _nearest_folder(path).glob(f".{glob.escape(path.name)}-????????"):
+        if (folder / "run.lock").is_file():
+            # Locked: it is being made now.
+            with suppress(RunDirectoryError):
+                lock = RunLock(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.release()

@@ -34,7 +34,7 @@ def disk(tmp_path: Path) -> Iterator[tuple[Path, Resize]]:
 
 
 # In kilobytes: from too small for the first file to too small for the last.
-@pytest.mark.parametrize("size", range(8, 290, 24))
+@pytest.mark.parametrize("size", range(8, 240, 24))
 def test_a_full_disk_ends_the_run_and_with_more_room_it_goes_on(
     size: int,
     disk: tuple[Path, Resize],
