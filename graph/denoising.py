@@ -31,19 +31,22 @@ Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
 async def detect(state: RunState) -> dict[str, Any]:
     """Judge the label of every sample that has no verdict yet."""
     async with open_stage(state.directory, "detect") as work:
-        todo = (SampleState(sample=sample) for sample in work.journal.undecided())
         counts = await asyncio.to_thread(work.journal.count_status)
         pending = state.samples - sum(counts.values())
         indexes = pending > 0 and state.until != "detect" and work.config.agents.relabeler.neighbours > 0
-        async with open_memory(work) as memory, indexed_meanwhile(work) if indexes else nullcontext():
-            context = await _bind(work, memory, None)
+        if pending:
+            async with open_memory(work) as memory, indexed_meanwhile(work) if indexes else nullcontext():
+                context = await _bind(work, memory, None)
 
-            async def judge(sample: SampleState) -> dict[str, Any]:
-                return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
+                async def judge(sample: SampleState) -> dict[str, Any]:
+                    return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
 
-            progress = _Progress(work, memory, done=state.samples - pending, total=state.samples)
-            await _ask_agents(work, todo, judge, progress, dataset=state.samples)
-        counts = await asyncio.to_thread(work.journal.count_status)
+                todo = (SampleState(sample=sample) for sample in work.journal.undecided())
+                progress = _Progress(work, memory, done=state.samples - pending, total=state.samples)
+                await _ask_agents(work, todo, judge, progress, dataset=state.samples)
+            counts = await asyncio.to_thread(work.journal.count_status)
+        else:
+            await asyncio.to_thread(_failures, work, state.samples)
     return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0), "indexed": indexes}
 
 
@@ -104,10 +107,7 @@ async def _ask_agents(
         progress: is told how far it is.
         dataset: the size of the dataset, which `run.max_failed` is a share of.
     """
-    failures = await asyncio.to_thread(_failures, work)
-    allowed = work.config.run.max_failed * dataset
-    if failures.total() > allowed:
-        raise RunFailedError(_too_many(failures, work))
+    failures = await asyncio.to_thread(_failures, work, dataset)
 
     async def finish(sample: SampleState) -> SampleState:
         try:
@@ -119,8 +119,7 @@ async def _ask_agents(
         work.journal.record(to_entry(sample) for sample in finished)
         progress.done += len(finished)
         failures.update(sample.failure for sample in finished if sample.failure)
-        if failures.total() > allowed:
-            raise RunFailedError(_too_many(failures, work))
+        _check(failures, work, dataset)
 
     following = asyncio.create_task(progress.follow())
     try:
@@ -131,10 +130,20 @@ async def _ask_agents(
         progress.end()
 
 
-def _failures(work: Workspace) -> Counter[str]:
-    """Return the reasons of what has failed so far."""
-    failed = (json.loads(entry.record)["failure"] for _, entry in work.journal.entries("failed"))
-    return Counter(failed)
+def _failures(work: Workspace, dataset: int) -> Counter[str]:
+    """Return the reasons of what has failed so far.
+
+    Raises:
+        RunFailedError: too much has.
+    """
+    failures = Counter(json.loads(entry.record)["failure"] for _, entry in work.journal.entries("failed"))
+    _check(failures, work, dataset)
+    return failures
+
+
+def _check(failures: Counter[str], work: Workspace, dataset: int) -> None:
+    if failures.total() > work.config.run.max_failed * dataset:
+        raise RunFailedError(_too_many(failures, work))
 
 
 @contextmanager

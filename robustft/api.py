@@ -1,9 +1,12 @@
 """Running the whole method from Python."""
 
 import asyncio
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from graph.agents import close_models
@@ -69,7 +72,7 @@ def run(
         RunFailedError: the run had to stop; `resume` continues it.
         StorageError: the run's files cannot be written; `resume` continues it.
     """
-    return asyncio.run(arun(config, out, limit=limit, until=until, reuse=reuse, progress=progress))
+    return _drive(arun(config, out, limit=limit, until=until, reuse=reuse, progress=progress))
 
 
 def resume(
@@ -100,12 +103,41 @@ def resume(
         until=until,
         retry_failed=retry_failed,
     )
-    return asyncio.run(_invoke(request, progress))
+    return _drive(_invoke(request, progress))
 
 
 def default_directory(name: str) -> Path:
     """Return a new run directory's path, named by what is run and when."""
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _drive(running: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """Run a coroutine in an event loop of its own, which the first Ctrl-C stops in order."""
+    return asyncio.run(_stopped_once(running))
+
+
+async def _stopped_once(running: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """Let further Ctrl-Cs pass while the first one's stop is under way.
+
+    asyncio would raise the second one wherever its loop is, and what was about to be woken there would wait
+    for ever.
+    """
+    stop = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(stop):
+        return await running
+    stopping = False
+
+    def once(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        if not stopping:
+            stopping = True
+            stop(number, frame)
+
+    signal.signal(signal.SIGINT, once)
+    try:
+        return await running
+    finally:
+        signal.signal(signal.SIGINT, stop)
 
 
 async def _invoke(request: RunInput, progress: ProgressListener | None) -> dict[str, Any]:
