@@ -82,6 +82,9 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=500, help="size of the training subset")
     parser.add_argument("--tests", type=int, default=200, help="size of the held-out subset")
     parser.add_argument("--paraphrased", action="store_true", help="also test with five other wordings")
+    parser.add_argument(
+        "--examples", action="store_true", help="show ten decisions: for data you may publish"
+    )
     parser.add_argument("--subset-seed", type=int, default=0)
     parser.add_argument("--config", type=Path, default=_REPOSITORY / "configs" / "paper.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE")
@@ -108,6 +111,7 @@ def _run(arguments: argparse.Namespace) -> None:
         tests=arguments.tests,
         seed=arguments.subset_seed,
         paraphrased=arguments.paraphrased,
+        examples=arguments.examples,
     )
     records = read_records(arguments.records)
     done = {cell_of(record) for record in records}

@@ -10,7 +10,7 @@ import pytest
 from langchain_core.embeddings import Embeddings
 from study import rules
 from study.data import open_folder
-from study.figures import agents_of, costs_of, figures_of
+from study.figures import agents_of, costs_of, examples_of, figures_of
 from study.methods import EVERY, METHODS
 from study.page import render
 from study.rules import Case, Label
@@ -276,10 +276,15 @@ def record(method: str, rate: int, accuracy: float, **more: Any) -> dict[str, An
 
 def test_the_page_is_made_from_the_records_and_says_what_was_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "results"
+    repaired = case(
+        "bad", base="good", reasoned="good", context="good", review="good", reliable=False, kept=True
+    )
+    (examples,) = [examples_of([repaired])]
+    examples[0]["question"] = "<b>How|was it?"
     records = [
         record("sft", 30, 0.5),
         record("sft", 30, 0.7, seed=1),
-        record("robustft", 30, 0.8, agents={"base": {"right": 0.5, "wrong": None}}),
+        record("robustft", 30, 0.8, agents={"base": {"right": 0.5, "wrong": None}}, examples=examples),
         record("keep-50", 30, 0.9),
         record("sft", 50, 0.4, kind="burst"),
     ]
@@ -289,6 +294,7 @@ def test_the_page_is_made_from_the_records_and_says_what_was_not_run(tmp_path: P
     assert "| grape | not run |" in page
     assert "| base | 50.0 | - |" in page
     assert "burst" in page
+    assert r"| repaired | \<b\>How\|was it? | bad | good | good | good | noisy: | good | good | yes |" in page
     for name in ("moods-accuracy.svg", "moods-keep-sensitivity.svg"):
         assert name in page
         assert "<svg" in (folder / name).read_text()

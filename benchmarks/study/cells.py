@@ -39,7 +39,7 @@ from stores.run_directory import holds_run
 from stores.sample import Sample
 from stores.weights import resolve_weights
 from study.data import Folder, save
-from study.figures import agents_of, costs_of, figures_of
+from study.figures import agents_of, costs_of, examples_of, figures_of
 from study.likelihood import mean_log_probabilities
 from study.methods import Method, Pipeline
 from study.rules import Case, Label
@@ -72,10 +72,19 @@ class Study:
         tests: the size of the held-out subset.
         seed: of both subsets.
         paraphrased: also test with five other wordings of the request (the paper's Figure 6).
+        examples: put ten decisions of our own method into its records, in the data set's own words.
     """
 
     def __init__(
-        self, config: RunConfig, work: Path, *, samples: int, tests: int, seed: int, paraphrased: bool = False
+        self,
+        config: RunConfig,
+        work: Path,
+        *,
+        samples: int,
+        tests: int,
+        seed: int,
+        paraphrased: bool = False,
+        examples: bool = False,
     ) -> None:
         self._config = config
         self._work = work
@@ -83,6 +92,7 @@ class Study:
         self._tests = tests
         self._seed = seed
         self._wordings = sorted(_PARAPHRASES.glob("*.md")) if paraphrased else []
+        self._examples = examples
         self._scored: dict[str, float] = {}
 
     @cached_property
@@ -127,13 +137,10 @@ class Study:
             **outcome["figures"],
             "agents": agents_of(cases) if method.pipeline is not None else {},
             **costs_of(cases, method.agents),
+            "examples": examples_of(cases) if self._examples and cell.method == "robustft" else [],
             "seconds": {"decide": round(decided, 1), **outcome["seconds"]},
             "config_hash": self.config_hash,
         }
-
-    def cases(self, cell: Cell, folder: Folder, method: Method) -> list[Case]:
-        """Return what a method's pipeline made of each sample."""
-        return self._cases(cell, folder, method.pipeline)
 
     @property
     def _weights(self) -> str:

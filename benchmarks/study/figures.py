@@ -10,6 +10,15 @@ from study.rules import Case, Label
 from training.metrics import Tally, is_right
 
 _BINS = 10
+# By whether the checker trusts the given response, whether it is right, and whether the final one is.
+_OUTCOMES = {
+    (False, False, True): "repaired",
+    (False, True, False): "spoilt",
+    (True, False, False): "missed",
+    (True, True, True): "rightly trusted",
+    (False, False, False): "wrong before and after",
+    (False, True, True): "right before and after",
+}
 
 
 def figures_of(cases: Sequence[Case], labels: Sequence[Label]) -> dict[str, Any]:
@@ -69,6 +78,39 @@ def agents_of(cases: Sequence[Case]) -> dict[str, dict[str, float | None]]:
         agent: {group: sum(right) / len(right) if right else None for group, right in groups.items()}
         for agent, groups in counts.items()
     }
+
+
+def examples_of(cases: Sequence[Case]) -> list[dict[str, str]]:
+    """Return up to ten decisions with what each agent said, two of each outcome.
+
+    They hold the data set's own words: for data that may be published.
+    """
+    groups: dict[str, list[dict[str, str]]] = {name: [] for name in _OUTCOMES.values()}
+    for case in cases:
+        state, gold = case.state, case.sample.gold
+        if gold is None or state.check is None:
+            continue
+        final = final_response(state)
+        before = is_right(case.sample.response, gold, case.sample.options)
+        after = final is not None and is_right(final, gold, case.sample.options)
+        name = _OUTCOMES[state.check.reliable, before, after]
+        answers = {agent: answer or "unreadable" for agent, answer in _answers(state).items()}
+        verdict = "reliable" if state.check.reliable else "noisy"
+        groups[name].append(
+            {
+                "outcome": name,
+                "question": case.sample.prompt,
+                "given": case.sample.response,
+                "right": gold,
+                "base": answers.get("base", "-"),
+                "reasoner": answers.get("reasoner", "-"),
+                "checker": f"{verdict}: {state.check.reason}",
+                "relabeler": answers.get("relabeler", "-"),
+                "reviewer": answers.get("reviewer", "-"),
+                "kept": {True: "yes", False: "no", None: "-"}[case.kept],
+            }
+        )
+    return [example for found in groups.values() for example in found[:2]][:10]
 
 
 def costs_of(cases: Sequence[Case], agents: Sequence[str]) -> dict[str, int]:

@@ -93,6 +93,14 @@ def _methods(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
             for agent in agents
         }
         yield _table("agent", columns, rows)
+    shown = next((record for record in ours.values() if record.get("examples")), None)
+    if shown:
+        yield f"Decisions at {shown['rate']} %, what each agent said:\n"
+        columns = list(shown["examples"][0])[1:]
+        lines = [f"| outcome | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
+        for example in shown["examples"]:
+            lines.append(f"| {' | '.join(_plain(text) for text in example.values())} |")
+        yield "\n".join(lines) + "\n"
     yield "What it costs, medians:\n"
     yield _table("method", _COSTS, {name: _costs(records, name) for name in _names(records, METHODS)})
 
@@ -197,6 +205,12 @@ def _costs(records: Iterable[Record], name: str) -> list[str]:
         *([record["seconds"][key] for record in known] for key in ("decide", "train", "test")),
     ]
     return [f"{statistics.median(value):,.0f}" for value in values]
+
+
+def _plain(text: str) -> str:
+    """Return a text that cannot break a table or be taken for markup."""
+    short = " ".join(text.split())[:120]
+    return "".join(f"\\{sign}" if sign in "\\|<>`*_[]&" else sign for sign in short)
 
 
 def _share(value: float | None) -> str:
