@@ -9,6 +9,7 @@ from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
+from agents.answers import kind_of
 from agents.checker import View
 from agents.expert import Usage
 from graph.decision import (
@@ -123,7 +124,9 @@ class _Figures:
         self._samples["training"] += bool(kept)
         self._samples["failed"] += status == "failed"
         gold, options = state.sample.gold, state.sample.options
-        if options and state.check is not None:
+        # Free text is not compared by the views; only a judge could.
+        comparable = kind_of(state.sample.response, options) != "free"
+        if comparable and state.check is not None:
             asked: dict[View, bool] = {"base": state.base is not None, "reasoning": bool(state.turns)}
             for view, tally in self._views.items():
                 if asked[view]:

@@ -13,10 +13,10 @@ _DEVIATIONS = 2.0
 
 
 class Agreement(BaseModel):
-    """How often a view and the given response name the same option.
+    """How often a view says what the given response says.
 
     Args:
-        n: samples with options, at least thirty.
+        n: samples whose answers can be compared, at least thirty.
         agreed: the share on which they do, 0 to 1.
         by_chance: the share on which a guess would.
         above_chance: whether it is more by two standard deviations of guessing.
@@ -31,7 +31,7 @@ class Agreement(BaseModel):
 
 
 class AgreementTally:
-    """Counts one sample with options at a time."""
+    """Counts one sample at a time, of those whose answers can be compared."""
 
     def __init__(self) -> None:
         self._n = 0
@@ -43,13 +43,14 @@ class AgreementTally:
         """Count one sample.
 
         Args:
-            agreed: whether the view names the option that was given.
-            options: how many there are.
+            agreed: whether the view says what was given.
+            options: how many there are to choose from; 0 where the answer is open, which nobody guesses.
         """
+        chance = 1 / options if options else 0.0
         self._n += 1
         self._agreed += agreed
-        self._expected += 1 / options
-        self._variance += (1 - 1 / options) / options
+        self._expected += chance
+        self._variance += chance * (1 - chance)
 
     def report(self) -> Agreement | None:
         """Return what was counted; None where it is too little to tell."""
