@@ -12,9 +12,10 @@ from typing import Literal, NamedTuple
 import numpy
 from langchain_core.embeddings import Embeddings
 
-from agents.answers import agree, kind_of, normalise
+from agents.answers import kind_of, normalise
 from stores.errors import InputError
 from stores.sample import Sample
+from training.metrics import is_right
 
 NoiseKind = Literal[
     "uniform", "class", "neighbour", "systematic", "truncated", "garbled", "off-topic", "burst"
@@ -96,7 +97,7 @@ def inject_noise(
         if made == count:
             break
         wrong = plan.wrong(index)
-        if wrong is not None and _differs(wrong, clean[index]):
+        if wrong is not None and not is_right(wrong, clean[index].response, clean[index].options):
             results[index] = clean[index].model_copy(update={"response": wrong})
             made += 1
     if made < count:
@@ -151,11 +152,6 @@ def _plan(
             return _Plan(order, another)
 
 
-def _differs(response: str, sample: Sample) -> bool:
-    kind = kind_of(sample.response, sample.options)
-    return agree(response, sample.response, kind, sample.options) is not True
-
-
 def _right(samples: Sequence[Sample]) -> Iterator[tuple[Sample, str]]:
     for sample in samples:
         yield sample, sample.response if sample.gold is None else sample.gold
@@ -188,7 +184,7 @@ def _another_response(sample: Sample, pools: _Pools, generator: random.Random) -
     known = [pools[key].responses for key in _keys(sample) if key in pools]
     for group in [list(sample.options)] if sample.options else known:
         for response in generator.sample(group, min(_DRAWS, len(group))):
-            if _differs(response, sample):
+            if not is_right(response, sample.response, sample.options):
                 return response
     return None
 
@@ -233,7 +229,7 @@ def _of_similar(samples: list[Sample], index: int, similar: Sequence[int]) -> st
         if sample.options and response not in sample.options:
             place = samples[other].options.index(response) if samples[other].options else 0
             response = sample.options[place % len(sample.options)]
-        if _differs(response, sample):
+        if not is_right(response, sample.response, sample.options):
             return response
     return None
 

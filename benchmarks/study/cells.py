@@ -7,7 +7,6 @@ at the same training set share its adapter's accuracy.
 import asyncio
 import hashlib
 import json
-import logging
 import shutil
 import threading
 import time
@@ -45,9 +44,8 @@ from study.methods import Method, Pipeline
 from study.rules import Case, Label
 from training.evaluation import evaluate
 from training.finetune import train_adapter
-from training.noise import NoiseKind
+from training.noise import ENCODED, NoiseKind
 
-_LOG = logging.getLogger("robustft")
 _PARAPHRASES = Path(__file__).parent / "paraphrases"
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -123,7 +121,7 @@ class Study:
         decided = time.monotonic() - began
         test = folder.test_samples(self._tests, self._seed)
         if method.retrieves:
-            outcome = self._answer_in_context([case.sample for case in cases], test, cell)
+            outcome = self._answer_in_context([case.sample for case in cases], test)
         else:
             outcome = self._tune(cases, labels, test, cell.seed)
         return {
@@ -147,7 +145,8 @@ class Study:
         return resolve_weights(self._config.models[self._config.training.model].name)
 
     def _cases(self, cell: Cell, folder: Folder, pipeline: Pipeline | None) -> list[Case]:
-        samples = folder.noisy_samples(cell.rate, cell.kind, self._samples, self._seed, self.encoder)
+        encoder = self.encoder if cell.kind in ENCODED else None
+        samples = folder.noisy_samples(cell.rate, cell.kind, self._samples, self._seed, encoder)
         if pipeline is None:
             return [Case(SampleState(sample=sample)) for sample in samples]
         config = self._with(pipeline)
@@ -246,7 +245,7 @@ class Study:
         figures["paraphrased"] = other_words
         return {"figures": figures, "seconds": seconds}
 
-    def _answer_in_context(self, samples: list[Sample], test: list[Sample], cell: Cell) -> dict[str, Any]:
+    def _answer_in_context(self, samples: list[Sample], test: list[Sample]) -> dict[str, Any]:
         """Answer held-out questions with the nearest noisy samples as examples, untuned."""
         began = time.monotonic()
         config = self._config

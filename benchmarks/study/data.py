@@ -27,7 +27,7 @@ class Folder(NamedTuple):
     noisy: dict[int, Path]
 
     def noisy_samples(
-        self, rate: int, kind: NoiseKind | None, size: int, seed: int, encoder: Embeddings
+        self, rate: int, kind: NoiseKind | None, size: int, seed: int, encoder: Embeddings | None
     ) -> list[Sample]:
         """Return a random subset with gold, the same rows at every rate, in the order of the file.
 
@@ -37,7 +37,7 @@ class Folder(NamedTuple):
                 whose rate the subset has only nearly.
             size: samples of the subset.
             seed: which ones, and which of them are made wrong.
-            encoder: tells which questions are similar.
+            encoder: tells which questions are similar, for the kinds that need it.
 
         Raises:
             DataError: a file cannot be used, or there is none of this rate.

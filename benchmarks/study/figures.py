@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from agents.reasoner import final_answer
 from graph.decision import final_response
-from graph.state import SampleState
-from study.rules import Case, Label
+from study.rules import Case, Label, answers_of
 from training.metrics import Tally, is_right
 
 _BINS = 10
@@ -68,7 +66,7 @@ def agents_of(cases: Sequence[Case]) -> dict[str, dict[str, float | None]]:
             continue
         label_right = is_right(case.sample.response, gold, options)
         group = "right" if label_right else "wrong"
-        for agent, answer in _answers(case.state).items():
+        for agent, answer in answers_of(case.state).items():
             found = counts.setdefault(agent, {"right": [], "wrong": []})
             found[group].append(answer is not None and is_right(answer, gold, options))
         if case.state.check is not None:
@@ -94,7 +92,7 @@ def examples_of(cases: Sequence[Case]) -> list[dict[str, str]]:
         before = is_right(case.sample.response, gold, case.sample.options)
         after = final is not None and is_right(final, gold, case.sample.options)
         name = _OUTCOMES[state.check.reliable, before, after]
-        answers = {agent: answer or "unreadable" for agent, answer in _answers(state).items()}
+        answers = {agent: answer or "unreadable" for agent, answer in answers_of(state).items()}
         verdict = "reliable" if state.check.reliable else "noisy"
         groups[name].append(
             {
@@ -131,19 +129,6 @@ def costs_of(cases: Sequence[Case], agents: Sequence[str]) -> dict[str, int]:
                     for name in used:
                         used[name] += getattr(view.usage, name)
     return used
-
-
-def _answers(state: SampleState) -> dict[str, str | None]:
-    answers: dict[str, str | None] = {}
-    if state.base is not None:
-        answers["base"] = state.base.answer
-    if state.turns:
-        answers["reasoner"] = final_answer(state.turns)
-    if state.context is not None:
-        answers["relabeler"] = state.context.answer
-    if state.review is not None:
-        answers["reviewer"] = final_response(state)
-    return answers
 
 
 def _auc(wrong: list[bool], scores: list[float]) -> float | None:

@@ -97,10 +97,7 @@ def _methods(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
     if shown:
         yield f"Decisions at {shown['rate']} %, what each agent said:\n"
         columns = list(shown["examples"][0])[1:]
-        lines = [f"| outcome | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
-        for example in shown["examples"]:
-            lines.append(f"| {' | '.join(_plain(text) for text in example.values())} |")
-        yield "\n".join(lines) + "\n"
+        yield _grid(("outcome", *columns), (map(_plain, example.values()) for example in shown["examples"]))
     yield "What it costs, medians:\n"
     yield _table("method", _COSTS, {name: _costs(records, name) for name in _names(records, METHODS)})
 
@@ -218,6 +215,10 @@ def _share(value: float | None) -> str:
 
 
 def _table(corner: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
-    lines = [f"| {corner} | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
-    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
+    return _grid((corner, *columns), ((name, *cells) for name, cells in rows.items()))
+
+
+def _grid(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    lines += [f"| {' | '.join(cells)} |" for cells in rows]
     return "\n".join(lines) + "\n"

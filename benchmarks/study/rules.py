@@ -133,7 +133,10 @@ def likeliest(cases: list[Case], tools: Tools) -> list[Label]:
 
     Source: Zhang et al. 2025, "The Best Instruction-Tuning Data are Those That Fit".
     """
-    answers = [_answers(case) for case in cases]
+    answers = [
+        list(dict.fromkeys(filter(None, (case.sample.response, *answers_of(case.state).values()))))
+        for case in cases
+    ]
     flat = [(case.sample, answer) for case, found in zip(cases, answers, strict=True) for answer in found]
     scores = iter(tools.likelihood([sample for sample, _ in flat], [answer for _, answer in flat]))
     labels = []
@@ -198,17 +201,18 @@ def _class_of(sample: Sample) -> str:
     return normalise(sample.response)
 
 
-def _answers(case: Case) -> list[str]:
-    """Return the given response and all that the agents answered, each once."""
-    state = case.state
-    found = [
-        case.sample.response,
-        _base(state),
-        final_answer(state.turns),
-        state.context.answer if state.context else None,
-        state.review.answer if state.review else None,
-    ]
-    return list(dict.fromkeys(answer for answer in found if answer))
+def answers_of(state: SampleState) -> dict[str, str | None]:
+    """Return what each agent that was asked answered; None where it could not be read."""
+    answers: dict[str, str | None] = {}
+    if state.base is not None:
+        answers["base"] = state.base.answer
+    if state.turns:
+        answers["reasoner"] = final_answer(state.turns)
+    if state.context is not None:
+        answers["relabeler"] = state.context.answer
+    if state.review is not None:
+        answers["reviewer"] = state.review.answer
+    return answers
 
 
 def _base(state: SampleState) -> str | None:
