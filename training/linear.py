@@ -26,7 +26,9 @@ class LoraLinear(Linear):
         up = (self.scaling[name] * self.lora_B[name].weight).to(x.dtype)
         flat = x.flatten(0, -2)
         result: torch.Tensor = _Product.apply(flat, weight, down, up)  # type: ignore[no-untyped-call]
-        return (result if base.bias is None else result + base.bias).unflatten(0, x.shape[:-1])
+        if base.bias is not None:
+            result = result + base.bias
+        return result.view(*x.shape[:-1], -1)
 
 
 class _Product(torch.autograd.Function):
