@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,8 @@ class Tokens:
             )
 
     def _fit(self, rows: list[dict[str, Any]], tokenizer: Any) -> Iterator[dict[str, Any]]:
-        prompts = tokenizer.apply_chat_template(
-            [row["prompt"] for row in rows], add_generation_prompt=True, return_dict=True
-        )["input_ids"]
-        wholes = tokenizer.apply_chat_template(
-            [row["prompt"] + row["completion"] for row in rows], return_dict=True
-        )["input_ids"]
         limit = self._config.max_length
-        for row, prompt, whole in zip(rows, prompts, wholes, strict=True):
-            start = _common_prefix(prompt, whole)
+        for row, (whole, start) in zip(rows, tokenize(rows, tokenizer), strict=True):
             too_long = len(whole) > limit
             if (too_long and self._config.too_long == "drop") or start >= min(limit, len(whole)):
                 self.dropped.append(row["id"])
@@ -83,6 +76,23 @@ class Tokens:
                 "labels": [IGNORED] * start + kept[start:],
                 "length": len(kept),
             }
+
+
+def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any) -> Iterator[tuple[list[int], int]]:
+    """Yield each row's tokens and where its response begins.
+
+    Args:
+        rows: `prompt` and `completion` as lists of turns.
+        tokenizer: a chat model's.
+    """
+    prompts = tokenizer.apply_chat_template(
+        [row["prompt"] for row in rows], add_generation_prompt=True, return_dict=True
+    )["input_ids"]
+    wholes = tokenizer.apply_chat_template(
+        [row["prompt"] + row["completion"] for row in rows], return_dict=True
+    )["input_ids"]
+    for prompt, whole in zip(prompts, wholes, strict=True):
+        yield whole, _common_prefix(prompt, whole)
 
 
 def _common_prefix(left: list[int], right: list[int]) -> int:

@@ -9,6 +9,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from training.lora import load_tokenizer, training_dtype
+from training.tokens import tokenize
 
 _BATCH = 16
 
@@ -27,7 +28,7 @@ def mean_log_probabilities(weights: str, adapter: Path | None, rows: Sequence[di
     if adapter is not None:
         model = PeftModel.from_pretrained(model, str(adapter))
     model = model.to(device).eval()
-    sequences = [_tokens(tokenizer, row) for row in rows]
+    sequences = list(tokenize(rows, tokenizer))
     # Rows of a length together: less padding.
     order = sorted(range(len(rows)), key=lambda at: len(sequences[at][0]))
     scores = [0.0] * len(rows)
@@ -40,19 +41,18 @@ def mean_log_probabilities(weights: str, adapter: Path | None, rows: Sequence[di
             known = sequences[at][0]
             tokens[row, : len(known)] = torch.tensor(known)
             mask[row, : len(known)] = 1
+        # The positions whose next token is some row's response: projecting all of them on the vocabulary
+        # would cost more than the model itself.
+        wanted = sorted(
+            {at for row in batch for at in range(sequences[row][1] - 1, len(sequences[row][0]) - 1)}
+        )
+        positions = torch.tensor(wanted, device=device)
         with torch.inference_mode():
-            logits = model(input_ids=tokens, attention_mask=mask).logits[:, :-1].float()
-        likely = torch.log_softmax(logits, dim=-1).gather(2, tokens[:, 1:, None])[:, :, 0].cpu()
+            logits = model(input_ids=tokens, attention_mask=mask, logits_to_keep=positions).logits.float()
+        following = tokens[:, positions + 1, None]
+        likely = torch.log_softmax(logits, dim=-1).gather(2, following)[:, :, 0].cpu()
         for row, at in enumerate(batch):
             known, start = sequences[at]
-            scores[at] = float(likely[row, start - 1 : len(known) - 1].mean())
+            own = [place for place, position in enumerate(wanted) if start - 1 <= position < len(known) - 1]
+            scores[at] = float(likely[row, own].mean())
     return scores
-
-
-def _tokens(tokenizer: Any, row: dict[str, Any]) -> tuple[list[int], int]:
-    """Return a row's tokens and where its response begins."""
-    prompt = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=True)[
-        "input_ids"
-    ]
-    whole = tokenizer.apply_chat_template(row["prompt"] + row["completion"], return_dict=True)["input_ids"]
-    return whole, len(prompt)
