@@ -1,0 +1,127 @@
+import numpy
+import pytest
+from numpy.typing import NDArray
+
+from training.label_model import Estimate, Evidence, estimate
+
+Numbers = NDArray[numpy.int64]
+
+SAMPLES = 400
+CLASSES = 3
+
+
+def drawn(seed: int, rate: float, skill: float) -> tuple[Evidence, Numbers]:
+    """Questions in three clouds, labels wrong at a rate, and two experts of one model that err together."""
+    random = numpy.random.default_rng(seed)
+    right = random.choice(CLASSES, SAMPLES, p=[0.5, 0.3, 0.2])
+    centres = random.normal(size=(CLASSES, 20))
+    questions = centres[right] + 2.0 * random.normal(size=(SAMPLES, 20))
+    questions /= numpy.linalg.norm(questions, axis=1, keepdims=True)
+    shift = random.integers(1, CLASSES, SAMPLES)
+    given = numpy.where(random.random(SAMPLES) < rate, (right + shift) % CLASSES, right)
+    guess = random.integers(0, CLASSES, SAMPLES)
+    base = numpy.where(random.random(SAMPLES) < skill, right, guess)
+    reasoning = numpy.where(random.random(SAMPLES) < 0.8, base, -1)
+    evidence = Evidence(
+        given,
+        {"base": base, "reasoning": reasoning},
+        numpy.full(SAMPLES, -1),
+        numpy.full(SAMPLES, CLASSES),
+        questions,
+    )
+    return evidence, right
+
+
+def area(scores: NDArray[numpy.float64], wrong: NDArray[numpy.bool_]) -> float:
+    """The chance that a wrong sample's score is above a right one's."""
+    above = scores[wrong][:, None] - scores[~wrong][None]
+    return float((above > 0).mean() + (above == 0).mean() / 2)
+
+
+def accuracy(found: Estimate, right: Numbers) -> float:
+    return float((found.right.argmax(1) == right).mean())
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.7])
+def test_the_right_responses_are_found_at_any_rate_of_noise(rate: float) -> None:
+    evidence, right = drawn(0, rate, skill=0.4)
+    wrong = evidence.given != right
+
+    found = estimate(evidence)
+
+    assert accuracy(found, right) > max(1 - rate, 0.75)
+    assert area(found.noise, wrong) > 0.85
+    assert found.rate == pytest.approx(wrong.mean(), abs=0.12)
+
+
+def test_agents_that_know_nothing_take_nothing_away() -> None:
+    evidence, right = drawn(1, 0.3, skill=0.0)
+
+    found = estimate(evidence)
+
+    assert area(found.noise, evidence.given != right) > 0.9
+    assert found.reliability["base"] == pytest.approx(1 / CLASSES, abs=0.1)
+
+
+def test_a_strong_agent_is_trusted_where_questions_tell_nothing() -> None:
+    evidence, right = drawn(2, 0.3, skill=0.85)
+    alone = Evidence(evidence.given, evidence.answers, evidence.verdicts, evidence.sizes)
+
+    found = estimate(alone)
+
+    assert accuracy(found, right) > 0.85
+    assert found.reliability["base"] == pytest.approx(0.9, abs=0.1)
+    assert found.rate == pytest.approx(0.3, abs=0.07)
+
+
+def test_weights_add_up_to_the_noise_probability() -> None:
+    evidence, _ = drawn(3, 0.3, skill=0.4)
+    two = Evidence(
+        evidence.given % 2,
+        {name: numpy.where(answers < 0, -1, answers % 2) for name, answers in evidence.answers.items()},
+        evidence.verdicts,
+        numpy.full(SAMPLES, 2),
+        evidence.questions,
+    )
+
+    found = estimate(two)
+
+    total = sum(found.weights.values(), numpy.zeros(SAMPLES))
+    numpy.testing.assert_allclose(found.noise, 1 / (1 + numpy.exp(total)), atol=1e-9)
+
+
+def test_a_response_that_is_no_candidate_is_noise() -> None:
+    evidence, _ = drawn(4, 0.3, skill=0.4)
+    given = evidence.given.copy()
+    given[7] = -1
+
+    found = estimate(Evidence(given, evidence.answers, evidence.verdicts, evidence.sizes, evidence.questions))
+
+    assert found.noise[7] == 1
+
+
+def test_candidates_of_its_own_are_all_that_a_sample_can_have() -> None:
+    evidence, right = drawn(5, 0.3, skill=0.6)
+    sizes = numpy.where(right < 2, 2, 3)
+    given = numpy.where(evidence.given < sizes, evidence.given, 0)
+    answers = {name: numpy.where(said < sizes, said, -1) for name, said in evidence.answers.items()}
+
+    found = estimate(Evidence(given, answers, evidence.verdicts, sizes))
+
+    assert (found.right[sizes == 2, 2] == 0).all()
+    numpy.testing.assert_allclose(found.right.sum(1), 1)
+
+
+def test_a_judge_that_is_right_counts() -> None:
+    evidence, right = drawn(6, 0.3, skill=0.5)
+    clean = evidence.given == right
+    plain = Evidence(evidence.given, evidence.answers, evidence.verdicts, evidence.sizes)
+    judged = Evidence(evidence.given, evidence.answers, clean.astype(numpy.int64), evidence.sizes)
+
+    assert area(estimate(judged).noise, ~clean) > area(estimate(plain).noise, ~clean)
+
+
+def test_one_sample_without_views_is_judged_by_what_is_common() -> None:
+    alone = Evidence(numpy.array([0]), {}, numpy.array([-1]), numpy.array([4]))
+
+    assert 0 < estimate(alone).noise[0] < 1
