@@ -14,8 +14,9 @@ from stores.sample import Sample
 
 VARIABLES = frozenset({"response", "base", "reasoning"})
 
-Policy = Literal["unanimous", "majority", "judge", "hybrid", "none"]
+Policy = Literal["unanimous", "majority", "judge", "hybrid", "calibrated", "none"]
 View = Literal["base", "reasoning"]
+Judgement = Literal["reliable", "noisy"]
 
 # The verdict is a line of its own: a label quoted inside a sentence must not become one.
 # What it repeats is bounded, which keeps it linear.
@@ -27,7 +28,9 @@ _VERDICT = re.compile(
 class Check(BaseModel):
     """A verdict on a label, and what it rests on.
 
-    `agreed` names the views that match the label. `reply` is the judge's, where it was asked.
+    `agreed` names the views that match the label. `reply` and `judged` are the judge's, where it was asked.
+    `noise` is the probability that the label is wrong, and `weights` says what each view adds to that, in
+    nats for the label; both are known once all samples have their views (`policy: calibrated`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,7 +39,10 @@ class Check(BaseModel):
     policy: Policy
     agreed: tuple[View, ...]
     reply: str | None = None
+    judged: Judgement | None = None
     reason: str
+    noise: float | None = None
+    weights: dict[str, float] = {}
     usage: Usage = Usage()
 
 
@@ -47,13 +53,19 @@ class CheckerConfig(AgentConfig):
     max_tokens: int = Field(default=128, gt=0)
     policy: Policy = "hybrid"
     """`unanimous`: all views match the label. `majority`: at least one does. `judge`: the model decides.
-    `hybrid`: agreement of all is reliable, of none is noisy, and a split goes to the model. `none`: every
-    label counts as noisy."""
+    `hybrid`: agreement of all is reliable, of none is noisy, and a split goes to the model. `calibrated`:
+    asks what `hybrid` asks, and then weighs all views of all samples by how far each can be trusted. `none`:
+    every label counts as noisy."""
+    threshold: float | None = Field(default=None, gt=0, lt=1)
+    """For `calibrated`: labels of at least this noise probability are noisy. Without it, as many of the
+    likeliest as there seem to be."""
     views: tuple[View, ...] = ("base", "reasoning")
     """Whose answers are asked for and looked at. The reviewer has no reasoning where nobody reasons."""
 
     @model_validator(mode="after")
     def _check_views(self) -> "CheckerConfig":
+        if self.threshold is not None and self.policy != "calibrated":
+            raise ValueError("threshold is for the policy 'calibrated'")
         if not self.views and self.policy not in ("judge", "none"):
             raise ValueError(f"views is empty, but the policy '{self.policy}' compares them with the label")
         return self
@@ -82,7 +94,7 @@ class Checker:
         agreed = tuple(view for view, same in views.items() if same)
         if self._policy == "none":
             return Check(reliable=False, policy="none", agreed=agreed, reason="not checked")
-        if self._policy == "judge" or (self._policy == "hybrid" and _is_split(views)):
+        if self._policy == "judge" or (self._policy in ("hybrid", "calibrated") and _is_split(views)):
             return await self._judge(sample, base, reasoning, agreed)
         enough = 1 if self._policy == "majority" else len(views)
         reason = f"{len(agreed)} of {len(views)} views match the response"
@@ -99,12 +111,13 @@ class Checker:
             policy=self._policy,
             agreed=agreed,
             reply=reply.text,
+            judged=verdict,
             reason=f"the judge says {verdict}" if verdict else "unparsed",
             usage=reply.usage,
         )
 
 
-def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> Literal["reliable", "noisy"] | None:
+def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> Judgement | None:
     """Read the judge's verdict line; None where there is none, or where two lines contradict.
 
     Args:

@@ -1,6 +1,7 @@
 """One sample's decision: the record of what every agent said and what came of it."""
 
 import json
+import math
 from typing import Any, Literal
 
 from agents.expert import Usage
@@ -10,7 +11,7 @@ from stores.journal import Entry, Status
 from stores.sample import Sample
 from training.selection import entropy
 
-DropReason = Literal["high_entropy", "failed", "empty"]
+DropReason = Literal["high_entropy", "low_confidence", "failed", "empty"]
 
 
 def to_entry(state: SampleState) -> Entry:
@@ -19,7 +20,7 @@ def to_entry(state: SampleState) -> Entry:
         id=state.sample.id,
         status=status_of(state),
         record=state.model_dump_json(exclude={"sample"}, exclude_defaults=True),
-        entropy=entropy_of(state) if final_response(state) is not None else None,
+        entropy=uncertainty_of(state) if final_response(state) is not None else None,
     )
 
 
@@ -42,9 +43,20 @@ def final_response(state: SampleState) -> str | None:
     status = status_of(state)
     if status == "clean":
         return state.sample.response
-    if status == "relabelled" and state.review is not None:
-        return state.review.answer or None
-    return None
+    if status != "relabelled" or state.review is None:
+        return None
+    return state.conclusion.answer if state.conclusion is not None else state.review.answer or None
+
+
+def uncertainty_of(state: SampleState) -> float | None:
+    """Return what relabelled samples are selected by: the less, the surer (Eq. 8).
+
+    It is the entropy of the context answer, or the negative logarithm of the conclusion's confidence. None
+    where there is neither.
+    """
+    if state.conclusion is not None:
+        return -math.log(max(state.conclusion.confidence, 1e-12))
+    return entropy_of(state)
 
 
 def entropy_of(state: SampleState) -> float | None:
@@ -60,7 +72,9 @@ def drop_reason(state: SampleState, kept: bool) -> DropReason | None:
         return None
     if status_of(state) == "failed":
         return "failed"
-    return "empty" if final_response(state) is None or entropy_of(state) is None else "high_entropy"
+    if final_response(state) is None or uncertainty_of(state) is None:
+        return "empty"
+    return "high_entropy" if state.conclusion is None else "low_confidence"
 
 
 def usage_of(state: SampleState) -> Usage:
@@ -86,12 +100,15 @@ def to_decision(state: SampleState, kept: bool | None) -> dict[str, Any]:
         turns = [turn.model_dump(exclude={"usage"}, exclude_none=True) for turn in state.turns]
         decision["reasoning"] = {"turns": turns, "answer": final_answer(state.turns)}
     if state.check is not None:
-        decision["check"] = state.check.model_dump(mode="json", exclude={"usage"})
+        unweighed = set() if state.check.weights else {"noise", "weights"}
+        decision["check"] = state.check.model_dump(mode="json", exclude={"usage", *unweighed})
     if state.context is not None:
         context = state.context.model_dump(mode="json", exclude={"usage"})
         decision["context"] = {**context, "entropy": entropy_of(state)}
     if state.review is not None:
         decision["review"] = state.review.model_dump(exclude={"usage"})
+    if state.conclusion is not None:
+        decision["conclusion"] = state.conclusion.model_dump()
     decision["final"] = final_response(state)
     decision["kept"] = kept
     if state.failure is not None:

@@ -16,6 +16,7 @@ from graph.decision import read_state, to_entry
 from graph.indexing import indexed_meanwhile, open_examples
 from graph.sample_graph import denoise_graph, detect_graph
 from graph.state import RunState, SampleInput, SampleState
+from graph.weighing import settle, weigh
 from graph.workspace import RunFailedError, Workspace, in_thread, open_memory, open_stage
 from prompts.template import PromptError
 from stores.examples import ExampleStore
@@ -24,6 +25,8 @@ from stores.examples import ExampleStore
 # stage those that are left should be many at an early turn, not few at a late one.
 _AHEAD = 4
 _REPORT_SECONDS = 0.2
+# The journal's fact that all verdicts there are have been weighed against each other.
+_WEIGHED = "weighed"
 
 Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
 
@@ -33,7 +36,10 @@ async def detect(state: RunState) -> dict[str, Any]:
     async with open_stage(state.directory, "detect") as work:
         counts = await asyncio.to_thread(work.journal.count_status)
         pending = state.samples - sum(counts.values())
+        weighs = work.config.agents.checker.policy == "calibrated"
+        # Until all are weighed, none is known to be clean.
         indexes = pending > 0 and state.until != "detect" and work.config.agents.relabeler.neighbours > 0
+        indexes &= not weighs
         if pending:
             async with open_memory(work) as memory, indexed_meanwhile(work) if indexes else nullcontext():
                 context = await _bind(work, memory, None)
@@ -44,9 +50,13 @@ async def detect(state: RunState) -> dict[str, Any]:
                 todo = (SampleState(sample=sample) for sample in work.journal.undecided())
                 progress = _Progress(work, memory, done=state.samples - pending, total=state.samples)
                 await _ask_agents(work, todo, judge, progress, dataset=state.samples)
-            counts = await asyncio.to_thread(work.journal.count_status)
+            work.journal.note(_WEIGHED, "")
         else:
             await asyncio.to_thread(_failures, work, state.samples)
+        if weighs and not work.journal.fact(_WEIGHED):
+            await asyncio.to_thread(weigh, work)
+            work.journal.note(_WEIGHED, "yes")
+        counts = await asyncio.to_thread(work.journal.count_status)
     return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0), "indexed": indexes}
 
 
@@ -66,6 +76,8 @@ async def denoise(state: RunState) -> dict[str, Any]:
 
             progress = _Progress(work, memory, done=state.noisy - counts["noisy"], total=state.noisy)
             await _ask_agents(work, todo, relabel, progress, dataset=state.samples)
+        if work.config.agents.checker.policy == "calibrated":
+            await asyncio.to_thread(settle, work)
     return {}
 
 

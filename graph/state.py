@@ -21,6 +21,15 @@ class SampleInput(BaseModel):
     sample: Sample
 
 
+class Conclusion(BaseModel):
+    """What all views of all samples together say of one: its right response, and how likely that is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answer: str
+    confidence: float
+
+
 class SampleState(SampleInput):
     """One sample's journey: each agent adds its view, none changes another's."""
 
@@ -31,6 +40,8 @@ class SampleState(SampleInput):
     check: Check | None = None
     context: ContextAnswer | None = None
     review: Review | None = None
+    conclusion: Conclusion | None = None
+    """Only where the checker is calibrated: known once all samples have been relabelled."""
     failure: str | None = None
     """Why the sample could not be finished; set by whoever drives the graph, never by a node."""
 

@@ -30,6 +30,7 @@ _NOISE = 0.3
 _LIFT = 3.0
 _ALONE = 5.0
 _ITERATIONS = 120
+_UPDATES = 20
 _STILL = 1e-3
 # How much of its evidence the classifier and the agents keep in the end; see the module's text.
 _CLASSIFIER_SHARE = 0.75
@@ -86,6 +87,28 @@ def estimate(evidence: Evidence) -> Estimate:
     classifier = None if evidence.questions is None else QuestionClassifier(evidence.questions)
     fits = [_fit(evidence, views, classifier, start) for start in _starts(evidence)]
     return _report(evidence, views, max(fits, key=lambda fit: fit.score))
+
+
+def update(evidence: Evidence, found: Estimate, answers: Numbers) -> Reals:
+    """Return each response's probability to be right after one more answer (n, candidates).
+
+    Args:
+        evidence: what was estimated from.
+        found: the estimate.
+        answers: of an agent that was asked later (n), -1 where it was not, or its answer is no candidate.
+    """
+    share = 1.0 if evidence.questions is None else _AGENTS_SHARE
+    rows = numpy.flatnonzero(answers >= 0)
+    given = _one_hot(answers[rows], found.right.shape[1])
+    others = numpy.maximum(evidence.sizes[rows] - 1, 1)[:, None]
+    right = found.right.copy()
+    for _ in range(_UPDATES):
+        # One answer in two, were there nothing to tell by.
+        reliable = ((right[rows] * given).sum() + 1) / (len(rows) + 2)
+        likely = numpy.where(given > 0, reliable, (1 - reliable) / others) ** share
+        after = found.right[rows] * likely
+        right[rows] = after / after.sum(1, keepdims=True)
+    return right
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,109 @@
+"""Responses as numbers, for a model that weighs what many views say."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from agents.answers import agree, kind_of, normalise
+from agents.reasoner import final_answer
+from graph.state import SampleState
+from stores.sample import Sample
+
+# A response that fewer samples have is not one to learn about; nor is one of a thousand.
+_FEWEST = 5
+_MOST = 50
+# The share of the samples whose responses must be among those that repeat.
+_COVERED = 0.9
+# How many answers an open question is taken to have; those that nobody gave are alike.
+_OPEN = 10
+
+
+class Numbering:
+    """Which number a response has: its class where responses repeat, else its place among its sample's own.
+
+    Args:
+        classes: the responses that repeat; none where they do not.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._classes = tuple(classes)
+        self._numbers = {normalise(name): number for number, name in enumerate(classes)}
+
+    @classmethod
+    def of(cls, samples: Iterable[Sample]) -> "Numbering":
+        """Return the numbering that suits a dataset, told from its responses and options."""
+        counts: Counter[str] = Counter()
+        texts: dict[str, str] = {}
+        options: set[tuple[str, ...]] = set()
+        for sample in samples:
+            if len(options) < 2:
+                options.add(tuple(sorted(map(normalise, sample.options))))
+            if kind_of(sample.response, sample.options) == "free":
+                counts[""] += 1
+                continue
+            name = normalise(sample.response)
+            counts[name] += 1
+            if len(texts) <= counts.total() / _FEWEST + _MOST:
+                texts.setdefault(name, sample.response)
+        if len(options) == 1 and (same := next(iter(options))):
+            return cls(same) if len(same) <= _MOST else cls(())
+        repeated = [name for name, count in counts.items() if name and name in texts and count >= _FEWEST]
+        covered = sum(counts[name] for name in repeated)
+        shared = 2 <= len(repeated) <= _MOST and covered >= _COVERED * counts.total() and options == {()}
+        return cls([texts[name] for name in repeated] if shared else ())
+
+    @property
+    def shared(self) -> bool:
+        """Whether a number means the same response in every sample."""
+        return bool(self._classes)
+
+    def size(self, state: SampleState) -> int:
+        """Return how many responses a sample can have."""
+        if self._classes:
+            return len(self._classes)
+        return len(state.sample.options) or _OPEN
+
+    def number(self, state: SampleState, answer: str | None) -> int:
+        """Return an answer's number; -1 where there is none, or it is none of the responses."""
+        if answer is None:
+            return -1
+        known = self._numbers.get(normalise(answer))
+        return self._find(answer, state) if known is None else known
+
+    def response(self, state: SampleState, number: int) -> str | None:
+        """Return the response that has a number, in the sample's own words; None where nobody gave it."""
+        candidates = self._candidates(state)
+        if number >= len(candidates):
+            return None
+        name = candidates[number]
+        return next((option for option in state.sample.options if normalise(option) == name), name)
+
+    def _find(self, answer: str, state: SampleState) -> int:
+        sample = state.sample
+        kind = kind_of(sample.response, sample.options)
+        found = [
+            number
+            for number, candidate in enumerate(self._candidates(state))
+            if agree(answer, candidate, kind, sample.options)
+        ]
+        return found[0] if found else -1
+
+    def _candidates(self, state: SampleState) -> tuple[str, ...]:
+        """Return what a sample's right response can be; of an open question, what has been said."""
+        if self._classes:
+            return self._classes
+        sample = state.sample
+        if sample.options:
+            return sample.options
+        kind = kind_of(sample.response, ())
+        said = [
+            sample.response,
+            state.base.answer if state.base else None,
+            final_answer(state.turns),
+            state.context.answer if state.context else None,
+            state.review.answer if state.review else None,
+        ]
+        found: list[str] = []
+        for answer in said:
+            if answer is not None and not any(agree(answer, known, kind) for known in found):
+                found.append(answer)
+        return tuple(found)

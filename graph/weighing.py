@@ -1,0 +1,119 @@
+"""The calibrated checker's part that needs all samples at once: what every view is worth, and what follows.
+
+It runs twice: when all labels have been looked at, to tell the noisy ones; and when those have been answered
+again, to settle on their right responses. Neither asks a model anything.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+
+from agents.checker import Check
+from agents.reasoner import final_answer
+from graph.decision import read_state, status_of, to_entry
+from graph.numbering import Numbering
+from graph.state import Conclusion, SampleState
+from graph.workspace import Workspace
+from stores.encoder import load_encoder
+from stores.journal import Entry
+from training.label_model import Estimate, Evidence, estimate, update
+
+_LOG = logging.getLogger("robustft")
+
+
+def weigh(work: Workspace) -> None:
+    """Give every label that has been looked at its noise probability, and its verdict."""
+    estimated = _estimate(work)
+    if estimated is None:
+        return
+    _, _, found = estimated
+    threshold = work.config.agents.checker.threshold
+    if threshold is None:
+        threshold = float(numpy.quantile(found.noise, 1 - found.rate))
+    work.journal.record(_weighed(work, found, max(threshold, 1e-9)))
+    for name, share in found.reliability.items():
+        _LOG.info("%s seems to be right on %.0f%% of what it answers", name, 100 * share)
+    _LOG.info("%.0f%% of the labels seem to be wrong", 100 * found.rate)
+
+
+def settle(work: Workspace) -> None:
+    """Give every sample its conclusion, in the light of the new answers."""
+    estimated = _estimate(work)
+    if estimated is None:
+        return
+    numbering, evidence, found = estimated
+    reviews = [state.review.answer if state.review else None for state in _states(work)]
+    numbers = [numbering.number(state, answer) for state, answer in zip(_states(work), reviews, strict=True)]
+    right = update(evidence, found, numpy.array(numbers))
+    work.journal.record(_settled(work, numbering, right))
+
+
+def _estimate(work: Workspace) -> tuple[Numbering, Evidence, Estimate] | None:
+    numbering = Numbering.of(state.sample for state in _states(work))
+    given, sizes, verdicts = [], [], []
+    answers: dict[str, list[int]] = {view: [] for view in work.config.agents.checker.views}
+    questions = []
+    for state in _states(work):
+        given.append(numbering.number(state, state.sample.response))
+        said = {"base": state.base.answer if state.base else None, "reasoning": final_answer(state.turns)}
+        for view, numbers in answers.items():
+            numbers.append(numbering.number(state, said[view]))
+        verdicts.append(_verdict(state.check))
+        sizes.append(numbering.size(state))
+        questions.append(state.sample.prompt)
+    if not given:
+        return None
+    vectors = None
+    if numbering.shared:
+        vectors = numpy.array(load_encoder(work.config.encoder).embed_documents(questions))
+    evidence = Evidence(
+        numpy.array(given),
+        {view: numpy.array(numbers) for view, numbers in answers.items()},
+        numpy.array(verdicts),
+        numpy.array(sizes),
+        vectors,
+    )
+    return numbering, evidence, estimate(evidence)
+
+
+def _states(work: Workspace) -> Iterator[SampleState]:
+    """Yield the samples that have been looked at, in the dataset's order."""
+    for sample, entry in work.journal.entries():
+        state = read_state(sample, entry)
+        if state.check is not None:
+            yield state
+
+
+def _weighed(work: Workspace, found: Estimate, threshold: float) -> Iterator[Entry]:
+    for row, state in enumerate(_states(work)):
+        noise = float(found.noise[row])
+        weights = {name: round(float(part[row]), 4) for name, part in found.weights.items()}
+        changes: dict[str, Any] = {
+            "reliable": noise < threshold,
+            "noise": round(noise, 6),
+            "weights": weights,
+        }
+        changes["reason"] = f"noise probability {noise:.2f}, noisy from {threshold:.2f} on"
+        assert state.check is not None  # noqa: S101 - others are not among the states
+        yield to_entry(state.model_copy(update={"check": state.check.model_copy(update=changes)}))
+
+
+def _settled(work: Workspace, numbering: Numbering, right: Any) -> Iterator[Entry]:
+    for row, state in enumerate(_states(work)):
+        if status_of(state) == "clean":
+            best = numbering.number(state, state.sample.response)
+        else:
+            best = int(right[row].argmax())
+        answer = state.sample.response if status_of(state) == "clean" else numbering.response(state, best)
+        confidence = float(right[row, best]) if best >= 0 else 0.0
+        conclusion = Conclusion(answer=answer, confidence=round(confidence, 6)) if answer else None
+        yield to_entry(state.model_copy(update={"conclusion": conclusion}))
+
+
+def _verdict(check: Check | None) -> int:
+    """Return what the judge said: 1 reliable, 0 noisy, -1 nothing."""
+    if check is None or check.judged is None:
+        return -1
+    return int(check.judged == "reliable")
