@@ -92,6 +92,12 @@ class RunConfig(BaseModel):
                 raise ValueError(f"{place}: no model '{model}' in models{_suggest(model, list(self.models))}")
         return self
 
+    @model_validator(mode="after")
+    def _check_weighting(self) -> "RunConfig":
+        if self.training.weighting == "soft" and self.agents.checker.policy != "calibrated":
+            raise ValueError("training.weighting: soft needs agents.checker.policy: calibrated")
+        return self
+
     def models_in_use(self) -> set[str]:
         """Return the names of the models that an agent uses."""
         return {agent.model for agent in self.agents.by_name().values()}

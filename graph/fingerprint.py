@@ -52,7 +52,7 @@ def fingerprints(config: RunConfig) -> Fingerprints:
 
 def _asks(config: RunConfig, agent: AgentConfig) -> dict[str, Any]:
     """Return an agent's settings with what it names in place of the names."""
-    settings = agent.model_dump(mode="json", exclude={"model", "prompt", "reflect_prompt"})
+    settings = agent.model_dump(mode="json", exclude={"model", "prompt", "reflect_prompt"}, exclude_none=True)
     return {**settings, "model": identify(config.models[agent.model])}
 
 

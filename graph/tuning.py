@@ -56,7 +56,9 @@ async def train(state: RunState) -> dict[str, Any]:
 
 
 def _select(work: Workspace) -> dict[str, Any]:
-    work.journal.keep(select_by_entropy(work.journal.candidates(), work.config.selection.keep))
+    # Weighed by how likely they are right, all can be kept.
+    keep = 1.0 if work.config.training.weighting == "soft" else work.config.selection.keep
+    work.journal.keep(select_by_entropy(work.journal.candidates(), keep))
     counts = {"original": 0, "relabelled": 0}
     with atomic_writer(work.files.training) as lines:
         for row in _training_rows(work):
@@ -79,7 +81,10 @@ def _training_rows(work: Workspace) -> Iterator[dict[str, Any]]:
         response = final_response(state)
         if entry.kept and response is not None:
             source = "original" if status_of(state) == "clean" else "relabelled"
-            yield training_row(sample, prompt, response, source)
+            row = training_row(sample, prompt, response, source)
+            if work.config.training.weighting == "soft" and state.conclusion is not None:
+                row["weight"] = state.conclusion.confidence
+            yield row
 
 
 def _inputs_of(work: Workspace) -> str:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from agents.checker import Check
 from graph.decision import drop_reason, entropy_of, final_response, read_state, status_of
 from graph.state import SampleState
 from robustft.text import printable
@@ -56,6 +57,7 @@ def _panels(state: SampleState, kept: bool | None, journal: Journal) -> list[Pan
                 f"{state.check.policy}: {verdict}",
                 ("because", state.check.reason),
                 ("views that match", ", ".join(state.check.agreed) or "none"),
+                *_weights(state.check),
                 *judge,
             )
         )
@@ -76,8 +78,20 @@ def _panels(state: SampleState, kept: bool | None, journal: Journal) -> list[Pan
     if state.review is not None:
         reply = [("reply", state.review.reply)] if state.review.reply is not None else []
         panels.append(_panel("reviewer", state.review.reason, *reply, ("answer", state.review.answer)))
+    if state.conclusion is not None:
+        note = f"confidence {state.conclusion.confidence:.2f}"
+        panels.append(_panel("conclusion", note, ("answer", state.conclusion.answer)))
     panels.append(_panel("outcome", status_of(state), *_outcome(state, kept)))
     return panels
+
+
+def _weights(check: Check) -> list[tuple[str, str | None]]:
+    """Return how each view weighs, the heaviest first."""
+    ranked = sorted(check.weights.items(), key=lambda item: -abs(item[1]))
+    if not ranked:
+        return []
+    said = ", ".join(f"{name} {weight:+.2f}" for name, weight in ranked)
+    return [("weights (nats for the response)", said)]
 
 
 def _neighbour(identifier: str, distance: float, journal: Journal) -> tuple[str, str]:

@@ -44,6 +44,8 @@ class TrainingConfig(BaseModel):
         batch_size: samples per optimiser step; 8 gives 150 samples 38 steps in two epochs.
         max_length: tokens of prompt and response together, with the chat template's own.
         too_long: what happens to a longer sample: it is dropped, or its end is cut off.
+        weighting: `hard`: every sample of the training file counts alike. `soft`: each counts as much as its
+            response is likely to be right, which the calibrated checker tells.
         lora: the matrices that are trained.
     """
 
@@ -55,6 +57,7 @@ class TrainingConfig(BaseModel):
     batch_size: int = Field(default=8, gt=0)
     max_length: int = Field(default=1024, gt=0)
     too_long: Literal["drop", "cut"] = "drop"
+    weighting: Literal["hard", "soft"] = "hard"
     lora: LoraSettings = LoraSettings()
 
 

@@ -44,7 +44,13 @@ class Tokens:
         import pyarrow as pa  # type: ignore[import-untyped]
 
         numbers = pa.list_(pa.int32())
-        schema = pa.schema([("input_ids", numbers), ("labels", numbers), ("length", pa.int32())])
+        columns = [
+            ("input_ids", numbers),
+            ("labels", numbers),
+            ("length", pa.int32()),
+            ("weight", pa.float32()),
+        ]
+        schema = pa.schema(columns)
         with training_file.open(encoding="utf-8") as lines, pa.ipc.new_stream(self.file, schema) as writer:
             rows = map(json.loads, filter(str.strip, lines))
             while batch := list(islice(rows, _READ_AT_ONCE)):
@@ -75,6 +81,7 @@ class Tokens:
                 "input_ids": kept,
                 "labels": [IGNORED] * start + kept[start:],
                 "length": len(kept),
+                "weight": row.get("weight", 1.0),
             }
 
 

@@ -1,5 +1,6 @@
 """TRL's trainer, set up for a LoRA adapter on the device at hand (paper Eq. 9)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from training.lora import TrainingConfig
@@ -44,6 +45,7 @@ def build_trainer(model: Any, tokenizer: Any, tokens: Tokens, config: TrainingCo
         bf16=False,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
         train_sampling_strategy="group_by_length",
         dataloader_pin_memory=cuda,
         logging_steps=1,
@@ -60,9 +62,16 @@ def build_trainer(model: Any, tokenizer: Any, tokens: Tokens, config: TrainingCo
     settings._n_gpu = min(settings.n_gpu, 1)
     if not cuda and tokens.longest <= _SHORT:
         model.set_attn_implementation("eager")
+    dataset = Dataset.from_file(str(tokens.file))
+    soft = config.weighting == "soft"
     trainer = _trainer_class()(
-        model, args=settings, train_dataset=Dataset.from_file(str(tokens.file)), processing_class=tokenizer
+        model,
+        args=settings,
+        train_dataset=dataset if soft else dataset.remove_columns("weight"),
+        processing_class=tokenizer,
     )
+    if soft:
+        trainer.data_collator = _with_weights(trainer.data_collator)
     # It prints every step on stdout.
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -76,12 +85,17 @@ def _trainer_class() -> Any:
         """`SFTTrainer` that, without a GPU, projects only the positions with a label on the vocabulary.
 
         TRL does so on a GPU alone; elsewhere it projects them all, which made training 1.6 times as slow.
+        Nor does TRL weigh samples: where they have weights, this does, and a batch's loss is still divided by
+        its tokens, so that doubtful samples teach less.
         """
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            if self.accelerator.device.type not in ("cpu", "mps") or self.aux_loss_enabled:
+            weights = inputs.pop("weight", None)
+            if weights is None and (
+                self.accelerator.device.type not in ("cpu", "mps") or self.aux_loss_enabled
+            ):
                 return super().compute_loss(  # type: ignore[no-untyped-call]
                     model, inputs, return_outputs, num_items_in_batch
                 )
@@ -93,15 +107,27 @@ def _trainer_class() -> Any:
                 use_cache=False,
                 logits_to_keep=positions,
             ).logits
-            total = torch.nn.functional.cross_entropy(
+            losses = torch.nn.functional.cross_entropy(
                 logits.float().flatten(0, 1),
                 labels[:, positions].flatten(),
                 ignore_index=IGNORED,
-                reduction="sum",
-            )
+                reduction="none",
+            ).view(len(labels), -1)
+            total = losses.sum() if weights is None else (losses * weights[:, None]).sum()
             return total / ((labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
 
     return ResponseTrainer
+
+
+def _with_weights(collate: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    import torch
+
+    def collate_with_weights(examples: list[dict[str, Any]]) -> dict[str, Any]:
+        batch = collate(examples)
+        batch["weight"] = torch.tensor([example["weight"] for example in examples])
+        return batch
+
+    return collate_with_weights
 
 
 def _rows_per_pass(batch_size: int, most: int) -> int:

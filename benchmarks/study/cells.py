@@ -44,6 +44,7 @@ from study.methods import Method, Pipeline
 from study.rules import Case, Label
 from training.evaluation import evaluate
 from training.finetune import train_adapter
+from training.lora import TrainingConfig
 from training.noise import ENCODED, NoiseKind
 
 _PARAPHRASES = Path(__file__).parent / "paraphrases"
@@ -183,13 +184,20 @@ class Study:
     ) -> dict[str, Any]:
         """Train on what a method decided, and test; done once for equal training sets."""
         rows = [
-            self._row(case.sample, label.response)
+            {
+                **self._row(case.sample, label.response),
+                **({} if label.weight is None else {"weight": label.weight}),
+            }
             for case, label in zip(cases, labels, strict=True)
             if label.response is not None
         ]
         # Ids differ where the responses do, and are not trained on.
-        content = [[row["prompt"], row["completion"]] for row in rows]
-        settings = self._config.training.model_dump_json()
+        content = [
+            [row["prompt"], row["completion"], *([row["weight"]] if "weight" in row else [])] for row in rows
+        ]
+        soft = any("weight" in row for row in rows)
+        training = self._config.training.model_copy(update={"weighting": "soft"} if soft else {})
+        settings = training.model_dump_json(exclude={"weighting"})
         prompt = QuestionTemplate(self._config.agents.base.prompt).source
         parts = [
             content,
@@ -204,12 +212,19 @@ class Study:
         kept = self._work / "accuracy" / f"{key}.json"
         if not kept.is_file():
             kept.parent.mkdir(parents=True, exist_ok=True)
-            write_json_atomically(kept, self._train_and_test(rows, test, seed, self._work / "adapters" / key))
+            write_json_atomically(
+                kept, self._train_and_test(rows, training, test, seed, self._work / "adapters" / key)
+            )
         outcome: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return outcome
 
     def _train_and_test(
-        self, rows: list[dict[str, Any]], test: list[Sample], seed: int, adapter: Path
+        self,
+        rows: list[dict[str, Any]],
+        config: TrainingConfig,
+        test: list[Sample],
+        seed: int,
+        adapter: Path,
     ) -> dict[str, Any]:
         began = time.monotonic()
         if rows:
@@ -220,7 +235,7 @@ class Study:
                 training,
                 self._weights,
                 adapter,
-                self._config.training,
+                config,
                 seed=seed,
                 report=lambda step: None,
                 stop=threading.Event(),

@@ -29,6 +29,7 @@ class Method(NamedTuple):
 
 _ALL = ("base", "reasoner", "checker", "relabeler", "reviewer")
 _OURS = Pipeline()
+_CALIBRATED: Mapping[str, Any] = {"policy": "calibrated"}
 
 
 def _ours(*agents: str, **settings: Mapping[str, Any]) -> Method:
@@ -40,6 +41,10 @@ METHODS: dict[str, Method] = {
     "sft": Method(None, rules.as_given),
     "sft-gold": Method(None, rules.right),
     "robustft": _ours(),
+    "robustft-calibrated": _ours(checker=_CALIBRATED),
+    "robustft-calibrated-soft": Method(
+        Pipeline({"checker": _CALIBRATED, "training": {"weighting": "soft"}}), rules.weighed, _ALL
+    ),
     "robustft-code": _ours(checker={"policy": "unanimous"}, reasoner={"max_reflections": 0}),
     "self-select": Method(
         Pipeline({"checker": {"policy": "judge", "views": [], "prompt": _JUDGE_ALONE}}, until="detect"),
@@ -65,7 +70,7 @@ METHODS: dict[str, Method] = {
     "grape": Method(_OURS, rules.likeliest, _ALL),
     "s3ft": Method(_OURS, rules.own_words, ("base",)),
 }
-"""The baselines of the paper's Table 1, and three of later work."""
+"""Our own, the baselines of the paper's Table 1, and three of later work."""
 
 ABLATIONS: dict[str, Method] = {
     "no-selection": _ours(selection={"keep": 1.0}),

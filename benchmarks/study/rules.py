@@ -36,13 +36,14 @@ class Label(NamedTuple):
 
     `response` is None where the sample is left out. `noisy` says what the method holds of the given
     response, None where it does not judge. `score` grows from 0 to 1 with its suspicion. `new` is a new
-    response that was made, whether or not it is trained on.
+    response that was made, whether or not it is trained on. `weight` is how much it counts in training.
     """
 
     response: str | None
     noisy: bool | None = None
     score: float | None = None
     new: str | None = None
+    weight: float | None = None
 
 
 class Tools(Protocol):
@@ -83,6 +84,14 @@ def decided(cases: list[Case], tools: Tools) -> list[Label]:
             Label(final if case.kept else None, noisy, _suspicion(case.state), final if noisy else None)
         )
     return labels
+
+
+def weighed(cases: list[Case], tools: Tools) -> list[Label]:
+    """Do as the pipeline decided, and let each sample count as much as it is likely to be right."""
+    return [
+        label._replace(weight=case.state.conclusion.confidence if case.state.conclusion else None)
+        for case, label in zip(cases, decided(cases, tools), strict=True)
+    ]
 
 
 def reliable_alone(cases: list[Case], tools: Tools) -> list[Label]:
@@ -224,9 +233,11 @@ def _is_noisy(state: SampleState) -> bool | None:
 
 
 def _suspicion(state: SampleState) -> float | None:
-    """Return half the verdict and half the share of views that contradict the response."""
+    """Return the noise probability, else half the verdict and half the share of views that contradict."""
     if state.check is None:
         return None
+    if state.check.noise is not None:
+        return state.check.noise
     views = [view for view in (state.base, state.turns) if view]
     contradicting = 1 - len(state.check.agreed) / len(views) if views else float(not state.check.reliable)
     return (contradicting + (not state.check.reliable)) / 2

@@ -164,6 +164,31 @@ def test_the_loss_is_trls_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_sample_counts_as_much_as_its_weight(tmp_path: Path) -> None:
+    import torch
+
+    def loss(rows: list[dict[str, Any]], config: TrainingConfig, folder: str) -> float:
+        (tmp_path / folder).mkdir()
+        tokens, tokenizer = read(tmp_path / folder, rows, config)
+        trainer = build_trainer(
+            load_model(resolve_weights(SMOLLM2), LoraSettings()), tokenizer, tokens, config, 0
+        )
+        batch = next(iter(trainer.get_train_dataloader()))
+        with torch.no_grad():
+            # Over as many tokens whatever is in the batch.
+            return float(trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=100))
+
+    whole = CONFIG.model_copy(update={"batch_size": 2})
+    soft = whole.model_copy(update={"weighting": "soft"})
+    first, second = ROWS[0], ROWS[6]
+    alone = loss([first], whole, "first"), loss([second], whole, "second")
+    weighed = loss([{**first, "weight": 0.25}, {**second, "weight": 1.0}], soft, "weighed")
+
+    assert weighed == pytest.approx(0.25 * alone[0] + alone[1], rel=0.02)
+    assert loss([{**first, "weight": 0.25}, second], whole, "hard") == pytest.approx(sum(alone), rel=0.02)
+
+
+@pytest.mark.slow
 def test_a_batch_cut_into_passes_has_the_loss_of_the_whole_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,59 @@
+from agents.base import Prediction
+from agents.expert import Usage
+from graph.numbering import Numbering
+from graph.state import SampleState
+from stores.sample import Sample
+
+
+def sample(response: str, options: tuple[str, ...] = (), name: str = "s") -> Sample:
+    return Sample(id=name, prompt=f"Which one, {name}?", response=response, options=options)
+
+
+def state(response: str, options: tuple[str, ...] = (), base: str | None = None) -> SampleState:
+    said = None if base is None else Prediction(answer=base, reply=base, usage=Usage())
+    return SampleState(sample=sample(response, options), base=said)
+
+
+def test_options_that_all_samples_share_are_classes() -> None:
+    numbering = Numbering.of([sample("no", ("yes", "no")), sample("yes", ("no", "yes"))])
+
+    assert numbering.shared
+    assert numbering.number(state("yes", ("yes", "no")), "Yes.") == numbering.number(state("no"), "yes")
+    assert numbering.response(state("no", ("Yes", "No")), numbering.number(state("no"), "yes")) == "Yes"
+    assert numbering.size(state("no", ("yes", "no"))) == 2
+
+
+def test_responses_that_repeat_are_classes() -> None:
+    samples = [sample(["spam", "ham"][number % 2], name=str(number)) for number in range(40)]
+    numbering = Numbering.of([*samples, sample("neither")])
+
+    assert numbering.shared
+    assert {numbering.number(state("spam"), "Spam"), numbering.number(state("spam"), "ham")} == {0, 1}
+    assert numbering.number(state("neither"), "neither") == -1
+
+
+def test_answers_to_questions_of_their_own_are_told_apart_within_a_sample() -> None:
+    numbering = Numbering.of([sample(f"answer {number}", name=str(number)) for number in range(40)])
+    asked = state("Paris", base="Rome")
+
+    assert not numbering.shared
+    assert numbering.number(asked, "Paris") == 0
+    assert numbering.number(asked, "the city of Rome") == 1
+    assert numbering.number(asked, "Oslo") == -1
+    assert numbering.response(asked, 1) == "Rome"
+    assert numbering.response(asked, 7) is None
+    assert numbering.size(asked) > 2
+
+
+def test_options_that_differ_are_told_apart_within_a_sample() -> None:
+    first, second = ("dog", "bus"), ("oak", "sea", "sun")
+    numbering = Numbering.of([sample("dog", first), sample("sun", second)])
+
+    assert not numbering.shared
+    assert numbering.number(state("sun", second), "C") == 2
+    assert numbering.size(state("sun", second)) == 3
+
+
+def test_free_text_is_no_class() -> None:
+    long = "A sentence that is too long to be one of a few responses, " * 3
+    assert not Numbering.of([sample(long, name=str(number)) for number in range(40)]).shared

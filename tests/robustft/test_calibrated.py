@@ -1,0 +1,171 @@
+"""Whole runs with the calibrated checker, on questions that tell their answers, with a scripted endpoint."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graph.config import ConfigError
+from robustft import load_config, resume, run
+from tests.endpoint import Endpoint
+from tests.robustft.cases import PROMPTS, command, read_lines
+
+KINDS = {
+    "animal": "dog cat horse cow sheep goat pig lion tiger bear wolf fox deer rabbit mouse rat ape",
+    "vehicle": "car bus truck lorry van taxi train tram bicycle tank ship boat ferry canoe jet sled",
+    "plant": "oak pine maple birch willow rose tulip daisy lily fern moss cactus ivy bamboo clover rye",
+}
+OPTIONS = sorted(KINDS)
+RIGHT = {f"What is a {name}?": kind for kind, names in KINDS.items() for name in names.split()}
+
+
+def other(kind: str, by: int) -> str:
+    return OPTIONS[(OPTIONS.index(kind) + by) % len(OPTIONS)]
+
+
+def rows() -> list[dict[str, Any]]:
+    """Every third label is wrong."""
+    return [
+        {
+            "id": f"q{index}",
+            "prompt": question,
+            "completion": other(kind, 1 + index % 2) if index % 3 == 0 else kind,
+            "options": OPTIONS,
+            "gold": kind,
+        }
+        for index, (question, kind) in enumerate(RIGHT.items())
+    ]
+
+
+def strong_reply(messages: list[dict[str, Any]]) -> str:
+    """An expert that is wrong about every tenth question, with two answers that err together."""
+    text = messages[-1]["content"]
+    found = next((index for index, question in enumerate(RIGHT) if question in text), None)
+    if found is None:
+        return "yes"
+    kind = list(RIGHT.values())[found]
+    if text.startswith("[check]"):
+        return "Verdict: noisy"
+    return other(kind, 1) if found % 10 == 4 else kind
+
+
+def begin(folder: Path, endpoint: Endpoint, *settings: str) -> Any:
+    for name, text in PROMPTS.items():
+        (folder / f"{name}.md").write_text(text)
+    data = folder / "train.jsonl"
+    data.write_text("".join(f"{json.dumps(row)}\n" for row in rows()))
+    model = ["provider=openai", "name=scripted", f"base_url={endpoint.url}"]
+    prompts = {
+        "base": "base",
+        "reasoner": "reason",
+        "checker": "check",
+        "relabeler": "relabel",
+        "reviewer": "review",
+    }
+    return load_config(
+        None,
+        [
+            *(f"models.default.{setting}" for setting in model),
+            *(f"agents.{agent}.prompt={folder / name}.md" for agent, name in prompts.items()),
+            f"agents.reasoner.reflect_prompt={folder / 'reflect.md'}",
+            "agents.reasoner.max_reflections=0",
+            *settings,
+        ],
+        train=str(data),
+    )
+
+
+def asked(endpoint: Endpoint) -> int:
+    """Return how many requests were not just a knock at the door."""
+    return sum(text.startswith("[") for text in endpoint.texts())
+
+
+@pytest.fixture
+def expert() -> Iterator[Endpoint]:
+    endpoint = Endpoint()
+    endpoint.reply = strong_reply
+    yield endpoint
+    endpoint.stop()
+
+
+CALIBRATED = "agents.checker.policy=calibrated"
+
+
+def test_a_strong_expert_is_not_worse_off_than_with_a_vote(expert: Endpoint, tmp_path: Path) -> None:
+    voted = run(begin(tmp_path, expert), tmp_path / "voted", until="select")
+    weighed = run(begin(tmp_path, expert, CALIBRATED), tmp_path / "weighed", until="select")
+
+    assert weighed["detection"]["f1"] >= voted["detection"]["f1"] > 0.8
+    assert weighed["training_set"]["purity"] >= voted["training_set"]["purity"]
+    assert weighed["training_set"]["purity"] > 0.95
+
+
+def test_a_decision_says_what_every_view_weighs(expert: Endpoint, tmp_path: Path) -> None:
+    run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="select")
+
+    for row in read_lines(tmp_path / "run" / "decisions.jsonl"):
+        check = row["check"]
+        assert 0 <= check["noise"] <= 1
+        assert {"questions", "label", "agents"} <= set(check["weights"])
+        assert check["reliable"] == (row["status"] == "clean")
+        assert 0 < row["conclusion"]["confidence"] <= 1
+        assert row["final"] == row["conclusion"]["answer"]
+    clean = [row for row in read_lines(tmp_path / "run" / "decisions.jsonl") if row["status"] == "clean"]
+    assert max(row["check"]["noise"] for row in clean) < 0.5
+
+
+def test_weighing_asks_nothing_more_and_is_not_done_twice(expert: Endpoint, tmp_path: Path) -> None:
+    run(begin(tmp_path, expert), tmp_path / "voted", until="detect")
+    by_vote = asked(expert)
+    run(begin(tmp_path, expert, CALIBRATED), tmp_path / "weighed", until="detect")
+    assert asked(expert) == 2 * by_vote
+
+    run(begin(tmp_path, expert, CALIBRATED), tmp_path / "whole", until="select")
+    before = asked(expert)
+    resume(tmp_path / "weighed", until="select")
+    assert asked(expert) - before == before - 3 * by_vote
+    decisions = [(tmp_path / name / "decisions.jsonl").read_text() for name in ("whole", "weighed")]
+    assert decisions[0] == decisions[1]
+
+
+def test_soft_weighting_keeps_all_and_writes_how_likely_each_is_right(
+    expert: Endpoint, tmp_path: Path
+) -> None:
+    run(begin(tmp_path, expert, CALIBRATED, "training.weighting=soft"), tmp_path / "run", until="select")
+
+    decisions = {row["id"]: row for row in read_lines(tmp_path / "run" / "decisions.jsonl")}
+    training = read_lines(tmp_path / "run" / "training.jsonl")
+    assert len(training) == len(decisions)
+    for row in training:
+        assert row["weight"] == decisions[row["id"]]["conclusion"]["confidence"]
+
+
+def test_a_threshold_of_ones_own_decides(expert: Endpoint, tmp_path: Path) -> None:
+    settings = (CALIBRATED, "agents.checker.threshold=0.999")
+    run(begin(tmp_path, expert, *settings), tmp_path / "run", until="detect")
+
+    for row in read_lines(tmp_path / "run" / "decisions.jsonl"):
+        assert row["check"]["reliable"] == (row["check"]["noise"] < 0.999)
+
+
+def test_a_trace_shows_the_weights(
+    expert: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="select")
+
+    assert command(monkeypatch, "trace", tmp_path / "run", "q0") == 0
+    shown = capsys.readouterr().out
+    assert "nats for the response" in shown
+    assert "questions" in shown
+    assert "conclusion" in shown
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [("agents.checker.threshold=0.5", "threshold"), ("training.weighting=soft", "calibrated")],
+)
+def test_what_needs_calibration_is_refused_without_it(setting: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        load_config(None, [setting])
