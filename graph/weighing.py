@@ -16,8 +16,8 @@ from graph.decision import read_state, status_of, to_entry
 from graph.numbering import Numbering
 from graph.state import Conclusion, SampleState
 from graph.workspace import Workspace
-from stores.encoder import load_encoder
 from stores.journal import Entry
+from stores.vectors import question_vectors
 from training.label_model import Estimate, Evidence, estimate, update
 
 _LOG = logging.getLogger("robustft")
@@ -54,7 +54,6 @@ def _estimate(work: Workspace) -> tuple[Numbering, Evidence, Estimate] | None:
     numbering = Numbering.of(state.sample for state in _states(work))
     given, sizes, verdicts = [], [], []
     answers: dict[str, list[int]] = {view: [] for view in work.config.agents.checker.views}
-    questions = []
     for state in _states(work):
         given.append(numbering.number(state, state.sample.response))
         said = {"base": state.base.answer if state.base else None, "reasoning": final_answer(state.turns)}
@@ -62,12 +61,15 @@ def _estimate(work: Workspace) -> tuple[Numbering, Evidence, Estimate] | None:
             numbers.append(numbering.number(state, said[view]))
         verdicts.append(_verdict(state.check))
         sizes.append(numbering.size(state))
-        questions.append(state.sample.prompt)
     if not given:
         return None
     vectors = None
     if numbering.shared:
-        vectors = numpy.array(load_encoder(work.config.encoder).embed_documents(questions))
+        total = len(given)
+        samples = work.journal.samples("train")
+        vectors = question_vectors(
+            work.files.path, samples, total, work.config.encoder, lambda done: work.report(done, total)
+        )
     evidence = Evidence(
         numpy.array(given),
         {view: numpy.array(numbers) for view, numbers in answers.items()},
@@ -79,15 +81,15 @@ def _estimate(work: Workspace) -> tuple[Numbering, Evidence, Estimate] | None:
 
 
 def _states(work: Workspace) -> Iterator[SampleState]:
-    """Yield the samples that have been looked at, in the dataset's order."""
+    """Yield every sample in the dataset's order; each has a decision by now."""
     for sample, entry in work.journal.entries():
-        state = read_state(sample, entry)
-        if state.check is not None:
-            yield state
+        yield read_state(sample, entry)
 
 
 def _weighed(work: Workspace, found: Estimate, threshold: float) -> Iterator[Entry]:
     for row, state in enumerate(_states(work)):
+        if state.check is None:
+            continue
         noise = float(found.noise[row])
         weights = {name: round(float(part[row]), 4) for name, part in found.weights.items()}
         changes: dict[str, Any] = {
@@ -96,12 +98,13 @@ def _weighed(work: Workspace, found: Estimate, threshold: float) -> Iterator[Ent
             "weights": weights,
         }
         changes["reason"] = f"noise probability {noise:.2f}, noisy from {threshold:.2f} on"
-        assert state.check is not None  # noqa: S101 - others are not among the states
         yield to_entry(state.model_copy(update={"check": state.check.model_copy(update=changes)}))
 
 
 def _settled(work: Workspace, numbering: Numbering, right: Any) -> Iterator[Entry]:
     for row, state in enumerate(_states(work)):
+        if status_of(state) == "failed":
+            continue
         if status_of(state) == "clean":
             best = numbering.number(state, state.sample.response)
         else:

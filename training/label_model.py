@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import NDArray
 
-from training.classifier import QuestionClassifier
+from training.classifier import QuestionClassifier, Vectors
 
 Numbers = NDArray[numpy.int64]
 Reals = NDArray[numpy.float64]
@@ -31,6 +31,8 @@ _LIFT = 3.0
 _ALONE = 5.0
 _ITERATIONS = 120
 _UPDATES = 20
+# Samples that are learned from; what is learned is then said of all.
+_ENOUGH = 20_000
 _STILL = 1e-3
 # How much of its evidence the classifier and the agents keep in the end; see the module's text.
 _CLASSIFIER_SHARE = 0.75
@@ -47,14 +49,14 @@ class Evidence:
         verdicts: a judge's: 1 reliable, 0 noisy, -1 not asked (n).
         sizes: how many responses each sample can have (n); its candidates are 0 up to that.
         questions: one vector a question (n, d) where a number means the same response in every sample, so
-            that questions can tell; else None.
+            that questions can tell; else None. They are read in blocks, and may lie on disk.
     """
 
     given: Numbers
     answers: Mapping[str, Numbers]
     verdicts: Numbers
     sizes: Numbers
-    questions: Reals | None = None
+    questions: Vectors | None = None
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,18 @@ def estimate(evidence: Evidence) -> Estimate:
         evidence: at least one sample.
     """
     views = [_labels_of(evidence), *_agents_of(evidence), *_judge_of(evidence)]
-    classifier = None if evidence.questions is None else QuestionClassifier(evidence.questions)
-    fits = [_fit(evidence, views, classifier, start) for start in _starts(evidence)]
-    return _report(evidence, views, max(fits, key=lambda fit: fit.score))
+    rows = _some(len(evidence.given))
+    classifier = None if evidence.questions is None else QuestionClassifier(evidence.questions[rows])
+    allowed = _allowed(evidence)
+    fits = [_fit(allowed[rows], rows, views, classifier, start[rows]) for start in _starts(evidence)]
+    right = max(fits, key=lambda fit: fit.score).right
+    prior = numpy.log(allowed / allowed.sum(1, keepdims=True) + 1e-12)
+    if classifier is not None and evidence.questions is not None:
+        others = numpy.setdiff1d(numpy.arange(len(allowed)), rows)
+        prior[rows] = numpy.log(classifier.predict(right) + 1e-12)
+        prior[others] = numpy.log(classifier.predict_others(evidence.questions[others], right) + 1e-12)
+    likelihoods = {view.name: view.learn(right, rows)[0][view.patterns] - view.alternatives for view in views}
+    return _report(evidence, prior, likelihoods)
 
 
 def update(evidence: Evidence, found: Estimate, answers: Numbers) -> Reals:
@@ -125,41 +136,57 @@ class _View:
     groups: Numbers
     prior: Reals
 
-    def likelihood(self, right: Reals) -> tuple[Reals, float]:
-        """Return each candidate's log-likelihood, and the logarithm of what prior beliefs say of the fit."""
-        counts = numpy.bincount(self.patterns.ravel(), right.ravel(), minlength=len(self.prior)) + self.prior
+    def learn(self, right: Reals, rows: Numbers) -> tuple[Reals, float]:
+        """Return each pattern's log-probability in its group, and the logarithm of its prior belief.
+
+        Args:
+            right: how likely each candidate is to be right (m, candidates).
+            rows: the samples that this is about (m).
+        """
+        seen = self.patterns[rows].ravel()
+        counts = numpy.bincount(seen, right.ravel(), minlength=len(self.prior)) + self.prior
         shares = numpy.log(counts / numpy.bincount(self.groups, counts)[self.groups])
-        return shares[self.patterns] - self.alternatives, float(self.prior @ shares)
+        return shares, float(self.prior @ shares)
 
 
 @dataclass(frozen=True)
 class _Fit:
     right: Reals
-    prior: Reals
-    likelihoods: Mapping[str, Reals]
     score: float
 
 
 def _fit(
-    evidence: Evidence, views: Sequence[_View], classifier: QuestionClassifier | None, start: Reals
+    allowed: NDArray[numpy.bool_],
+    rows: Numbers,
+    views: Sequence[_View],
+    classifier: QuestionClassifier | None,
+    start: Reals,
 ) -> _Fit:
     """Alternate between what is right, given how far each view can be trusted, and the other way round."""
-    allowed = _allowed(evidence)
     right = start
+    patterns = [view.patterns[rows] for view in views]
+    alternatives = sum((view.alternatives[rows] for view in views), numpy.zeros(allowed.shape))
     for _ in range(_ITERATIONS):
-        prior = numpy.log(allowed / allowed.sum(1, keepdims=True) + 1e-12)
-        if classifier is not None:
-            prior = numpy.log(classifier.predict(right) + 1e-12)
-        found = {view.name: view.likelihood(right) for view in views}
-        joint = prior + sum(likelihood for likelihood, _ in found.values())
+        prior = allowed / allowed.sum(1, keepdims=True) if classifier is None else classifier.predict(right)
+        learned = [view.learn(right, rows) for view in views]
+        joint = numpy.log(prior + 1e-12) - alternatives
+        for (shares, _), seen in zip(learned, patterns, strict=True):
+            joint += shares[seen]
         joint[~allowed] = -numpy.inf
         highest = joint.max(1, keepdims=True)
         total = numpy.exp(joint - highest).sum(1, keepdims=True)
         before, right = right, numpy.exp(joint - highest) / total
         if numpy.abs(right - before).max() < _STILL:
             break
-    score = float((numpy.log(total) + highest).sum()) + sum(belief for _, belief in found.values())
-    return _Fit(right, prior, {name: likelihood for name, (likelihood, _) in found.items()}, score)
+    score = float((numpy.log(total) + highest).sum()) + sum(belief for _, belief in learned)
+    return _Fit(right, score)
+
+
+def _some(size: int) -> Numbers:
+    """Return the rows to learn from: all, or as many as are enough."""
+    if size <= _ENOUGH:
+        return numpy.arange(size)
+    return numpy.sort(numpy.random.default_rng(0).choice(size, _ENOUGH, replace=False))
 
 
 def _starts(evidence: Evidence) -> list[Reals]:
@@ -176,13 +203,12 @@ def _starts(evidence: Evidence) -> list[Reals]:
     return [start * allowed / (start * allowed).sum(1, keepdims=True) for start in starts]
 
 
-def _report(evidence: Evidence, views: Sequence[_View], fit: _Fit) -> Estimate:
+def _report(evidence: Evidence, prior: Reals, likelihoods: Mapping[str, Reals]) -> Estimate:
     allowed = _allowed(evidence)
-    share = _CLASSIFIER_SHARE if evidence.questions is not None else 1.0
-    parts = {"questions": share * fit.prior}
-    for view in views:
-        kept = _AGENTS_SHARE if view.name == "agents" and evidence.questions is not None else 1.0
-        parts[view.name] = kept * fit.likelihoods[view.name]
+    shares = {"questions": _CLASSIFIER_SHARE, "agents": _AGENTS_SHARE, "judge": _AGENTS_SHARE}
+    parts = {"questions": prior, **likelihoods}
+    if evidence.questions is not None:
+        parts = {name: shares.get(name, 1.0) * part for name, part in parts.items()}
     joint = sum(parts.values(), numpy.zeros(allowed.shape))
     joint[~allowed] = -numpy.inf
     right = numpy.exp(joint - joint.max(1, keepdims=True))
@@ -280,12 +306,14 @@ def _judge_of(evidence: Evidence) -> list[_View]:
         return []
     size = int(evidence.sizes.max())
     is_given = evidence.given[:, None] == numpy.arange(size)[None]
-    said = numpy.where(asked, evidence.verdicts, 2)[:, None]
-    patterns = is_given * 3 + said
-    share = numpy.bincount(said.ravel(), minlength=3) / len(said)
-    groups = numpy.repeat([0, 1], 3)
-    prior = numpy.concatenate([share * [_LIFT, 1, 1], share * [1, _LIFT, 1]])
-    return [_View("judge", patterns, numpy.zeros(patterns.shape), groups, _WEIGHT * prior + 1e-3)]
+    # Whether it was asked says what the agents' view says already: that is no evidence, but what it said is.
+    patterns = numpy.where(asked[:, None], is_given * 2 + evidence.verdicts[:, None], 4)
+    share = float(evidence.verdicts[asked].mean())
+    prior = [(1 - share) * _LIFT, share, 1 - share, share * _LIFT, 1.0]
+    groups = numpy.array([0, 0, 1, 1, 2])
+    return [
+        _View("judge", patterns, numpy.zeros(patterns.shape), groups, _WEIGHT * numpy.array(prior) + 1e-3)
+    ]
 
 
 def _allowed(evidence: Evidence) -> NDArray[numpy.bool_]:

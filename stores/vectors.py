@@ -1,0 +1,60 @@
+"""The vectors of a dataset's questions, on disk: made once, read in parts."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from uuid import uuid4
+
+import numpy
+from numpy.typing import NDArray
+
+from stores.encoder import EncoderConfig, load_encoder
+from stores.sample import Sample
+
+_BATCH = 1000
+
+
+def question_vectors(
+    folder: Path, samples: Iterable[Sample], count: int, config: EncoderConfig, report: Callable[[int], None]
+) -> NDArray[numpy.float32]:
+    """Return one vector of length 1 a sample (n, d), mapped from a file that is made where there is none.
+
+    Args:
+        folder: where the file is, or shall be.
+        samples: the dataset, in its order.
+        count: how many samples those are.
+        config: the encoder.
+        report: called with the number of samples encoded so far.
+
+    Raises:
+        WeightsError: the encoder cannot be loaded.
+    """
+    name = hashlib.sha256(config.name.encode()).hexdigest()[:8]
+    path = folder / f"questions-{name}.npy"
+    known: NDArray[numpy.float32]
+    if path.is_file():
+        known = numpy.load(path, mmap_mode="r", allow_pickle=False)
+        if len(known) == count:
+            return known
+    encoder = load_encoder(config)
+    part = folder / f".{path.name}-{uuid4().hex[:12]}.tmp"
+    iterator = iter(samples)
+    done = 0
+    made = None
+    try:
+        while batch := list(islice(iterator, _BATCH)):
+            vectors = encoder.embed_documents([sample.prompt for sample in batch])
+            if made is None:
+                made = numpy.lib.format.open_memmap(part, "w+", numpy.float32, (count, len(vectors[0])))
+            made[done : done + len(batch)] = vectors
+            done += len(batch)
+            report(done)
+        if made is not None:
+            made.flush()
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    del made
+    known = numpy.load(path, mmap_mode="r", allow_pickle=False)
+    return known
