@@ -16,7 +16,7 @@ from graph.decision import read_state, to_entry
 from graph.indexing import indexed_meanwhile, open_examples
 from graph.sample_graph import denoise_graph, detect_graph
 from graph.state import RunState, SampleInput, SampleState
-from graph.weighing import settle, weigh
+from graph.weighing import CALIBRATION, settle, weigh
 from graph.workspace import RunFailedError, Workspace, in_thread, open_memory, open_stage
 from prompts.template import PromptError
 from stores.examples import ExampleStore
@@ -51,6 +51,7 @@ async def detect(state: RunState) -> dict[str, Any]:
                 progress = _Progress(work, memory, done=state.samples - pending, total=state.samples)
                 await _ask_agents(work, todo, judge, progress, dataset=state.samples)
             work.journal.note(_WEIGHED, "")
+            work.journal.note(CALIBRATION, "")
         else:
             await asyncio.to_thread(_failures, work, state.samples)
         if weighs and not work.journal.fact(_WEIGHED):

@@ -21,6 +21,7 @@ from graph.decision import (
 )
 from graph.fingerprint import fingerprints
 from graph.state import RunState, SampleState
+from graph.weighing import CALIBRATION
 from graph.workspace import Workspace, open_stage
 from stores.atomic import atomic_writer, write_json_atomically
 from training.chance import Agreement, AgreementTally
@@ -56,7 +57,12 @@ def _report(work: Workspace) -> dict[str, Any]:
     summary = {**figures.summary(), "usage": _usage(work)}
     views = figures.views()
     summary["views"] = {name: agreement.model_dump() for name, agreement in views.items()}
-    if views and not any(agreement.above_chance for agreement in views.values()):
+    calibration = json.loads(work.journal.fact(CALIBRATION) or "{}")
+    if calibration:
+        summary["calibration"] = calibration
+    # Where similar questions tell, the verdicts do not rest on the model alone.
+    questions_tell = "questions" in calibration.get("reliability", {})
+    if views and not questions_tell and not any(agreement.above_chance for agreement in views.values()):
         _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
     summary["samples"]["total"] = work.journal.count_samples("train")
     stages = work.journal.stages()

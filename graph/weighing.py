@@ -4,6 +4,7 @@ It runs twice: when all labels have been looked at, to tell the noisy ones; and 
 again, to settle on their right responses. Neither asks a model anything.
 """
 
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,14 @@ from stores.vectors import question_vectors
 from training.label_model import Estimate, Evidence, estimate, update
 
 _LOG = logging.getLogger("robustft")
+_ADDS_LITTLE = (
+    "the model seems to be right less often (%s of its answers) than what similar questions tell (%.0f%%): "
+    "the verdicts rest on the questions; take a larger model, or spare requests with "
+    "agents.reasoner.max_reflections=0"
+)
+
+CALIBRATION = "calibration"
+"""The journal's fact of what the views are worth (JSON)."""
 
 
 def weigh(work: Workspace) -> None:
@@ -31,11 +40,20 @@ def weigh(work: Workspace) -> None:
     _, _, found = estimated
     threshold = work.config.agents.checker.threshold
     if threshold is None:
-        threshold = float(numpy.quantile(found.noise, 1 - found.rate))
-    work.journal.record(_weighed(work, found, max(threshold, 1e-9)))
-    for name, share in found.reliability.items():
-        _LOG.info("%s seems to be right on %.0f%% of what it answers", name, 100 * share)
+        threshold = max(float(numpy.quantile(found.noise, 1 - found.rate)), 1e-9)
+    work.journal.record(_weighed(work, found, threshold))
+    reliability = {name: round(share, 4) for name, share in found.reliability.items()}
+    calibration = {
+        "noise": round(found.rate, 4),
+        "threshold": round(threshold, 6),
+        "reliability": reliability,
+    }
+    work.journal.note(CALIBRATION, json.dumps(calibration))
     _LOG.info("%.0f%% of the labels seem to be wrong", 100 * found.rate)
+    by_question = reliability.pop("questions", 0.0)
+    if reliability and all(share < by_question for share in reliability.values()):
+        said = ", ".join(f"{name} {share:.0%}" for name, share in reliability.items())
+        _LOG.warning(_ADDS_LITTLE, said, 100 * by_question)
 
 
 def settle(work: Workspace) -> None:

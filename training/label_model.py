@@ -69,7 +69,8 @@ class Estimate:
         weights: by view, how much it speaks for the given response (n), in nats: the logarithm of how much
             likelier it is where that response is right than where it is wrong. They add up, with `prior`.
         rate: the share of wrong responses, 0 to 1.
-        reliability: by agent, the share of its answers that are right as far as this tells.
+        reliability: by agent, the share of its answers that are right as far as this tells; and by
+            `questions`, where there are any, that of what similar questions alone would answer.
     """
 
     right: Reals
@@ -228,6 +229,8 @@ def _report(evidence: Evidence, prior: Reals, likelihoods: Mapping[str, Reals]) 
         for name, answers in evidence.answers.items()
         if (answers >= 0).any()
     }
+    if evidence.questions is not None:
+        reliability["questions"] = float(right[rows, prior.argmax(1)].mean())
     return Estimate(right, noise, weights, float(noise.mean()), reliability)
 
 

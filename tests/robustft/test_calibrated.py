@@ -102,6 +102,24 @@ def test_a_strong_expert_is_not_worse_off_than_with_a_vote(expert: Endpoint, tmp
     assert weighed["training_set"]["purity"] > 0.95
 
 
+def test_the_summary_says_what_the_views_are_worth(expert: Endpoint, tmp_path: Path) -> None:
+    summary = run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="detect")
+
+    calibration = summary["calibration"]
+    assert calibration["noise"] == pytest.approx(1 / 3, abs=0.1)
+    assert calibration["reliability"]["base"] == pytest.approx(0.9, abs=0.1)
+    assert set(calibration["reliability"]) == {"base", "reasoning", "questions"}
+
+
+def test_a_model_that_adds_nothing_is_said_to(
+    expert: Endpoint, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expert.reply = lambda messages: "animal" if messages[-1]["content"].startswith("[") else "yes"
+    run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="detect")
+
+    assert any("take a larger model" in record.getMessage() for record in caplog.records)
+
+
 def test_a_decision_says_what_every_view_weighs(expert: Endpoint, tmp_path: Path) -> None:
     run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="select")
 
