@@ -66,6 +66,12 @@ def entropy_of(state: SampleState) -> float | None:
     return entropy(state.context.log_probabilities)
 
 
+def trust_of(state: SampleState) -> float:
+    """Return how far a clean sample's response can be trusted, 0 to 1: all the way unless it was weighed."""
+    noise = state.check.noise if state.check is not None else None
+    return 1.0 if noise is None else 1 - noise
+
+
 def drop_reason(state: SampleState, kept: bool) -> DropReason | None:
     """Say why a sample is not trained on; None where it is."""
     if kept:

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from graph.decision import read_state, trust_of
 from graph.state import RunState
 from graph.workspace import Workspace, in_thread, open_stage
 from stores.encoder import load_encoder
-from stores.examples import ExampleStore
+from stores.examples import Example, ExampleStore
 
 _LOOK_AGAIN_SECONDS = 0.5
 
@@ -29,7 +30,10 @@ async def index(state: RunState) -> dict[str, Any]:
             work.report(clean, clean)
             return {}
         async with in_thread(open_examples(work, anew=True)) as store:
-            progress = store.fill(sample for sample, _ in work.journal.entries("clean"))
+            progress = store.fill(
+                Example(sample, trust_of(read_state(sample, entry)))
+                for sample, entry in work.journal.entries("clean")
+            )
             while done := await asyncio.to_thread(next, progress, 0):
                 work.report(done, clean)
     return {}
@@ -82,7 +86,7 @@ def _follow(work: Workspace, detected: threading.Event, stopped: threading.Event
             ended = detected.is_set()
             samples, reached = work.journal.clean_after(position)
             if samples:
-                store.add(samples)
+                store.add([Example(sample) for sample in samples])
             if reached == position:
                 if ended:
                     return

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import chromadb
 from chromadb.api.client import Client
@@ -23,8 +23,17 @@ from stores.sample import Sample
 _COLLECTION = "clean"
 # Few at a time: the first neighbours are shown to a model while the next queries are encoded.
 _QUERY_BATCH = 16
+# Candidates for each neighbour: the nearest give way to others that can be trusted more.
+_CHOICE = 2
 # Below what Chroma takes at once.
 _INSERT_BATCH = 1000
+
+
+class Example(NamedTuple):
+    """A clean sample, and how far its response can be trusted: 0 to 1."""
+
+    sample: Sample
+    trust: float = 1.0
 
 
 class Neighbour(BaseModel):
@@ -34,6 +43,11 @@ class Neighbour(BaseModel):
 
     sample: Sample
     distance: float
+
+
+class _Found(NamedTuple):
+    neighbour: Neighbour
+    trust: float
 
 
 class ExampleStore:
@@ -77,41 +91,44 @@ class ExampleStore:
         self._queries.close()
         self._client.close()
 
-    def fill(self, samples: Iterable[Sample]) -> Iterator[int]:
-        """Add any number of samples; yields how many were taken after each batch."""
+    def fill(self, examples: Iterable[Example]) -> Iterator[int]:
+        """Add any number of examples; yields how many were taken after each batch."""
         done = 0
-        iterator = iter(samples)
+        iterator = iter(examples)
         while batch := list(islice(iterator, _INSERT_BATCH)):
             self.add(batch)
             done += len(batch)
             yield done
 
-    def add(self, samples: Sequence[Sample]) -> None:
-        """Add up to 1,000 samples to the store; one whose query is in already is left out.
+    def add(self, examples: Sequence[Example]) -> None:
+        """Add up to 1,000 examples to the store; one whose query is in already is left out.
 
         Raises:
             StorageError: the disk is full, or the folder damaged.
         """
         # One row a query: the first sample to ask it. Equal vectors by the hundred would break up the
         # index's graph, and k neighbours should be k different queries.
-        first: dict[str, Sample] = {}
-        for sample in samples:
-            first.setdefault(_fingerprint(sample.prompt), sample)
-        prompts = [sample.prompt for sample in first.values()]
+        first: dict[str, Example] = {}
+        for example in examples:
+            first.setdefault(_fingerprint(example.sample.prompt), example)
+        prompts = [example.sample.prompt for example in first.values()]
         embeddings = self._encoder.embed_documents(prompts)
         with self._typed_errors():
             self._collection.add(
                 ids=list(first),
                 embeddings=embeddings,  # type: ignore[arg-type]
                 documents=prompts,
-                metadatas=[{"sample": sample.model_dump_json(exclude={"gold"})} for sample in first.values()],
+                metadatas=[
+                    {"sample": sample.model_dump_json(exclude={"gold"}), "trust": trust}
+                    for sample, trust in first.values()
+                ],
             )
 
     async def nearest(self, sample: Sample, count: int) -> list[Neighbour]:
         """Return the clean samples nearest to a sample's query, nearest first, ties by id.
 
-        A sample never retrieves itself nor an exact duplicate of its query. There may be fewer than
-        `count`, down to none.
+        Of twice as many, those are taken whose cosine similarity times trust is the largest. A sample never
+        retrieves itself nor an exact duplicate of its query. There may be fewer than `count`, down to none.
         """
         return await self._queries.submit((sample, count))
 
@@ -127,8 +144,8 @@ class ExampleStore:
         if not size:
             return [[] for _ in requests]
         embeddings = self._encoder.embed_documents([sample.prompt for sample, _ in requests])
-        # One more than asked for: the query's own duplicate may be among them.
-        wanted = min(size, max(count for _, count in requests) + 1)
+        # One more than are chosen from: the query's own duplicate may be among them.
+        wanted = min(size, _CHOICE * max(count for _, count in requests) + 1)
         with self._typed_errors():
             found = self._collection.query(
                 query_embeddings=embeddings,  # type: ignore[arg-type]
@@ -137,28 +154,41 @@ class ExampleStore:
             )
         replies = []
         for row, (sample, count) in enumerate(requests):
-            replies.append(_without(_neighbours(found, row), sample)[:count])
+            replies.append(_most_trusted(_without(_neighbours(found, row), sample), count))
         return replies
 
 
-def _neighbours(found: QueryResult, row: int) -> list[Neighbour]:
+def _neighbours(found: QueryResult, row: int) -> list[_Found]:
     metadatas, distances = found["metadatas"], found["distances"]
     if metadatas is None or distances is None:
         return []
-    neighbours = [
-        Neighbour(sample=Sample.model_validate_json(str(metadata["sample"])), distance=round(distance, 6))
+    return [
+        _Found(
+            Neighbour(
+                sample=Sample.model_validate_json(str(metadata["sample"])), distance=round(distance, 6)
+            ),
+            float(str(metadata["trust"])),
+        )
         for metadata, distance in zip(metadatas[row], distances[row], strict=True)
     ]
-    return sorted(neighbours, key=lambda neighbour: (neighbour.distance, neighbour.sample.id))
 
 
-def _without(neighbours: list[Neighbour], sample: Sample) -> list[Neighbour]:
+def _without(found: list[_Found], sample: Sample) -> list[_Found]:
     own = _fingerprint(sample.prompt)
     return [
-        found
-        for found in neighbours
-        if found.sample.id != sample.id and _fingerprint(found.sample.prompt) != own
+        near
+        for near in found
+        if near.neighbour.sample.id != sample.id and _fingerprint(near.neighbour.sample.prompt) != own
     ]
+
+
+def _most_trusted(found: list[_Found], count: int) -> list[Neighbour]:
+    def rank(near: _Found) -> tuple[float, float, str]:
+        distance = near.neighbour.distance
+        return -(1 - distance) * near.trust, distance, near.neighbour.sample.id
+
+    chosen = [near.neighbour for near in sorted(found, key=rank)[:count]]
+    return sorted(chosen, key=lambda neighbour: (neighbour.distance, neighbour.sample.id))
 
 
 def _fingerprint(prompt: str) -> str:

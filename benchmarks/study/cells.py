@@ -32,7 +32,7 @@ from prompts.template import QuestionTemplate
 from robustft import resume, run
 from stores.atomic import write_json_atomically
 from stores.encoder import load_encoder
-from stores.examples import ExampleStore
+from stores.examples import Example, ExampleStore
 from stores.journal import Journal
 from stores.run_directory import holds_run
 from stores.sample import Sample
@@ -267,7 +267,7 @@ class Study:
         settings = config.agents.relabeler
         store = ExampleStore.anew(self._work / "chroma", self.encoder)
         try:
-            for _ in store.fill(samples):
+            for _ in store.fill(Example(sample) for sample in samples):
                 pass
             expert = Expert(load_tuned(config, None), max_tokens=settings.max_tokens)
             agent: Any = Relabeler(expert, QuestionTemplate(settings.prompt), store, settings.neighbours)

@@ -9,7 +9,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 from agents.expert import Expert
 from agents.relabeler import Relabeler
 from prompts.template import QuestionTemplate
-from stores.examples import ExampleStore
+from stores.examples import Example, ExampleStore
 from stores.sample import Message, Sample
 from tests.scripted import ScriptedModel
 
@@ -30,7 +30,7 @@ class Dial(Embeddings):
 def examples(tmp_path: Path) -> ExampleStore:
     store = ExampleStore(tmp_path / "chroma", Dial())
     degrees = ("80", "20", "60", "40")
-    list(store.fill(Sample(id=f"at{at}", prompt=at, response=f"label-{at}") for at in degrees))
+    list(store.fill(Example(Sample(id=f"at{at}", prompt=at, response=f"label-{at}")) for at in degrees))
     return store
 
 

@@ -8,7 +8,7 @@ from langchain_core.embeddings import Embeddings
 
 from stores.encoder import EncoderConfig, load_encoder
 from stores.errors import StorageError, WeightsError
-from stores.examples import ExampleStore
+from stores.examples import Example, ExampleStore
 from stores.sample import Sample
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def samples(*prompts: str, prefix: str = "s") -> list[Sample]:
 
 
 def fill(store: ExampleStore, content: list[Sample]) -> None:
-    assert list(store.fill(content))[-1:] == [len(content)]
+    assert list(store.fill(map(Example, content)))[-1:] == [len(content)]
 
 
 async def test_the_nearest_are_those_nearest_in_meaning(store: ExampleStore) -> None:
@@ -56,6 +56,13 @@ async def test_neighbours_come_nearest_first_with_their_cosine_distance(
     query, *others = encoder.embed_documents([QUERY.prompt, *(n.sample.prompt for n in found)])
     cosines = [sum(a * b for a, b in zip(query, other, strict=True)) for other in others]
     assert distances == pytest.approx([1 - cosine for cosine in cosines], abs=1e-4)
+
+
+async def test_a_near_example_gives_way_to_one_that_can_be_trusted(store: ExampleStore) -> None:
+    first, second, *others = samples(*SPORT, *FOOD)
+    assert list(store.fill([Example(first, 0.1), Example(second, 0.9), *map(Example, others)])) == [6]
+    found = {neighbour.sample.id for neighbour in await store.nearest(QUERY, 2)}
+    assert found == {second.id, others[0].id}
 
 
 async def test_the_response_does_not_attract(store: ExampleStore) -> None:
