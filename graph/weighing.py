@@ -6,22 +6,24 @@ again, to settle on their right responses. Neither asks a model anything.
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import filterfalse, islice
 from typing import Any
 
 import numpy
 
-from agents.checker import Check
-from agents.reasoner import final_answer
-from graph.decision import read_state, status_of, to_entry
-from graph.numbering import Numbering
-from graph.state import Conclusion, SampleState
+from graph.decision import status_of, to_entry
+from graph.evidence import Collected, collect, is_free, measure, others_of, states_of
+from graph.state import Conclusion
 from graph.workspace import Workspace
+from stores.encoder import load_encoder
 from stores.journal import Entry
-from stores.vectors import question_vectors
-from training.label_model import Estimate, Evidence, estimate, update
+from training.label_model import Estimate, estimate, update
+from training.similarity_model import Reals, SimilarityModel, fit_similarities
 
 _LOG = logging.getLogger("robustft")
+_BATCH = 500
 _ADDS_LITTLE = (
     "the model seems to be right less often (%s of its answers) than what similar questions tell (%.0f%%): "
     "the verdicts rest on the questions; take a larger model, or spare requests with "
@@ -32,24 +34,30 @@ CALIBRATION = "calibration"
 """The journal's fact of what the views are worth (JSON)."""
 
 
+@dataclass(frozen=True)
+class _Findings:
+    """What is found of all samples: of those that compare, and of those that are free text."""
+
+    collected: Collected
+    estimate: Estimate | None
+    similarity: SimilarityModel | None
+    noise: Reals
+    weights: Mapping[str, Reals]
+
+
 def weigh(work: Workspace) -> None:
     """Give every label that has been looked at its noise probability, and its verdict."""
-    estimated = _estimate(work)
-    if estimated is None:
-        return
-    _, _, found = estimated
+    found = _find(work)
+    rate = float(found.noise.mean())
     threshold = work.config.agents.checker.threshold
     if threshold is None:
-        threshold = max(float(numpy.quantile(found.noise, 1 - found.rate)), 1e-9)
+        threshold = max(float(numpy.quantile(found.noise, 1 - rate)), 1e-9)
     work.journal.record(_weighed(work, found, threshold))
-    reliability = {name: round(share, 4) for name, share in found.reliability.items()}
-    calibration = {
-        "noise": round(found.rate, 4),
-        "threshold": round(threshold, 6),
-        "reliability": reliability,
-    }
+    shares = found.estimate.reliability if found.estimate is not None else {}
+    reliability = {name: round(share, 4) for name, share in shares.items()}
+    calibration = {"noise": round(rate, 4), "threshold": round(threshold, 6), "reliability": reliability}
     work.journal.note(CALIBRATION, json.dumps(calibration))
-    _LOG.info("%.0f%% of the labels seem to be wrong", 100 * found.rate)
+    _LOG.info("%.0f%% of the labels seem to be wrong", 100 * rate)
     by_question = reliability.pop("questions", 0.0)
     if reliability and all(share < by_question for share in reliability.values()):
         said = ", ".join(f"{name} {share:.0%}" for name, share in reliability.items())
@@ -58,58 +66,36 @@ def weigh(work: Workspace) -> None:
 
 def settle(work: Workspace) -> None:
     """Give every sample its conclusion, in the light of the new answers."""
-    estimated = _estimate(work)
-    if estimated is None:
-        return
-    numbering, evidence, found = estimated
-    reviews = [state.review.answer if state.review else None for state in _states(work)]
-    numbers = [numbering.number(state, answer) for state, answer in zip(_states(work), reviews, strict=True)]
-    right = update(evidence, found, numpy.array(numbers))
-    work.journal.record(_settled(work, numbering, right))
+    work.journal.record(_settled(work, _find(work)))
 
 
-def _estimate(work: Workspace) -> tuple[Numbering, Evidence, Estimate] | None:
-    numbering = Numbering.of(state.sample for state in _states(work))
-    given, sizes, verdicts = [], [], []
-    answers: dict[str, list[int]] = {view: [] for view in work.config.agents.checker.views}
-    for state in _states(work):
-        given.append(numbering.number(state, state.sample.response))
-        said = {"base": state.base.answer if state.base else None, "reasoning": final_answer(state.turns)}
-        for view, numbers in answers.items():
-            numbers.append(numbering.number(state, said[view]))
-        verdicts.append(_verdict(state.check))
-        sizes.append(numbering.size(state))
-    if not given:
-        return None
-    vectors = None
-    if numbering.shared:
-        total = len(given)
-        samples = work.journal.samples("train")
-        vectors = question_vectors(
-            work.files.path, samples, total, work.config.encoder, lambda done: work.report(done, total)
-        )
-    evidence = Evidence(
-        numpy.array(given),
-        {view: numpy.array(numbers) for view, numbers in answers.items()},
-        numpy.array(verdicts),
-        numpy.array(sizes),
-        vectors,
-    )
-    return numbering, evidence, estimate(evidence)
+def _find(work: Workspace) -> _Findings:
+    collected = collect(work)
+    noise = numpy.zeros(len(collected.compared) + len(collected.free))
+    weights: dict[str, Reals] = {}
+    estimated = similarity = None
+    if collected.evidence is not None:
+        estimated = estimate(collected.evidence)
+        noise[collected.compared] = estimated.noise
+        for name, part in estimated.weights.items():
+            weights.setdefault(name, numpy.zeros(len(noise)))[collected.compared] = part
+    if len(collected.free):
+        similarity = fit_similarities(collected.similarities)
+        noise[collected.free] = similarity.noise(collected.similarities)
+        names = (*work.config.agents.checker.views, "question")
+        for name, part in zip(names, similarity.weights(collected.similarities).T, strict=True):
+            weights.setdefault(name, numpy.zeros(len(noise)))[collected.free] = part
+        weights["prior"] = numpy.zeros(len(noise))
+        weights["prior"][collected.free] = similarity.prior
+    return _Findings(collected, estimated, similarity, noise, weights)
 
 
-def _states(work: Workspace) -> Iterator[SampleState]:
-    """Yield every sample in the dataset's order; each has a decision by now."""
-    for sample, entry in work.journal.entries():
-        yield read_state(sample, entry)
-
-
-def _weighed(work: Workspace, found: Estimate, threshold: float) -> Iterator[Entry]:
-    for row, state in enumerate(_states(work)):
+def _weighed(work: Workspace, found: _Findings, threshold: float) -> Iterator[Entry]:
+    for row, state in enumerate(states_of(work)):
         if state.check is None:
             continue
         noise = float(found.noise[row])
-        weights = {name: round(float(part[row]), 4) for name, part in found.weights.items()}
+        weights = {name: round(float(part[row]), 4) for name, part in found.weights.items() if part[row]}
         changes: dict[str, Any] = {
             "reliable": noise < threshold,
             "noise": round(noise, 6),
@@ -119,22 +105,52 @@ def _weighed(work: Workspace, found: Estimate, threshold: float) -> Iterator[Ent
         yield to_entry(state.model_copy(update={"check": state.check.model_copy(update=changes)}))
 
 
-def _settled(work: Workspace, numbering: Numbering, right: Any) -> Iterator[Entry]:
-    for row, state in enumerate(_states(work)):
-        if status_of(state) == "failed":
-            continue
-        if status_of(state) == "clean":
-            best = numbering.number(state, state.sample.response)
-        else:
-            best = int(right[row].argmax())
-        answer = state.sample.response if status_of(state) == "clean" else numbering.response(state, best)
-        confidence = float(right[row, best]) if best >= 0 else 0.0
-        conclusion = Conclusion(answer=answer, confidence=round(confidence, 6)) if answer else None
-        yield to_entry(state.model_copy(update={"conclusion": conclusion}))
+def _settled(work: Workspace, found: _Findings) -> Iterator[Entry]:
+    compared, free = _conclude_compared(work, found), _conclude_free(work, found)
+    for state in states_of(work):
+        conclusion = next(free if is_free(state) else compared)
+        if status_of(state) != "failed":
+            yield to_entry(state.model_copy(update={"conclusion": conclusion}))
 
 
-def _verdict(check: Check | None) -> int:
-    """Return what the judge said: 1 reliable, 0 noisy, -1 nothing."""
-    if check is None or check.judged is None:
-        return -1
-    return int(check.judged == "reliable")
+def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion | None]:
+    """Yield each compared sample's likeliest response, the reviewer's answers taken into account."""
+    evidence, numbering = found.collected.evidence, found.collected.numbering
+    if evidence is None or found.estimate is None:
+        return
+    numbers = [
+        numbering.number(state, state.review.answer if state.review else None)
+        for state in states_of(work)
+        if not is_free(state)
+    ]
+    right = update(evidence, found.estimate, numpy.array(numbers))
+    for likely, state in zip(right, filterfalse(is_free, states_of(work)), strict=True):
+        answer: str | None = state.sample.response
+        best = numbering.number(state, answer)
+        if status_of(state) != "clean":
+            best = int(likely.argmax())
+            answer = numbering.response(state, best)
+        yield _conclusion(answer, likely[best] if best >= 0 else 0.0)
+
+
+def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Conclusion | None]:
+    """Yield each free-text sample's response, or the reviewer's in its place, doubted by the same measure."""
+    if found.similarity is None:
+        return
+    encoder = load_encoder(work.config.encoder)
+    doubts = iter(found.noise[found.collected.free])
+    states = filter(is_free, states_of(work))
+    while batch := list(islice(states, _BATCH)):
+        noise = numpy.fromiter(islice(doubts, len(batch)), dtype=numpy.float64)
+        new = [state.review.answer if state.review else None for state in batch]
+        changed = [row for row, state in enumerate(batch) if status_of(state) != "clean" and new[row]]
+        if changed:
+            said = [others_of(batch[row], work.config.agents.checker.views) for row in changed]
+            measured = measure(encoder, [new[row] or "" for row in changed], said)
+            noise[changed] = found.similarity.noise(measured)
+        for state, answer, doubt in zip(batch, new, noise, strict=True):
+            yield _conclusion(state.sample.response if status_of(state) == "clean" else answer, 1 - doubt)
+
+
+def _conclusion(answer: str | None, confidence: float) -> Conclusion | None:
+    return Conclusion(answer=answer, confidence=round(float(confidence), 6)) if answer else None

@@ -1,0 +1,80 @@
+"""Whole runs with the calibrated checker on free text: no two answers are the same, and none repeats."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robustft import load_config, run
+from tests.endpoint import Endpoint
+from tests.robustft.cases import PROMPTS, read_lines
+
+# What is asked, a right response, and what an expert says of it in other words.
+_LINES = (Path(__file__).parent / "texts.jsonl").read_text(encoding="utf-8").splitlines()
+TEXTS = [(text["question"], text["right"], text["expert"]) for text in map(json.loads, _LINES)]
+
+
+def rows() -> list[dict[str, Any]]:
+    """Every third response is to another question, or breaks off."""
+    found = []
+    for index, (question, response, _) in enumerate(TEXTS):
+        given = response
+        if index % 6 == 0:
+            given = TEXTS[(index + 7) % len(TEXTS)][1]
+        elif index % 6 == 3:
+            given = "Well, that is a good question, and many people have asked it before, but to begin with"
+        found.append({"id": f"t{index}", "prompt": question, "completion": given, "gold": response})
+    return found
+
+
+def expert_reply(messages: list[dict[str, Any]]) -> str:
+    text = messages[-1]["content"]
+    return next((said for question, _, said in TEXTS if question in text), "yes")
+
+
+@pytest.fixture
+def expert() -> Iterator[Endpoint]:
+    endpoint = Endpoint()
+    endpoint.reply = expert_reply
+    yield endpoint
+    endpoint.stop()
+
+
+def begin(folder: Path, endpoint: Endpoint) -> Any:
+    for name, text in PROMPTS.items():
+        (folder / f"{name}.md").write_text(text)
+    data = folder / "train.jsonl"
+    data.write_text("".join(f"{json.dumps(row)}\n" for row in rows()))
+    prompts = {"base": "base", "reasoner": "reason", "checker": "check", "relabeler": "relabel"}
+    prompts["reviewer"] = "review"
+    return load_config(
+        None,
+        [
+            "models.default.provider=openai",
+            "models.default.name=scripted",
+            f"models.default.base_url={endpoint.url}",
+            *(f"agents.{agent}.prompt={folder / name}.md" for agent, name in prompts.items()),
+            f"agents.reasoner.reflect_prompt={folder / 'reflect.md'}",
+            "agents.reasoner.max_reflections=0",
+            "agents.checker.policy=calibrated",
+        ],
+        train=str(data),
+    )
+
+
+@pytest.mark.slow
+def test_wrong_texts_are_told_from_right_ones_by_what_the_experts_say(
+    expert: Endpoint, tmp_path: Path
+) -> None:
+    run(begin(tmp_path, expert), tmp_path / "run", until="select")
+
+    decisions = read_lines(tmp_path / "run" / "decisions.jsonl")
+    wrong = {row["id"] for row in decisions if row["response"] != row["gold"]}
+    assert {row["id"] for row in decisions if row["status"] == "relabelled"} == wrong
+    for row in decisions:
+        assert {"base", "reasoning", "question", "prior"} >= set(row["check"]["weights"])
+        # An expert's own words are as good as a response can be.
+        assert row["conclusion"]["confidence"] > 0.5
+        assert row["final"] == (row["base"]["answer"] if row["id"] in wrong else row["response"])

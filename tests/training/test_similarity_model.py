@@ -1,0 +1,66 @@
+import numpy
+import pytest
+
+from training.similarity_model import cosines, fit_similarities
+
+
+def drawn(rate: float, samples: int = 300) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Similarities to two experts that have much in common, and to the question."""
+    random = numpy.random.default_rng(0)
+    wrong = random.random(samples) < rate
+    shared = random.normal(0, 0.1, samples)
+    experts = [numpy.where(wrong, 0.3, 0.7) + shared + random.normal(0, 0.03, samples) for _ in range(2)]
+    question = numpy.where(wrong, 0.4, 0.5) + random.normal(0, 0.1, samples)
+    return numpy.column_stack([*experts, question]), wrong
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.7])
+def test_wrong_responses_are_told_from_right_ones_at_any_rate(rate: float) -> None:
+    similarities, wrong = drawn(rate)
+    noise = fit_similarities(similarities).noise(similarities)
+
+    assert ((noise > 0.5) == wrong).mean() > 0.95
+    assert noise.mean() == pytest.approx(wrong.mean(), abs=0.05)
+
+
+def test_more_similarity_never_speaks_against_a_response() -> None:
+    similarities, _ = drawn(0.3)
+    model = fit_similarities(similarities)
+
+    assert (model.noise(similarities + 0.1) <= model.noise(similarities)).all()
+
+
+def test_two_experts_with_much_in_common_count_little_more_than_one() -> None:
+    similarities, _ = drawn(0.3)
+    both = fit_similarities(similarities).weights(similarities)[:, :2].sum(1)
+    one = fit_similarities(similarities[:, [0, 2]]).weights(similarities[:, [0, 2]])[:, 0]
+
+    assert numpy.abs(both).mean() < 1.5 * numpy.abs(one).mean()
+
+
+def test_weights_and_prior_add_up_to_the_noise_probability() -> None:
+    similarities, _ = drawn(0.3)
+    model = fit_similarities(similarities)
+    total = model.weights(similarities).sum(1) + model.prior
+
+    numpy.testing.assert_allclose(model.noise(similarities), 1 / (1 + numpy.exp(total)))
+
+
+def test_a_view_that_says_nothing_weighs_nothing() -> None:
+    similarities, _ = drawn(0.3)
+    model = fit_similarities(similarities)
+    silent = similarities.copy()
+    silent[0, 1] = numpy.nan
+
+    assert model.weights(silent)[0, 1] == 0
+    assert not numpy.isnan(model.noise(silent)).any()
+
+
+def test_too_few_responses_are_all_alike() -> None:
+    similarities, _ = drawn(0.3, samples=5)
+
+    assert len(set(fit_similarities(similarities).noise(similarities))) == 1
+
+
+def test_cosines_are_of_pairs() -> None:
+    assert cosines([[1, 0], [0, 1]], [[1, 0], [1, 0]]).tolist() == [1, 0]
