@@ -65,7 +65,11 @@ def _back_to_noisy(journal: Journal) -> Iterator[Entry]:
     for sample, entry in journal.entries():
         state = read_state(sample, entry)
         if state.check is not None and not state.check.reliable:
-            yield to_entry(state.model_copy(update={"context": None, "review": None, "failure": None}))
+            yield to_entry(
+                state.model_copy(
+                    update={"context": None, "review": None, "conclusion": None, "failure": None}
+                )
+            )
 
 
 def _check_same_data(work: Workspace, train: str | None) -> None:

@@ -16,7 +16,7 @@ from graph.decision import read_state, to_entry
 from graph.indexing import indexed_meanwhile, open_examples
 from graph.sample_graph import denoise_graph, detect_graph
 from graph.state import RunState, SampleInput, SampleState
-from graph.weighing import CALIBRATION, settle, weigh
+from graph.weighing import CALIBRATION, SETTLED, settle, weigh
 from graph.workspace import RunFailedError, Workspace, in_thread, open_memory, open_stage
 from prompts.template import PromptError
 from stores.examples import ExampleStore
@@ -25,8 +25,6 @@ from stores.examples import ExampleStore
 # stage those that are left should be many at an early turn, not few at a late one.
 _AHEAD = 4
 _REPORT_SECONDS = 0.2
-# The journal's fact that all verdicts there are have been weighed against each other.
-_WEIGHED = "weighed"
 
 Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
 
@@ -41,6 +39,7 @@ async def detect(state: RunState) -> dict[str, Any]:
         indexes = pending > 0 and state.until != "detect" and work.config.agents.relabeler.neighbours > 0
         indexes &= not weighs
         if pending:
+            await asyncio.to_thread(work.journal.note, CALIBRATION, "")
             async with open_memory(work) as memory, indexed_meanwhile(work) if indexes else nullcontext():
                 context = await _bind(work, memory, None)
 
@@ -50,13 +49,10 @@ async def detect(state: RunState) -> dict[str, Any]:
                 todo = (SampleState(sample=sample) for sample in work.journal.undecided())
                 progress = _Progress(work, memory, done=state.samples - pending, total=state.samples)
                 await _ask_agents(work, todo, judge, progress, dataset=state.samples)
-            work.journal.note(_WEIGHED, "")
-            work.journal.note(CALIBRATION, "")
         else:
             await asyncio.to_thread(_failures, work, state.samples)
-        if weighs and not work.journal.fact(_WEIGHED):
+        if weighs and not await asyncio.to_thread(work.journal.fact, CALIBRATION):
             await asyncio.to_thread(weigh, work)
-            work.journal.note(_WEIGHED, "yes")
         counts = await asyncio.to_thread(work.journal.count_status)
     return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0), "indexed": indexes}
 
@@ -65,19 +61,20 @@ async def denoise(state: RunState) -> dict[str, Any]:
     """Relabel every noisy sample in the light of the clean ones."""
     async with open_stage(state.directory, "denoise") as work:
         counts = await asyncio.to_thread(work.journal.count_status)
-        if not counts.get("noisy"):
-            return {}
-        todo = (read_state(sample, entry) for sample, entry in work.journal.entries("noisy"))
-        indexed = open_examples(work) if work.files.chroma.is_dir() else nullcontext()
-        async with open_memory(work) as memory, in_thread(indexed) as examples:
-            context = await _bind(work, memory, examples)
+        if counts.get("noisy"):
+            await asyncio.to_thread(work.journal.note, SETTLED, "")
+            todo = (read_state(sample, entry) for sample, entry in work.journal.entries("noisy"))
+            indexed = open_examples(work) if work.files.chroma.is_dir() else nullcontext()
+            async with open_memory(work) as memory, in_thread(indexed) as examples:
+                context = await _bind(work, memory, examples)
 
-            async def relabel(sample: SampleState) -> dict[str, Any]:
-                return await denoise_graph.ainvoke(sample, context=context)
+                async def relabel(sample: SampleState) -> dict[str, Any]:
+                    return await denoise_graph.ainvoke(sample, context=context)
 
-            progress = _Progress(work, memory, done=state.noisy - counts["noisy"], total=state.noisy)
-            await _ask_agents(work, todo, relabel, progress, dataset=state.samples)
-        if work.config.agents.checker.policy == "calibrated":
+                progress = _Progress(work, memory, done=state.noisy - counts["noisy"], total=state.noisy)
+                await _ask_agents(work, todo, relabel, progress, dataset=state.samples)
+        weighs = work.config.agents.checker.policy == "calibrated"
+        if weighs and not await asyncio.to_thread(work.journal.fact, SETTLED):
             await asyncio.to_thread(settle, work)
     return {}
 

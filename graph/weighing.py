@@ -31,7 +31,10 @@ _ADDS_LITTLE = (
 )
 
 CALIBRATION = "calibration"
-"""The journal's fact of what the views are worth (JSON)."""
+"""The journal's fact of what the views are worth (JSON); empty where verdicts are not weighed yet."""
+
+SETTLED = "settled"
+"""The journal's fact that every sample has its conclusion; empty where it has not."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def weigh(work: Workspace) -> None:
     threshold = work.config.agents.checker.threshold
     if threshold is None:
         threshold = max(float(numpy.quantile(found.noise, 1 - rate)), 1e-9)
+    work.journal.note(SETTLED, "")
     work.journal.record(_weighed(work, found, threshold))
     shares = found.estimate.reliability if found.estimate is not None else {}
     reliability = {name: round(share, 4) for name, share in shares.items()}
@@ -67,6 +71,7 @@ def weigh(work: Workspace) -> None:
 def settle(work: Workspace) -> None:
     """Give every sample its conclusion, in the light of the new answers."""
     work.journal.record(_settled(work, _find(work)))
+    work.journal.note(SETTLED, "yes")
 
 
 def _find(work: Workspace) -> _Findings:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from graph.config import ConfigError
 from robustft import load_config, resume, run
+from stores.run_directory import RunDirectory
 from tests.endpoint import Endpoint
 from tests.robustft.cases import PROMPTS, command, read_lines
 
@@ -146,6 +148,22 @@ def test_weighing_asks_nothing_more_and_is_not_done_twice(expert: Endpoint, tmp_
     assert asked(expert) - before == before - 3 * by_vote
     decisions = [(tmp_path / name / "decisions.jsonl").read_text() for name in ("whole", "weighed")]
     assert decisions[0] == decisions[1]
+
+
+def test_what_was_killed_before_its_conclusions_comes_to_them(expert: Endpoint, tmp_path: Path) -> None:
+    run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="select")
+    before = (tmp_path / "run" / "decisions.jsonl").read_text()
+    journal = RunDirectory(tmp_path / "run").open_journal()
+    entries = [entry for _, entry in journal.entries()]
+    for entry in entries:
+        record = json.loads(entry.record)
+        assert record.pop("conclusion")
+        journal.record([replace(entry, record=json.dumps(record))])
+    journal.note("settled", "")
+    journal.close()
+
+    resume(tmp_path / "run", until="select")
+    assert (tmp_path / "run" / "decisions.jsonl").read_text() == before
 
 
 def test_soft_weighting_keeps_all_and_writes_how_likely_each_is_right(
