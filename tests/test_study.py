@@ -22,7 +22,7 @@ from agents.reasoner import Turn
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
 from graph.config import RunConfig, parse_config
-from graph.state import SampleState
+from graph.state import Conclusion, SampleState
 from stores.dataset import read_samples
 from stores.errors import DataError
 from stores.export import write_samples
@@ -121,6 +121,19 @@ def test_suspicion_grows_with_the_views_that_contradict() -> None:
     split = only(rules.decided, case("good", base="good", reasoned="bad", reliable=False)).score
     against = only(rules.decided, case("good", base="bad", reasoned="bad", reliable=False)).score
     assert (agreeing, split, against) == (0.0, 0.75, 1.0)
+
+
+def test_a_calibrated_sample_is_as_suspect_as_it_is_likely_to_be_noise_and_counts_by_its_confidence() -> None:
+    given = case("bad", base="bad", context="good", review="good", reliable=False, kept=True)
+    assert given.state.check is not None
+    weighed = given.state.model_copy(
+        update={
+            "check": given.state.check.model_copy(update={"noise": 0.8}),
+            "conclusion": Conclusion(answer="so-so", confidence=0.7),
+        }
+    )
+    assert only(rules.weighed, Case(weighed, True)) == Label("so-so", True, 0.8, "so-so", 0.7)
+    assert only(rules.decided, Case(weighed, True)).weight is None
 
 
 def test_self_select_keeps_what_the_judge_calls_reliable() -> None:

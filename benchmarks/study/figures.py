@@ -45,6 +45,7 @@ def figures_of(cases: Sequence[Case], labels: Sequence[Label]) -> dict[str, Any]
     detection = report.detection.model_dump() if judges else None
     if detection is not None:
         detection |= {"auc": _auc(wrong, scores), "ece": _calibration_error(wrong, scores)}
+        detection["bins"] = _bins(wrong, scores)
     return {
         "detection": detection,
         "relabel": report.relabel.model_dump() if any(label.new is not None for label in labels) else None,
@@ -141,12 +142,20 @@ def _calibration_error(wrong: list[bool], scores: list[float]) -> float | None:
     """Return the expected calibration error of scores as probabilities, in ten bins."""
     if not scores:
         return None
-    error = 0.0
-    for number in range(_BINS):
-        inside = [
-            (score, is_wrong)
-            for score, is_wrong in zip(scores, wrong, strict=True)
-            if min(int(score * _BINS), _BINS - 1) == number
-        ]
-        error += abs(sum(score - is_wrong for score, is_wrong in inside))
-    return error / len(scores)
+    return sum(abs(row["predicted"] - row["wrong"]) * row["n"] for row in _bins(wrong, scores)) / len(scores)
+
+
+def _bins(wrong: list[bool], scores: list[float]) -> list[dict[str, float]]:
+    """Return each tenth of the scores that holds any: its number, its mean score and its share of wrong."""
+    held: dict[int, list[tuple[float, bool]]] = {}
+    for score, is_wrong in zip(scores, wrong, strict=True):
+        held.setdefault(min(int(score * _BINS), _BINS - 1), []).append((score, is_wrong))
+    return [
+        {
+            "bin": number,
+            "n": len(inside),
+            "predicted": sum(score for score, _ in inside) / len(inside),
+            "wrong": sum(is_wrong for _, is_wrong in inside) / len(inside),
+        }
+        for number, inside in sorted(held.items())
+    ]

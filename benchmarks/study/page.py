@@ -20,7 +20,17 @@ where there are several. What the methods are stands in `benchmarks/study/method
 """
 _FLAT = ("vanilla", "sft-gold")
 _GROUPS = ("right", "wrong")
-_FOUND = ("precision", "recall", "F1", "AUC", "relabels right", "of those kept", "trained on", "purity")
+_FOUND = (
+    "precision",
+    "recall",
+    "F1",
+    "AUC",
+    "ECE",
+    "relabels right",
+    "of those kept",
+    "trained on",
+    "purity",
+)
 _COSTS = ("requests", "tokens in", "tokens out", "seconds to decide", "to train", "to test")
 
 
@@ -81,6 +91,7 @@ def _methods(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
         yield f"At {rate} % noise: what was found and repaired. Purity before: {before}.\n"
         rows = {name: _found(found[name]) for name in (*METHODS, *ABLATIONS) if name in found}
         yield _table("method", _FOUND, rows)
+    yield from _reliability(dataset, records, folder)
     ours = {record["rate"]: record for record in records if record["method"] == "robustft"}
     if ours:
         yield "How right each agent was, on samples whose given response is right and wrong:\n"
@@ -100,6 +111,22 @@ def _methods(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
         yield _grid(("outcome", *columns), (map(_plain, example.values()) for example in shown["examples"]))
     yield "What it costs, medians:\n"
     yield _table("method", _COSTS, {name: _costs(records, name) for name in _names(records, METHODS)})
+
+
+def _reliability(dataset: str, records: list[Record], folder: Path) -> Iterator[str]:
+    """Show how often a label is wrong that is said to be so with some probability."""
+    for name in ("robustft-calibrated", "cleanlab"):
+        curves = {
+            f"{record['rate']} % noise": {
+                10 * row["bin"] + 5: [100 * row["wrong"]] for row in record["detection"]["bins"]
+            }
+            for record in records
+            if record["method"] == name and (record["detection"] or {}).get("bins")
+        }
+        if curves:
+            picture = folder / f"{dataset}-{name}-reliability.svg"
+            draw(picture, curves, x="said to be wrong, %", y="wrong, %", diagonal=True)
+            yield f"![Reliability of {name} on {dataset}]({folder.name}/{picture.name})\n"
 
 
 def _ablations(dataset: str, records: list[Record], folder: Path) -> Iterator[str]:
@@ -185,10 +212,9 @@ def _accuracy(records: Iterable[Record], **cell: object) -> str:
 
 def _found(record: Record) -> list[str]:
     detection, relabel = record["detection"] or {}, record["relabel"] or {}
-    auc = detection.get("auc")
     return [
         *(_share(detection.get(name)) for name in ("precision", "recall", "f1")),
-        "-" if auc is None else f"{auc:.2f}",
+        *("-" if value is None else f"{value:.2f}" for value in (detection.get("auc"), detection.get("ece"))),
         *(_share(relabel.get(name)) for name in ("accuracy", "selected_accuracy")),
         str(record["n_train"]),
         _share(record["purity"]),

@@ -24,8 +24,16 @@ Curves = Mapping[str, Mapping[int, Sequence[float]]]
 """Values by name and place on the x axis, one a seed."""
 
 
-def draw(path: Path, curves: Curves, *, x: str, y: str, flat: Mapping[str, float] | None = None) -> None:
-    """Draw curves of means with their spread, and horizontal lines.
+def draw(
+    path: Path,
+    curves: Curves,
+    *,
+    x: str,
+    y: str,
+    flat: Mapping[str, float] | None = None,
+    diagonal: bool = False,
+) -> None:
+    """Draw curves of means with their spread, and straight lines.
 
     Args:
         path: the SVG file to write.
@@ -33,6 +41,7 @@ def draw(path: Path, curves: Curves, *, x: str, y: str, flat: Mapping[str, float
         x: what the x axis is.
         y: what the y axis is.
         flat: values that do not depend on x.
+        diagonal: also draw where both axes are equal.
     """
     with pyplot.rc_context(_STYLE):
         figure, axes = pyplot.subplots(figsize=(6.4, 3.6))
@@ -41,7 +50,7 @@ def draw(path: Path, curves: Curves, *, x: str, y: str, flat: Mapping[str, float
             places = sorted(points)
             means = [statistics.mean(points[place]) for place in places]
             spread = [max(points[place]) - min(points[place]) for place in places]
-            bold = name == "robustft"
+            bold = name == "robustft-calibrated"
             axes.errorbar(
                 places,
                 means,
@@ -56,6 +65,8 @@ def draw(path: Path, curves: Curves, *, x: str, y: str, flat: Mapping[str, float
             axes.axhline(value, color=_GREY, linestyle="--" if name == "vanilla" else ":", linewidth=1)
             place, side = (1, value), ("axes fraction", "data")
             axes.annotate(name, place, xycoords=side, fontsize=7, ha="right", va="bottom")
+        if diagonal:
+            axes.axline((0, 0), slope=1, color=_GREY, linestyle="--", linewidth=1)
         axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in curves.values() for place in points}))
         axes.grid(alpha=0.25)
         axes.legend(frameon=False, fontsize=7, bbox_to_anchor=(1.01, 1), loc="upper left")
