@@ -41,20 +41,21 @@ def question_vectors(
     part = folder / f".{path.name}-{uuid4().hex[:12]}.tmp"
     iterator = iter(samples)
     done = 0
-    made = None
     try:
-        while batch := list(islice(iterator, _BATCH)):
-            vectors = encoder.embed_documents([sample.prompt for sample in batch])
-            if made is None:
-                made = numpy.lib.format.open_memmap(part, "w+", numpy.float32, (count, len(vectors[0])))
-            made[done : done + len(batch)] = vectors
-            done += len(batch)
-            report(done)
-        if made is not None:
-            made.flush()
-            part.replace(path)
+        # Written, not mapped: on a full disk a write fails, where a mapped page would kill the process.
+        with part.open("wb") as file:
+            while batch := list(islice(iterator, _BATCH)):
+                texts = [sample.prompt for sample in batch]
+                vectors = numpy.array(encoder.embed_documents(texts), dtype="<f4")
+                if not done:
+                    shape = (count, vectors.shape[1])
+                    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                    numpy.lib.format.write_array_header_1_0(file, header)
+                file.write(vectors.tobytes())
+                done += len(batch)
+                report(done)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    del made
     known = numpy.load(path, mmap_mode="r", allow_pickle=False)
     return known
