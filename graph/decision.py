@@ -38,6 +38,20 @@ def status_of(state: SampleState) -> Status:
     return "relabelled" if state.review is not None else "noisy"
 
 
+def answers_of(state: SampleState) -> dict[str, str | None]:
+    """Return what each agent that was asked answered; None where it could not be read."""
+    answers: dict[str, str | None] = {}
+    if state.base is not None:
+        answers["base"] = state.base.answer
+    if state.turns:
+        answers["reasoner"] = final_answer(state.turns)
+    if state.context is not None:
+        answers["relabeler"] = state.context.answer
+    if state.review is not None:
+        answers["reviewer"] = state.review.answer
+    return answers
+
+
 def final_response(state: SampleState) -> str | None:
     """Return the response a sample may be trained on; None where there is none."""
     status = status_of(state)

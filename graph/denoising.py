@@ -35,9 +35,9 @@ async def detect(state: RunState) -> dict[str, Any]:
         counts = await asyncio.to_thread(work.journal.count_status)
         pending = state.samples - sum(counts.values())
         weighs = work.config.agents.checker.policy == "calibrated"
+        shows = state.until != "detect" and work.config.agents.relabeler.neighbours > 0
         # Until all are weighed, none is known to be clean.
-        indexes = pending > 0 and state.until != "detect" and work.config.agents.relabeler.neighbours > 0
-        indexes &= not weighs
+        indexes = pending > 0 and shows and not weighs
         if pending:
             await asyncio.to_thread(work.journal.note, CALIBRATION, "")
             async with open_memory(work) as memory, indexed_meanwhile(work) if indexes else nullcontext():

@@ -2,24 +2,27 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import filterfalse, islice
 
 import numpy
 from langchain_core.embeddings import Embeddings
 
 from agents.answers import kind_of
 from agents.checker import Check
-from agents.reasoner import final_answer
-from graph.decision import read_state
+from graph.decision import answers_of, read_state
 from graph.numbering import Numbering
 from graph.state import SampleState
 from graph.workspace import Workspace
 from stores.encoder import load_encoder
+from stores.sample import Sample
 from stores.vectors import question_vectors
-from training.label_model import Evidence, Numbers
-from training.similarity_model import Reals, cosines
+from training.classifier import Numbers, Reals, Vectors
+from training.similarity_model import cosines
+from training.views import Evidence
 
 _BATCH = 500
+# Whose answer a view of the checker is.
+_AGENTS = {"base": "base", "reasoning": "reasoner"}
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,9 @@ def states_of(work: Workspace) -> Iterator[SampleState]:
         yield read_state(sample, entry)
 
 
-def is_free(state: SampleState) -> bool:
+def is_free(sample: Sample) -> bool:
     """Return whether a sample's response is free text, which nothing else ever equals."""
-    return kind_of(state.sample.response, state.sample.options) == "free"
+    return kind_of(sample.response, sample.options) == "free"
 
 
 def collect(work: Workspace) -> Collected:
@@ -58,42 +61,47 @@ def collect(work: Workspace) -> Collected:
     Raises:
         WeightsError: the encoder cannot be loaded.
     """
-    numbering = Numbering.of(state.sample for state in states_of(work) if not is_free(state))
+    numbering = Numbering.of(filterfalse(is_free, work.journal.samples("train")))
     views = work.config.agents.checker.views
-    kinds = numpy.array([is_free(state) for state in states_of(work)], dtype=bool)
-    compared, free = numpy.flatnonzero(~kinds), numpy.flatnonzero(kinds)
-    given, sizes, verdicts = [], [], []
+    compared, free, given, sizes, verdicts = [], [], [], [], []
     answers: dict[str, list[int]] = {view: [] for view in views}
-    for state in states_of(work):
-        if is_free(state):
+    for place, state in enumerate(states_of(work)):
+        if is_free(state.sample):
+            free.append(place)
             continue
+        compared.append(place)
         given.append(numbering.number(state, state.sample.response))
-        said = answers_of(state)
-        for view, numbers in answers.items():
-            numbers.append(numbering.number(state, said[view]))
+        for view, answer in zip(views, said_in(state, views), strict=True):
+            answers[view].append(numbering.number(state, answer))
         verdicts.append(_verdict(state.check))
         sizes.append(numbering.size(state))
     evidence = None
-    if given:
+    if compared:
         evidence = Evidence(
             numpy.array(given),
             {view: numpy.array(numbers) for view, numbers in answers.items()},
             numpy.array(verdicts),
             numpy.array(sizes),
-            _questions(work, len(kinds), compared) if numbering.shared else None,
+            _questions(work, len(compared) + len(free), compared) if numbering.shared else None,
         )
-    return Collected(numbering, compared, evidence, free, _similarities(work, views, len(free)))
+    return Collected(
+        numbering,
+        numpy.array(compared, dtype=numpy.int64),
+        evidence,
+        numpy.array(free, dtype=numpy.int64),
+        _similarities(work, views, len(free)),
+    )
 
 
-def answers_of(state: SampleState) -> dict[str, str | None]:
-    """Return what the views say."""
-    return {"base": state.base.answer if state.base else None, "reasoning": final_answer(state.turns)}
+def said_in(state: SampleState, views: Sequence[str]) -> list[str | None]:
+    """Return what the checker's views say."""
+    answers = answers_of(state)
+    return [answers.get(_AGENTS[view]) for view in views]
 
 
 def others_of(state: SampleState, views: Sequence[str]) -> list[str | None]:
     """Return the texts that a free-text response is measured by: what the views say, and the question."""
-    said = answers_of(state)
-    return [*(said[view] for view in views), state.sample.prompt]
+    return [*said_in(state, views), state.sample.prompt]
 
 
 def measure(encoder: Embeddings, responses: Sequence[str], others: Sequence[Sequence[str | None]]) -> Reals:
@@ -110,7 +118,7 @@ def _similarities(work: Workspace, views: Sequence[str], count: int) -> Reals:
     if not count:
         return numpy.zeros((0, len(views) + 1))
     encoder = load_encoder(work.config.encoder)
-    states = filter(is_free, states_of(work))
+    states = (state for state in states_of(work) if is_free(state.sample))
     parts = []
     while batch := list(islice(states, _BATCH)):
         said = [others_of(state, views) for state in batch]
@@ -119,7 +127,7 @@ def _similarities(work: Workspace, views: Sequence[str], count: int) -> Reals:
     return numpy.concatenate(parts)
 
 
-def _questions(work: Workspace, total: int, rows: Numbers) -> "numpy.typing.NDArray[numpy.float32]":
+def _questions(work: Workspace, total: int, rows: Sequence[int]) -> Vectors:
     samples = work.journal.samples("train")
     vectors = question_vectors(
         work.files.path, samples, total, work.config.encoder, lambda done: work.report(done, total)

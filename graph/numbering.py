@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from agents.answers import agree, kind_of, normalise
-from agents.reasoner import final_answer
+from graph.decision import answers_of
 from graph.state import SampleState
 from stores.sample import Sample
 
@@ -30,23 +30,19 @@ class Numbering:
 
     @classmethod
     def of(cls, samples: Iterable[Sample]) -> "Numbering":
-        """Return the numbering that suits a dataset, told from its responses and options."""
+        """Return the numbering that suits samples whose responses compare, told from these and options."""
         counts: Counter[str] = Counter()
         texts: dict[str, str] = {}
         options: set[tuple[str, ...]] = set()
         for sample in samples:
             if len(options) < 2:
                 options.add(tuple(sorted(map(normalise, sample.options))))
-            if kind_of(sample.response, sample.options) == "free":
-                counts[""] += 1
-                continue
             name = normalise(sample.response)
             counts[name] += 1
-            if len(texts) <= counts.total() / _FEWEST + _MOST:
-                texts.setdefault(name, sample.response)
+            texts.setdefault(name, sample.response)
         if len(options) == 1 and (same := next(iter(options))):
             return cls(same) if len(same) <= _MOST else cls(())
-        repeated = [name for name, count in counts.items() if name and name in texts and count >= _FEWEST]
+        repeated = [name for name, count in counts.items() if name and count >= _FEWEST]
         covered = sum(counts[name] for name in repeated)
         shared = 2 <= len(repeated) <= _MOST and covered >= _COVERED * counts.total() and options == {()}
         return cls([texts[name] for name in repeated] if shared else ())
@@ -95,15 +91,8 @@ class Numbering:
         if sample.options:
             return sample.options
         kind = kind_of(sample.response, ())
-        said = [
-            sample.response,
-            state.base.answer if state.base else None,
-            final_answer(state.turns),
-            state.context.answer if state.context else None,
-            state.review.answer if state.review else None,
-        ]
         found: list[str] = []
-        for answer in said:
+        for answer in (sample.response, *answers_of(state).values()):
             if answer is not None and not any(agree(answer, known, kind) for known in found):
                 found.append(answer)
         return tuple(found)

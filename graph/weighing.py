@@ -8,19 +8,20 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import filterfalse, islice
+from itertools import islice
 from typing import Any
 
 import numpy
 
 from graph.decision import status_of, to_entry
 from graph.evidence import Collected, collect, is_free, measure, others_of, states_of
-from graph.state import Conclusion
+from graph.state import Conclusion, SampleState
 from graph.workspace import Workspace
 from stores.encoder import load_encoder
 from stores.journal import Entry
+from training.classifier import Reals
 from training.label_model import Estimate, estimate, update
-from training.similarity_model import Reals, SimilarityModel, fit_similarities
+from training.similarity_model import SimilarityModel, fit_similarities
 
 _LOG = logging.getLogger("robustft")
 _BATCH = 500
@@ -113,9 +114,13 @@ def _weighed(work: Workspace, found: _Findings, threshold: float) -> Iterator[En
 def _settled(work: Workspace, found: _Findings) -> Iterator[Entry]:
     compared, free = _conclude_compared(work, found), _conclude_free(work, found)
     for state in states_of(work):
-        conclusion = next(free if is_free(state) else compared)
+        conclusion = next(free if is_free(state.sample) else compared)
         if status_of(state) != "failed":
             yield to_entry(state.model_copy(update={"conclusion": conclusion}))
+
+
+def _compared(work: Workspace) -> Iterator[SampleState]:
+    return (state for state in states_of(work) if not is_free(state.sample))
 
 
 def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion | None]:
@@ -123,13 +128,11 @@ def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion
     evidence, numbering = found.collected.evidence, found.collected.numbering
     if evidence is None or found.estimate is None:
         return
-    numbers = [
-        numbering.number(state, state.review.answer if state.review else None)
-        for state in states_of(work)
-        if not is_free(state)
+    reviewed = [
+        numbering.number(state, state.review.answer if state.review else None) for state in _compared(work)
     ]
-    right = update(evidence, found.estimate, numpy.array(numbers))
-    for likely, state in zip(right, filterfalse(is_free, states_of(work)), strict=True):
+    right = update(evidence, found.estimate, numpy.array(reviewed))
+    for likely, state in zip(right, _compared(work), strict=True):
         answer: str | None = state.sample.response
         best = numbering.number(state, answer)
         if status_of(state) != "clean":
@@ -144,7 +147,7 @@ def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Conclusion | N
         return
     encoder = load_encoder(work.config.encoder)
     doubts = iter(found.noise[found.collected.free])
-    states = filter(is_free, states_of(work))
+    states = (state for state in states_of(work) if is_free(state.sample))
     while batch := list(islice(states, _BATCH)):
         noise = numpy.fromiter(islice(doubts, len(batch)), dtype=numpy.float64)
         new = [state.review.answer if state.review else None for state in batch]

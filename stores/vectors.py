@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
-from uuid import uuid4
 
 import numpy
 from numpy.typing import NDArray
 
+from stores.atomic import atomic_path
 from stores.encoder import EncoderConfig, load_encoder
 from stores.sample import Sample
 
@@ -29,6 +29,7 @@ def question_vectors(
 
     Raises:
         WeightsError: the encoder cannot be loaded.
+        OSError: the folder cannot be written, or is full.
     """
     name = hashlib.sha256(config.name.encode()).hexdigest()[:8]
     path = folder / f"questions-{name}.npy"
@@ -38,24 +39,18 @@ def question_vectors(
         if len(known) == count:
             return known
     encoder = load_encoder(config)
-    part = folder / f".{path.name}-{uuid4().hex[:12]}.tmp"
     iterator = iter(samples)
     done = 0
-    try:
-        # Written, not mapped: on a full disk a write fails, where a mapped page would kill the process.
-        with part.open("wb") as file:
-            while batch := list(islice(iterator, _BATCH)):
-                texts = [sample.prompt for sample in batch]
-                vectors = numpy.array(encoder.embed_documents(texts), dtype="<f4")
-                if not done:
-                    shape = (count, vectors.shape[1])
-                    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-                    numpy.lib.format.write_array_header_1_0(file, header)
-                file.write(vectors.tobytes())
-                done += len(batch)
-                report(done)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    # Written, not mapped: on a full disk a write fails, where a mapped page would kill the process.
+    with atomic_path(path) as part, part.open("xb") as file:
+        while batch := list(islice(iterator, _BATCH)):
+            texts = [sample.prompt for sample in batch]
+            vectors = numpy.array(encoder.embed_documents(texts), dtype="<f4")
+            if not done:
+                header = {"descr": "<f4", "fortran_order": False, "shape": (count, vectors.shape[1])}
+                numpy.lib.format.write_array_header_1_0(file, header)
+            file.write(vectors.tobytes())
+            done += len(batch)
+            report(done)
     known = numpy.load(path, mmap_mode="r", allow_pickle=False)
     return known

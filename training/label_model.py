@@ -18,17 +18,9 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import NDArray
 
-from training.classifier import QuestionClassifier, Vectors
+from training.classifier import Numbers, QuestionClassifier, Reals, softmax
+from training.views import NOISE, Evidence, View, allowed, one_hot, views_of
 
-Numbers = NDArray[numpy.int64]
-Reals = NDArray[numpy.float64]
-
-# Prior beliefs, each worth so many samples. A label is right more often than not, and an agent's answer is
-# half as likely again where it is right: weak enough to be overruled by a hundred samples.
-_WEIGHT = 10.0
-_NOISE = 0.3
-_LIFT = 3.0
-_ALONE = 5.0
 _ITERATIONS = 120
 _UPDATES = 20
 # Samples that are learned from; what is learned is then said of all.
@@ -40,26 +32,6 @@ _AGENTS_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What is known of n samples. Responses are numbers from 0; -1 is one that is none of them, or missing.
-
-    Args:
-        given: the responses as given (n).
-        answers: by agent, its answers (n each).
-        verdicts: a judge's: 1 reliable, 0 noisy, -1 not asked (n).
-        sizes: how many responses each sample can have (n); its candidates are 0 up to that.
-        questions: one vector a question (n, d) where a number means the same response in every sample, so
-            that questions can tell; else None. They are read in blocks, and may lie on disk.
-    """
-
-    given: Numbers
-    answers: Mapping[str, Numbers]
-    verdicts: Numbers
-    sizes: Numbers
-    questions: Vectors | None = None
-
-
-@dataclass(frozen=True)
 class Estimate:
     """What a label model makes of the evidence.
 
@@ -67,8 +39,8 @@ class Estimate:
         right: the probability of each response to be right (n, candidates).
         noise: the probability that the given one is wrong (n).
         weights: by view, how much it speaks for the given response (n), in nats: the logarithm of how much
-            likelier it is where that response is right than where it is wrong. They add up, with `prior`.
-        rate: the share of wrong responses, 0 to 1.
+            likelier it is where that response is right than where it is wrong. `questions` comes before all
+            others. With two candidates they add up to the logarithm of right against wrong.
         reliability: by agent, the share of its answers that are right as far as this tells; and by
             `questions`, where there are any, that of what similar questions alone would answer.
     """
@@ -76,7 +48,6 @@ class Estimate:
     right: Reals
     noise: Reals
     weights: Mapping[str, Reals]
-    rate: float
     reliability: Mapping[str, float]
 
 
@@ -86,17 +57,17 @@ def estimate(evidence: Evidence) -> Estimate:
     Args:
         evidence: at least one sample.
     """
-    views = [_labels_of(evidence), *_agents_of(evidence), *_judge_of(evidence)]
+    views = views_of(evidence)
     rows = _some(len(evidence.given))
     classifier = None if evidence.questions is None else QuestionClassifier(evidence.questions[rows])
-    allowed = _allowed(evidence)
-    fits = [_fit(allowed[rows], rows, views, classifier, start[rows]) for start in _starts(evidence)]
+    can_be = allowed(evidence)
+    fits = [_fit(can_be[rows], rows, views, classifier, start[rows]) for start in _starts(evidence)]
     right = max(fits, key=lambda fit: fit.score).right
-    prior = numpy.log(allowed / allowed.sum(1, keepdims=True) + 1e-12)
+    prior = numpy.log(can_be / can_be.sum(1, keepdims=True) + 1e-12)
     if classifier is not None and evidence.questions is not None:
-        others = numpy.setdiff1d(numpy.arange(len(allowed)), rows)
+        others = numpy.setdiff1d(numpy.arange(len(can_be)), rows)
         prior[rows] = numpy.log(classifier.predict(right) + 1e-12)
-        prior[others] = numpy.log(classifier.predict_others(evidence.questions[others], right) + 1e-12)
+        prior[others] = numpy.log(classifier.predict_others(evidence.questions, others, right) + 1e-12)
     likelihoods = {view.name: view.learn(right, rows)[0][view.patterns] - view.alternatives for view in views}
     return _report(evidence, prior, likelihoods)
 
@@ -111,7 +82,7 @@ def update(evidence: Evidence, found: Estimate, answers: Numbers) -> Reals:
     """
     share = 1.0 if evidence.questions is None else _AGENTS_SHARE
     rows = numpy.flatnonzero(answers >= 0)
-    given = _one_hot(answers[rows], found.right.shape[1])
+    given = one_hot(answers[rows], found.right.shape[1])
     others = numpy.maximum(evidence.sizes[rows] - 1, 1)[:, None]
     right = found.right.copy()
     for _ in range(_UPDATES):
@@ -124,56 +95,29 @@ def update(evidence: Evidence, found: Estimate, answers: Numbers) -> Reals:
 
 
 @dataclass(frozen=True)
-class _View:
-    """What a view's observation is, were a candidate the right one: a pattern's number (n, candidates).
-
-    A pattern belongs to a group (patterns' groups), and a group's patterns exclude each other. `alternatives`
-    is the logarithm of how many observations a pattern stands for.
-    """
-
-    name: str
-    patterns: Numbers
-    alternatives: Reals
-    groups: Numbers
-    prior: Reals
-
-    def learn(self, right: Reals, rows: Numbers) -> tuple[Reals, float]:
-        """Return each pattern's log-probability in its group, and the logarithm of its prior belief.
-
-        Args:
-            right: how likely each candidate is to be right (m, candidates).
-            rows: the samples that this is about (m).
-        """
-        seen = self.patterns[rows].ravel()
-        counts = numpy.bincount(seen, right.ravel(), minlength=len(self.prior)) + self.prior
-        shares = numpy.log(counts / numpy.bincount(self.groups, counts)[self.groups])
-        return shares, float(self.prior @ shares)
-
-
-@dataclass(frozen=True)
 class _Fit:
     right: Reals
     score: float
 
 
 def _fit(
-    allowed: NDArray[numpy.bool_],
+    can_be: NDArray[numpy.bool_],
     rows: Numbers,
-    views: Sequence[_View],
+    views: Sequence[View],
     classifier: QuestionClassifier | None,
     start: Reals,
 ) -> _Fit:
     """Alternate between what is right, given how far each view can be trusted, and the other way round."""
     right = start
     patterns = [view.patterns[rows] for view in views]
-    alternatives = sum((view.alternatives[rows] for view in views), numpy.zeros(allowed.shape))
+    alternatives = sum((view.alternatives[rows] for view in views), numpy.zeros(can_be.shape))
     for _ in range(_ITERATIONS):
-        prior = allowed / allowed.sum(1, keepdims=True) if classifier is None else classifier.predict(right)
+        prior = can_be / can_be.sum(1, keepdims=True) if classifier is None else classifier.predict(right)
         learned = [view.learn(right, rows) for view in views]
         joint = numpy.log(prior + 1e-12) - alternatives
         for (shares, _), seen in zip(learned, patterns, strict=True):
             joint += shares[seen]
-        joint[~allowed] = -numpy.inf
+        joint[~can_be] = -numpy.inf
         highest = joint.max(1, keepdims=True)
         total = numpy.exp(joint - highest).sum(1, keepdims=True)
         before, right = right, numpy.exp(joint - highest) / total
@@ -192,32 +136,31 @@ def _some(size: int) -> Numbers:
 
 def _starts(evidence: Evidence) -> list[Reals]:
     """Return where to begin: with trust in the given responses, and in the agents' answers."""
-    allowed = _allowed(evidence)
-    size = allowed.shape[1]
-    trusting = _NOISE / size + (1 - _NOISE) * _one_hot(evidence.given, size)
-    voted = numpy.full(allowed.shape, 1e-6)
+    can_be = allowed(evidence)
+    size = can_be.shape[1]
+    trusting = NOISE / size + (1 - NOISE) * one_hot(evidence.given, size)
+    voted = numpy.full(can_be.shape, 1e-6)
     for answers in evidence.answers.values():
         # An answer that an agent gives to everything says little.
         share = numpy.bincount(answers[answers >= 0], minlength=size) / len(answers)
-        voted += _one_hot(answers, size) / numpy.maximum(share, 0.05)
+        voted += one_hot(answers, size) / numpy.maximum(share, 0.05)
     starts = [trusting, voted] if evidence.answers else [trusting]
-    return [start * allowed / (start * allowed).sum(1, keepdims=True) for start in starts]
+    return [start * can_be / (start * can_be).sum(1, keepdims=True) for start in starts]
 
 
 def _report(evidence: Evidence, prior: Reals, likelihoods: Mapping[str, Reals]) -> Estimate:
-    allowed = _allowed(evidence)
+    can_be = allowed(evidence)
     shares = {"questions": _CLASSIFIER_SHARE, "agents": _AGENTS_SHARE, "judge": _AGENTS_SHARE}
     parts = {"questions": prior, **likelihoods}
     if evidence.questions is not None:
         parts = {name: shares.get(name, 1.0) * part for name, part in parts.items()}
-    joint = sum(parts.values(), numpy.zeros(allowed.shape))
-    joint[~allowed] = -numpy.inf
-    right = numpy.exp(joint - joint.max(1, keepdims=True))
-    right /= right.sum(1, keepdims=True)
+    joint = sum(parts.values(), numpy.zeros(can_be.shape))
+    joint[~can_be] = -numpy.inf
+    right = softmax(joint)
     rows = numpy.arange(len(right))
     inside = evidence.given >= 0
     noise = numpy.where(inside, 1 - right[rows, evidence.given], 1.0)
-    given = _one_hot(evidence.given, right.shape[1])
+    given = one_hot(evidence.given, right.shape[1])
     others = right * (1 - given)
     others /= numpy.maximum(others.sum(1, keepdims=True), 1e-12)
     weights = {
@@ -231,97 +174,4 @@ def _report(evidence: Evidence, prior: Reals, likelihoods: Mapping[str, Reals]) 
     }
     if evidence.questions is not None:
         reliability["questions"] = float(right[rows, prior.argmax(1)].mean())
-    return Estimate(right, noise, weights, float(noise.mean()), reliability)
-
-
-def _labels_of(evidence: Evidence) -> _View:
-    """Return the view of the given responses: which is mistaken for which, or only how often one is."""
-    size = int(evidence.sizes.max())
-    given = numpy.where(evidence.given < 0, size, evidence.given)[:, None]
-    candidates = numpy.arange(size)[None]
-    if evidence.questions is not None:
-        prior = numpy.full((size, size + 1), _WEIGHT * _NOISE / max(size - 1, 1))
-        prior[:, size] = 1e-3
-        prior[numpy.arange(size), numpy.arange(size)] = _WEIGHT * (1 - _NOISE)
-        groups = numpy.repeat(numpy.arange(size), size + 1)
-        patterns = candidates * (size + 1) + given
-        return _View("label", patterns, numpy.zeros(patterns.shape), groups, prior.ravel())
-    patterns = (given != candidates).astype(numpy.int64)
-    others = numpy.log(numpy.maximum(evidence.sizes - 1, 1))[:, None]
-    # Two views alone cannot tell which of them is wrong: this belief does.
-    beliefs = _ALONE * _WEIGHT * numpy.array([1 - _NOISE, _NOISE])
-    return _View("label", patterns, others * patterns, numpy.zeros(2, dtype=numpy.int64), beliefs)
-
-
-def _agents_of(evidence: Evidence) -> list[_View]:
-    """Return the agents' answers as one view: a pattern is all they say together."""
-    if not evidence.answers:
-        return []
-    size = int(evidence.sizes.max())
-    said = [numpy.where(answers < 0, size, answers) for answers in evidence.answers.values()]
-    if evidence.questions is not None:
-        return [_shared_answers(said, size)]
-    return [_own_answers(said, size, evidence.sizes)]
-
-
-def _shared_answers(said: Sequence[Numbers], size: int) -> _View:
-    """Return a view whose patterns are the answers themselves, for each response that may be right."""
-    _, together, times = numpy.unique(numpy.stack(said), axis=1, return_inverse=True, return_counts=True)
-    together = together.ravel()
-    known = len(times)
-    named = numpy.zeros((size, known))
-    for answers in said:
-        # The first of a pattern's samples tells what the pattern says.
-        first = answers[numpy.unique(together, return_index=True)[1]]
-        for candidate in range(size):
-            named[candidate] += first == candidate
-    prior = times / times.sum() * _LIFT**named
-    prior = _WEIGHT * (1 + size) * prior / prior.sum(1, keepdims=True)
-    patterns = numpy.arange(size)[None] * known + together[:, None]
-    groups = numpy.repeat(numpy.arange(size), known)
-    return _View("agents", patterns, numpy.zeros(patterns.shape), groups, prior.ravel())
-
-
-def _own_answers(said: Sequence[Numbers], size: int, sizes: Numbers) -> _View:
-    """Return a view whose patterns say which agents are right, and which make the same mistake."""
-    candidates = numpy.arange(size)[None]
-    pattern = numpy.zeros((len(sizes), size), dtype=numpy.int64)
-    alternatives = numpy.zeros(pattern.shape)
-    for number, answers in enumerate(said):
-        own = answers[:, None]
-        missing = own == size
-        correct = own == candidates
-        repeats = numpy.zeros(pattern.shape, dtype=bool)
-        for earlier in said[:number]:
-            repeats |= (earlier[:, None] == own) & ~correct & ~missing
-        kind = numpy.select([missing, correct, repeats], [0, 1, 2], 3)
-        alternatives += numpy.where(kind == 3, numpy.log(numpy.maximum(sizes - 1 - number, 1))[:, None], 0.0)
-        pattern = pattern * 4 + kind
-    shape = 4 ** len(said)
-    prior = numpy.full(shape, _WEIGHT / shape)
-    return _View("agents", pattern, alternatives, numpy.zeros(shape, dtype=numpy.int64), prior)
-
-
-def _judge_of(evidence: Evidence) -> list[_View]:
-    """Return the view of a judge, who speaks of the given response alone."""
-    asked = evidence.verdicts >= 0
-    if not asked.any():
-        return []
-    size = int(evidence.sizes.max())
-    is_given = evidence.given[:, None] == numpy.arange(size)[None]
-    # Whether it was asked says what the agents' view says already: that is no evidence, but what it said is.
-    patterns = numpy.where(asked[:, None], is_given * 2 + evidence.verdicts[:, None], 4)
-    share = float(evidence.verdicts[asked].mean())
-    prior = [(1 - share) * _LIFT, share, 1 - share, share * _LIFT, 1.0]
-    groups = numpy.array([0, 0, 1, 1, 2])
-    return [
-        _View("judge", patterns, numpy.zeros(patterns.shape), groups, _WEIGHT * numpy.array(prior) + 1e-3)
-    ]
-
-
-def _allowed(evidence: Evidence) -> NDArray[numpy.bool_]:
-    return numpy.arange(int(evidence.sizes.max()))[None] < evidence.sizes[:, None]
-
-
-def _one_hot(numbers: Numbers, size: int) -> Reals:
-    return numpy.asarray(numbers[:, None] == numpy.arange(size)[None], dtype=numpy.float64)
+    return Estimate(right, noise, weights, reliability)

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
-from numpy.typing import NDArray
 
-Reals = NDArray[numpy.float64]
+from training.classifier import Reals
 
 # Too few to tell two groups apart: what is common is said of all.
 _FEWEST = 20

@@ -183,18 +183,14 @@ class Study:
         self, cases: Sequence[Case], labels: Sequence[Label], test: list[Sample], seed: int
     ) -> dict[str, Any]:
         """Train on what a method decided, and test; done once for equal training sets."""
-        rows = [
-            {
-                **self._row(case.sample, label.response),
-                **({} if label.weight is None else {"weight": label.weight}),
-            }
-            for case, label in zip(cases, labels, strict=True)
-            if label.response is not None
-        ]
+        rows = []
+        for case, label in zip(cases, labels, strict=True):
+            if label.response is not None:
+                weight = {} if label.weight is None else {"weight": label.weight}
+                rows.append({**self._row(case.sample, label.response), **weight})
         # Ids differ where the responses do, and are not trained on.
-        content = [
-            [row["prompt"], row["completion"], *([row["weight"]] if "weight" in row else [])] for row in rows
-        ]
+        trained_on = ("prompt", "completion", "weight")
+        content = [[row[name] for name in trained_on if name in row] for row in rows]
         soft = any("weight" in row for row in rows)
         training = self._config.training.model_copy(update={"weighting": "soft"} if soft else {})
         settings = training.model_dump_json(exclude={"weighting"})

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from graph.decision import final_response
-from study.rules import Case, Label, answers_of
+from graph.decision import answers_of, final_response
+from study.rules import Case, Label
 from training.metrics import Tally, is_right
 
 _BINS = 10

@@ -12,7 +12,7 @@ from langchain_core.embeddings import Embeddings
 
 from agents.answers import agree, kind_of, normalise
 from agents.reasoner import final_answer
-from graph.decision import final_response
+from graph.decision import answers_of, final_response
 from graph.state import SampleState
 from stores.sample import Sample
 
@@ -208,20 +208,6 @@ def _class_of(sample: Sample) -> str:
     if sample.response in sample.options:
         return str(sample.options.index(sample.response))
     return normalise(sample.response)
-
-
-def answers_of(state: SampleState) -> dict[str, str | None]:
-    """Return what each agent that was asked answered; None where it could not be read."""
-    answers: dict[str, str | None] = {}
-    if state.base is not None:
-        answers["base"] = state.base.answer
-    if state.turns:
-        answers["reasoner"] = final_answer(state.turns)
-    if state.context is not None:
-        answers["relabeler"] = state.context.answer
-    if state.review is not None:
-        answers["reviewer"] = state.review.answer
-    return answers
 
 
 def _base(state: SampleState) -> str | None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,12 +103,15 @@ def asked(endpoint: Endpoint) -> Counter[tuple[str, str]]:
     return Counter((role_of(text), case_of(text).id) for text in texts)
 
 
-def write_run(folder: Path, url: str, cases: list[Case] = CASES, **changes: Any) -> Path:
-    """Write prompts, data and a config; returns the config's path. Changes are `section__key=value`."""
+def write_run(folder: Path, url: str, cases: Sequence[Case | dict[str, Any]] = CASES, **changes: Any) -> Path:
+    """Write prompts, data and a config; returns the config's path.
+
+    Cases may be rows of the data as well. Changes are `section__key=value`, as deep as the key lies.
+    """
     for name, text in PROMPTS.items():
         (folder / f"{name}.md").write_text(text)
-    rows = "".join(f"{json.dumps(case.row())}\n" for case in cases)
-    (folder / "train.jsonl").write_text(rows)
+    rows = [case.row() if isinstance(case, Case) else case for case in cases]
+    (folder / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     config: dict[str, Any] = {
         "data": {"train": "train.jsonl"},
         "models": {"default": {"provider": "openai", "name": "scripted", "base_url": url}},
@@ -122,11 +126,14 @@ def write_run(folder: Path, url: str, cases: list[Case] = CASES, **changes: Any)
         "selection": {},
     }
     for name, value in changes.items():
-        section, _, key = name.partition("__")
-        config[section][key] = value
-    path = folder / "my.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return path
+        *path, key = name.split("__")
+        section = config
+        for part in path:
+            section = section[part]
+        section[key] = value
+    file = folder / "my.yaml"
+    file.write_text(yaml.safe_dump(config))
+    return file
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from graph.config import ConfigError
+from graph.config import ConfigError, RunConfig
 from robustft import load_config, resume, run
 from stores.run_directory import RunDirectory
 from tests.endpoint import Endpoint
-from tests.robustft.cases import PROMPTS, command, read_lines
+from tests.robustft.cases import command, read_lines, write_run
 
 KINDS = {
     "animal": "dog cat horse cow sheep goat pig lion tiger bear wolf fox deer rabbit mouse rat ape",
@@ -53,30 +53,9 @@ def strong_reply(messages: list[dict[str, Any]]) -> str:
     return other(kind, 1) if found % 10 == 4 else kind
 
 
-def begin(folder: Path, endpoint: Endpoint, *settings: str) -> Any:
-    for name, text in PROMPTS.items():
-        (folder / f"{name}.md").write_text(text)
-    data = folder / "train.jsonl"
-    data.write_text("".join(f"{json.dumps(row)}\n" for row in rows()))
-    model = ["provider=openai", "name=scripted", f"base_url={endpoint.url}"]
-    prompts = {
-        "base": "base",
-        "reasoner": "reason",
-        "checker": "check",
-        "relabeler": "relabel",
-        "reviewer": "review",
-    }
-    return load_config(
-        None,
-        [
-            *(f"models.default.{setting}" for setting in model),
-            *(f"agents.{agent}.prompt={folder / name}.md" for agent, name in prompts.items()),
-            f"agents.reasoner.reflect_prompt={folder / 'reflect.md'}",
-            "agents.reasoner.max_reflections=0",
-            *settings,
-        ],
-        train=str(data),
-    )
+def begin(folder: Path, endpoint: Endpoint, *settings: str) -> RunConfig:
+    config = write_run(folder, endpoint.url, rows(), agents__reasoner__max_reflections=0)
+    return load_config(config, ["agents.relabeler.neighbours=3", *settings])
 
 
 def asked(endpoint: Endpoint) -> int:

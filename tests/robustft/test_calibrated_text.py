@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from robustft import load_config, run
+from robustft import run
 from tests.endpoint import Endpoint
-from tests.robustft.cases import PROMPTS, read_lines
+from tests.robustft.cases import read_lines, write_run
 
 # What is asked, a right response, and what an expert says of it in other words.
 _LINES = (Path(__file__).parent / "texts.jsonl").read_text(encoding="utf-8").splitlines()
@@ -42,33 +42,12 @@ def expert() -> Iterator[Endpoint]:
     endpoint.stop()
 
 
-def begin(folder: Path, endpoint: Endpoint) -> Any:
-    for name, text in PROMPTS.items():
-        (folder / f"{name}.md").write_text(text)
-    data = folder / "train.jsonl"
-    data.write_text("".join(f"{json.dumps(row)}\n" for row in rows()))
-    prompts = {"base": "base", "reasoner": "reason", "checker": "check", "relabeler": "relabel"}
-    prompts["reviewer"] = "review"
-    return load_config(
-        None,
-        [
-            "models.default.provider=openai",
-            "models.default.name=scripted",
-            f"models.default.base_url={endpoint.url}",
-            *(f"agents.{agent}.prompt={folder / name}.md" for agent, name in prompts.items()),
-            f"agents.reasoner.reflect_prompt={folder / 'reflect.md'}",
-            "agents.reasoner.max_reflections=0",
-            "agents.checker.policy=calibrated",
-        ],
-        train=str(data),
-    )
-
-
 @pytest.mark.slow
 def test_wrong_texts_are_told_from_right_ones_by_what_the_experts_say(
     expert: Endpoint, tmp_path: Path
 ) -> None:
-    run(begin(tmp_path, expert), tmp_path / "run", until="select")
+    config = write_run(tmp_path, expert.url, rows(), agents__checker__policy="calibrated")
+    run(config, tmp_path / "run", until="select")
 
     decisions = read_lines(tmp_path / "run" / "decisions.jsonl")
     wrong = {row["id"] for row in decisions if row["response"] != row["gold"]}
