@@ -25,6 +25,8 @@ from training.similarity_model import SimilarityModel, fit_similarities
 
 _LOG = logging.getLogger("robustft")
 _BATCH = 500
+# Shares of right answers that lie closer than this are taken to be the same.
+_MARGIN = 0.02
 _ADDS_LITTLE = (
     "the model seems to be right less often (%s of its answers) than what similar questions tell (%.0f%%): "
     "the verdicts rest on the questions; take a larger model, or spare requests with "
@@ -64,7 +66,7 @@ def weigh(work: Workspace) -> None:
     work.journal.note(CALIBRATION, json.dumps(calibration))
     _LOG.info("%.0f%% of the labels seem to be wrong", 100 * rate)
     by_question = reliability.pop("questions", 0.0)
-    if reliability and all(share < by_question for share in reliability.values()):
+    if reliability and all(share < by_question - _MARGIN for share in reliability.values()):
         said = ", ".join(f"{name} {share:.0%}" for name, share in reliability.items())
         _LOG.warning(_ADDS_LITTLE, said, 100 * by_question)
 

@@ -4,9 +4,9 @@ No gold is needed: how far a view can be trusted shows in how it fits the others
 Skene's (1979) with a classifier of the questions for the prior, as in Raykar et al. (2010, "Learning from
 Crowds"), fitted by expectation-maximisation. Three things are ours. The agents' answers are one view,
 whatever they have in common: experts of one model err together, and as two they would outvote the label. The
-fit begins from the agents' answers as well as from the given labels, and the likelier end is taken: at more
-than half noise only the agents know which way round the labels are. And what the agents say has taught the
-classifier already, so that it counts for little beside it in the end.
+fit begins from the agents' answers, wrong as they may be: begun from the labels it takes noise that follows
+a rule for the truth, and at more than half noise ends the wrong way round. And in the end a slower classifier
+learns what was found, across folds; labels and agents have taught it already, and count for less beside it.
 
 crowd-kit has Dawid and Skene's model without the classifier, snorkel's label model is not kept up, and
 cleanlab's CROWDLAB takes a classifier's view to be better than chance; none gives these three.
@@ -18,7 +18,14 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import NDArray
 
-from training.classifier import Numbers, QuestionClassifier, Reals, softmax
+from training.classifier import (
+    Numbers,
+    QuestionClassifier,
+    Reals,
+    predict_crossed,
+    predict_others,
+    softmax,
+)
 from training.views import NOISE, Evidence, View, allowed, one_hot, views_of
 
 _ITERATIONS = 120
@@ -26,9 +33,16 @@ _UPDATES = 20
 # Samples that are learned from; what is learned is then said of all.
 _ENOUGH = 20_000
 _STILL = 1e-3
-# How much of its evidence the classifier and the agents keep in the end; see the module's text.
-_CLASSIFIER_SHARE = 0.75
-_AGENTS_SHARE = 0.25
+# In nats. Answers that have nothing to do with the questions are told better than this once in twenty times
+# (a likelihood ratio's chi-squared test), and are no place to begin.
+_TOLD = 2.0
+# A response that is right less often than this share of the times it is given.
+_LOST = 0.3
+# How much of their evidence views keep in the end; see the module's text.
+_LABEL_SHARE = 0.75
+_AGENTS_SHARE = 0.5
+# The judge and the reviewer were shown what the agents say, and repeat much of it.
+_VERDICT_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -61,13 +75,13 @@ def estimate(evidence: Evidence) -> Estimate:
     rows = _some(len(evidence.given))
     classifier = None if evidence.questions is None else QuestionClassifier(evidence.questions[rows])
     can_be = allowed(evidence)
-    fits = [_fit(can_be[rows], rows, views, classifier, start[rows]) for start in _starts(evidence)]
-    right = max(fits, key=lambda fit: fit.score).right
+    right = _believed(evidence, views, rows, classifier)
     prior = numpy.log(can_be / can_be.sum(1, keepdims=True) + 1e-12)
-    if classifier is not None and evidence.questions is not None:
+    if evidence.questions is not None:
+        vectors, found, size = evidence.questions[rows], right.argmax(1), right.shape[1]
         others = numpy.setdiff1d(numpy.arange(len(can_be)), rows)
-        prior[rows] = numpy.log(classifier.predict(right) + 1e-12)
-        prior[others] = numpy.log(classifier.predict_others(evidence.questions, others, right) + 1e-12)
+        prior[rows] = numpy.log(predict_crossed(vectors, found, size))
+        prior[others] = numpy.log(predict_others(vectors, found, size, evidence.questions, others))
     likelihoods = {view.name: view.learn(right, rows)[0][view.patterns] - view.alternatives for view in views}
     return _report(evidence, prior, likelihoods)
 
@@ -80,7 +94,7 @@ def update(evidence: Evidence, found: Estimate, answers: Numbers) -> Reals:
         found: the estimate.
         answers: of an agent that was asked later (n), -1 where it was not, or its answer is no candidate.
     """
-    share = 1.0 if evidence.questions is None else _AGENTS_SHARE
+    share = 1.0 if evidence.questions is None else _VERDICT_SHARE
     rows = numpy.flatnonzero(answers >= 0)
     given = one_hot(answers[rows], found.right.shape[1])
     others = numpy.maximum(evidence.sizes[rows] - 1, 1)[:, None]
@@ -92,6 +106,39 @@ def update(evidence: Evidence, found: Estimate, answers: Numbers) -> Reals:
         after = found.right[rows] * likely
         right[rows] = after / after.sum(1, keepdims=True)
     return right
+
+
+def _believed(
+    evidence: Evidence, views: Sequence[View], rows: Numbers, classifier: QuestionClassifier | None
+) -> Reals:
+    """Return each response's probability to be right, from where the fit had best begin (m, candidates)."""
+    can_be = allowed(evidence)[rows]
+    size = can_be.shape[1]
+    given = one_hot(evidence.given[rows], size)
+    trusting = _normalised(can_be * (NOISE / size + (1 - NOISE) * given))
+    voted = numpy.full(can_be.shape, 1e-6)
+    for answers in evidence.answers.values():
+        # An answer that an agent gives to everything says little.
+        share = numpy.bincount(answers[answers >= 0], minlength=size) / len(answers)
+        voted += one_hot(answers[rows], size) / numpy.maximum(share, 0.05)
+    voted = _normalised(voted * can_be)
+
+    def fit(start: Reals) -> _Fit:
+        return _fit(can_be, rows, views, classifier, start)
+
+    if classifier is None or classifier.tells(voted) <= _TOLD:
+        starts = [trusting, voted] if evidence.answers else [trusting]
+        return max(map(fit, starts), key=lambda found: found.score).right
+    right = fit(voted).right
+    if _loses(right, given):
+        again = fit(_normalised(trusting * voted)).right
+        right = right if _loses(again, given) else again
+    return right
+
+
+def _loses(right: Reals, given: Reals) -> bool:
+    """Return whether a response that is given seems to be hardly ever right: two were taken for one."""
+    return bool((right.sum(0) < _LOST * given.sum(0)).any())
 
 
 @dataclass(frozen=True)
@@ -134,23 +181,14 @@ def _some(size: int) -> Numbers:
     return numpy.sort(numpy.random.default_rng(0).choice(size, _ENOUGH, replace=False))
 
 
-def _starts(evidence: Evidence) -> list[Reals]:
-    """Return where to begin: with trust in the given responses, and in the agents' answers."""
-    can_be = allowed(evidence)
-    size = can_be.shape[1]
-    trusting = NOISE / size + (1 - NOISE) * one_hot(evidence.given, size)
-    voted = numpy.full(can_be.shape, 1e-6)
-    for answers in evidence.answers.values():
-        # An answer that an agent gives to everything says little.
-        share = numpy.bincount(answers[answers >= 0], minlength=size) / len(answers)
-        voted += one_hot(answers, size) / numpy.maximum(share, 0.05)
-    starts = [trusting, voted] if evidence.answers else [trusting]
-    return [start * can_be / (start * can_be).sum(1, keepdims=True) for start in starts]
+def _normalised(likely: Reals) -> Reals:
+    shares: Reals = likely / likely.sum(1, keepdims=True)
+    return shares
 
 
 def _report(evidence: Evidence, prior: Reals, likelihoods: Mapping[str, Reals]) -> Estimate:
     can_be = allowed(evidence)
-    shares = {"questions": _CLASSIFIER_SHARE, "agents": _AGENTS_SHARE, "judge": _AGENTS_SHARE}
+    shares = {"label": _LABEL_SHARE, "agents": _AGENTS_SHARE, "judge": _VERDICT_SHARE}
     parts = {"questions": prior, **likelihoods}
     if evidence.questions is not None:
         parts = {name: shares.get(name, 1.0) * part for name, part in parts.items()}

@@ -55,6 +55,17 @@ def test_the_right_responses_are_found_at_any_rate_of_noise(rate: float) -> None
     assert found.noise.mean() == pytest.approx(wrong.mean(), abs=0.12)
 
 
+def test_noise_that_follows_a_rule_is_found_where_agents_know_a_little() -> None:
+    evidence, right = drawn(0, 0.0, skill=0.4)
+    rule = numpy.random.default_rng(0).random(SAMPLES) < 0.9
+    given = numpy.where((right == 0) & rule, 1, right)
+
+    found = estimate(Evidence(given, evidence.answers, evidence.verdicts, evidence.sizes, evidence.questions))
+
+    assert (given == right).mean() < 0.6
+    assert accuracy(found, right) > 0.9
+
+
 def test_agents_that_know_nothing_take_nothing_away() -> None:
     evidence, right = drawn(1, 0.3, skill=0.0)
 

@@ -1,0 +1,62 @@
+import numpy
+from numpy.typing import NDArray
+
+from training.classifier import Numbers, QuestionClassifier, Reals, predict_crossed, predict_others
+from training.views import one_hot
+
+CLASSES = 3
+
+
+def clouds(size: int) -> tuple[Reals, Numbers]:
+    """Questions in clouds that lie apart, and which cloud each is in."""
+    random = numpy.random.default_rng(0)
+    cloud = numpy.arange(size) % CLASSES
+    vectors = 4 * numpy.eye(8)[cloud] + random.normal(size=(size, 8))
+    return vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True), cloud
+
+
+def flipped(cloud: Numbers) -> tuple[Numbers, NDArray[numpy.bool_]]:
+    """Every tenth is said to be in the next cloud."""
+    wrong = numpy.arange(len(cloud)) % 10 == 0
+    return numpy.where(wrong, (cloud + 1) % CLASSES, cloud), wrong
+
+
+def test_what_is_said_of_a_question_does_not_tell_its_own_prediction() -> None:
+    vectors, cloud = clouds(300)
+    said, wrong = flipped(cloud)
+
+    for likely in (
+        QuestionClassifier(vectors).predict(one_hot(said, CLASSES)),
+        predict_crossed(vectors, said, CLASSES),
+    ):
+        numpy.testing.assert_allclose(likely.sum(1), 1)
+        assert (likely.argmax(1) == cloud)[wrong].mean() > 0.9
+
+
+def test_questions_tell_what_they_have_to_do_with_and_nothing_else() -> None:
+    vectors, cloud = clouds(300)
+    classifier = QuestionClassifier(vectors)
+    chance = numpy.random.default_rng(1).integers(0, CLASSES, 300)
+
+    assert classifier.tells(one_hot(cloud, CLASSES)) > 100
+    assert classifier.tells(one_hot(chance, CLASSES)) < 10
+
+
+def test_others_are_predicted_from_those_learned_from() -> None:
+    vectors, cloud = clouds(300)
+    rows = numpy.arange(200, 300, 7)
+
+    likely = predict_others(vectors[:200], cloud[:200], CLASSES, vectors, rows)
+
+    assert (likely.argmax(1) == cloud[rows]).all()
+
+
+def test_a_response_that_was_never_seen_stays_possible() -> None:
+    vectors, cloud = clouds(60)
+
+    alone = predict_others(vectors, numpy.zeros(60, dtype=numpy.int64), CLASSES, vectors, numpy.arange(5))
+    two = predict_crossed(vectors, numpy.minimum(cloud, 1), CLASSES)
+
+    assert (alone[:, 0] > 0.99).all()
+    assert (alone > 0).all()
+    assert ((two[:, 2] > 0) & (two[:, 2] < 0.01)).all()
