@@ -22,6 +22,7 @@ from stores.journal import Entry
 from training.classifier import Reals
 from training.label_model import Estimate, estimate, update
 from training.similarity_model import SimilarityModel, fit_similarities
+from training.threshold import noise_threshold
 
 _LOG = logging.getLogger("robustft")
 _BATCH = 500
@@ -57,7 +58,7 @@ def weigh(work: Workspace) -> None:
     rate = float(found.noise.mean())
     threshold = work.config.agents.checker.threshold
     if threshold is None:
-        threshold = max(float(numpy.quantile(found.noise, 1 - rate)), 1e-9)
+        threshold = noise_threshold(found.noise)
     work.journal.note(SETTLED, "")
     work.journal.record(_weighed(work, found, threshold))
     shares = found.estimate.reliability if found.estimate is not None else {}
