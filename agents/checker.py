@@ -51,7 +51,7 @@ class CheckerConfig(AgentConfig):
 
     prompt: str = "check"
     max_tokens: int = Field(default=128, gt=0)
-    policy: Policy = "hybrid"
+    policy: Policy = "calibrated"
     """`unanimous`: all views match the label. `majority`: at least one does. `judge`: the model decides.
     `hybrid`: agreement of all is reliable, of none is noisy, and a split goes to the model. `calibrated`:
     asks what `hybrid` asks, and then weighs all views of all samples by how far each can be trusted. `none`:

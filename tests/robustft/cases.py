@@ -118,7 +118,7 @@ def write_run(folder: Path, url: str, cases: Sequence[Case | dict[str, Any]] = C
         "agents": {
             "base": {"prompt": "base.md"},
             "reasoner": {"prompt": "reason.md", "reflect_prompt": "reflect.md", "max_reflections": 1},
-            "checker": {"prompt": "check.md"},
+            "checker": {"prompt": "check.md", "policy": "hybrid"},
             "relabeler": {"prompt": "relabel.md", "neighbours": 0},
             "reviewer": {"prompt": "review.md"},
         },
