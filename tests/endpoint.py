@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,13 @@ from aiohttp import web
 Reply = Callable[[list[dict[str, Any]]], str]
 Alter = Callable[[dict[str, Any], list[dict[str, Any]]], Any]
 Refuse = Callable[[list[dict[str, Any]]], int | None]
+
+
+def free_port() -> int:
+    """Return a port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Endpoint:

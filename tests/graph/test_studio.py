@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
-from tests.endpoint import Endpoint
+from tests.endpoint import Endpoint, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -65,12 +64,6 @@ def served_config() -> dict[str, Any]:
     config["dependencies"] = [str(REPOSITORY)]
     config["graphs"] = {name: str(REPOSITORY / path) for name, path in config["graphs"].items()}
     return dict(config)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

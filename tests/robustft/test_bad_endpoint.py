@@ -1,7 +1,6 @@
 """A model or a folder that cannot be used ends a run with 2 before it begins; no key is written anywhere."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from robustft.cli import main
-from tests.endpoint import Endpoint
+from tests.endpoint import Endpoint, free_port
 
 KEY = "sk-very-secret-0123456789"
 
@@ -51,12 +50,6 @@ def refusal(
     assert told.count("\n") == 1, told
     assert sorted(Path().rglob("*")) == before
     return told.removeprefix("robustft: ").strip()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def texts_below(folder: Path) -> str:

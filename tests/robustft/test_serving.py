@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from robustft.cli import main
+from tests.endpoint import free_port
 
 ENTRY = "{provider: vllm, name: smollm2-135m-instruct, python: %s}"
 
@@ -23,7 +24,8 @@ def robustft(
 ) -> tuple[object, str]:
     """Return the exit code of a command with these models, and what it printed in one line."""
     Path("my.yaml").write_text(f"models: {{{models}}}\n")
-    monkeypatch.setattr(sys, "argv", ["robustft", command[0], "my.yaml", *command[1:]])
+    port = ["--port", str(free_port())] if command[0] == "serve" else []
+    monkeypatch.setattr(sys, "argv", ["robustft", command[0], "my.yaml", *command[1:], *port])
     monkeypatch.setenv("COLUMNS", "400")
     try:
         main()
