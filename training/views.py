@@ -128,7 +128,8 @@ def _own_answers(said: Sequence[Numbers], size: int, sizes: Numbers) -> View:
         alternatives += numpy.where(kind == 3, numpy.log(numpy.maximum(sizes - 1 - number, 1))[:, None], 0.0)
         pattern = pattern * 4 + kind
     shape = 4 ** len(said)
-    prior = numpy.full(shape, _WEIGHT / shape)
+    right = (numpy.indices((4,) * len(said)).reshape(len(said), shape) == 1).sum(0)
+    prior = _WEIGHT * _LIFT**right / (_LIFT**right).sum()
     return View("agents", pattern, alternatives, numpy.zeros(shape, dtype=numpy.int64), prior)
 
 

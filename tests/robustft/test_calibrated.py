@@ -183,4 +183,4 @@ def test_a_trace_shows_the_weights(
 )
 def test_what_needs_calibration_is_refused_without_it(setting: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
-        load_config(None, [setting])
+        load_config(None, ["agents.checker.policy=hybrid", setting])

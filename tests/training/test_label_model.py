@@ -133,6 +133,15 @@ def test_a_judge_that_is_right_counts() -> None:
     assert area(estimate(judged).noise, ~clean) > area(estimate(plain).noise, ~clean)
 
 
+def test_where_nothing_can_be_learned_two_agents_outvote_a_label() -> None:
+    given, said = numpy.array([0, 1, 0]), numpy.array([0, 0, 1])
+    few = Evidence(given, {"base": said, "reasoning": said}, numpy.full(3, -1), numpy.full(3, 10))
+
+    noise = estimate(few).noise
+
+    assert noise[0] < 0.5 < min(noise[1], noise[2])
+
+
 def test_one_sample_without_views_is_judged_by_what_is_common() -> None:
     alone = Evidence(numpy.array([0]), {}, numpy.array([-1]), numpy.array([4]))
 
