@@ -129,11 +129,12 @@ def _believed(
     if classifier is None or classifier.tells(voted) <= _TOLD:
         starts = [trusting, voted] if evidence.answers else [trusting]
         return max(map(fit, starts), key=lambda found: found.score).right
-    right = fit(voted).right
-    if _loses(right, given):
-        again = fit(_normalised(trusting * voted)).right
-        right = right if _loses(again, given) else again
-    return right
+    first = right = fit(voted).right
+    for start in (_normalised(trusting * voted), trusting):
+        if not _loses(right, given):
+            break
+        right = fit(start).right
+    return first if _loses(right, given) else right
 
 
 def _loses(right: Reals, given: Reals) -> bool:

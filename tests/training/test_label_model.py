@@ -66,6 +66,16 @@ def test_noise_that_follows_a_rule_is_found_where_agents_know_a_little() -> None
     assert accuracy(found, right) > 0.9
 
 
+def test_a_response_that_no_agent_ever_gives_is_not_lost() -> None:
+    evidence, right = drawn(0, 0.3, skill=0.5)
+    answers = {name: numpy.where(said == 2, 0, said) for name, said in evidence.answers.items()}
+
+    found = estimate(Evidence(evidence.given, answers, evidence.verdicts, evidence.sizes, evidence.questions))
+
+    assert (found.right.argmax(1) == 2)[right == 2].mean() > 0.7
+    assert area(found.noise, evidence.given != right) > 0.9
+
+
 def test_agents_that_know_nothing_take_nothing_away() -> None:
     evidence, right = drawn(1, 0.3, skill=0.0)
 
