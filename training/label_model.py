@@ -76,7 +76,7 @@ def estimate(evidence: Evidence) -> Estimate:
     classifier = None if evidence.questions is None else QuestionClassifier(evidence.questions[rows])
     can_be = allowed(evidence)
     right = _believed(evidence, views, rows, classifier)
-    prior = numpy.log(can_be / can_be.sum(1, keepdims=True) + 1e-12)
+    prior = numpy.log(_normalised(can_be) + 1e-12)
     if evidence.questions is not None:
         vectors, found, size = evidence.questions[rows], right.argmax(1), right.shape[1]
         others = numpy.setdiff1d(numpy.arange(len(can_be)), rows)
@@ -103,8 +103,7 @@ def update(evidence: Evidence, found: Estimate, answers: Numbers) -> Reals:
         # One answer in two, were there nothing to tell by.
         reliable = ((right[rows] * given).sum() + 1) / (len(rows) + 2)
         likely = numpy.where(given > 0, reliable, (1 - reliable) / others) ** share
-        after = found.right[rows] * likely
-        right[rows] = after / after.sum(1, keepdims=True)
+        right[rows] = _normalised(found.right[rows] * likely)
     return right
 
 
@@ -160,7 +159,7 @@ def _fit(
     patterns = [view.patterns[rows] for view in views]
     alternatives = sum((view.alternatives[rows] for view in views), numpy.zeros(can_be.shape))
     for _ in range(_ITERATIONS):
-        prior = can_be / can_be.sum(1, keepdims=True) if classifier is None else classifier.predict(right)
+        prior = _normalised(can_be) if classifier is None else classifier.predict(right)
         learned = [view.learn(right, rows) for view in views]
         joint = numpy.log(prior + 1e-12) - alternatives
         for (shares, _), seen in zip(learned, patterns, strict=True):
@@ -182,7 +181,7 @@ def _some(size: int) -> Numbers:
     return numpy.sort(numpy.random.default_rng(0).choice(size, _ENOUGH, replace=False))
 
 
-def _normalised(likely: Reals) -> Reals:
+def _normalised(likely: Reals | NDArray[numpy.bool_]) -> Reals:
     shares: Reals = likely / likely.sum(1, keepdims=True)
     return shares
 

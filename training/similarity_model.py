@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy
 
 from training.classifier import Reals
+from training.views import NOISE
 
 # Too few to tell two groups apart: what is common is said of all.
 _FEWEST = 20
-_NOISE = 0.3
 # Of similarities, which are between -1 and 1: groups narrower than this are not told apart.
 _NARROWEST = 1e-3
 
@@ -54,15 +54,15 @@ def fit_similarities(similarities: Reals) -> SimilarityModel:
     from sklearn.mixture import GaussianMixture  # type: ignore[import-untyped]
 
     known = similarities[~numpy.isnan(similarities).any(1)]
-    prior = float(numpy.log((1 - _NOISE) / _NOISE))
+    prior = float(numpy.log((1 - NOISE) / NOISE))
     views = similarities.shape[1]
     if len(known) < _FEWEST:
         return SimilarityModel(numpy.zeros(views), numpy.zeros(views), prior)
-    low, high = numpy.quantile(known, _NOISE / 2, axis=0), numpy.quantile(known, (1 + _NOISE) / 2, axis=0)
+    low, high = numpy.quantile(known, NOISE / 2, axis=0), numpy.quantile(known, (1 + NOISE) / 2, axis=0)
     mixture = GaussianMixture(
         2,
         covariance_type="tied",
-        weights_init=[_NOISE, 1 - _NOISE],
+        weights_init=[NOISE, 1 - NOISE],
         means_init=[low, high],
         reg_covar=_NARROWEST,
         random_state=0,

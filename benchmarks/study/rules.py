@@ -11,7 +11,6 @@ import numpy
 from langchain_core.embeddings import Embeddings
 
 from agents.answers import agree, kind_of, normalise
-from agents.reasoner import final_answer
 from graph.decision import answers_of, final_response
 from graph.state import SampleState
 from stores.sample import Sample
@@ -121,11 +120,12 @@ def voted(cases: list[Case], tools: Tools) -> list[Label]:
     """
     labels = []
     for case in cases:
-        base, reasoned = _base(case.state), final_answer(case.state.turns)
+        answers = answers_of(case.state)
+        base, reasoned = answers.get("base"), answers.get("reasoner")
         if base is not None and reasoned is not None and _same(base, reasoned, case.sample):
             winner: str | None = base
         else:
-            context = case.state.context.answer if case.state.context else None
+            context = answers.get("relabeler")
             views = (base, reasoned)
             supported = context is not None and any(
                 view is not None and _same(context, view, case.sample) for view in views
@@ -208,10 +208,6 @@ def _class_of(sample: Sample) -> str:
     if sample.response in sample.options:
         return str(sample.options.index(sample.response))
     return normalise(sample.response)
-
-
-def _base(state: SampleState) -> str | None:
-    return state.base.answer if state.base else None
 
 
 def _is_noisy(state: SampleState) -> bool | None:

@@ -1,7 +1,6 @@
 """Whole runs with the calibrated checker, on questions that tell their answers, with a scripted endpoint."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,11 +63,9 @@ def asked(endpoint: Endpoint) -> int:
 
 
 @pytest.fixture
-def expert() -> Iterator[Endpoint]:
-    endpoint = Endpoint()
+def expert(endpoint: Endpoint) -> Endpoint:
     endpoint.reply = strong_reply
-    yield endpoint
-    endpoint.stop()
+    return endpoint
 
 
 CALIBRATED = "agents.checker.policy=calibrated"

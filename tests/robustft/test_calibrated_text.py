@@ -1,7 +1,6 @@
 """Whole runs with the calibrated checker on free text: no two answers are the same, and none repeats."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,9 @@ def expert_reply(messages: list[dict[str, Any]]) -> str:
 
 
 @pytest.fixture
-def expert() -> Iterator[Endpoint]:
-    endpoint = Endpoint()
+def expert(endpoint: Endpoint) -> Endpoint:
     endpoint.reply = expert_reply
-    yield endpoint
-    endpoint.stop()
+    return endpoint
 
 
 @pytest.mark.slow

@@ -2,10 +2,9 @@ import numpy
 import pytest
 from numpy.typing import NDArray
 
+from training.classifier import Numbers
 from training.label_model import Estimate, estimate
 from training.views import Evidence
-
-Numbers = NDArray[numpy.int64]
 
 SAMPLES = 400
 CLASSES = 3
