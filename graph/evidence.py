@@ -65,6 +65,7 @@ def collect(work: Workspace) -> Collected:
     views = work.config.agents.checker.views
     compared, free, given, sizes, verdicts = [], [], [], [], []
     answers: dict[str, list[int]] = {view: [] for view in views}
+    placed = True
     for place, state in enumerate(states_of(work)):
         if is_free(state.sample):
             free.append(place)
@@ -75,6 +76,7 @@ def collect(work: Workspace) -> Collected:
             answers[view].append(numbering.number(state, answer))
         verdicts.append(_verdict(state.check))
         sizes.append(numbering.size(state))
+        placed &= numbering.shared or bool(state.sample.options)
     evidence = None
     if compared:
         evidence = Evidence(
@@ -83,6 +85,7 @@ def collect(work: Workspace) -> Collected:
             numpy.array(verdicts),
             numpy.array(sizes),
             _questions(work, len(compared) + len(free), compared) if numbering.shared else None,
+            placed,
         )
     return Collected(
         numbering,

@@ -105,6 +105,12 @@ def predict_others(vectors: Vectors, responses: Numbers, size: int, others: Vect
     return numpy.asarray(likely / likely.sum(1, keepdims=True))
 
 
+def normalised(likely: Reals | NDArray[numpy.bool_]) -> Reals:
+    """Return what sums up to 1 a row (n, classes)."""
+    shares: Reals = likely / likely.sum(1, keepdims=True)
+    return shares
+
+
 def softmax(scores: Reals) -> Reals:
     """Return probabilities (n, classes) from their logarithms, which may lack a constant a row."""
     powers = numpy.exp(scores - scores.max(1, keepdims=True))

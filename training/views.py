@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy
 from numpy.typing import NDArray
 
+from training.agreement import AnswersView
 from training.classifier import Numbers, Reals, Vectors
 
 # Prior beliefs, each worth so many samples. A label is right more often than not, and an agent's answer is
 # three times as likely where it is right: weak enough to be overruled by a hundred samples.
 _WEIGHT = 10.0
+_PATTERNS = 30.0
 _LIFT = 3.0
 NOISE = 0.3
-# How much more the belief about labels is worth where no question tells.
-_ALONE = 5.0
+# Where no question tells, labels that are no better than chance are less likely by so many nats.
+_CHANCE = 4.5
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Evidence:
         sizes: how many responses each sample can have (n); its candidates are 0 up to that.
         questions: one vector a question (n, d) where a number means the same response in every sample, so
             that questions can tell; else None. They are read in blocks, and may lie on disk.
+        placed: whether a number is a place that an agent may favour, as with options; not for an open
+            question, whose candidates are numbered as they were named.
     """
 
     given: Numbers
@@ -35,68 +40,115 @@ class Evidence:
     verdicts: Numbers
     sizes: Numbers
     questions: Vectors | None = None
+    placed: bool = False
 
 
-@dataclass(frozen=True)
-class View:
-    """What a view's observation is, were a candidate the right one: a pattern's number (n, candidates).
+class Learned(Protocol):
+    """A view, with what was learned of how far it can be trusted."""
 
-    A pattern belongs to a group (patterns' groups), and a group's patterns exclude each other. `alternatives`
-    is the logarithm of how many observations a pattern stands for.
-    """
+    @property
+    def belief(self) -> float:
+        """The logarithm of the prior belief in what was learned."""
 
-    name: str
-    patterns: Numbers
-    alternatives: Reals
-    groups: Numbers
-    prior: Reals
+    def likelihood(self, rows: Numbers) -> Reals:
+        """Return the log-probability of what was observed, were each candidate right (m, candidates)."""
 
-    def learn(self, right: Reals, rows: Numbers) -> tuple[Reals, float]:
-        """Return each pattern's log-probability in its group, and the logarithm of its prior belief.
+
+class View(Protocol):
+    """What is observed of each sample from one side."""
+
+    @property
+    def name(self) -> str:
+        """What the view is called."""
+
+    def learn(self, right: Reals, rows: Numbers) -> Learned:
+        """Return how far the view can be trusted.
 
         Args:
             right: how likely each candidate is to be right (m, candidates).
             rows: the samples that this is about (m).
         """
+
+
+@dataclass(frozen=True)
+class PatternView:
+    """A view whose observation is, were a candidate the right one, a pattern's number (n, candidates).
+
+    A pattern belongs to a group (patterns' groups), and a group's patterns exclude each other. `alternatives`
+    is the logarithm of how many observations a pattern stands for (patterns).
+    """
+
+    name: str
+    patterns: Numbers
+    groups: Numbers
+    prior: Reals
+    alternatives: Reals | None = None
+
+    def learn(self, right: Reals, rows: Numbers) -> "LearnedPatterns":
+        """Return each pattern's share of its group, told from what is believed to be right."""
         seen = self.patterns[rows].ravel()
         counts = numpy.bincount(seen, right.ravel(), minlength=len(self.prior)) + self.prior
-        shares = numpy.log(counts / numpy.bincount(self.groups, counts)[self.groups])
-        return shares, float(self.prior @ shares)
+        return LearnedPatterns(self, numpy.log(counts / numpy.bincount(self.groups, counts)[self.groups]))
 
 
-def views_of(evidence: Evidence) -> list[View]:
-    """Return all views that there are of the samples."""
-    return [_labels_of(evidence), *_agents_of(evidence), *_judge_of(evidence)]
+@dataclass(frozen=True)
+class LearnedPatterns:
+    """The view, with the logarithm of each pattern's share of its group."""
+
+    view: PatternView
+    shares: Reals
+
+    def likelihood(self, rows: Numbers) -> Reals:
+        """Return the log-probability of what was observed, were each candidate right (m, candidates)."""
+        likely: Reals = self.shares[self.view.patterns[rows]]
+        return likely if self.view.alternatives is None else likely - self.view.alternatives[rows]
+
+    @property
+    def belief(self) -> float:
+        """The logarithm of the prior belief in what was learned."""
+        return float(self.view.prior @ self.shares)
 
 
-def _labels_of(evidence: Evidence) -> View:
-    """Return the view of the given responses: which is mistaken for which, or only how often one is."""
+def views_of(evidence: Evidence, *, confused: bool) -> list[View]:
+    """Return all views that there are of the samples.
+
+    Args:
+        evidence: about them.
+        confused: learn which response is taken for which; else only how often one is wrong.
+    """
+    return [_labels_of(evidence, confused), *_agents_of(evidence, confused), *_judge_of(evidence)]
+
+
+def _labels_of(evidence: Evidence, confused: bool) -> View:
     size = int(evidence.sizes.max())
     given = numpy.where(evidence.given < 0, size, evidence.given)[:, None]
     candidates = numpy.arange(size)[None]
-    if evidence.questions is not None:
+    if confused:
         prior = numpy.full((size, size + 1), _WEIGHT * NOISE / max(size - 1, 1))
         prior[:, size] = 1e-3
         prior[numpy.arange(size), numpy.arange(size)] = _WEIGHT * (1 - NOISE)
         groups = numpy.repeat(numpy.arange(size), size + 1)
         patterns = candidates * (size + 1) + given
-        return View("label", patterns, numpy.zeros(patterns.shape), groups, prior.ravel())
+        return PatternView("label", patterns, groups, prior.ravel())
     patterns = (given != candidates).astype(numpy.int64)
     others = numpy.log(numpy.maximum(evidence.sizes - 1, 1))[:, None]
     # Two views alone cannot tell which of them is wrong: this belief does.
-    beliefs = _ALONE * _WEIGHT * numpy.array([1 - NOISE, NOISE])
-    return View("label", patterns, others * patterns, numpy.zeros(2, dtype=numpy.int64), beliefs)
+    chance = 1 / max(float(evidence.sizes.mean()), 2.0)
+    share = numpy.array([1 - NOISE, NOISE])
+    beliefs = _CHANCE * share / (share @ numpy.log(share / numpy.array([chance, 1 - chance])))
+    return PatternView("label", patterns, numpy.zeros(2, dtype=numpy.int64), beliefs, others * patterns)
 
 
-def _agents_of(evidence: Evidence) -> list[View]:
+def _agents_of(evidence: Evidence, confused: bool) -> list[View]:
     """Return the agents' answers as one view: a pattern is all they say together."""
     if not evidence.answers:
         return []
     size = int(evidence.sizes.max())
     said = [numpy.where(answers < 0, size, answers) for answers in evidence.answers.values()]
-    if evidence.questions is not None:
+    if confused:
         return [_shared_answers(said, size)]
-    return [_own_answers(said, size, evidence.sizes)]
+    answers = numpy.stack(list(evidence.answers.values()))
+    return [AnswersView("agents", answers, evidence.sizes, evidence.placed or evidence.questions is not None)]
 
 
 def _shared_answers(said: Sequence[Numbers], size: int) -> View:
@@ -106,31 +158,10 @@ def _shared_answers(said: Sequence[Numbers], size: int) -> View:
     # How many of the agents name a candidate (candidates, patterns).
     named = (patterns[:, None] == candidates[None, :, None]).sum(0)
     prior = times / times.sum() * _LIFT**named
-    prior = _WEIGHT * (1 + size) * prior / prior.sum(1, keepdims=True)
+    prior = _PATTERNS * (1 + size) * prior / prior.sum(1, keepdims=True)
     numbers = candidates[None] * len(times) + seen.ravel()[:, None]
     groups = numpy.repeat(candidates, len(times))
-    return View("agents", numbers, numpy.zeros(numbers.shape), groups, prior.ravel())
-
-
-def _own_answers(said: Sequence[Numbers], size: int, sizes: Numbers) -> View:
-    """Return a view whose patterns say which agents are right, and which make the same mistake."""
-    candidates = numpy.arange(size)[None]
-    pattern = numpy.zeros((len(sizes), size), dtype=numpy.int64)
-    alternatives = numpy.zeros(pattern.shape)
-    for number, answers in enumerate(said):
-        own = answers[:, None]
-        missing = own == size
-        correct = own == candidates
-        repeats = numpy.zeros(pattern.shape, dtype=bool)
-        for earlier in said[:number]:
-            repeats |= (earlier[:, None] == own) & ~correct & ~missing
-        kind = numpy.select([missing, correct, repeats], [0, 1, 2], 3)
-        alternatives += numpy.where(kind == 3, numpy.log(numpy.maximum(sizes - 1 - number, 1))[:, None], 0.0)
-        pattern = pattern * 4 + kind
-    shape = 4 ** len(said)
-    right = (numpy.indices((4,) * len(said)).reshape(len(said), shape) == 1).sum(0)
-    prior = _WEIGHT * _LIFT**right / (_LIFT**right).sum()
-    return View("agents", pattern, alternatives, numpy.zeros(shape, dtype=numpy.int64), prior)
+    return PatternView("agents", numbers, groups, prior.ravel())
 
 
 def _judge_of(evidence: Evidence) -> list[View]:
@@ -145,7 +176,7 @@ def _judge_of(evidence: Evidence) -> list[View]:
     share = float(evidence.verdicts[asked].mean())
     prior = [(1 - share) * _LIFT, share, 1 - share, share * _LIFT, 1.0]
     groups = numpy.array([0, 0, 1, 1, 2])
-    return [View("judge", patterns, numpy.zeros(patterns.shape), groups, _WEIGHT * numpy.array(prior) + 1e-3)]
+    return [PatternView("judge", patterns, groups, _WEIGHT * numpy.array(prior) + 1e-3)]
 
 
 def allowed(evidence: Evidence) -> NDArray[numpy.bool_]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy
 import pytest
 from numpy.typing import NDArray
@@ -84,9 +86,48 @@ def test_agents_that_know_nothing_take_nothing_away() -> None:
     assert found.reliability["base"] == pytest.approx(1 / CLASSES, abs=0.1)
 
 
+def guessing(seed: int, right: Numbers, skill: float, favourite: float) -> Numbers:
+    """An agent that knows some answers, and for the rest favours the first option."""
+    random = numpy.random.default_rng(seed)
+    shares = numpy.full(CLASSES, (1 - favourite) / CLASSES)
+    shares[0] += favourite
+    return numpy.where(random.random(SAMPLES) < skill, right, random.choice(CLASSES, SAMPLES, p=shares))
+
+
+def unrelated() -> NDArray[numpy.float64]:
+    """Vectors of questions that have nothing to do with the responses."""
+    vectors = numpy.random.default_rng(0).normal(size=(SAMPLES, 20))
+    unit: NDArray[numpy.float64] = vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.5])
+@pytest.mark.parametrize("favourite", [0.0, 0.8])
+@pytest.mark.parametrize("questions", [None, unrelated()], ids=["options", "labels"])
+def test_agents_that_guess_leave_the_labels_as_they_are(
+    rate: float, favourite: float, questions: NDArray[numpy.float64] | None
+) -> None:
+    evidence, right = drawn(3, rate, skill=0.0)
+    agents = {name: guessing(seed, right, 0.0, favourite) for seed, name in enumerate(("base", "reasoning"))}
+
+    found = estimate(replace(evidence, answers=agents, questions=questions, placed=True))
+
+    assert float((found.right.argmax(1) == evidence.given).mean()) > 0.95
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.5])
+def test_agents_that_know_are_believed_where_questions_tell_nothing(rate: float) -> None:
+    evidence, right = drawn(4, rate, skill=0.0)
+    agents = {name: guessing(seed, right, 0.85, 0.0) for seed, name in enumerate(("base", "reasoning"))}
+
+    found = estimate(replace(evidence, answers=agents, questions=unrelated()))
+
+    assert accuracy(found, right) > 0.88
+
+
 def test_a_strong_agent_is_trusted_where_questions_tell_nothing() -> None:
     evidence, right = drawn(2, 0.3, skill=0.85)
-    alone = Evidence(evidence.given, evidence.answers, evidence.verdicts, evidence.sizes)
+    alone = replace(evidence, questions=None, placed=True)
 
     found = estimate(alone)
 

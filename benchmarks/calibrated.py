@@ -1,0 +1,158 @@
+"""How well wrong labels are told from what agents said, for every kind of noise, without asking a model.
+
+    python benchmarks/calibrated.py FOLDER RUN_DIRECTORY [--kinds given uniform ...] [--rates 30 50 70]
+
+The agents' answers are those of a run on samples of the folder, with gold; the noise is made anew. A sample
+that the run does not have gets the answers of a random one with the same gold. Prints a line of JSON a data
+set: the noise there is and its estimate, areas under the curve of the noise probability, of cleanlab's
+classifier and of the votes, the calibration error, and how often the likeliest response is right.
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy
+from langchain_core.embeddings import Embeddings
+from study.data import Folder, open_folder
+from study.figures import figures_of
+from study.rules import Case, Label, contradicted
+
+from agents.answers import agree, kind_of
+from graph.config import RunConfig
+from graph.decision import read_state
+from graph.evidence import said_in
+from graph.numbering import Numbering
+from graph.state import SampleState
+from stores.encoder import load_encoder
+from stores.journal import Journal
+from stores.sample import Sample
+from training.label_model import estimate
+from training.metrics import is_right
+from training.noise import NoiseKind
+from training.views import Evidence
+
+_VIEWS = ("base", "reasoning")
+_GIVEN = "given"
+
+
+class _Tools:
+    """What the rules of the study need, but for a model."""
+
+    def __init__(self, encoder: Embeddings) -> None:
+        self.encoder = encoder
+
+    def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
+        raise NotImplementedError("no model is asked here")
+
+
+def measure(samples: list[Sample], states: list[SampleState], encoder: Embeddings) -> dict[str, Any]:
+    """Return the figures of one data set, its samples' answers taken from states (n each)."""
+    numbering = Numbering.of(samples)
+    said = [said_in(state, _VIEWS) for state in states]
+    cases = [Case(SampleState(sample=sample)) for sample in samples]
+    numbers = [numbering.number(case.state, case.sample.response) for case in cases]
+    answers = {
+        view: numpy.array(
+            [numbering.number(case.state, row[at]) for case, row in zip(cases, said, strict=True)]
+        )
+        for at, view in enumerate(_VIEWS)
+    }
+    vectors = numpy.array(encoder.embed_documents([sample.prompt for sample in samples]))
+    sizes = numpy.array([numbering.size(case.state) for case in cases])
+    unasked = numpy.full(len(samples), -1)
+    questions = vectors if numbering.shared else None
+    found = estimate(Evidence(numpy.array(numbers), answers, unasked, sizes, questions))
+    likeliest = [
+        numbering.response(case.state, int(number))
+        for case, number in zip(cases, found.right.argmax(1), strict=True)
+    ]
+    detections = {
+        "calibrated": _detection(cases, [Label(None, False, float(noise)) for noise in found.noise]),
+        "cleanlab": _detection(cases, contradicted(cases, _Tools(encoder))),
+        "votes": _detection(cases, [_vote(*pair) for pair in zip(samples, said, strict=True)]),
+    }
+    pairs = list(zip(samples, states, strict=True))
+    return {
+        "samples": len(samples),
+        "answers_drawn": sum(sample.prompt != state.sample.prompt for sample, state in pairs),
+        "noise": 1 - _share_right(samples, [sample.response for sample in samples]),
+        "estimated": round(float(found.noise.mean()), 3),
+        "auc": {name: round(detection["auc"], 3) for name, detection in detections.items()},
+        "ece": round(detections["calibrated"]["ece"], 3),
+        "likeliest_right": _share_right(samples, likeliest),
+    }
+
+
+def _share_right(samples: Sequence[Sample], responses: Sequence[str | None]) -> float:
+    pairs = zip(samples, responses, strict=True)
+    right = [is_right(said or "", sample.gold or "", sample.options) for sample, said in pairs]
+    return round(sum(right) / len(right), 3)
+
+
+def _detection(cases: list[Case], labels: list[Label]) -> dict[str, Any]:
+    found: dict[str, Any] = figures_of(cases, labels)["detection"]
+    return found
+
+
+def _vote(sample: Sample, said: Sequence[str | None]) -> Label:
+    kind = kind_of(sample.response, sample.options)
+    against = [
+        not (answer is not None and agree(answer, sample.response, kind, sample.options)) for answer in said
+    ]
+    return Label(None, False, sum(against) / len(against))
+
+
+def read_answers(directory: Path) -> list[SampleState]:
+    """Return all samples of a run, with what its agents said."""
+    with closing(Journal(directory / "journal.sqlite")) as journal:
+        return [read_state(sample, entry) for sample, entry in journal.entries()]
+
+
+def answers_for(samples: list[Sample], states: list[SampleState], seed: int) -> Iterator[SampleState]:
+    """Yield each sample's own state, or that of a random other one with the same gold."""
+    draw = random.Random(seed)  # noqa: S311 - no secret
+    own = {state.sample.prompt: state for state in states}
+    alike: dict[str | None, list[SampleState]] = {}
+    for state in states:
+        alike.setdefault(state.sample.gold, []).append(state)
+    for sample in samples:
+        yield own.get(sample.prompt) or draw.choice(alike[sample.gold])
+
+
+def conditions(arguments: argparse.Namespace, folder: Folder) -> Iterator[dict[str, Any]]:
+    """Yield the figures of every seed, kind and rate."""
+    encoder = load_encoder(RunConfig().encoder)
+    states = read_answers(arguments.directory)
+    for seed in arguments.seeds:
+        for kind in arguments.kinds:
+            for rate in arguments.rates:
+                made = None if kind == _GIVEN else kind
+                samples = folder.noisy_samples(rate, made, arguments.samples, seed, encoder)
+                figures = measure(samples, list(answers_for(samples, states, seed)), encoder)
+                yield {"seed": seed, "kind": kind, "rate": rate, **figures}
+
+
+def main() -> None:
+    """Print the figures as JSON, a line each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="holds labeled, test and noisyNN files")
+    parser.add_argument("directory", type=Path, help="a run on samples of the folder")
+    kinds = (_GIVEN, *get_args(NoiseKind))
+    parser.add_argument(
+        "--kinds", nargs="+", choices=kinds, default=[_GIVEN], help="given: the noisyNN files"
+    )
+    parser.add_argument("--rates", nargs="+", type=int, default=[30, 50, 70])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of the subsets and of the noise")
+    parser.add_argument("--samples", type=int, default=500)
+    arguments = parser.parse_args()
+    for figures in conditions(arguments, open_folder(arguments.folder)):
+        print(json.dumps(figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()
