@@ -40,9 +40,15 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
                 f"F1 {_share(detection['f1'])}",
             )
         )
+    calibration = summary.get("calibration")
+    if calibration:
+        shares = [f"{name} {_share(share)}" for name, share in calibration["reliability"].items()]
+        right = f"; right, it seems: {', '.join(shares)}" if shares else ""
+        rows.append(("estimated", f"{_share(calibration['noise'])} of the labels are wrong{right}"))
     empty = f" ({samples['empty']} without a readable answer)" if samples["empty"] else ""
+    measure = "confidence" if calibration else "entropy"
     rows.append(
-        ("relabelled", f"{samples['relabelled']}{empty}, of which {samples['selected']} kept by entropy")
+        ("relabelled", f"{samples['relabelled']}{empty}, of which {samples['selected']} kept by {measure}")
     )
     if relabel := summary.get("relabel"):
         rows.append(

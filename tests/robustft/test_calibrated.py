@@ -162,6 +162,16 @@ def test_a_threshold_of_ones_own_decides(expert: Endpoint, tmp_path: Path) -> No
         assert row["check"]["reliable"] == (row["check"]["noise"] < 0.999)
 
 
+def test_the_table_says_how_much_noise_there_seems_to_be(
+    expert: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_run(tmp_path, expert.url, rows(), agents__checker__policy="calibrated")
+    assert command(monkeypatch, "run", config, "--out", tmp_path / "run", "--until", "select") == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", "").split())
+    assert "% of the labels are wrong; right, it seems: base " in shown
+    assert "kept by confidence" in shown
+
+
 def test_a_trace_shows_the_weights(
     expert: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
