@@ -34,6 +34,11 @@ _ADDS_LITTLE = (
     "agents.reasoner.max_reflections=0"
 )
 
+_MOST_WRONG = (
+    "that is most of them. It looks the same where labels are right and neither questions nor the model's "
+    "answers have anything to do with them: look at a few before you trust the result"
+)
+
 CALIBRATION = "calibration"
 """The journal's fact of what the views are worth (JSON); empty where verdicts are not weighed yet."""
 
@@ -66,6 +71,8 @@ def weigh(work: Workspace) -> None:
     calibration = {"noise": round(rate, 4), "threshold": round(threshold, 6), "reliability": reliability}
     work.journal.note(CALIBRATION, json.dumps(calibration))
     _LOG.info("%.0f%% of the labels seem to be wrong", 100 * rate)
+    if rate > 0.5:
+        _LOG.warning(_MOST_WRONG)
     by_question = reliability.pop("questions", 0.0)
     if reliability and all(share < by_question - _MARGIN for share in reliability.values()):
         said = ", ".join(f"{name} {share:.0%}" for name, share in reliability.items())

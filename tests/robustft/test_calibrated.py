@@ -98,6 +98,16 @@ def test_a_model_that_adds_nothing_is_said_to(
     assert any("take a larger model" in record.getMessage() for record in caplog.records)
 
 
+def test_most_labels_seeming_wrong_is_worth_a_look(
+    expert: Endpoint, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = [row | {"completion": other(row["gold"], 1 + index % 3)} for index, row in enumerate(rows())]
+    config = write_run(tmp_path, expert.url, given, agents__checker__policy="calibrated")
+    run(load_config(config, []), tmp_path / "run", until="detect")
+
+    assert any("look at a few" in record.getMessage() for record in caplog.records)
+
+
 def test_a_decision_says_what_every_view_weighs(expert: Endpoint, tmp_path: Path) -> None:
     run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="select")
 
