@@ -66,12 +66,21 @@ class Numbering:
         return self._find(answer, state) if known is None else known
 
     def response(self, state: SampleState, number: int) -> str | None:
-        """Return the response that has a number, in the sample's own words; None where nobody gave it."""
+        """Return the response that has a number, in the sample's own words; None where nobody gave it.
+
+        An open question's is the shortest: agents say in a sentence what a label says in a word.
+        """
         candidates = self._candidates(state)
         if number >= len(candidates):
             return None
+        sample = state.sample
+        if not self._classes and not sample.options:
+            said = (sample.response, *answers_of(state).values())
+            return min(
+                (text for text in said if text is not None and self._find(text, state) == number), key=len
+            )
         name = candidates[number]
-        return next((option for option in state.sample.options if normalise(option) == name), name)
+        return next((option for option in sample.options if normalise(option) == name), name)
 
     def _find(self, answer: str, state: SampleState) -> int:
         sample = state.sample

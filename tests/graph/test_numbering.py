@@ -1,5 +1,6 @@
 from agents.base import Prediction
 from agents.expert import Usage
+from agents.reviewer import Review
 from graph.numbering import Numbering
 from graph.state import SampleState
 from stores.sample import Sample
@@ -43,6 +44,15 @@ def test_answers_to_questions_of_their_own_are_told_apart_within_a_sample() -> N
     assert numbering.response(asked, 1) == "Rome"
     assert numbering.response(asked, 7) is None
     assert numbering.size(asked) > 2
+
+
+def test_of_wordings_of_one_answer_the_shortest_is_the_response() -> None:
+    numbering = Numbering.of([sample(f"answer {number}", name=str(number)) for number in range(40)])
+    review = Review(answer="Rome", reason="both agree")
+    asked = state("Paris", base="The capital of Italy is Rome.").model_copy(update={"review": review})
+
+    assert numbering.number(asked, "The capital of Italy is Rome.") == numbering.number(asked, "Rome") == 1
+    assert numbering.response(asked, 1) == "Rome"
 
 
 def test_options_that_differ_are_told_apart_within_a_sample() -> None:
