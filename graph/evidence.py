@@ -76,7 +76,7 @@ def collect(work: Workspace) -> Collected:
             answers[view].append(numbering.number(state, answer))
         verdicts.append(_verdict(state.check))
         sizes.append(numbering.size(state))
-        placed &= numbering.shared or bool(state.sample.options)
+        placed &= bool(state.sample.options)
     evidence = None
     if compared:
         evidence = Evidence(

@@ -25,6 +25,11 @@ def print_summary(console: Console, summary: dict[str, Any], directory: Path) ->
 
 
 def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    return [*_labels(summary), *_tuned(summary), *_costs(summary)]
+
+
+def _labels(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what was found of the labels, and what became of them."""
     samples = summary["samples"]
     rows = [
         ("samples", f"{samples['total']}: {samples['clean']} judged clean, {samples['noisy']} noisy"),
@@ -67,6 +72,12 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
                 f"{_share(purity['purity'])} of the {purity['size']} trained on",
             )
         )
+    return rows
+
+
+def _tuned(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return how training and evaluation went."""
+    rows = []
     if too_long := (summary.get("training") or {}).get("dropped"):
         rows.append(("too long", f"{too_long} left out (training.max_length; see dropped.jsonl)"))
     for stage in ("training", "evaluation"):
@@ -77,16 +88,17 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(
             ("accuracy", f"vanilla {_share(evaluation['vanilla'])}{tuned} on {evaluation['n']} held-out")
         )
-    usage = summary["usage"]
-    rows.append(
-        (
-            "asked",
-            f"{usage['requests']:,} requests, {usage['prompt_tokens']:,} + "
-            f"{usage['completion_tokens']:,} tokens",
-        )
-    )
-    rows.append(("time", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary["timing"].items())))
     return rows
+
+
+def _costs(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what was asked, and how long it all took."""
+    usage = summary["usage"]
+    tokens = f"{usage['prompt_tokens']:,} + {usage['completion_tokens']:,} tokens"
+    return [
+        ("asked", f"{usage['requests']:,} requests, {tokens}"),
+        ("time", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary["timing"].items())),
+    ]
 
 
 def _share(value: float | None) -> str:

@@ -5,6 +5,7 @@ A guess is judged by how often its place is guessed at all, as in Zhao et al. (2
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy
@@ -51,7 +52,7 @@ class AnswersView:
             rows: the samples that this is about (m).
         """
         habits = []
-        for answers, before in zip(self.answers[:, rows], self._before(rows), strict=True):
+        for answers, before in zip(self.answers[:, rows], self._before[:, rows], strict=True):
             said = answers >= 0
             cell = _context(answers, before)[said], answers[said]
             hits, misses = numpy.zeros((2, 3, right.shape[1]))
@@ -65,7 +66,7 @@ class AnswersView:
         """Return the log-probability of the answers, were each candidate right (m, candidates)."""
         joint = numpy.zeros((len(rows), int(self.sizes.max())))
         candidates = numpy.arange(joint.shape[1])
-        for answers, before, habit in zip(self.answers[:, rows], self._before(rows), habits, strict=True):
+        for answers, before, habit in zip(self.answers[:, rows], self._before[:, rows], habits, strict=True):
             copied = numpy.array([0.0, habit.copies, habit.copies])[_context(answers, before)]
             guess = habit.places[answers] if self.placed else 1 / self.sizes[rows]
             own = (1 - habit.knows) * guess[:, None] + habit.knows * (answers[:, None] == candidates)
@@ -73,14 +74,14 @@ class AnswersView:
             joint += numpy.where(answers[:, None] >= 0, numpy.log(likely + 1e-12), 0.0)
         return joint
 
-    def _before(self, rows: Numbers) -> list[Numbers]:
-        """Return what each agent may have copied: the last answer before its own, -1 where there is none."""
-        last = numpy.full(len(rows), -1)
-        found = []
-        for answers in self.answers[:, rows]:
-            found.append(last)
-            last = numpy.where(answers >= 0, answers, last)
-        return found
+    @cached_property
+    def _before(self) -> Numbers:
+        """What each agent may have copied: the last answer before its own, -1 for none (agents, n)."""
+        before = numpy.full(self.answers.shape, -1)
+        for agent in range(1, len(before)):
+            earlier = self.answers[agent - 1]
+            before[agent] = numpy.where(earlier >= 0, earlier, before[agent - 1])
+        return before
 
 
 @dataclass(frozen=True)

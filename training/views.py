@@ -1,6 +1,6 @@
 """What is known of a dataset's samples, as views that a label model weighs: labels, agents, a judge."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -75,7 +75,7 @@ class PatternView:
     """A view whose observation is, were a candidate the right one, a pattern's number (n, candidates).
 
     A pattern belongs to a group (patterns' groups), and a group's patterns exclude each other. `alternatives`
-    is the logarithm of how many observations a pattern stands for (patterns).
+    is the logarithm of how many observations one stands for (n, candidates); None where it is one.
     """
 
     name: str
@@ -140,20 +140,19 @@ def _labels_of(evidence: Evidence, confused: bool) -> View:
 
 
 def _agents_of(evidence: Evidence, confused: bool) -> list[View]:
-    """Return the agents' answers as one view: a pattern is all they say together."""
+    """Return the agents' answers as one view."""
     if not evidence.answers:
         return []
-    size = int(evidence.sizes.max())
-    said = [numpy.where(answers < 0, size, answers) for answers in evidence.answers.values()]
-    if confused:
-        return [_shared_answers(said, size)]
     answers = numpy.stack(list(evidence.answers.values()))
+    if confused:
+        return [_shared_answers(answers, int(evidence.sizes.max()))]
     return [AnswersView("agents", answers, evidence.sizes, evidence.placed or evidence.questions is not None)]
 
 
-def _shared_answers(said: Sequence[Numbers], size: int) -> View:
-    """Return a view whose patterns are the answers themselves, for each response that may be right."""
-    patterns, seen, times = numpy.unique(numpy.stack(said), axis=1, return_inverse=True, return_counts=True)
+def _shared_answers(answers: Numbers, size: int) -> View:
+    """Return a view whose patterns are all that agents say together, for each response that may be right."""
+    said = numpy.where(answers < 0, size, answers)
+    patterns, seen, times = numpy.unique(said, axis=1, return_inverse=True, return_counts=True)
     candidates = numpy.arange(size)
     # How many of the agents name a candidate (candidates, patterns).
     named = (patterns[:, None] == candidates[None, :, None]).sum(0)
