@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.chat import to_turns
 from agents.errors import ModelBusyError
-from agents.limiter import PATIENT
 from stores.sample import Sample
 
 _ROUNDING = 1e-3
@@ -68,7 +67,6 @@ class Expert:
         seed: makes sampling at a temperature above 0 repeatable where the endpoint supports it.
         log_probabilities: whether the role needs them; a reply is several times as long with them.
         recall: knows what was replied before; without it everything is asked.
-        patient: its requests go after those that other requests wait for.
     """
 
     def __init__(
@@ -80,11 +78,9 @@ class Expert:
         seed: int = 0,
         log_probabilities: bool = False,
         recall: Recall | None = None,
-        patient: bool = False,
     ) -> None:
         self._model = model
         self._recall = recall
-        self._patient = patient
         self._sampling: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
         if log_probabilities:
             self._sampling["logprobs"] = True
@@ -107,11 +103,7 @@ class Expert:
             sampling = {**sampling, "max_tokens": at_most}
 
         async def send() -> Reply:
-            before = PATIENT.set(self._patient)
-            try:
-                reply = _read(await self._model.ainvoke(list(messages), **sampling))
-            finally:
-                PATIENT.reset(before)
+            reply = _read(await self._model.ainvoke(list(messages), **sampling))
             if "logprobs" in sampling and not reply.log_probabilities:
                 raise ModelBusyError("the model's reply has no log-probabilities")
             return reply

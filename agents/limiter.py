@@ -9,7 +9,6 @@ import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -23,10 +22,6 @@ _STREAK = 3
 _LONGEST_PAUSE = 30.0
 
 Probe = Callable[[], Awaitable[bool]]
-
-PATIENT: ContextVar[bool] = ContextVar("patient", default=False)
-"""Whether the request of this task goes after those that others wait for. Requests that nothing follows fill
-the room that long chains of requests leave at the end of a stage."""
 
 
 class Trouble(Enum):
@@ -67,7 +62,6 @@ class Limiter:
         self._pace = Pace(ceiling)
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._patient: deque[asyncio.Future[None]] = deque()
         self._refusals = 0
         self._failures = 0
         self._answered = False
@@ -102,9 +96,9 @@ class Limiter:
         Raises:
             EndpointDownError: the endpoint has been down for longer than `patience`.
         """
-        if self._waiting or self._patient or not self._is_open():
+        if self._waiting or not self._is_open():
             turn = asyncio.get_running_loop().create_future()
-            (self._patient if PATIENT.get() else self._waiting).append(turn)
+            self._waiting.append(turn)
             self._admit()
             try:
                 await turn
@@ -171,8 +165,8 @@ class Limiter:
             if self._timer is None:
                 self._timer = loop.call_at(self._not_before, self._resume)
             return
-        while (self._waiting or self._patient) and self._in_flight < self._pace.limit:
-            turn = (self._waiting or self._patient).popleft()
+        while self._waiting and self._in_flight < self._pace.limit:
+            turn = self._waiting.popleft()
             if not turn.done():
                 self._in_flight += 1
                 turn.set_result(None)
@@ -234,7 +228,7 @@ class Limiter:
 
     def _give_up(self, reason: str) -> None:
         self._given_up = reason
-        while self._waiting or self._patient:
-            turn = (self._waiting or self._patient).popleft()
+        while self._waiting:
+            turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_exception(EndpointDownError(reason))

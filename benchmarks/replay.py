@@ -7,7 +7,6 @@ import shlex
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,6 @@ import aiohttp
 import orjson
 
 from agents.endpoint import EndpointClient
-from agents.limiter import PATIENT
 from agents.models import VLLMModelConfig
 from agents.vllm import VLLMServer
 from robustft import RunConfig, arun
@@ -32,11 +30,17 @@ _AGENTS = {
 
 
 class Request(NamedTuple):
-    """A request that a run sent; `waits`: not before the reply to its sample's request before it."""
+    """A request that a run sent, with the replies to its sample that it came after: those known by then."""
 
     body: bytes
     sample: str
-    waits: bool
+    known: int
+
+
+class _Sent(NamedTuple):
+    body: bytes
+    at: float
+    replied: float
 
 
 class Recording(NamedTuple):
@@ -98,7 +102,7 @@ async def record(
             "run": {"concurrency": concurrency},
         }
     )
-    sent: dict[str, list[tuple[bytes, bool]]] = {}
+    sent: dict[str, list[_Sent]] = {}
     stage = "load"
     began: dict[str, float] = {}
 
@@ -110,8 +114,10 @@ async def record(
     send = EndpointClient.post
 
     async def note(self: EndpointClient, path: str, body: bytes, **options: Any) -> Any:
-        sent.setdefault(stage, []).append((body, not PATIENT.get()))
-        return await send(self, path, body, **options)
+        at = time.perf_counter()
+        reply = await send(self, path, body, **options)
+        sent.setdefault(stage, []).append(_Sent(body, at, time.perf_counter()))
+        return reply
 
     EndpointClient.post = note  # type: ignore[method-assign]
     try:
@@ -121,11 +127,19 @@ async def record(
     sent.pop("load", None)
     decisions = (out / "decisions.jsonl").read_bytes().splitlines()
     prompts = sorted((orjson.loads(line)["prompt"] for line in decisions), key=len, reverse=True)
-    stages = {
-        stage: [Request(body, _sample_of(body, prompts), waits) for body, waits in requests]
-        for stage, requests in sent.items()
-    }
+    stages = {stage: _requests(replies, prompts) for stage, replies in sent.items()}
     return Recording(stages, began["report"] - began["detect"], summary)
+
+
+def _requests(sent: list[_Sent], prompts: list[str]) -> list[Request]:
+    requests = []
+    replied: dict[str, list[float]] = {}
+    for body, at, done in sorted(sent, key=lambda one: one.at):
+        sample = _sample_of(body, prompts)
+        before = replied.setdefault(sample, [])
+        requests.append(Request(body, sample, sum(reply <= at for reply in before)))
+        before.append(done)
+    return requests
 
 
 def _sample_of(body: bytes, prompts: list[str]) -> str:
@@ -143,48 +157,37 @@ async def replay(
         base_url: the server.
         stages: what to send.
         concurrency: how many at once.
-        in_order: keep what the method asks for: a sample's request after the reply to the one before, and
-            those that nothing follows in the room that is left. Without, nothing waits for anything.
+        in_order: keep what the method asks for: what a sample's request came after is answered first.
+            Without, nothing waits for anything.
     """
     # The server closes a connection that is idle for five seconds.
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2)
     headers = {"Content-Type": "application/json"}
+    room = asyncio.Semaphore(concurrency)
     started = time.perf_counter()
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+
+        async def send(body: bytes) -> None:
+            async with room, session.post(f"{base_url}/chat/completions", data=body) as response:
+                response.raise_for_status()
+                await response.json()
+
+        async def follow(turns: list[list[bytes]]) -> None:
+            for bodies in turns:
+                await asyncio.gather(*map(send, bodies))
+
         for requests in stages.values():
-            ready: asyncio.PriorityQueue[tuple[bool, int, list[bytes]]] = asyncio.PriorityQueue()
-            turns = count()
-            for waits, chain in _chains(requests, in_order=in_order):
-                ready.put_nowait((not waits, next(turns), chain))
-
-            async def worker(ready: Any = ready, turns: Any = turns) -> None:
-                while True:
-                    patient, _, (body, *later) = await ready.get()
-                    async with session.post(f"{base_url}/chat/completions", data=body) as response:
-                        await response.json()
-                    if later:
-                        ready.put_nowait((patient, next(turns), later))
-                    ready.task_done()
-
-            # A worker that fails ends the measurement instead of being waited for.
-            async with asyncio.TaskGroup() as group:
-                workers = [group.create_task(worker()) for _ in range(concurrency)]
-                await ready.join()
-                for task in workers:
-                    task.cancel()
+            at_will = [[[request.body]] for request in requests]
+            await asyncio.gather(*map(follow, _chains(requests) if in_order else at_will))
     return time.perf_counter() - started
 
 
-def _chains(requests: list[Request], *, in_order: bool) -> list[tuple[bool, list[bytes]]]:
-    """Return requests as chains, each of which is sent one after another, and whether they go first."""
-    if not in_order:
-        return [(True, [request.body]) for request in requests]
-    chains: dict[str, list[bytes]] = {}
+def _chains(requests: list[Request]) -> list[list[list[bytes]]]:
+    """Return each sample's requests as turns, all of one sent at once, and the next after their replies."""
+    chains: dict[str, dict[int, list[bytes]]] = {}
     for request in requests:
-        if request.waits:
-            chains.setdefault(request.sample, []).append(request.body)
-    alone = [(False, [request.body]) for request in requests if not request.waits]
-    return [*((True, chain) for chain in chains.values()), *alone]
+        chains.setdefault(request.sample, {}).setdefault(request.known, []).append(request.body)
+    return [list(turns.values()) for turns in chains.values()]
 
 
 async def forget(base_url: str) -> None:

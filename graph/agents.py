@@ -122,19 +122,18 @@ def build_agents(
     settings = config.agents
     prompts = load_prompts(config)
 
-    def expert(name: str, agent: AgentConfig, **needs: bool) -> Expert:
+    def expert(name: str, agent: AgentConfig, *, log_probabilities: bool = False) -> Expert:
         return Expert(
             models[agent.model],
             temperature=agent.temperature,
             max_tokens=agent.max_tokens,
             seed=config.run.seed,
             recall=memory.of(name, identify(config.models[agent.model])) if memory else None,
-            **needs,
+            log_probabilities=log_probabilities,
         )
 
     views = settings.checker.views
-    # Its answer is not needed before the reasoner's loop has ended.
-    direct = expert("base", settings.base, patient=True)
+    direct = expert("base", settings.base)
     reasoning = expert("reasoner", settings.reasoner)
     relabeling = expert("relabeler", settings.relabeler, log_probabilities=True)
     return Agents(

@@ -5,7 +5,8 @@ import gc
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 from agents.errors import AgentError
@@ -13,11 +14,11 @@ from agents.memory import Memory
 from agents.sweep import sweep
 from graph.agents import BoundContext, build_agents, load_models
 from graph.decision import read_state, to_entry
-from graph.indexing import indexed_meanwhile, open_examples
+from graph.indexing import encode_questions, follow_verdicts, open_examples
 from graph.sample_graph import denoise_graph, detect_graph
 from graph.state import RunState, SampleInput, SampleState
 from graph.weighing import CALIBRATION, SETTLED, settle, weigh
-from graph.workspace import RunFailedError, Workspace, in_thread, open_memory, open_stage
+from graph.workspace import RunFailedError, Workspace, in_thread, meanwhile, open_memory, open_stage
 from prompts.template import PromptError
 from stores.examples import ExampleStore
 
@@ -38,9 +39,14 @@ async def detect(state: RunState) -> dict[str, Any]:
         shows = state.until != "detect" and work.config.agents.relabeler.neighbours > 0
         # Until all are weighed, none is known to be clean.
         indexes = pending > 0 and shows and not weighs
+        beside: AbstractAsyncContextManager[None] = nullcontext()
+        if weighs:
+            beside = meanwhile(partial(encode_questions, work, state.samples))
+        elif indexes:
+            beside = meanwhile(partial(follow_verdicts, work))
         if pending:
             await asyncio.to_thread(work.journal.note, CALIBRATION, "")
-            async with open_memory(work) as memory, indexed_meanwhile(work) if indexes else nullcontext():
+            async with open_memory(work) as memory, beside:
                 context = await _bind(work, memory, None)
 
                 async def judge(sample: SampleState) -> dict[str, Any]:

@@ -13,9 +13,7 @@ from graph.decision import answers_of, read_state
 from graph.numbering import Numbering
 from graph.state import SampleState
 from graph.workspace import Workspace
-from stores.encoder import load_encoder
 from stores.sample import Sample
-from stores.vectors import question_vectors
 from training.classifier import Numbers, Reals, Vectors
 from training.similarity_model import cosines
 from training.views import Evidence
@@ -120,21 +118,19 @@ def measure(encoder: Embeddings, responses: Sequence[str], others: Sequence[Sequ
 def _similarities(work: Workspace, views: Sequence[str], count: int) -> Reals:
     if not count:
         return numpy.zeros((0, len(views) + 1))
-    encoder = load_encoder(work.config.encoder)
     states = (state for state in states_of(work) if is_free(state.sample))
     parts = []
     while batch := list(islice(states, _BATCH)):
         said = [others_of(state, views) for state in batch]
-        parts.append(measure(encoder, [state.sample.response for state in batch], said))
+        parts.append(measure(work.encoder, [state.sample.response for state in batch], said))
         work.report(sum(map(len, parts)), count)
     return numpy.concatenate(parts)
 
 
 def _questions(work: Workspace, total: int, rows: Sequence[int]) -> Vectors:
-    samples = work.journal.samples("train")
-    vectors = question_vectors(
-        work.files.path, samples, total, work.config.encoder, lambda done: work.report(done, total)
-    )
+    for done in work.encoder.make(work.journal.samples("train"), total):
+        work.report(done, total)
+    vectors = work.encoder.all()
     # A copy only where some are left out.
     return vectors if len(rows) == total else vectors[rows]
 

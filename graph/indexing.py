@@ -1,4 +1,4 @@
-"""The stage that makes the clean samples findable; most of it is done while detection still asks.
+"""The stage that makes the clean samples findable; what can be is done while detection still asks.
 
 Clean samples are taken in the dataset's order, as far as every sample before them has a verdict: the store
 comes out the same whatever order the verdicts come in.
@@ -6,14 +6,13 @@ comes out the same whatever order the verdicts come in.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from graph.decision import read_state, trust_of
 from graph.state import RunState
 from graph.workspace import Workspace, in_thread, open_stage
-from stores.encoder import load_encoder
 from stores.examples import Example, ExampleStore
 
 _LOOK_AGAIN_SECONDS = 0.5
@@ -48,47 +47,50 @@ def open_examples(work: Workspace, *, anew: bool = False) -> Iterator[ExampleSto
         anew: begin with an empty one.
 
     Raises:
-        WeightsError: the encoder cannot be loaded.
         StorageError: the store is damaged or cannot be written.
     """
     make = ExampleStore.anew if anew else ExampleStore
-    store = make(work.files.chroma, load_encoder(work.config.encoder))
+    store = make(work.files.chroma, work.encoder)
     try:
         yield store
     finally:
         store.close()
 
 
-@asynccontextmanager
-async def indexed_meanwhile(work: Workspace) -> AsyncIterator[None]:
-    """Index the clean samples while the block detects them; leaving it waits for the last.
+def follow_verdicts(work: Workspace, ended: threading.Event, failed: threading.Event) -> None:
+    """Index the clean samples while they are detected; the example store is begun anew.
 
     Args:
-        work: the run; its example store is begun anew.
+        work: the run.
+        ended: no verdict is to come.
+        failed: the store is not needed.
     """
-    detected, stopped = threading.Event(), threading.Event()
-    following = asyncio.create_task(asyncio.to_thread(_follow, work, detected, stopped))
-    try:
-        yield
-    except BaseException:
-        stopped.set()
-        raise
-    finally:
-        detected.set()
-        # A thread cannot be cancelled: it ends by itself after the batch it is at.
-        await asyncio.shield(following)
-
-
-def _follow(work: Workspace, detected: threading.Event, stopped: threading.Event) -> None:
     position = -1
     with open_examples(work, anew=True) as store:
-        while not stopped.is_set():
-            ended = detected.is_set()
+        while not failed.is_set():
+            last = ended.is_set()
             samples, reached = work.journal.clean_after(position)
             if samples:
                 store.add([Example(sample) for sample in samples])
             if reached == position:
-                if ended:
+                if last:
                     return
-                detected.wait(_LOOK_AGAIN_SECONDS)
+                ended.wait(_LOOK_AGAIN_SECONDS)
             position = reached
+
+
+def encode_questions(work: Workspace, total: int, ended: threading.Event, failed: threading.Event) -> None:
+    """Encode all questions while their labels are looked at: the verdicts rest on them.
+
+    Args:
+        work: the run.
+        total: the size of the dataset.
+        ended: the verdicts wait for this.
+        failed: the vectors are not needed.
+    """
+    with closing(work.encoder.make(work.journal.samples("train"), total)) as progress:
+        for done in progress:
+            if failed.is_set():
+                return
+            if ended.is_set():
+                work.report(done, total)

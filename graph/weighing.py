@@ -17,7 +17,6 @@ from graph.decision import status_of, to_entry
 from graph.evidence import Collected, collect, is_free, measure, others_of, states_of
 from graph.state import Conclusion, SampleState
 from graph.workspace import Workspace
-from stores.encoder import load_encoder
 from stores.journal import Entry
 from training.classifier import Reals
 from training.label_model import Estimate, estimate, update
@@ -155,7 +154,6 @@ def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Conclusion | N
     """Yield each free-text sample's response, or the reviewer's in its place, doubted by the same measure."""
     if found.similarity is None:
         return
-    encoder = load_encoder(work.config.encoder)
     doubts = iter(found.noise[found.collected.free])
     states = (state for state in states_of(work) if is_free(state.sample))
     while batch := list(islice(states, _BATCH)):
@@ -164,7 +162,7 @@ def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Conclusion | N
         changed = [row for row, state in enumerate(batch) if status_of(state) != "clean" and new[row]]
         if changed:
             said = [others_of(batch[row], work.config.agents.checker.views) for row in changed]
-            measured = measure(encoder, [new[row] or "" for row in changed], said)
+            measured = measure(work.encoder, [new[row] or "" for row in changed], said)
             noise[changed] = found.similarity.noise(measured)
         for state, answer, doubt in zip(batch, new, noise, strict=True):
             yield _conclusion(state.sample.response if status_of(state) == "clean" else answer, 1 - doubt)

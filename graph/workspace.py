@@ -4,10 +4,12 @@ import asyncio
 import json
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,6 +22,7 @@ from stores.errors import RobustFTError, StorageError
 from stores.journal import Journal
 from stores.lock import RunLock
 from stores.run_directory import RunDirectory
+from stores.vectors import QuestionVectors
 
 _LOG = logging.getLogger("robustft")
 # The run directories that this task holds from its first stage to its last.
@@ -59,6 +62,11 @@ class Workspace:
         self.journal: Journal = self.files.open_journal()
         self.outcome: dict[str, Any] = {}
         """What the stage at work has to report; kept in the journal."""
+
+    @cached_property
+    def encoder(self) -> QuestionVectors:
+        """What tells which questions are similar."""
+        return QuestionVectors(self.files.path, self.config.encoder)
 
     def report(self, done: int, total: int, tokens: int = 0, note: str = "") -> None:
         """Tell whoever streams the run graph's custom events how far this stage is."""
@@ -161,6 +169,27 @@ def storage_errors(directory: str) -> Iterator[None]:
             f"{directory}: its files cannot be read or written ({reason}); what was finished is not lost: "
             "mend the cause and try again"
         ) from exc
+
+
+@asynccontextmanager
+async def meanwhile(work: Callable[[threading.Event, threading.Event], None]) -> AsyncIterator[None]:
+    """Do something in a thread while a block runs; leaving the block waits for its end.
+
+    Args:
+        work: is given two events: the block has ended, so that nothing more is to come; and it has failed, so
+            that this is to end too.
+    """
+    ended, failed = threading.Event(), threading.Event()
+    working = asyncio.create_task(asyncio.to_thread(work, ended, failed))
+    try:
+        yield
+    except BaseException:
+        failed.set()
+        raise
+    finally:
+        ended.set()
+        # A thread cannot be cancelled: it ends by itself after the batch it is at.
+        await asyncio.shield(working)
 
 
 @asynccontextmanager

@@ -1,56 +1,120 @@
-"""The vectors of a dataset's questions, on disk: made once, read in parts."""
+"""The vectors of a dataset's questions, on disk: encoded once, however often they are needed."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Generator, Iterable
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
 import numpy
+from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from stores.atomic import atomic_path
 from stores.encoder import EncoderConfig, load_encoder
 from stores.sample import Sample
 
-_BATCH = 1000
+# A whole number of the encoder's own batches, and few enough to stop within seconds.
+_BATCH = 256
+_KEY_BYTES = 16
+
+Vectors = NDArray[numpy.float32]
 
 
-def question_vectors(
-    folder: Path, samples: Iterable[Sample], count: int, config: EncoderConfig, report: Callable[[int], None]
-) -> NDArray[numpy.float32]:
-    """Return one vector of length 1 a sample (n, d), mapped from a file that is made where there is none.
+class QuestionVectors(Embeddings):
+    """The encoder of a run, which looks up the questions it has encoded before.
 
     Args:
-        folder: where the file is, or shall be.
-        samples: the dataset, in its order.
-        count: how many samples those are.
+        folder: where the vectors are, or shall be.
         config: the encoder.
-        report: called with the number of samples encoded so far.
-
-    Raises:
-        WeightsError: the encoder cannot be loaded.
-        OSError: the folder cannot be written, or is full.
     """
-    name = hashlib.sha256(config.name.encode()).hexdigest()[:8]
-    path = folder / f"questions-{name}.npy"
-    known: NDArray[numpy.float32]
-    if path.is_file():
-        known = numpy.load(path, mmap_mode="r", allow_pickle=False)
-        if len(known) == count:
-            return known
-    encoder = load_encoder(config)
-    iterator = iter(samples)
-    done = 0
-    # Written, not mapped: on a full disk a write fails, where a mapped page would kill the process.
-    with atomic_path(path) as part, part.open("xb") as file:
-        while batch := list(islice(iterator, _BATCH)):
-            texts = [sample.prompt for sample in batch]
-            vectors = numpy.array(encoder.embed_documents(texts), dtype="<f4")
-            if not done:
-                header = {"descr": "<f4", "fortran_order": False, "shape": (count, vectors.shape[1])}
-                numpy.lib.format.write_array_header_1_0(file, header)
-            file.write(vectors.tobytes())
-            done += len(batch)
-            report(done)
-    known = numpy.load(path, mmap_mode="r", allow_pickle=False)
-    return known
+
+    def __init__(self, folder: Path, config: EncoderConfig) -> None:
+        name = hashlib.sha256(config.name.encode()).hexdigest()[:8]
+        self._vectors = folder / f"questions-{name}.npy"
+        self._keys = folder / f"questions-{name}.keys.npy"
+        self._config = config
+
+    def __len__(self) -> int:
+        return len(self.all()) if self._are_made else 0
+
+    def all(self) -> Vectors:
+        """Return one vector of length 1 a question (n, d) in the dataset's order, mapped from the file.
+
+        Raises:
+            OSError: they are not made yet.
+        """
+        vectors: Vectors = numpy.load(self._vectors, mmap_mode="r", allow_pickle=False)
+        return vectors
+
+    def make(self, samples: Iterable[Sample], count: int) -> Generator[int, None, None]:
+        """Encode a dataset's questions where that was not done; yields how many are after each batch.
+
+        Nothing is left of what is given up half-way.
+
+        Args:
+            samples: the dataset, in its order.
+            count: how many samples those are.
+
+        Raises:
+            WeightsError: the encoder cannot be loaded.
+            OSError: the folder cannot be written, or is full.
+        """
+        if len(self) == count:
+            return
+        encoder = load_encoder(self._config)
+        iterator = iter(samples)
+        keys: list[bytes] = []
+        # Written, not mapped: on a full disk a write fails, where a mapped page would kill the process.
+        with atomic_path(self._vectors) as part, part.open("xb") as file:
+            while batch := list(islice(iterator, _BATCH)):
+                texts = [sample.prompt for sample in batch]
+                vectors = numpy.array(encoder.embed_documents(texts), dtype="<f4")
+                if not keys:
+                    header = {"descr": "<f4", "fortran_order": False, "shape": (count, vectors.shape[1])}
+                    numpy.lib.format.write_array_header_1_0(file, header)
+                file.write(vectors.tobytes())
+                keys += map(_key_of, texts)
+                yield len(keys)
+            # In place before the vectors are: where those are, these are.
+            with atomic_path(self._keys) as keys_part, keys_part.open("xb") as keys_file:
+                numpy.save(keys_file, numpy.array(keys, dtype=f"S{_KEY_BYTES}"), allow_pickle=False)
+        self.__dict__.pop("_index", None)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return the vectors of any texts; those of the dataset's questions are not encoded again."""
+        rows = self._rows_of(texts)
+        known = self.all() if any(row >= 0 for row in rows) else None
+        new = [text for text, row in zip(texts, rows, strict=True) if row < 0]
+        encoded = iter(load_encoder(self._config).embed_documents(new) if new else [])
+        return [next(encoded) if row < 0 or known is None else known[row].tolist() for row in rows]
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return one text's vector."""
+        return self.embed_documents([text])[0]
+
+    @property
+    def _are_made(self) -> bool:
+        return self._vectors.is_file() and self._keys.is_file()
+
+    def _rows_of(self, texts: list[str]) -> list[int]:
+        """Return each text's place in the dataset, -1 where it is no question there."""
+        if not self._are_made:
+            return [-1] * len(texts)
+        keys, order = self._index
+        wanted = numpy.array([_key_of(text) for text in texts], dtype=keys.dtype)
+        places = numpy.minimum(numpy.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
+        return [
+            int(order[place]) if keys[order[place]] == key else -1
+            for place, key in zip(places, wanted, strict=True)
+        ]
+
+    @cached_property
+    def _index(self) -> tuple[NDArray[numpy.bytes_], NDArray[numpy.int64]]:
+        """The questions' keys, and their order; 24 bytes a question in memory."""
+        keys = numpy.load(self._keys, allow_pickle=False)
+        return keys, numpy.argsort(keys, kind="stable")
+
+
+def _key_of(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=_KEY_BYTES).digest()

@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 
 from agents.errors import EndpointDownError
-from agents.limiter import PATIENT, Limiter, Ticket, Trouble
+from agents.limiter import Limiter, Ticket, Trouble
 from tests.virtual_time import now, virtually
 
 Service = Callable[[int], tuple[float, Trouble | None]]
@@ -379,26 +379,6 @@ async def test_those_who_wait_are_let_in_in_turn() -> None:
 
     await asyncio.gather(*(work(number) for number in range(10)))
     assert order == list(range(10))
-
-
-@virtually
-async def test_patient_requests_go_after_the_others() -> None:
-    gate = limiter(1)
-    order: list[str] = []
-
-    async def work(name: str, *, patient: bool) -> None:
-        PATIENT.set(patient)
-        ticket = await gate.acquire()
-        order.append(name)
-        await asyncio.sleep(1)
-        gate.release(ticket)
-
-    first = asyncio.create_task(work("first", patient=True))
-    await asyncio.sleep(0.1)
-    later = [asyncio.create_task(work(f"patient {number}", patient=True)) for number in range(2)]
-    later += [asyncio.create_task(work(f"urgent {number}", patient=False)) for number in range(2)]
-    await asyncio.gather(first, *later)
-    assert order == ["first", "urgent 0", "urgent 1", "patient 0", "patient 1"]
 
 
 @pytest.mark.parametrize("seed", range(20))

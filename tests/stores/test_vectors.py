@@ -1,39 +1,76 @@
+from contextlib import closing
 from pathlib import Path
 
 import numpy
 import pytest
 
+from stores import vectors
 from stores.encoder import EncoderConfig, load_encoder
 from stores.sample import Sample
-from stores.vectors import question_vectors
+from stores.vectors import QuestionVectors
 
 pytestmark = pytest.mark.slow
 
 QUESTIONS = [Sample(id=str(at), prompt=f"What is {at} plus {at}?", response=str(2 * at)) for at in range(5)]
+PROMPTS = [sample.prompt for sample in QUESTIONS]
+
+
+def made(folder: Path) -> QuestionVectors:
+    known = QuestionVectors(folder, EncoderConfig())
+    assert list(known.make(QUESTIONS, len(QUESTIONS))) == [5]
+    return known
 
 
 def test_vectors_are_the_encoders_own_and_are_made_once(tmp_path: Path) -> None:
-    encoded: list[int] = []
-    first = question_vectors(tmp_path, QUESTIONS, 5, EncoderConfig(), encoded.append)
-    again = question_vectors(tmp_path, [], 5, EncoderConfig(), encoded.append)
+    known = made(tmp_path)
 
-    assert encoded == [5]
-    expected = load_encoder(EncoderConfig()).embed_documents([sample.prompt for sample in QUESTIONS])
-    numpy.testing.assert_allclose(first, expected, atol=1e-6)
-    numpy.testing.assert_array_equal(first, again)
-    assert [path.suffix for path in tmp_path.iterdir()] == [".npy"]
+    numpy.testing.assert_allclose(
+        known.all(), load_encoder(EncoderConfig()).embed_documents(PROMPTS), atol=1e-6
+    )
+    assert list(QuestionVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) == []
+
+
+def test_questions_are_looked_up_and_other_texts_encoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path)
+    known = QuestionVectors(tmp_path, EncoderConfig())
+    encoder = load_encoder(EncoderConfig())
+    texts = [PROMPTS[3], "Is this one new?", PROMPTS[0], PROMPTS[3]]
+    expected = encoder.embed_documents(texts)
+    asked: list[str] = []
+
+    class Counting:
+        def embed_documents(self, new: list[str]) -> list[list[float]]:
+            asked.extend(new)
+            return encoder.embed_documents(new)
+
+    monkeypatch.setattr(vectors, "load_encoder", lambda config: Counting())
+    numpy.testing.assert_allclose(known.embed_documents(texts), expected, atol=1e-6)
+    numpy.testing.assert_allclose(known.embed_query(PROMPTS[1]), known.all()[1])
+    assert asked == ["Is this one new?"]
+
+
+def test_without_vectors_every_text_is_encoded(tmp_path: Path) -> None:
+    known = QuestionVectors(tmp_path, EncoderConfig())
+
+    assert len(known) == 0
+    expected = load_encoder(EncoderConfig()).embed_documents(PROMPTS)
+    numpy.testing.assert_allclose(known.embed_documents(PROMPTS), expected, atol=1e-6)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_vectors_of_another_dataset_are_made_anew(tmp_path: Path) -> None:
-    question_vectors(tmp_path, QUESTIONS, 5, EncoderConfig(), lambda done: None)
+    known = made(tmp_path)
+    known.embed_documents(PROMPTS)
+    list(known.make(QUESTIONS[3:], 2))
 
-    assert len(question_vectors(tmp_path, QUESTIONS[:3], 3, EncoderConfig(), lambda done: None)) == 3
+    assert len(known) == 2
+    numpy.testing.assert_allclose(known.embed_documents(PROMPTS[3:]), known.all())
 
 
 def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
-    def stop(done: int) -> None:
-        raise KeyboardInterrupt
+    with closing(QuestionVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) as progress:
+        assert next(progress) == 5
 
-    with pytest.raises(KeyboardInterrupt):
-        question_vectors(tmp_path, QUESTIONS, 5, EncoderConfig(), stop)
     assert list(tmp_path.iterdir()) == []
