@@ -9,6 +9,7 @@ import pytest
 
 from graph.config import ConfigError, RunConfig
 from robustft import load_config, resume, run
+from stores.encoder import EncoderConfig, load_encoder
 from stores.run_directory import RunDirectory
 from tests.endpoint import Endpoint
 from tests.robustft.cases import command, read_lines, write_run
@@ -134,6 +135,24 @@ def test_weighing_asks_nothing_more_and_is_not_done_twice(expert: Endpoint, tmp_
     assert asked(expert) - before == before - 3 * by_vote
     decisions = [(tmp_path / name / "decisions.jsonl").read_text() for name in ("whole", "weighed")]
     assert decisions[0] == decisions[1]
+
+
+def test_each_question_is_encoded_once(
+    expert: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder(EncoderConfig())
+    encoded: list[str] = []
+
+    class Counting:
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            encoded.extend(texts)
+            return encoder.embed_documents(texts)
+
+    monkeypatch.setattr("stores.vectors.load_encoder", lambda config: Counting())
+    summary = run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="select")
+
+    assert summary["usage"]["by_agent"]["relabeler"]["requests"] > 0
+    assert sorted(encoded) == sorted(RIGHT)
 
 
 def test_what_was_killed_before_its_conclusions_comes_to_them(expert: Endpoint, tmp_path: Path) -> None:
