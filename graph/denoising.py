@@ -5,7 +5,7 @@ import gc
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from agents.memory import Memory
 from agents.sweep import sweep
 from graph.agents import BoundContext, build_agents, load_models
 from graph.decision import read_state, to_entry
-from graph.indexing import encode_questions, follow_verdicts, open_examples
+from graph.indexing import open_examples, prepare
 from graph.sample_graph import denoise_graph, detect_graph
 from graph.state import RunState, SampleInput, SampleState
 from graph.weighing import CALIBRATION, SETTLED, settle, weigh
@@ -39,14 +39,10 @@ async def detect(state: RunState) -> dict[str, Any]:
         shows = state.until != "detect" and work.config.agents.relabeler.neighbours > 0
         # Until all are weighed, none is known to be clean.
         indexes = pending > 0 and shows and not weighs
-        beside: AbstractAsyncContextManager[None] = nullcontext()
-        if weighs:
-            beside = meanwhile(partial(encode_questions, work, state.samples))
-        elif indexes:
-            beside = meanwhile(partial(follow_verdicts, work))
         if pending:
             await asyncio.to_thread(work.journal.note, CALIBRATION, "")
-            async with open_memory(work) as memory, beside:
+            needed = meanwhile(partial(prepare, work, state.samples, indexes))
+            async with open_memory(work) as memory, needed if shows or weighs else nullcontext():
                 context = await _bind(work, memory, None)
 
                 async def judge(sample: SampleState) -> dict[str, Any]:

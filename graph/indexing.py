@@ -57,14 +57,31 @@ def open_examples(work: Workspace, *, anew: bool = False) -> Iterator[ExampleSto
         store.close()
 
 
-def follow_verdicts(work: Workspace, ended: threading.Event, failed: threading.Event) -> None:
-    """Index the clean samples while they are detected; the example store is begun anew.
+def prepare(
+    work: Workspace, total: int, follows: bool, ended: threading.Event, failed: threading.Event
+) -> None:
+    """Do while labels are looked at what the next stages would keep the endpoint waiting for.
+
+    All questions are encoded; then the clean samples are indexed.
 
     Args:
         work: the run.
+        total: the size of the dataset.
+        follows: whether a verdict says at once that a sample is clean.
         ended: no verdict is to come.
-        failed: the store is not needed.
+        failed: nothing of this is needed.
     """
+    with closing(work.encoder.make(work.journal.samples("train"), total)) as progress:
+        for done in progress:
+            if failed.is_set():
+                return
+            if ended.is_set():
+                work.report(done, total)
+    if follows:
+        _index_as_judged(work, ended, failed)
+
+
+def _index_as_judged(work: Workspace, ended: threading.Event, failed: threading.Event) -> None:
     position = -1
     with open_examples(work, anew=True) as store:
         while not failed.is_set():
@@ -77,20 +94,3 @@ def follow_verdicts(work: Workspace, ended: threading.Event, failed: threading.E
                     return
                 ended.wait(_LOOK_AGAIN_SECONDS)
             position = reached
-
-
-def encode_questions(work: Workspace, total: int, ended: threading.Event, failed: threading.Event) -> None:
-    """Encode all questions while their labels are looked at: the verdicts rest on them.
-
-    Args:
-        work: the run.
-        total: the size of the dataset.
-        ended: the verdicts wait for this.
-        failed: the vectors are not needed.
-    """
-    with closing(work.encoder.make(work.journal.samples("train"), total)) as progress:
-        for done in progress:
-            if failed.is_set():
-                return
-            if ended.is_set():
-                work.report(done, total)
