@@ -25,8 +25,8 @@ from study.rules import Case, Label, contradicted
 from agents.answers import agree, kind_of
 from graph.config import RunConfig
 from graph.decision import read_state
-from graph.evidence import said_in
 from graph.numbering import Numbering
+from graph.similarities import said_in
 from graph.state import SampleState
 from stores.encoder import load_encoder
 from stores.journal import Journal

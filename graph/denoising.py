@@ -40,7 +40,7 @@ async def detect(state: RunState) -> dict[str, Any]:
         # Until all are weighed, none is known to be clean.
         indexes = pending > 0 and shows and not weighs
         if pending:
-            await asyncio.to_thread(work.journal.note, CALIBRATION, "")
+            await asyncio.to_thread(_forget_weights, work)
             needed = meanwhile(partial(prepare, work, state.samples, indexes))
             async with open_memory(work) as memory, needed if shows or weighs else nullcontext():
                 context = await _bind(work, memory, None)
@@ -79,6 +79,11 @@ async def denoise(state: RunState) -> dict[str, Any]:
         if weighs and not await asyncio.to_thread(work.journal.fact, SETTLED):
             await asyncio.to_thread(settle, work)
     return {}
+
+
+def _forget_weights(work: Workspace) -> None:
+    work.journal.note(CALIBRATION, "")
+    work.files.similarities.unlink(missing_ok=True)
 
 
 class _Progress:

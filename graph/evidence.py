@@ -2,25 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import filterfalse, islice
+from itertools import filterfalse
 
 import numpy
-from langchain_core.embeddings import Embeddings
 
-from agents.answers import kind_of
 from agents.checker import Check
-from graph.decision import answers_of, read_state
+from graph.decision import read_state
 from graph.numbering import Numbering
+from graph.similarities import is_free, measured, said_in
 from graph.state import SampleState
 from graph.workspace import Workspace
-from stores.sample import Sample
 from training.classifier import Numbers, Reals, Vectors
-from training.similarity_model import cosines
 from training.views import Evidence
-
-_BATCH = 500
-# Whose answer a view of the checker is.
-_AGENTS = {"base": "base", "reasoning": "reasoner"}
 
 
 @dataclass(frozen=True)
@@ -46,11 +39,6 @@ def states_of(work: Workspace) -> Iterator[SampleState]:
     """Yield every sample in the dataset's order; each has a decision by now."""
     for sample, entry in work.journal.entries():
         yield read_state(sample, entry)
-
-
-def is_free(sample: Sample) -> bool:
-    """Return whether a sample's response is free text, which nothing else ever equals."""
-    return kind_of(sample.response, sample.options) == "free"
 
 
 def collect(work: Workspace) -> Collected:
@@ -90,41 +78,8 @@ def collect(work: Workspace) -> Collected:
         numpy.array(compared, dtype=numpy.int64),
         evidence,
         numpy.array(free, dtype=numpy.int64),
-        _similarities(work, views, len(free)),
+        measured(work, len(compared) + len(free))[free] if free else numpy.zeros((0, len(views) + 1)),
     )
-
-
-def said_in(state: SampleState, views: Sequence[str]) -> list[str | None]:
-    """Return what the checker's views say."""
-    answers = answers_of(state)
-    return [answers.get(_AGENTS[view]) for view in views]
-
-
-def others_of(state: SampleState, views: Sequence[str]) -> list[str | None]:
-    """Return the texts that a free-text response is measured by: what the views say, and the question."""
-    return [*said_in(state, views), state.sample.prompt]
-
-
-def measure(encoder: Embeddings, responses: Sequence[str], others: Sequence[Sequence[str | None]]) -> Reals:
-    """Return each response's similarity to each of its other texts (n, others); NaN where one is missing."""
-    vectors = encoder.embed_documents(list(responses))
-    columns = []
-    for texts in zip(*others, strict=True):
-        column = cosines(vectors, encoder.embed_documents([text or "" for text in texts]))
-        columns.append(numpy.where([text is None for text in texts], numpy.nan, column))
-    return numpy.column_stack(columns)
-
-
-def _similarities(work: Workspace, views: Sequence[str], count: int) -> Reals:
-    if not count:
-        return numpy.zeros((0, len(views) + 1))
-    states = (state for state in states_of(work) if is_free(state.sample))
-    parts = []
-    while batch := list(islice(states, _BATCH)):
-        said = [others_of(state, views) for state in batch]
-        parts.append(measure(work.encoder, [state.sample.response for state in batch], said))
-        work.report(sum(map(len, parts)), count)
-    return numpy.concatenate(parts)
 
 
 def _questions(work: Workspace, total: int, rows: Sequence[int]) -> Vectors:

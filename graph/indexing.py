@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from graph.decision import read_state, trust_of
+from graph.similarities import is_free, measure
 from graph.state import RunState
 from graph.workspace import Workspace, in_thread, open_stage
 from stores.examples import Example, ExampleStore
@@ -62,7 +63,8 @@ def prepare(
 ) -> None:
     """Do while labels are looked at what the next stages would keep the endpoint waiting for.
 
-    All questions are encoded; then the clean samples are indexed.
+    All questions are encoded; then the clean samples are indexed, or free text is measured where the verdicts
+    rest on that.
 
     Args:
         work: the run.
@@ -79,6 +81,8 @@ def prepare(
                 work.report(done, total)
     if follows:
         _index_as_judged(work, ended, failed)
+    elif any(map(is_free, work.journal.samples("train"))):
+        measure(work, total, ended, failed)
 
 
 def _index_as_judged(work: Workspace, ended: threading.Event, failed: threading.Event) -> None:

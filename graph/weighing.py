@@ -14,7 +14,8 @@ from typing import Any
 import numpy
 
 from graph.decision import status_of, to_entry
-from graph.evidence import Collected, collect, is_free, measure, others_of, states_of
+from graph.evidence import Collected, collect, states_of
+from graph.similarities import is_free, similarities_to
 from graph.state import Conclusion, SampleState
 from graph.workspace import Workspace
 from stores.journal import Entry
@@ -161,9 +162,9 @@ def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Conclusion | N
         new = [state.review.answer if state.review else None for state in batch]
         changed = [row for row, state in enumerate(batch) if status_of(state) != "clean" and new[row]]
         if changed:
-            said = [others_of(batch[row], work.config.agents.checker.views) for row in changed]
-            measured = measure(work.encoder, [new[row] or "" for row in changed], said)
-            noise[changed] = found.similarity.noise(measured)
+            answers, asked = [new[row] or "" for row in changed], [batch[row] for row in changed]
+            views = work.config.agents.checker.views
+            noise[changed] = found.similarity.noise(similarities_to(work.encoder, answers, asked, views))
         for state, answer, doubt in zip(batch, new, noise, strict=True):
             yield _conclusion(state.sample.response if status_of(state) == "clean" else answer, 1 - doubt)
 

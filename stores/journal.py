@@ -119,6 +119,16 @@ class Journal:
         for _, data, *columns in self._pages(query, status):
             yield Sample.model_validate_json(data), _to_entry(columns)
 
+    def entries_from(self, position: int, count: int) -> list[tuple[Sample, Entry]]:
+        """Return the decided ones among so many samples from a position of the dataset on, in its order."""
+        rows = self._database.rows(
+            """SELECT data, decisions.id, status, record, entropy, kept FROM samples JOIN decisions USING (id)
+            WHERE split = 'train' AND position >= ? AND position < ? ORDER BY position""",
+            position,
+            position + count,
+        )
+        return [(Sample.model_validate_json(data), _to_entry(columns)) for data, *columns in rows]
+
     def clean_after(self, position: int) -> tuple[list[Sample], int]:
         """Return clean samples in the dataset's order, as far as every sample has a decision; a page at most.
 

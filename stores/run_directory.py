@@ -83,6 +83,11 @@ class RunDirectory:
         """The example store."""
         return self.path / "chroma"
 
+    @property
+    def similarities(self) -> Path:
+        """How similar free-text responses are to what the agents say."""
+        return self.path / "similarities.npy"
+
     def open_journal(self) -> Journal:
         """Open the journal for reading and writing."""
         return Journal(self.journal)

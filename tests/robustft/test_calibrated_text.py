@@ -1,12 +1,14 @@
 """Whole runs with the calibrated checker on free text: no two answers are the same, and none repeats."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from robustft import run
+from robustft import resume, run
+from stores.encoder import EncoderConfig, load_encoder
 from tests.endpoint import Endpoint
 from tests.robustft.cases import read_lines, write_run
 
@@ -54,3 +56,41 @@ def test_wrong_texts_are_told_from_right_ones_by_what_the_experts_say(
         # An expert's own words are as good as a response can be.
         assert row["conclusion"]["confidence"] > 0.5
         assert row["final"] == (row["base"]["answer"] if row["id"] in wrong else row["response"])
+
+
+@pytest.mark.slow
+def test_each_text_is_encoded_once_and_another_time_only_if_it_changes(
+    expert: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder(EncoderConfig())
+    encoded: Counter[str] = Counter()
+
+    class Counting:
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            encoded.update(texts)
+            return encoder.embed_documents(texts)
+
+    monkeypatch.setattr("stores.vectors.load_encoder", lambda config: Counting())
+    monkeypatch.setattr("graph.similarities._BLOCK", 7)
+    config = write_run(tmp_path, expert.url, rows(), agents__checker__policy="calibrated")
+    summary = run(config, tmp_path / "run", until="select")
+
+    relabelled = summary["samples"]["relabelled"]
+    questions = [question for question, _, _ in TEXTS]
+    assert relabelled
+    assert [encoded[question] for question in questions] == [1] * len(questions)
+    # The response, the two views' answers; and of what is relabelled the new answer, beside both views again.
+    others = sum(encoded.values()) - len(questions)
+    assert others == 3 * len(questions) + 3 * relabelled
+
+
+@pytest.mark.slow
+def test_resuming_at_any_stage_comes_to_the_same_conclusions(expert: Endpoint, tmp_path: Path) -> None:
+    config = write_run(tmp_path, expert.url, rows(), agents__checker__policy="calibrated")
+    run(config, tmp_path / "whole", until="select")
+    run(config, tmp_path / "parts", until="detect")
+    (tmp_path / "parts" / "similarities.npy").unlink()
+    resume(tmp_path / "parts", until="select")
+
+    decisions = [(tmp_path / name / "decisions.jsonl").read_text() for name in ("whole", "parts")]
+    assert decisions[0] == decisions[1]
