@@ -21,6 +21,7 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

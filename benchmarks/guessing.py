@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy
 from numpy.random import Generator
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from training.classifier import Numbers
 from training.label_model import estimate

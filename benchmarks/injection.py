@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agents.checker import VARIABLES, Checker, parse_verdict
+from agents.checker import VARIABLES, Checker, CheckerConfig, parse_verdict
 from agents.expert import Expert
 from graph.agents import close_models, load_models
 from graph.config import load_config
@@ -45,7 +45,7 @@ async def measure(config_path: Path | None) -> dict[str, Any]:
 async def _with_prompt(
     expert: Expert, prompt: QuestionTemplate, rows: list[dict[str, str]]
 ) -> dict[str, Any]:
-    checker = Checker(expert, prompt, "judge")
+    checker = Checker(expert, prompt, CheckerConfig(policy="judge"))
 
     async def verdicts(*, injected: bool) -> list[tuple[bool, bool, bool]]:
         async def ask(row: dict[str, str]) -> tuple[bool, bool, bool]:

@@ -29,6 +29,7 @@ from agents.chat import DirectChatModel
 from graph.agents import BoundContext, build_agents
 from graph.config import RunConfig
 from graph.sample_graph import sample_graph
+from graph.state import SampleInput
 from stores.sample import Sample
 
 _BATCH = 200
@@ -82,10 +83,10 @@ async def compare(rounds: int) -> dict[str, Any]:
         await raw.ainvoke({"steps": []})
 
     async def through_clean(number: int) -> None:
-        await sample_graph.ainvoke({"sample": _sample(number, "Paris")}, context=context)
+        await sample_graph.ainvoke(SampleInput(sample=_sample(number, "Paris")), context=context)
 
     async def through_noisy(number: int) -> None:
-        await sample_graph.ainvoke({"sample": _sample(number, "Rome")}, context=context)
+        await sample_graph.ainvoke(SampleInput(sample=_sample(number, "Rome")), context=context)
 
     subjects = {"raw_8_nodes": through_raw, "clean_sample": through_clean, "noisy_sample": through_noisy}
     timings: dict[str, list[float]] = {name: [] for name in subjects}
@@ -115,13 +116,13 @@ async def _milliseconds(subject: Callable[[int], Awaitable[None]]) -> float:
 
 def detect(samples: int) -> dict[str, Any]:
     """Send a generated dataset through the detect stage in this process; report its speed and peak memory."""
-    import graph.agents
+    from agents.pool import ModelPool
     from robustft import run
 
     async def instant(*_: Any, **__: Any) -> InstantModel:
         return InstantModel()
 
-    graph.agents.ModelPool.open = instant  # type: ignore[assignment,method-assign]
+    ModelPool.open = instant  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory(prefix="robustft-overhead-") as folder:
         data = Path(folder) / "data.jsonl"
         with data.open("w") as lines:

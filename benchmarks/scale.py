@@ -39,7 +39,7 @@ from graph.config import RunConfig
 from graph.decision import to_entry
 from graph.sample_graph import detect_graph
 from graph.state import SampleInput, SampleState
-from stores.examples import ExampleStore
+from stores.examples import Example, ExampleStore
 from stores.journal import Entry, Journal
 from stores.replies import ReplyStore
 from stores.sample import Sample
@@ -150,7 +150,7 @@ def measure(size: int, detected: int, out: str) -> None:
                 journal.record(decided(sample, number) for number, sample in batch)
             end("record")
             store = ExampleStore.anew(folder / "chroma", HashEncoder())
-            for _ in store.fill(sample for sample, _ in journal.entries("clean")):
+            for _ in store.fill(Example(sample) for sample, _ in journal.entries("clean")):
                 pass
             end("index")
             asyncio.run(look_up(store, journal))

@@ -77,8 +77,8 @@ def _train_as_it_comes(
     from trl.trainer.sft_trainer import SFTTrainer
 
     class Report(TrainerCallback):
-        def on_log(self, arguments: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
-            if logs and "loss" in logs:
+        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if "loss" in (logs := kwargs.get("logs") or {}):
                 report(float(logs["loss"]))
 
     matrices = LoraSettings()

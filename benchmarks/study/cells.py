@@ -244,8 +244,8 @@ class Study:
         answers = _ask(in_base_role(self._config, model), test)
         other_words = []
         for wording in self._wordings:
-            config = self._with(Pipeline({"base": {"prompt": str(wording)}}))
-            other_words.append(_accuracy(_ask(in_base_role(config, model), test), test)["accuracy"])
+            reworded = self._with(Pipeline({"base": {"prompt": str(wording)}}))
+            other_words.append(_accuracy(_ask(in_base_role(reworded, model), test), test)["accuracy"])
         del model
         right = [self._row(sample, _gold(sample)) for sample in test]
         likely = mean_log_probabilities(self._weights, tuned, right)

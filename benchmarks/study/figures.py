@@ -117,7 +117,7 @@ def costs_of(cases: Sequence[Case], agents: Sequence[str]) -> dict[str, int]:
     used = {"requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
     for case in cases:
         state = case.state
-        views = {
+        views: dict[str, Sequence[Any]] = {
             "base": [state.base],
             "reasoner": state.turns,
             "checker": [state.check],
@@ -133,7 +133,7 @@ def costs_of(cases: Sequence[Case], agents: Sequence[str]) -> dict[str, int]:
 
 
 def _auc(wrong: list[bool], scores: list[float]) -> float | None:
-    from sklearn.metrics import roc_auc_score
+    from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
     return float(roc_auc_score(wrong, scores)) if len(set(wrong)) == 2 else None
 

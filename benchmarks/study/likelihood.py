@@ -24,7 +24,9 @@ def mean_log_probabilities(weights: str, adapter: Path | None, rows: Sequence[di
     """
     tokenizer = load_tokenizer(weights)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = AutoModelForCausalLM.from_pretrained(weights, dtype=training_dtype(), trust_remote_code=False)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        weights, dtype=training_dtype(), trust_remote_code=False
+    )
     if adapter is not None:
         model = PeftModel.from_pretrained(model, str(adapter))
     model = model.to(device).eval()

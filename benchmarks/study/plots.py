@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -11,7 +12,7 @@ from matplotlib import pyplot
 
 _GREY = "#808080"
 _OURS = "#e6007e"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.hashsalt": "robustft",  # the same records give the same file
     "text.color": _GREY,
     "axes.labelcolor": _GREY,
@@ -63,8 +64,8 @@ def draw(
             )
         for name, value in (flat or {}).items():
             axes.axhline(value, color=_GREY, linestyle="--" if name == "vanilla" else ":", linewidth=1)
-            place, side = (1, value), ("axes fraction", "data")
-            axes.annotate(name, place, xycoords=side, fontsize=7, ha="right", va="bottom")
+            by = ("axes fraction", "data")
+            axes.annotate(name, (1, value), xycoords=by, fontsize=7, ha="right", va="bottom")
         if diagonal:
             axes.axline((0, 0), slope=1, color=_GREY, linestyle="--", linewidth=1)
         axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in curves.values() for place in points}))

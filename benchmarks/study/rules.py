@@ -180,9 +180,12 @@ def contradicted(cases: list[Case], tools: Tools) -> list[Label]:
     A label is the place of an option where samples have options, else what the response says. Source:
     Northcutt et al. 2021, "Confident Learning"; `cleanlab.filter.find_label_issues`.
     """
-    from cleanlab.filter import find_label_issues
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from cleanlab.filter import find_label_issues  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.model_selection import (  # type: ignore[import-untyped]
+        StratifiedKFold,
+        cross_val_predict,
+    )
 
     names = [_class_of(case.sample) for case in cases]
     counts = Counter(names)
