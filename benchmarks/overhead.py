@@ -127,7 +127,9 @@ def detect(samples: int) -> dict[str, Any]:
         data = Path(folder) / "data.jsonl"
         with data.open("w") as lines:
             lines.writelines(_rows(samples))
-        config = RunConfig.model_validate({"data": {"train": str(data)}})
+        # By vote: the calibrated checker's encoder would be most of what is measured.
+        checker = {"policy": "hybrid"}
+        config = RunConfig.model_validate({"data": {"train": str(data)}, "agents": {"checker": checker}})
         started = time.perf_counter()
         summary = run(config, Path(folder) / "run", until="detect")
         seconds = time.perf_counter() - started
