@@ -9,7 +9,10 @@ from agents.reasoner import final_answer
 from graph.state import SampleState
 from stores.journal import Entry, Status
 from stores.sample import Sample
-from training.selection import entropy
+from training import selection
+
+# Less than two confidences can differ by: they have six digits.
+_TIE = 1e-7
 
 DropReason = Literal["high_entropy", "low_confidence", "failed", "empty"]
 
@@ -65,19 +68,21 @@ def final_response(state: SampleState) -> str | None:
 def uncertainty_of(state: SampleState) -> float | None:
     """Return what relabelled samples are selected by: the less, the surer (Eq. 8).
 
-    It is the entropy of the context answer, or the negative logarithm of the conclusion's confidence. None
-    where there is neither.
+    It is the entropy of the context answer, or the negative logarithm of the conclusion's confidence; where
+    confidences are equal, the lower entropy is surer. None where there is neither.
     """
-    if state.conclusion is not None:
-        return -math.log(max(state.conclusion.confidence, 1e-12))
-    return entropy_of(state)
+    entropy = entropy_of(state)
+    if state.conclusion is None:
+        return entropy
+    doubt = -math.log(max(state.conclusion.confidence, 1e-12))
+    return doubt if entropy is None else doubt + _TIE * entropy / (1 + entropy)
 
 
 def entropy_of(state: SampleState) -> float | None:
     """Return the entropy of the context answer (Eq. 7); None where it has no tokens."""
     if state.context is None or not state.context.log_probabilities:
         return None
-    return entropy(state.context.log_probabilities)
+    return selection.entropy(state.context.log_probabilities)
 
 
 def trust_of(state: SampleState) -> float:
