@@ -107,11 +107,17 @@ def test_entropy_follows_from_the_log_probabilities(finished: Finished) -> None:
         assert context["entropy"] == pytest.approx(-math.fsum(values) / len(values), abs=1e-6)
 
 
-def test_selection_is_the_floor_of_the_most_confident(finished: Finished) -> None:
+def test_selection_is_the_floor_of_the_most_confident_and_of_those_the_lowest_entropy(
+    finished: Finished,
+) -> None:
     keep = yaml.safe_load((finished.out / "config.yaml").read_text())["selection"]["keep"]
     rows = [row for row in finished.rows("decisions.jsonl") if row["status"] == "relabelled"]
-    ranked = sorted((-row["conclusion"]["confidence"], row["id"]) for row in rows if row["final"] is not None)
-    chosen = {name for _, name in ranked[: math.floor(keep * len(ranked))]}
+    ranked = sorted(
+        (-row["conclusion"]["confidence"], row["context"]["entropy"], row["id"])
+        for row in rows
+        if row["final"] is not None
+    )
+    chosen = {name for _, _, name in ranked[: math.floor(keep * len(ranked))]}
     assert {row["id"] for row in rows if row["kept"]} == chosen
 
 
