@@ -9,7 +9,6 @@ import pytest
 
 from graph.config import ConfigError, RunConfig
 from robustft import load_config, resume, run
-from stores.encoder import EncoderConfig, load_encoder
 from stores.run_directory import RunDirectory
 from tests.endpoint import Endpoint
 from tests.robustft.cases import command, read_lines, write_run
@@ -137,18 +136,7 @@ def test_weighing_asks_nothing_more_and_is_not_done_twice(expert: Endpoint, tmp_
     assert decisions[0] == decisions[1]
 
 
-def test_each_question_is_encoded_once(
-    expert: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    encoder = load_encoder(EncoderConfig())
-    encoded: list[str] = []
-
-    class Counting:
-        def embed_documents(self, texts: list[str]) -> list[list[float]]:
-            encoded.extend(texts)
-            return encoder.embed_documents(texts)
-
-    monkeypatch.setattr("stores.vectors.load_encoder", lambda config: Counting())
+def test_each_question_is_encoded_once(expert: Endpoint, tmp_path: Path, encoded: list[str]) -> None:
     summary = run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="select")
 
     assert summary["usage"]["by_agent"]["relabeler"]["requests"] > 0

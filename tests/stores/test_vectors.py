@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy
 import pytest
 
-from stores import vectors
 from stores.encoder import EncoderConfig, load_encoder
 from stores.sample import Sample
 from stores.vectors import QuestionVectors
@@ -30,25 +29,16 @@ def test_vectors_are_the_encoders_own_and_are_made_once(tmp_path: Path) -> None:
     assert list(QuestionVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) == []
 
 
-def test_questions_are_looked_up_and_other_texts_encoded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_questions_are_looked_up_and_other_texts_encoded(tmp_path: Path, encoded: list[str]) -> None:
     made(tmp_path)
     known = QuestionVectors(tmp_path, EncoderConfig())
-    encoder = load_encoder(EncoderConfig())
     texts = [PROMPTS[3], "Is this one new?", PROMPTS[0], PROMPTS[3]]
-    expected = encoder.embed_documents(texts)
-    asked: list[str] = []
+    expected = load_encoder(EncoderConfig()).embed_documents(texts)
+    encoded.clear()
 
-    class Counting:
-        def embed_documents(self, new: list[str]) -> list[list[float]]:
-            asked.extend(new)
-            return encoder.embed_documents(new)
-
-    monkeypatch.setattr(vectors, "load_encoder", lambda config: Counting())
     numpy.testing.assert_allclose(known.embed_documents(texts), expected, atol=1e-6)
     numpy.testing.assert_allclose(known.embed_query(PROMPTS[1]), known.all()[1])
-    assert asked == ["Is this one new?"]
+    assert encoded == ["Is this one new?"]
 
 
 def test_without_vectors_every_text_is_encoded(tmp_path: Path) -> None:
