@@ -13,10 +13,8 @@ from typing import Any
 from graph.decision import read_state, trust_of
 from graph.similarities import is_free, measure
 from graph.state import RunState
-from graph.workspace import Workspace, in_thread, open_stage
+from graph.workspace import LOOK_AGAIN_SECONDS, Workspace, in_thread, open_stage
 from stores.examples import Example, ExampleStore
-
-_LOOK_AGAIN_SECONDS = 0.5
 
 
 async def index(state: RunState) -> dict[str, Any]:
@@ -96,5 +94,5 @@ def _index_as_judged(work: Workspace, ended: threading.Event, failed: threading.
             if reached == position:
                 if last:
                     return
-                ended.wait(_LOOK_AGAIN_SECONDS)
+                ended.wait(LOOK_AGAIN_SECONDS)
             position = reached

@@ -13,14 +13,13 @@ from langchain_core.embeddings import Embeddings
 from agents.answers import kind_of
 from graph.decision import answers_of, read_state
 from graph.state import SampleState
-from graph.workspace import Workspace
+from graph.workspace import LOOK_AGAIN_SECONDS, Workspace
 from stores.atomic import atomic_path
 from stores.sample import Sample
 from training.classifier import Reals
 from training.similarity_model import cosines
 
 _BLOCK = 256
-_LOOK_AGAIN_SECONDS = 0.5
 # Whose answer a view of the checker is.
 _AGENTS = {"base": "base", "reasoning": "reasoner"}
 
@@ -79,7 +78,7 @@ def measure(work: Workspace, total: int, ended: threading.Event, failed: threadi
         while len(entries := work.journal.entries_from(start, size)) < size:
             if failed.is_set() or ended.is_set():
                 return
-            ended.wait(_LOOK_AGAIN_SECONDS)
+            ended.wait(LOOK_AGAIN_SECONDS)
         states = [read_state(sample, entry) for sample, entry in entries]
         places = [place for place, state in enumerate(states) if is_free(state.sample)]
         if places:

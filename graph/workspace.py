@@ -25,6 +25,8 @@ from stores.run_directory import RunDirectory
 from stores.vectors import QuestionVectors
 
 _LOG = logging.getLogger("robustft")
+# How soon what is done beside a stage looks whether there is more to do.
+LOOK_AGAIN_SECONDS = 0.5
 # The run directories that this task holds from its first stage to its last.
 _HELD: ContextVar[dict[str, RunLock]] = ContextVar("held")
 
