@@ -13,6 +13,8 @@ _BLOCK = 10_000
 _FOLDS = 5
 # The probability of a response that was never seen.
 _RARE = 1e-3
+_BALANCING = 20
+_BALANCED = 1e-4
 _SHARPNESS: list[float] = [0.0, *numpy.geomspace(0.3, 30, 25).tolist()]
 
 
@@ -38,7 +40,7 @@ class QuestionClassifier:
     def predict(self, right: Reals) -> Reals:
         """Return each question's probabilities (n, classes), from all other questions' (n, classes)."""
         scores, share, sharp = self._left_out(right)
-        return softmax(numpy.log(share) + sharp * (scores - share))
+        return _balanced(numpy.log(share) + sharp * (scores - share), share)
 
     def tells(self, right: Reals) -> float:
         """Return how much likelier beliefs (n, classes) are by questions than by their shares, in nats."""
@@ -61,6 +63,21 @@ class QuestionClassifier:
 
     def _prepare(self, vectors: Vectors) -> Reals:
         return numpy.column_stack([vectors - self._mean, numpy.ones(len(vectors))])
+
+
+def _balanced(scores: Reals, shares: Reals) -> Reals:
+    """Return probabilities (n, classes) from their logarithms, shifted until a class's mean is its share.
+
+    A class that is predicted less often than it was seen is believed rarer, and predicted less often still:
+    fitted so over and over, it merges into the one it is most like.
+    """
+    likely = softmax(scores)
+    for _ in range(_BALANCING):
+        if numpy.abs(likely.mean(0) - shares).max() < _BALANCED:
+            break
+        scores = scores + numpy.log(shares / likely.mean(0))
+        likely = softmax(scores)
+    return likely
 
 
 def predict_crossed(vectors: Vectors, responses: Numbers, size: int) -> Reals:

@@ -1,14 +1,14 @@
 """The fit of a label model: what is right told from how far views can be trusted, and the other way round.
 
 The agents' answers are one view, whatever they have in common: experts of one model err together, and as two
-they would outvote the label. Where questions tell what agents say, the fit begins from there, wrong as they
-may be: begun from the labels it takes noise that follows a rule for the truth, and at more than half noise it
-ends the wrong way round. Where questions tell less, less is learned, so that nothing is taken for knowledge
-that is not: agents who guess leave the labels as they are.
+they would outvote the label. Where questions tell what agents say, those are fitted without the labels first,
+wrong as they may be: begun from the labels the fit takes noise that follows a rule for the truth, and at more
+than half noise it ends the wrong way round. Where questions tell less, less is learned, so that nothing is
+taken for knowledge that is not: agents who guess leave the labels as they are.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy
 from numpy.typing import NDArray
@@ -24,8 +24,6 @@ _STILL = 1e-3
 # In nats. Answers that have nothing to do with the questions are told better than this once in twenty times
 # (a likelihood ratio's chi-squared test), and are no place to begin.
 _TOLD = 2.0
-# A response that is right less often than this share of the times it is given.
-_LOST = 0.3
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,10 @@ class Fit:
 def fit_views(evidence: Evidence, rows: Numbers) -> Fit:
     """Fit the views of a dataset.
 
-    Where questions tell what agents say, it is learned which response each view takes for which, beginning
-    from the agents' votes. Where they tell the labels alone, that would find groups of questions that are
-    nobody's responses: only how often a view is wrong is learned. Where they tell neither, they are no view.
+    Where questions tell what agents say, it is learned which response each view takes for which, from agents
+    alone at first, beginning with their votes. Where questions tell the labels alone, that would find groups
+    of questions that are nobody's responses: only how often a view is wrong is learned. Where they tell
+    neither, they are no view.
 
     Args:
         evidence: of all samples.
@@ -63,7 +62,8 @@ def fit_views(evidence: Evidence, rows: Numbers) -> Fit:
     if classifier is not None and _tells_agents(classifier, said, voted):
         views = views_of(evidence, confused=True)
         problem = _Problem(can_be, rows, views, classifier.predict)
-        return Fit(_begun_well(problem, given, trusting, voted), views, True)
+        agents = replace(problem, views=[view for view in views if view.name == "agents"])
+        return Fit(problem.solve(agents.solve(voted).right).right, views, True)
     by_questions = classifier is not None and classifier.tells(given) > _TOLD
     prior = _shares if classifier is not None else _evenly(can_be)
     if classifier is not None and by_questions:
@@ -99,21 +99,6 @@ def _tells_agents(classifier: QuestionClassifier, said: Sequence[Numbers], voted
     size = voted.shape[1]
     alone = [one_hot(numpy.where(answers < 0, size, answers), size + 1) for answers in said]
     return max(map(classifier.tells, [voted, *alone])) > _TOLD
-
-
-def _begun_well(problem: "_Problem", given: Reals, trusting: Reals, voted: Reals) -> Reals:
-    """Return what is right, begun from the votes unless a response gets lost that way."""
-    first = right = problem.solve(voted).right
-    for start in (normalised(trusting * voted), trusting):
-        if not _loses(right, given):
-            break
-        right = problem.solve(start).right
-    return first if _loses(right, given) else right
-
-
-def _loses(right: Reals, given: Reals) -> bool:
-    """Return whether a response that is given seems to be hardly ever right: two were taken for one."""
-    return bool((right.sum(0) < _LOST * given.sum(0)).any())
 
 
 @dataclass(frozen=True)
