@@ -11,6 +11,8 @@ classifier and of the votes, the calibration error, and how often the likeliest 
 import argparse
 import json
 import random
+import tempfile
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -28,9 +30,10 @@ from graph.decision import read_state
 from graph.numbering import Numbering
 from graph.similarities import said_in
 from graph.state import SampleState
-from stores.encoder import load_encoder
+from stores.dataset import read_samples
 from stores.journal import Journal
 from stores.sample import Sample
+from stores.vectors import QuestionVectors
 from training.label_model import estimate
 from training.metrics import is_right
 from training.noise import NoiseKind
@@ -126,8 +129,17 @@ def answers_for(samples: list[Sample], states: list[SampleState], seed: int) -> 
 
 def conditions(arguments: argparse.Namespace, folder: Folder) -> Iterator[dict[str, Any]]:
     """Yield the figures of every seed, kind and rate."""
-    encoder = load_encoder(RunConfig().encoder)
     states = read_answers(arguments.directory)
+    with tempfile.TemporaryDirectory(prefix="robustft-calibrated-") as vectors:
+        encoder = QuestionVectors(Path(vectors), RunConfig().encoder)
+        questions = list(read_samples(folder.labeled))
+        deque(encoder.make(questions, len(questions)), maxlen=0)
+        yield from _conditions(arguments, folder, states, encoder)
+
+
+def _conditions(
+    arguments: argparse.Namespace, folder: Folder, states: list[SampleState], encoder: Embeddings
+) -> Iterator[dict[str, Any]]:
     for seed in arguments.seeds:
         for kind in arguments.kinds:
             for rate in arguments.rates:

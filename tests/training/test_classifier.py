@@ -60,3 +60,14 @@ def test_a_response_that_was_never_seen_stays_possible() -> None:
     assert (alone[:, 0] > 0.99).all()
     assert (alone > 0).all()
     assert ((two[:, 2] > 0) & (two[:, 2] < 0.01)).all()
+
+
+def test_each_response_is_predicted_as_often_as_it_was_seen() -> None:
+    random = numpy.random.default_rng(0)
+    cloud = numpy.where(numpy.arange(300) % 10 < 7, 0, 1 + numpy.arange(300) % 2)
+    vectors = numpy.eye(8)[cloud] + random.normal(size=(300, 8))
+    vectors /= numpy.linalg.norm(vectors, axis=1, keepdims=True)
+
+    likely = QuestionClassifier(vectors).predict(one_hot(cloud, CLASSES))
+
+    numpy.testing.assert_allclose(likely.mean(0), one_hot(cloud, CLASSES).mean(0), atol=0.005)

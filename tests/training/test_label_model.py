@@ -12,12 +12,19 @@ SAMPLES = 400
 CLASSES = 3
 
 
-def drawn(seed: int, rate: float, skill: float) -> tuple[Evidence, Numbers]:
-    """Questions in three clouds, labels wrong at a rate, and two experts of one model that err together."""
+def drawn(
+    seed: int, rate: float, skill: float, spread: float = 2.0, apart: float | None = None
+) -> tuple[Evidence, Numbers]:
+    """Questions in three clouds, labels wrong at a rate, and two experts of one model that err together.
+
+    The clouds of the second and the third response lie anywhere, or so far apart.
+    """
     random = numpy.random.default_rng(seed)
     right = random.choice(CLASSES, SAMPLES, p=[0.5, 0.3, 0.2])
     centres = random.normal(size=(CLASSES, 20))
-    questions = centres[right] + 2.0 * random.normal(size=(SAMPLES, 20))
+    if apart is not None:
+        centres[2] = centres[1] + apart * random.normal(size=20)
+    questions = centres[right] + spread * random.normal(size=(SAMPLES, 20))
     questions /= numpy.linalg.norm(questions, axis=1, keepdims=True)
     shift = random.integers(1, CLASSES, SAMPLES)
     given = numpy.where(random.random(SAMPLES) < rate, (right + shift) % CLASSES, right)
@@ -75,6 +82,15 @@ def test_a_response_that_no_agent_ever_gives_is_not_lost() -> None:
 
     assert (found.right.argmax(1) == 2)[right == 2].mean() > 0.7
     assert area(found.noise, evidence.given != right) > 0.9
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_responses_to_questions_that_are_alike_are_not_taken_for_one(seed: int) -> None:
+    evidence, right = drawn(seed, 0.5, skill=0.4, spread=1.0, apart=0.4)
+
+    found = estimate(evidence).right.argmax(1)
+
+    assert min((found == number)[right == number].mean() for number in range(CLASSES)) > 0.5
 
 
 def test_agents_that_know_nothing_take_nothing_away() -> None:
