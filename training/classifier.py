@@ -1,5 +1,7 @@
 """What a question tells about its right response, learned from what is believed of all other questions."""
 
+from bisect import bisect_left
+
 import numpy
 from numpy.typing import NDArray
 
@@ -59,7 +61,11 @@ class QuestionClassifier:
             likely = softmax(numpy.log(share) + sharp * (scores - share))
             return float((right * numpy.log(likely + 1e-12)).sum())
 
-        return scores, share, max(_SHARPNESS, key=fit)
+        def falls(at: int) -> bool:
+            return fit(_SHARPNESS[at]) >= fit(_SHARPNESS[at + 1])
+
+        # The likelihood is concave: its top is where it begins to fall.
+        return scores, share, _SHARPNESS[bisect_left(range(len(_SHARPNESS) - 1), True, key=falls)]
 
     def _prepare(self, vectors: Vectors) -> Reals:
         return numpy.column_stack([vectors - self._mean, numpy.ones(len(vectors))])
