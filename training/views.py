@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from training.agreement import AnswersView
 from training.classifier import Numbers, Reals, Vectors
 
-# Prior beliefs, each worth so many samples. A label is right more often than not, and an agent's answer is
-# three times as likely where it is right: weak enough to be overruled by a hundred samples.
+# Prior beliefs, each worth so many samples. A label is right more often than not, which a hundred samples
+# overrule; an agent's answer is three times as likely where it is right, which takes some hundred a response:
+# else the questions' main groups explain the answers of a weak agent better than the responses do.
 _WEIGHT = 10.0
-_PATTERNS = 30.0
+_PATTERNS = 100.0
 _LIFT = 3.0
 NOISE = 0.3
 # Where no question tells, labels that are no better than chance are less likely by so many nats.
