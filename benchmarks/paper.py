@@ -5,12 +5,14 @@
 
 A folder holds `labeled`, `test` and `noisyNN` as CSV, JSONL, JSON or Parquet. Records go to
 docs/results/paper.jsonl, from which docs/results.md is made. A cell that is there is not run again; one that
-was stopped goes on where it was.
+was stopped goes on where it was. Several can be at work on one file of records, each in a --work of its own.
 """
 
 import argparse
+import fcntl
 import json
 import logging
+import os
 import platform
 import sys
 import time
@@ -39,6 +41,17 @@ def read_records(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def add_record(path: Path, record: dict[str, Any]) -> None:
+    """Put a record at the end of the file, where others may be adding theirs."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        rows = [*read_records(path), record]
+        write_text_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
+    finally:
+        os.close(folder)
 
 
 def cell_of(record: dict[str, Any]) -> tuple[Any, ...]:
@@ -113,18 +126,16 @@ def _run(arguments: argparse.Namespace) -> None:
         paraphrased=arguments.paraphrased,
         examples=arguments.examples,
     )
-    records = read_records(arguments.records)
-    done = {cell_of(record) for record in records}
     wanted = list(cells(arguments, folders))
     arguments.records.parent.mkdir(parents=True, exist_ok=True)
     began, ran = time.monotonic(), 0
     for number, (cell, folder) in enumerate(wanted, start=1):
+        records = read_records(arguments.records)
         subset = (arguments.samples, arguments.tests, arguments.subset_seed)
-        if (*cell, *subset, study.config_hash) in done:
+        if (*cell, *subset, study.config_hash) in {cell_of(record) for record in records}:
             continue
-        record = {**study.measure(cell, folder, EVERY[cell.method]), "versions": versions()}
-        records.append(record)
-        write_text_atomically(arguments.records, "".join(json.dumps(row) + "\n" for row in records))
+        record = {**study.measure(cell, folder, EVERY[cell.method], records), "versions": versions()}
+        add_record(arguments.records, record)
         ran += 1
         left = (time.monotonic() - began) / ran * (len(wanted) - number) / 60
         place = f"{cell.dataset} {cell.kind or ''} {cell.rate} % {cell.method} seed {cell.seed}"

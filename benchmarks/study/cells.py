@@ -1,7 +1,7 @@
 """One cell of the table: a method on a dataset at a noise rate, trained and tested with one seed.
 
 What cells share is done once: replies of models are taken over from run to run, and two methods that arrive
-at the same training set share its adapter's accuracy.
+at the same training set share its adapter's accuracy, from the records there are.
 """
 
 import asyncio
@@ -30,7 +30,6 @@ from graph.state import SampleState
 from graph.tuning import training_row
 from prompts.template import QuestionTemplate
 from robustft import resume, run
-from stores.atomic import write_json_atomically
 from stores.encoder import load_encoder
 from stores.examples import Example, ExampleStore
 from stores.journal import Journal
@@ -48,6 +47,8 @@ from training.lora import TrainingConfig
 from training.noise import ENCODED, NoiseKind
 
 _PARAPHRASES = Path(__file__).parent / "paraphrases"
+# What a record says of its adapter: the hash of what was trained on and tested with, and the figures.
+_OUTCOME = ("outcome_of", "accuracy", "unreadable", "by_category", "test_loss", "paraphrased")
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -66,7 +67,7 @@ class Study:
 
     Args:
         config: the settings of our own method, and of every method's training.
-        work: the folder for runs, training sets and accuracies.
+        work: the folder for runs and training sets.
         samples: the size of the training subset.
         tests: the size of the held-out subset.
         seed: of both subsets.
@@ -114,8 +115,17 @@ class Study:
             self._scored |= dict(zip(new, scores, strict=True))
         return [self._scored[key] for key in keys]
 
-    def measure(self, cell: Cell, folder: Folder, method: Method) -> dict[str, Any]:
-        """Return the record of a cell."""
+    def measure(
+        self, cell: Cell, folder: Folder, method: Method, records: Sequence[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Return the record of a cell.
+
+        Args:
+            cell: which.
+            folder: its data.
+            method: its method.
+            records: those there are; what was trained on and tested with before is not again.
+        """
         began = time.monotonic()
         cases = self._cases(cell, folder, method.pipeline)
         labels = method.rule(cases, self)
@@ -124,7 +134,7 @@ class Study:
         if method.retrieves:
             outcome = self._answer_in_context([case.sample for case in cases], test)
         else:
-            outcome = self._tune(cases, labels, test, cell.seed)
+            outcome = self._tune(cases, labels, test, cell.seed, records)
         return {
             **cell._asdict(),
             "samples": self._samples,
@@ -180,7 +190,12 @@ class Study:
         return training_row(sample, prompt, response, "original")
 
     def _tune(
-        self, cases: Sequence[Case], labels: Sequence[Label], test: list[Sample], seed: int
+        self,
+        cases: Sequence[Case],
+        labels: Sequence[Label],
+        test: list[Sample],
+        seed: int,
+        records: Sequence[dict[str, Any]],
     ) -> dict[str, Any]:
         """Train on what a method decided, and test; done once for equal training sets."""
         rows = []
@@ -205,14 +220,12 @@ class Study:
             len(self._wordings),
         ]
         key = hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]
-        kept = self._work / "accuracy" / f"{key}.json"
-        if not kept.is_file():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            write_json_atomically(
-                kept, self._train_and_test(rows, training, test, seed, self._work / "adapters" / key)
-            )
-        outcome: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        return outcome
+        for record in records:
+            if record.get("outcome_of") == key:
+                seconds = {name: record["seconds"][name] for name in ("train", "test")}
+                return {"figures": {name: record[name] for name in _OUTCOME}, "seconds": seconds}
+        outcome = self._train_and_test(rows, training, test, seed, self._work / "adapters" / key)
+        return {**outcome, "figures": {"outcome_of": key, **outcome["figures"]}}
 
     def _train_and_test(
         self,
