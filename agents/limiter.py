@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from agents.errors import EndpointDownError
-from agents.pace import Pace
+from agents.pace import FIRST_LIMIT, Pace
 
 _LOG = logging.getLogger("robustft")
 
@@ -50,16 +50,19 @@ class Limiter:
 
     Args:
         ceiling: the most requests in flight.
+        first: how many there may be to begin with.
         patience: seconds that an outage may last.
         label: the endpoint's name in messages.
         probe: says whether an endpoint that was down answers again; it may restart it.
     """
 
-    def __init__(self, ceiling: int, *, patience: float, label: str, probe: Probe) -> None:
+    def __init__(
+        self, ceiling: int, *, first: int = FIRST_LIMIT, patience: float, label: str, probe: Probe
+    ) -> None:
         self.patience = patience
         self._label = label
         self._probe = probe
-        self._pace = Pace(ceiling)
+        self._pace = Pace(ceiling, first)
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._refusals = 0

@@ -7,7 +7,9 @@ it comes back to just below what was refused without further proof, and feels it
 and, where that helped, by more each time.
 """
 
-_FIRST_LIMIT = 32
+FIRST_LIMIT = 32
+"""What an endpoint is given to begin with, where nothing is known of it."""
+
 # Throughput that grew by less than this is noise.
 _GROWTH = 1.03
 _CLEAR_GROWTH = 1.06
@@ -30,10 +32,12 @@ class Pace:
 
     Args:
         ceiling: the limit that is never exceeded.
+        first: the limit to begin with.
     """
 
-    def __init__(self, ceiling: int) -> None:
+    def __init__(self, ceiling: int, first: int = FIRST_LIMIT) -> None:
         self._ceiling = float(ceiling)
+        self._first = float(first)
         self.epoch = 0
         """Counts the changes that answer a failure: requests sent before the last one are paid for."""
         self.restart()
@@ -44,8 +48,8 @@ class Pace:
         return int(self._limit)
 
     def restart(self) -> None:
-        """Begin anew from below, doubling: what an endpoint bore before an outage is found again quickly."""
-        self._limit = min(self._ceiling, float(_FIRST_LIMIT))
+        """Begin anew from the first limit: what an endpoint bore before an outage is found again quickly."""
+        self._limit = min(self._ceiling, self._first)
         self._step = 1.0
         self._first_step = 1.0
         self._safe = 0.0

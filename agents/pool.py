@@ -15,6 +15,7 @@ from agents.endpoint import EndpointChatModel, EndpointClient
 from agents.errors import EndpointError
 from agents.limiter import Limiter
 from agents.models import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, VLLMModelConfig
+from agents.pace import FIRST_LIMIT
 from agents.vllm import VLLMServer
 from agents.vllm_command import ADAPTER_NAME
 
@@ -165,9 +166,15 @@ class ModelPool:
             return await model.answers()
 
         if base_url not in self._limiters:
-            name = f"{label} ({base_url})"
+            ceiling = settings.ceiling
+            # vLLM queues what it cannot run yet: there is nothing to be found by asking for less.
+            first = ceiling if isinstance(config, VLLMModelConfig) else FIRST_LIMIT
             self._limiters[base_url] = Limiter(
-                settings.ceiling, patience=settings.patience, label=name, probe=is_back
+                ceiling,
+                first=first,
+                patience=settings.patience,
+                label=f"{label} ({base_url})",
+                probe=is_back,
             )
         model = EndpointChatModel(
             served_name=config.name, client=self._clients[address], limiter=self._limiters[base_url]

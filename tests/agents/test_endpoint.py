@@ -16,7 +16,8 @@ from langchain_core.outputs import LLMResult
 
 from agents.errors import EndpointDownError, ModelBusyError, ModelCallError
 from agents.limiter import Limiter, Ticket, Trouble
-from agents.models import OpenAIModelConfig
+from agents.models import OpenAIModelConfig, VLLMModelConfig
+from agents.pace import FIRST_LIMIT
 from agents.pool import EndpointSettings, ModelPool
 from tests.endpoint import Endpoint
 
@@ -285,6 +286,20 @@ async def test_no_more_than_the_ceiling_is_in_flight(
     model = await pool.open(config(endpoint), "m", EndpointSettings(ceiling=ceiling))
     await asyncio.gather(*(ask(model) for _ in range(30)))
     assert endpoint.most_in_flight == ceiling
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"), [(VLLMModelConfig, 50), (OpenAIModelConfig, FIRST_LIMIT)], ids=("vllm", "openai")
+)
+async def test_only_vllm_is_given_the_most_from_the_start(
+    pool: ModelPool, endpoint: Endpoint, kind: type[OpenAIModelConfig | VLLMModelConfig], first: int
+) -> None:
+    endpoint.delay = 0.2
+    provider = "vllm" if kind is VLLMModelConfig else "openai"
+    entry = kind.model_validate({"provider": provider, "name": "scripted", "base_url": endpoint.url})
+    model = await pool.open(entry, "m", EndpointSettings(ceiling=50))
+    await asyncio.gather(*(ask(model) for _ in range(50)))
+    assert endpoint.most_in_flight == first
 
 
 async def test_a_request_that_is_given_up_makes_room(pool: ModelPool, endpoint: Endpoint) -> None:
