@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -50,8 +51,18 @@ Out = Annotated[Path | None, typer.Option(help="The new run directory [default: 
 Until = Annotated[Stage, typer.Option(help="Stop after this stage; `robustft resume` goes on from there.")]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"robustft {version('robustft')}", highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
 def options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks, and what the libraries have to say.")
     ] = False,

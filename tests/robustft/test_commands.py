@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,11 @@ def answer(messages: list[dict[str, Any]]) -> str:
     if "verdict" in text.lower():
         return f"Verdict: noisy\n{HOSTILE}"
     return f"Rome {HOSTILE}" if "What is this" in text else "Paris" if "France" in text else "Rome"
+
+
+def test_the_version_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.strip() == f"robustft {version('robustft')}"
 
 
 @pytest.fixture(scope="module")
