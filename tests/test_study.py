@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
 from langchain_core.embeddings import Embeddings
+from paper import add_record, read_records
 from study import rules
+from study.cells import Cell, Study
 from study.data import open_folder
 from study.figures import agents_of, costs_of, examples_of, figures_of
 from study.methods import EVERY, METHODS
@@ -314,6 +317,36 @@ def test_the_page_is_made_from_the_records_and_says_what_was_not_run(tmp_path: P
     before = page, (folder / "moods-accuracy.svg").read_text()
     render(records, folder)
     assert before == ((tmp_path / "results.md").read_text(), (folder / "moods-accuracy.svg").read_text())
+
+
+def test_what_was_trained_on_and_tested_before_is_not_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"question": f"Day {n}?", "options": MOODS, "answer": MOODS[n % 3]} for n in range(12)]
+    for name in ("labeled", "test"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    trained: list[int] = []
+
+    def train(study: Study, rows: list[Any], *others: object) -> dict[str, Any]:
+        trained.append(len(rows))
+        tested = {"accuracy": 0.5, "unreadable": 0, "by_category": {}, "test_loss": {}, "paraphrased": []}
+        return {"figures": tested, "seconds": {"train": 1.0, "test": 2.0}}
+
+    monkeypatch.setattr(Study, "_train_and_test", train)
+    study = Study(RunConfig(), tmp_path / "work", samples=12, tests=12, seed=0)
+    records: list[dict[str, Any]] = []
+    for rate, method in ((30, "sft-gold"), (50, "sft-gold"), (50, "sft")):
+        cell = Cell("moods", rate, "uniform", method, 0)
+        records.append(study.measure(cell, open_folder(tmp_path), METHODS[method], records))
+    assert trained == [12, 12]
+    assert [record["accuracy"] for record in records] == [0.5] * 3
+    assert records[0]["outcome_of"] == records[1]["outcome_of"] != records[2]["outcome_of"]
+
+
+def test_a_record_takes_no_others_place(tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as several:
+        list(several.map(lambda n: add_record(tmp_path / "records.jsonl", {"n": n}), range(20)))
+    assert sorted(row["n"] for row in read_records(tmp_path / "records.jsonl")) == list(range(20))
 
 
 def test_every_baseline_of_the_paper_is_there() -> None:
