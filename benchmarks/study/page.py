@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stores.atomic import write_text_atomically
-from study.methods import ABLATIONS, METHODS, SENSITIVITY
+from study.methods import ABLATIONS, EVERY, METHODS, SENSITIVITY
 from study.plots import draw
 
 Record = dict[str, Any]
@@ -109,7 +109,10 @@ def _methods(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
         yield f"Decisions at {shown['rate']} %, what each agent said:\n"
         columns = list(shown["examples"][0])[1:]
         yield _grid(("outcome", *columns), (map(_plain, example.values()) for example in shown["examples"]))
-    yield "What it costs, medians:\n"
+    yield (
+        "What it costs, medians over the noise rates; the seconds are of a machine that other work shared, and "
+        "an answer that another method had asked for costs none:\n"
+    )
     yield _table("method", _COSTS, {name: _costs(records, name) for name in _names(records, METHODS)})
 
 
@@ -158,7 +161,10 @@ def _ablations(dataset: str, records: list[Record], folder: Path) -> Iterator[st
 def _diagnostics(records: list[Record]) -> Iterator[str]:
     """Show the paper's Figures 4 to 6: losses on right responses, accuracy by category and by wording."""
     for rate in _rates(records):
-        here = [record for record in records if record["rate"] == rate]
+        here = sorted(
+            (record for record in records if record["rate"] == rate),
+            key=lambda record: list(EVERY).index(record["method"]),
+        )
         losses = {record["method"]: record["test_loss"] for record in here if record.get("test_loss")}
         if losses:
             yield (
