@@ -36,7 +36,7 @@ async def examine(config: RunConfig, console: Console) -> bool:
         ("machine", _machine),
         ("libraries", _libraries),
         ("cache", _cache),
-        *((f"models.{name}", lambda name=name: _server(config, name)) for name in _to_be_started(config)),
+        *(("server", lambda name=name: _server(config, name)) for name in _to_be_started(config)),
         ("models and prompts", lambda: _models(config)),
         ("encoder", lambda: _encoder(config)),
     ]
@@ -49,9 +49,11 @@ async def examine(config: RunConfig, console: Console) -> bool:
             found = await check()
         except (RobustFTError, OSError) as exc:
             well = False
-            console.print(f"[red]✗[/red] {name}: {escape(str(exc))}")
+            told = f"[red]✗[/red] {name}: {escape(str(exc))}"
         else:
-            console.print(f"[green]✓[/green] {name}: {escape(found)}")
+            told = f"[green]✓[/green] {name}: {escape(found)}"
+        # Not broken into lines: a command is there to be copied.
+        console.print(told, soft_wrap=True)
     await close_models()
     return well
 
@@ -100,7 +102,7 @@ async def _server(config: RunConfig, name: str) -> str:
     model = config.models[name]
     assert isinstance(model, VLLMModelConfig)  # noqa: S101 - what `_to_be_started` returned
     plan = await asyncio.to_thread(plan_server, model, f"models.{name}")
-    return f"would be started by: {plan.command} ({plan.fit})"
+    return f"models.{name} would be started by: {plan.command} ({plan.fit})"
 
 
 async def _encoder(config: RunConfig) -> str:

@@ -140,7 +140,7 @@ def test_weights_that_are_larger_than_the_memory_do_not_fit(
     entry = f"{{provider: vllm, name: '{weights}', python: {tmp_path / 'python'}}}"
     code, told = robustft(monkeypatch, capsys, f"default: {entry}", "doctor")
     assert code == 2
-    assert "models.default: does not fit: 8192.0 GiB of weights" in told
+    assert "✗ server: models.default: does not fit: 8192.0 GiB of weights" in told
 
 
 @pytest.mark.parametrize("argument", ["--port", "--model", "--lora-modules=a=b"])
