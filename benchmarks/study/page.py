@@ -110,8 +110,8 @@ def _methods(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
         columns = list(shown["examples"][0])[1:]
         yield _grid(("outcome", *columns), (map(_plain, example.values()) for example in shown["examples"]))
     yield (
-        "What it costs, medians over the noise rates; the seconds are of a machine that other work shared, and "
-        "an answer that another method had asked for costs none:\n"
+        "What it costs, medians over the noise rates; the seconds are of a machine that other work shared, "
+        "and an answer that another method had asked for costs none:\n"
     )
     yield _table("method", _COSTS, {name: _costs(records, name) for name in _names(records, METHODS)})
 
