@@ -57,7 +57,11 @@ def measure(samples: list[Sample], states: list[SampleState], encoder: Embedding
     """Return the figures of one data set, its samples' answers taken from states (n each)."""
     numbering = Numbering.of(samples)
     said = [said_in(state, _VIEWS) for state in states]
-    cases = [Case(SampleState(sample=sample)) for sample in samples]
+    # What was said later in that run was said of another label.
+    cases = [
+        Case(SampleState(sample=sample, base=state.base, turns=state.turns))
+        for sample, state in zip(samples, states, strict=True)
+    ]
     numbers = [numbering.number(case.state, case.sample.response) for case in cases]
     answers = {
         view: numpy.array(
@@ -69,7 +73,8 @@ def measure(samples: list[Sample], states: list[SampleState], encoder: Embedding
     sizes = numpy.array([numbering.size(case.state) for case in cases])
     unasked = numpy.full(len(samples), -1)
     questions = vectors if numbering.shared else None
-    found = estimate(Evidence(numpy.array(numbers), answers, unasked, sizes, questions))
+    placed = all(sample.options for sample in samples)
+    found = estimate(Evidence(numpy.array(numbers), answers, unasked, sizes, questions, placed))
     likeliest = [
         numbering.response(case.state, int(number))
         for case, number in zip(cases, found.right.argmax(1), strict=True)
@@ -85,8 +90,8 @@ def measure(samples: list[Sample], states: list[SampleState], encoder: Embedding
         "answers_drawn": sum(sample.prompt != state.sample.prompt for sample, state in pairs),
         "noise": 1 - _share_right(samples, [sample.response for sample in samples]),
         "estimated": round(float(found.noise.mean()), 3),
-        "auc": {name: round(detection["auc"], 3) for name, detection in detections.items()},
-        "ece": round(detections["calibrated"]["ece"], 3),
+        "auc": {name: _rounded(detection.get("auc")) for name, detection in detections.items()},
+        "ece": _rounded(detections["calibrated"].get("ece")),
         "likeliest_right": _share_right(samples, likeliest),
     }
 
@@ -98,8 +103,12 @@ def _share_right(samples: Sequence[Sample], responses: Sequence[str | None]) -> 
 
 
 def _detection(cases: list[Case], labels: list[Label]) -> dict[str, Any]:
-    found: dict[str, Any] = figures_of(cases, labels)["detection"]
-    return found
+    """Return a method's figures; none where it has nothing to tell by, as a classifier of single responses."""
+    return figures_of(cases, labels)["detection"] or {}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def _vote(sample: Sample, said: Sequence[str | None]) -> Label:

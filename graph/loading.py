@@ -11,7 +11,7 @@ from agents.models import probe
 from graph.agents import load_models, load_prompts
 from graph.config import ConfigError, RunConfig, parse_config
 from graph.continuation import begin_again, note_fingerprints
-from graph.state import RunInput
+from graph.state import RunInput, Stage
 from graph.workspace import Workspace, open_stage, storage_errors
 from stores.dataset import join_gold, read_samples
 from stores.encoder import load_encoder
@@ -44,7 +44,7 @@ async def load(state: RunInput) -> dict[str, Any]:
         samples, test_samples = await asyncio.to_thread(
             lambda: (work.journal.count_samples("train"), work.journal.count_samples("test"))
         )
-        if continued and await asyncio.to_thread(_has_questions, work, samples):
+        if continued and await asyncio.to_thread(_has_questions, work, samples, state.until):
             await _check_what_is_asked(work.config, state, work.files.path)
         work.report(samples, samples)
     return {"samples": samples, "test_samples": test_samples}
@@ -92,10 +92,11 @@ async def _check_what_is_asked(config: RunConfig, state: RunInput, logs: Path) -
     await check_models(config, logs)
 
 
-def _has_questions(work: Workspace, samples: int) -> bool:
+def _has_questions(work: Workspace, samples: int, until: Stage) -> bool:
     """Whether any sample is still to be asked about."""
     counts = work.journal.count_status()
-    return sum(counts.values()) < samples or bool(counts.get("noisy") or counts.get("failed"))
+    to_relabel = counts.get("noisy", 0) if until != "detect" else 0
+    return sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
 
 
 def _check_tuned_model(config: RunConfig) -> None:

@@ -97,6 +97,14 @@ def test_resuming_a_finished_run_asks_nothing_and_changes_no_record(
     assert (second["samples"], second["usage"]) == (first["samples"], first["usage"])
 
 
+def test_a_finished_detection_asks_no_model_whether_it_answers(tmp_path: Path, endpoint: Endpoint) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="detect")
+    endpoint.requests.clear()
+    assert resume(out, until="detect")["samples"]["noisy"] == 6
+    assert endpoint.requests == []
+
+
 def test_resuming_where_no_run_is_ends_with_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
