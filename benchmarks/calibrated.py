@@ -103,7 +103,7 @@ def _share_right(samples: Sequence[Sample], responses: Sequence[str | None]) -> 
 
 
 def _detection(cases: list[Case], labels: list[Label]) -> dict[str, Any]:
-    """Return a method's figures; none where it has nothing to tell by, as a classifier of single responses."""
+    """Return a method's figures; none where it cannot tell, like a classifier of responses all different."""
     return figures_of(cases, labels)["detection"] or {}
 
 
