@@ -83,7 +83,7 @@ def _methods(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
     }
     flat = {name: statistics.mean(known) for name in _FLAT if (known := _accuracies(records, method=name))}
     if curves:
-        draw(picture, curves, x="noise, %", y="accuracy", flat=flat)
+        draw(picture, curves, x="noise, %", y="accuracy, %", flat=flat)
         yield f"![Accuracy against noise on {dataset}]({folder.name}/{picture.name})\n"
     for rate in rates:
         found = {record["method"]: record for record in records if record["rate"] == rate}
@@ -154,7 +154,7 @@ def _ablations(dataset: str, records: list[Record], folder: Path) -> Iterator[st
         }
         if names:
             picture = folder / f"{dataset}-{prefix}sensitivity.svg"
-            draw(picture, {name: curve for name, curve in curves.items() if curve}, x=axis, y="accuracy")
+            draw(picture, {name: curve for name, curve in curves.items() if curve}, x=axis, y="accuracy, %")
             yield f"![Accuracy against {axis} on {dataset}]({folder.name}/{picture.name})\n"
 
 
@@ -205,15 +205,16 @@ def _names(records: Iterable[Record], known: Iterable[str]) -> list[str]:
 
 
 def _accuracies(records: Iterable[Record], **cell: object) -> list[float]:
-    return [record["accuracy"] for record in records if cell.items() <= record.items()]
+    """Return the accuracies of a cell's seeds, in percent."""
+    return [100 * record["accuracy"] for record in records if cell.items() <= record.items()]
 
 
 def _accuracy(records: Iterable[Record], **cell: object) -> str:
     known = _accuracies(records, **cell)
     if not known:
         return _NOT_RUN
-    mean = f"{100 * statistics.mean(known):.1f}"
-    return mean if len(known) == 1 else f"{mean} ({100 * min(known):.1f} to {100 * max(known):.1f})"
+    mean = f"{statistics.mean(known):.1f}"
+    return mean if len(known) == 1 else f"{mean} ({min(known):.1f} to {max(known):.1f})"
 
 
 def _found(record: Record) -> list[str]:

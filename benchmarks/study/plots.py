@@ -63,9 +63,9 @@ def draw(
                 linewidth=2.5 if bold else 1.2,
             )
         for name, value in (flat or {}).items():
-            axes.axhline(value, color=_GREY, linestyle="--" if name == "vanilla" else ":", linewidth=1)
-            by = ("axes fraction", "data")
-            axes.annotate(name, (1, value), xycoords=by, fontsize=7, ha="right", va="bottom")
+            axes.axhline(
+                value, label=name, color=_GREY, linestyle="--" if name == "vanilla" else ":", linewidth=1
+            )
         if diagonal:
             axes.axline((0, 0), slope=1, color=_GREY, linestyle="--", linewidth=1)
         axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in curves.values() for place in points}))
