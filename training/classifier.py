@@ -41,31 +41,34 @@ class QuestionClassifier:
 
     def predict(self, right: Reals) -> Reals:
         """Return each question's probabilities (n, classes), from all other questions' (n, classes)."""
-        scores, share, sharp = self._left_out(right)
-        return _balanced(numpy.log(share) + sharp * (scores - share), share)
+        return _balanced(*self._left_out(right))
 
     def tells(self, right: Reals) -> float:
         """Return how much likelier beliefs (n, classes) are by questions than by their shares, in nats."""
         likely = numpy.log(self.predict(right) + 1e-12) - numpy.log(right.mean(0) + 1e-12)
         return float((right * likely).sum())
 
-    def _left_out(self, right: Reals) -> tuple[Reals, Reals, float]:
-        """Return the scores without each question's own part, the classes' shares, and how far to stretch.
+    def _left_out(self, right: Reals) -> tuple[Reals, Reals]:
+        """Return log-probabilities (n, classes) without each question's own part, and the classes' shares.
 
         Scores shrink towards the shares, the more the less the questions tell: they are stretched away.
         """
         scores = (self._vectors @ (self._solved @ right) - self._own * right) / (1 - self._own)
         share = (right.sum(0) + 1) / (len(right) + right.shape[1])
 
+        def stretched(sharp: float) -> Reals:
+            logarithms: Reals = numpy.log(share) + sharp * (scores - share)
+            return logarithms
+
         def fit(sharp: float) -> float:
-            likely = softmax(numpy.log(share) + sharp * (scores - share))
-            return float((right * numpy.log(likely + 1e-12)).sum())
+            return float((right * numpy.log(softmax(stretched(sharp)) + 1e-12)).sum())
 
         def falls(at: int) -> bool:
             return fit(_SHARPNESS[at]) >= fit(_SHARPNESS[at + 1])
 
         # The likelihood is concave: its top is where it begins to fall.
-        return scores, share, _SHARPNESS[bisect_left(range(len(_SHARPNESS) - 1), True, key=falls)]
+        best = _SHARPNESS[bisect_left(range(len(_SHARPNESS) - 1), True, key=falls)]
+        return stretched(best), share
 
     def _prepare(self, vectors: Vectors) -> Reals:
         return numpy.column_stack([vectors - self._mean, numpy.ones(len(vectors))])
@@ -79,9 +82,10 @@ def _balanced(scores: Reals, shares: Reals) -> Reals:
     """
     likely = softmax(scores)
     for _ in range(_BALANCING):
-        if numpy.abs(likely.mean(0) - shares).max() < _BALANCED:
+        means = likely.mean(0)
+        if numpy.abs(means - shares).max() < _BALANCED:
             break
-        scores = scores + numpy.log(shares / likely.mean(0))
+        scores = scores + numpy.log(shares / means)
         likely = softmax(scores)
     return likely
 
