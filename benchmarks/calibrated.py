@@ -69,10 +69,11 @@ def measure(samples: list[Sample], states: list[SampleState], encoder: Embedding
         )
         for at, view in enumerate(_VIEWS)
     }
-    vectors = numpy.array(encoder.embed_documents([sample.prompt for sample in samples]))
     sizes = numpy.array([numbering.size(case.state) for case in cases])
     unasked = numpy.full(len(samples), -1)
-    questions = vectors if numbering.shared else None
+    questions = None
+    if numbering.shared:
+        questions = numpy.array(encoder.embed_documents([sample.prompt for sample in samples]))
     placed = all(sample.options for sample in samples)
     found = estimate(Evidence(numpy.array(numbers), answers, unasked, sizes, questions, placed))
     likeliest = [

@@ -131,8 +131,8 @@ def _run(arguments: argparse.Namespace) -> None:
     began, ran = time.monotonic(), 0
     for number, (cell, folder) in enumerate(wanted, start=1):
         records = read_records(arguments.records)
-        subset = (arguments.samples, arguments.tests, arguments.subset_seed)
-        if (*cell, *subset, study.config_hash) in {cell_of(record) for record in records}:
+        sought = (*cell, arguments.samples, arguments.tests, arguments.subset_seed, study.config_hash)
+        if any(cell_of(record) == sought for record in records):
             continue
         record = {**study.measure(cell, folder, EVERY[cell.method], records), "versions": versions()}
         add_record(arguments.records, record)

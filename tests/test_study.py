@@ -349,6 +349,20 @@ def test_a_record_takes_no_others_place(tmp_path: Path) -> None:
     assert sorted(row["n"] for row in read_records(tmp_path / "records.jsonl")) == list(range(20))
 
 
+def test_the_page_is_the_same_in_whatever_order_cells_were_run(tmp_path: Path) -> None:
+    right = {"base": {"right": 0.5, "wrong": 0.1}}
+    records = [
+        record(method, rate, 0.5, agents=right, test_loss={"mean": rate / 100})
+        for rate in (50, 30)
+        for method in ("robustft", "sft")
+    ]
+    render(records, tmp_path / "results")
+    page = (tmp_path / "results.md").read_text()
+    assert "| agent | 30 %, right | 30 %, wrong | 50 %, right | 50 %, wrong |" in page
+    render(records[::-1], tmp_path / "results")
+    assert page == (tmp_path / "results.md").read_text()
+
+
 def test_every_baseline_of_the_paper_is_there() -> None:
     assert set(METHODS) >= {"vanilla", "sft", "robustft", "self-select", "self-label", "noise-al", "self-rag"}
 

@@ -40,7 +40,9 @@ def render(records: list[Record], folder: Path) -> None:
     conclusion = folder / "conclusion.md"
     if conclusion.is_file():
         parts.append(conclusion.read_text(encoding="utf-8").strip() + "\n")
-    for dataset in sorted({record["dataset"] for record in records}):
+    # As they were run, records lie in any order.
+    records = sorted(records, key=_place)
+    for dataset in dict.fromkeys(record["dataset"] for record in records):
         given = [record for record in records if record["dataset"] == dataset]
         parts.extend(_dataset(dataset, given, folder))
     write_text_atomically(folder.parent / "results.md", "\n".join(parts))
@@ -161,10 +163,7 @@ def _ablations(dataset: str, records: list[Record], folder: Path) -> Iterator[st
 def _diagnostics(records: list[Record]) -> Iterator[str]:
     """Show the paper's Figures 4 to 6: losses on right responses, accuracy by category and by wording."""
     for rate in _rates(records):
-        here = sorted(
-            (record for record in records if record["rate"] == rate),
-            key=lambda record: list(EVERY).index(record["method"]),
-        )
+        here = [record for record in records if record["rate"] == rate]
         losses = {record["method"]: record["test_loss"] for record in here if record.get("test_loss")}
         if losses:
             yield (
@@ -189,6 +188,11 @@ def _diagnostics(records: list[Record]) -> Iterator[str]:
                 for name, categories in split.items()
             }
             yield _table("method", columns, rows)
+
+
+def _place(record: Record) -> tuple[Any, ...]:
+    method = list(EVERY).index(record["method"])
+    return record["dataset"], record["kind"] or "", record["rate"], method, record["seed"]
 
 
 def _rates(records: Iterable[Record]) -> list[int]:
