@@ -4,8 +4,9 @@
     python benchmarks/paper.py --render
 
 A folder holds `labeled`, `test` and `noisyNN` as CSV, JSONL, JSON or Parquet. Records go to
-docs/results/paper.jsonl, from which docs/results.md is made. A cell that is there is not run again; one that
-was stopped goes on where it was. Several can be at work on one file of records, each in a --work of its own.
+docs/results/paper.jsonl, from which docs/results.md is made. A cell that is there is not run again, unless
+--paraphrased asks more of it; one that was stopped goes on where it was. Several can be at work on one file
+of records, each in a --work of its own.
 """
 
 import argparse
@@ -44,11 +45,12 @@ def read_records(path: Path) -> list[dict[str, Any]]:
 
 
 def add_record(path: Path, record: dict[str, Any]) -> None:
-    """Put a record at the end of the file, where others may be adding theirs."""
+    """Put a record in place of an older one of its cell, in a file to which others may be adding theirs."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        rows = [*read_records(path), record]
+        others = (row for row in read_records(path) if cell_of(row) != cell_of(record))
+        rows = [*others, record]
         write_text_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
     finally:
         os.close(folder)
@@ -58,6 +60,11 @@ def cell_of(record: dict[str, Any]) -> tuple[Any, ...]:
     """Return what tells a record from every other: its cell, the subsets and the settings."""
     names = (*Cell._fields, "samples", "tests", "subset_seed", "config_hash")
     return tuple(record[name] for name in names)
+
+
+def is_done(record: dict[str, Any], paraphrased: bool) -> bool:
+    """Return whether a record holds all that is asked; a method that answers in context has one wording."""
+    return not paraphrased or record.get("paraphrased") != []
 
 
 def cells(arguments: argparse.Namespace, folders: list[Folder]) -> Iterator[tuple[Cell, Folder]]:
@@ -132,7 +139,8 @@ def _run(arguments: argparse.Namespace) -> None:
     for number, (cell, folder) in enumerate(wanted, start=1):
         records = read_records(arguments.records)
         sought = (*cell, arguments.samples, arguments.tests, arguments.subset_seed, study.config_hash)
-        if any(cell_of(record) == sought for record in records):
+        there = (record for record in records if cell_of(record) == sought)
+        if any(is_done(record, arguments.paraphrased) for record in there):
             continue
         record = {**study.measure(cell, folder, EVERY[cell.method], records), "versions": versions()}
         add_record(arguments.records, record)

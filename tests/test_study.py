@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 import pytest
 from langchain_core.embeddings import Embeddings
-from paper import add_record, read_records
+from paper import add_record, is_done, read_records
 from study import rules
 from study.cells import Cell, Study
 from study.data import open_folder
@@ -274,7 +274,10 @@ def record(method: str, rate: int, accuracy: float, **more: Any) -> dict[str, An
         "accuracy": accuracy,
         "n_samples": 10,
         "n_test": 5,
+        "samples": 10,
+        "tests": 5,
         "subset_seed": 0,
+        "config_hash": "0",
         "detection": None,
         "relabel": None,
         "purity": 0.7,
@@ -343,10 +346,65 @@ def test_what_was_trained_on_and_tested_before_is_not_again(
     assert records[0]["outcome_of"] == records[1]["outcome_of"] != records[2]["outcome_of"]
 
 
-def test_a_record_takes_no_others_place(tmp_path: Path) -> None:
+def test_a_record_takes_the_place_of_its_cells_alone(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
     with ThreadPoolExecutor() as several:
-        list(several.map(lambda n: add_record(tmp_path / "records.jsonl", {"n": n}), range(20)))
-    assert sorted(row["n"] for row in read_records(tmp_path / "records.jsonl")) == list(range(20))
+        list(several.map(lambda seed: add_record(path, record("sft", 30, 0.5, seed=seed)), range(20)))
+    assert sorted(row["seed"] for row in read_records(path)) == list(range(20))
+    add_record(path, record("sft", 30, 0.6, seed=7))
+    known = {row["seed"]: row["accuracy"] for row in read_records(path)}
+    assert len(known) == len(read_records(path)) == 20
+    assert (known[7], known[8]) == (0.6, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("tested", "asked", "done"),
+    [
+        ({"paraphrased": []}, False, True),
+        ({"paraphrased": []}, True, False),
+        ({"paraphrased": [0.5] * 5}, True, True),
+        ({}, True, True),
+    ],
+)
+def test_a_cell_without_other_wordings_is_run_again_where_they_are_asked_for(
+    tested: dict[str, Any], asked: bool, done: bool
+) -> None:
+    assert is_done(record("sft", 30, 0.5, **tested), asked) is done
+
+
+def test_figures_of_several_seeds_are_means(tmp_path: Path) -> None:
+    seeds = [
+        record(
+            "sft",
+            30,
+            share,
+            seed=seed,
+            test_loss={"mean": loss},
+            paraphrased=[share, 0.0],
+            by_category={"good": share, "bad": 0.5},
+        )
+        for seed, (share, loss) in enumerate([(0.5, 1.0), (0.7, 2.0)])
+    ]
+    render(seeds, tmp_path / "results")
+    page = (tmp_path / "results.md").read_text()
+    assert "| sft | 1.50 |" in page
+    assert "| sft | 60.0 | 0.0 | 60.0 (50.0 to 70.0) |" in page
+    assert "| sft | 50.0 | 60.0 |" in page
+
+
+def test_other_kinds_of_noise_show_how_well_each_method_told_them(tmp_path: Path) -> None:
+    records = [
+        record("sft", 50, 0.4, kind="burst"),
+        record("cleanlab", 50, 0.4, kind="burst", detection={"auc": 0.9, "ece": 0.1}),
+        record("cleanlab", 50, 0.6, kind="class", detection={"auc": 0.3, "ece": 0.25}),
+    ]
+    render(records, tmp_path / "results")
+    page = (tmp_path / "results.md").read_text()
+    assert "| accuracy | burst | class |" in page
+    assert "| cleanlab | 0.90 | 0.30 |" in page
+    assert "| cleanlab | 0.10 | 0.25 |" in page
+    assert "| sft | 40.0 | not run |" in page
+    assert "| sft | - |" not in page
 
 
 def test_the_page_is_the_same_in_whatever_order_cells_were_run(tmp_path: Path) -> None:

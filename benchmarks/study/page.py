@@ -63,13 +63,22 @@ def _dataset(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
         yield from _diagnostics(plain)
     made = [record for record in records if record["kind"] is not None]
     for rate in _rates(made):
-        kinds = sorted({record["kind"] for record in made if record["rate"] == rate})
         yield f"### Other kinds of noise on {dataset}, {rate} %\n"
-        rows = {
-            name: [_accuracy(made, method=name, rate=rate, kind=kind) for kind in kinds]
-            for name in _names(made, METHODS)
-        }
-        yield _table("accuracy", kinds, rows)
+        yield from _kinds([record for record in made if record["rate"] == rate])
+
+
+def _kinds(records: list[Record]) -> Iterator[str]:
+    """Show what kinds of noise of one rate do, and how well each method tells them."""
+    kinds = sorted({record["kind"] for record in records})
+    names = _names(records, METHODS)
+    rows = {name: [_accuracy(records, method=name, kind=kind) for kind in kinds] for name in names}
+    yield _table("accuracy", kinds, rows)
+    found = {(record["method"], record["kind"]): record["detection"] or {} for record in records}
+    for figure, words in (("auc", "area under the curve"), ("ece", "calibration error")):
+        values = {name: [found.get((name, kind), {}).get(figure) for kind in kinds] for name in names}
+        told = {name: list(map(_decimal, row)) for name, row in values.items() if set(row) != {None}}
+        if told:
+            yield _table(words, kinds, told)
 
 
 def _methods(dataset: str, records: list[Record], folder: Path) -> Iterator[str]:
@@ -164,8 +173,7 @@ def _diagnostics(records: list[Record]) -> Iterator[str]:
     """Show the paper's Figures 4 to 6: losses on right responses, accuracy by category and by wording."""
     for rate in _rates(records):
         here = [record for record in records if record["rate"] == rate]
-        losses = {record["method"]: record["test_loss"] for record in here if record.get("test_loss")}
-        if losses:
+        if losses := _means(here, "test_loss"):
             yield (
                 f"Loss on the right responses to the held-out questions at {rate} % (nats a token; its "
                 "exponential is the perplexity): the mean, and quantiles over the questions.\n"
@@ -173,13 +181,15 @@ def _diagnostics(records: list[Record]) -> Iterator[str]:
             columns = list(next(iter(losses.values())))
             rows = {name: [f"{loss[column]:.2f}" for column in columns] for name, loss in losses.items()}
             yield _table("method", columns, rows)
-        worded = {record["method"]: record["paraphrased"] for record in here if record.get("paraphrased")}
-        if worded:
-            yield f"Accuracy with five other wordings of the request at {rate} %:\n"
-            columns = [str(number + 1) for number in range(len(next(iter(worded.values()))))]
-            rows = {name: list(map(_share, values)) for name, values in worded.items()}
-            yield _table("method", columns, rows)
-        split = {record["method"]: record["by_category"] for record in here}
+        if worded := _means(here, "paraphrased"):
+            yield f"Accuracy with five other wordings of the request at {rate} %, and with its own:\n"
+            columns = list(next(iter(worded.values())))
+            rows = {
+                name: [*(_share(shares[column]) for column in columns), _accuracy(here, method=name)]
+                for name, shares in worded.items()
+            }
+            yield _table("method", [*columns, "its own"], rows)
+        split = _means(here, "by_category")
         columns = sorted({category for categories in split.values() for category in categories})
         if len(columns) > 1:
             yield f"Accuracy by category at {rate} %:\n"
@@ -188,6 +198,21 @@ def _diagnostics(records: list[Record]) -> Iterator[str]:
                 for name, categories in split.items()
             }
             yield _table("method", columns, rows)
+
+
+def _means(records: Iterable[Record], figures: str) -> dict[str, dict[str, float]]:
+    """Return each method's named figures, means over its seeds; a list's are named by their place from 1."""
+    known: dict[str, dict[str, list[float]]] = {}
+    for record in records:
+        given = record.get(figures) or {}
+        if isinstance(given, list):
+            given = {str(place): value for place, value in enumerate(given, start=1)}
+        for name, value in given.items():
+            known.setdefault(record["method"], {}).setdefault(name, []).append(value)
+    return {
+        method: {name: statistics.mean(values) for name, values in named.items()}
+        for method, named in known.items()
+    }
 
 
 def _place(record: Record) -> tuple[Any, ...]:
@@ -225,7 +250,7 @@ def _found(record: Record) -> list[str]:
     detection, relabel = record["detection"] or {}, record["relabel"] or {}
     return [
         *(_share(detection.get(name)) for name in ("precision", "recall", "f1")),
-        *("-" if value is None else f"{value:.2f}" for value in (detection.get("auc"), detection.get("ece"))),
+        *(_decimal(detection.get(name)) for name in ("auc", "ece")),
         *(_share(relabel.get(name)) for name in ("accuracy", "selected_accuracy")),
         str(record["n_train"]),
         _share(record["purity"]),
@@ -249,6 +274,10 @@ def _plain(text: str) -> str:
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _decimal(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _table(corner: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
