@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy
 
+from graph.config import RunConfig
 from graph.decision import status_of, to_entry
 from graph.evidence import Collected, collect, states_of
 from graph.similarities import is_free, similarities_to
@@ -141,7 +142,7 @@ def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion
     reviewed = [
         numbering.number(state, state.review.answer if state.review else None) for state in _compared(work)
     ]
-    right = update(evidence, found.estimate, numpy.array(reviewed))
+    right = update(evidence, found.estimate, numpy.array(reviewed), repeats=_reviews_itself(work.config))
     for likely, state in zip(right, _compared(work), strict=True):
         answer: str | None = state.sample.response
         best = numbering.number(state, answer)
@@ -149,6 +150,14 @@ def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion
             best = int(likely.argmax())
             answer = numbering.response(state, best)
         yield _conclusion(answer, likely[best] if best >= 0 else 0.0)
+
+
+def _reviews_itself(config: RunConfig) -> bool:
+    agents = config.agents
+    model, *others = (
+        config.models[agent.model].name for agent in (agents.reviewer, agents.base, agents.reasoner)
+    )
+    return model in others
 
 
 def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Conclusion | None]:

@@ -24,7 +24,7 @@ _ENOUGH = 20_000
 # How much of their evidence views keep in the end; see the module's text.
 _LABEL_SHARE = 0.75
 _AGENTS_SHARE = 0.5
-# The judge and the reviewer were shown what the agents say, and repeat much of it.
+# The judge and the reviewer were shown what the agents say, and repeat much of it; a model repeats itself.
 _VERDICT_SHARE = 0.25
 
 
@@ -70,15 +70,16 @@ def estimate(evidence: Evidence) -> Estimate:
     return _report(evidence, prior, likelihoods)
 
 
-def update(evidence: Evidence, found: Estimate, answers: Numbers) -> Reals:
+def update(evidence: Evidence, found: Estimate, answers: Numbers, *, repeats: bool) -> Reals:
     """Return each response's probability to be right after one more answer (n, candidates).
 
     Args:
         evidence: what was estimated from.
         found: the estimate.
         answers: of an agent that was asked later (n), -1 where it was not, or its answer is no candidate.
+        repeats: whether it is of a model that has answered before, and errs where that did.
     """
-    share = _VERDICT_SHARE if "questions" in found.weights else 1.0
+    share = _VERDICT_SHARE if repeats or "questions" in found.weights else 1.0
     rows = numpy.flatnonzero(answers >= 0)
     given = one_hot(answers[rows], found.right.shape[1])
     others = numpy.maximum(evidence.sizes[rows] - 1, 1)[:, None]

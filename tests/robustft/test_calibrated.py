@@ -1,6 +1,7 @@
 """Whole runs with the calibrated checker, on questions that tell their answers, with a scripted endpoint."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,34 @@ def test_what_was_killed_before_its_conclusions_comes_to_them(expert: Endpoint, 
 
     resume(tmp_path / "run", until="select")
     assert (tmp_path / "run" / "decisions.jsonl").read_text() == before
+
+
+def test_another_models_review_is_believed_more_than_the_same_models(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    doubled = [
+        {"id": str(n), "prompt": f"Twice {n}?", "completion": str(2 * n + (n % 3 == 0))}
+        for n in range(30, 90)
+    ]
+    reviewer = Endpoint()
+    for server in (endpoint, reviewer):
+        server.reply = lambda messages: str(
+            sum(2 * int(n) for n in re.findall(r"\d+", messages[-1]["content"])[:1])
+        )
+    config = write_run(tmp_path, endpoint.url, doubled, agents__reasoner__max_reflections=0)
+    found = {}
+    for reviewer.model in ("scripted", "other"):
+        judge = f"models.judge={{provider: openai, base_url: '{reviewer.url}', name: {reviewer.model}}}"
+        settings = (CALIBRATED, judge, "agents.reviewer.model=judge")
+        run(load_config(config, settings), tmp_path / reviewer.model, until="select")
+        decisions = read_lines(tmp_path / reviewer.model / "decisions.jsonl")
+        found[reviewer.model] = [row["conclusion"] for row in decisions if row["status"] == "relabelled"]
+    reviewer.stop()
+
+    assert len(found["scripted"]) == len(found["other"]) == 20
+    for same, other_model in zip(found["scripted"], found["other"], strict=True):
+        assert same["answer"] == other_model["answer"]
+        assert same["confidence"] < other_model["confidence"]
 
 
 def test_soft_weighting_keeps_all_and_writes_how_likely_each_is_right(

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from training.classifier import Numbers
-from training.label_model import Estimate, estimate
+from training.label_model import Estimate, estimate, update
 from training.views import Evidence
 
 SAMPLES = 400
@@ -212,3 +212,20 @@ def test_one_sample_without_views_is_judged_by_what_is_common() -> None:
     alone = Evidence(numpy.array([0]), {}, numpy.array([-1]), numpy.array([4]))
 
     assert 0 < estimate(alone).noise[0] < 1
+
+
+@pytest.mark.parametrize(("repeats", "believed"), [(True, 1), (False, 2)])
+def test_a_second_look_overrules_the_agents_only_where_another_model_takes_it(
+    repeats: bool, believed: int
+) -> None:
+    right = numpy.full((20, 10), 0.1 / 8)
+    right[:, 1], right[:, 2] = 0.8, 0.1
+    reviewed = numpy.array([2, 2, *[1] * 17, -1])
+    unasked = numpy.full(20, -1)
+    evidence = Evidence(numpy.zeros(20, dtype=numpy.int64), {}, unasked, numpy.full(20, 10))
+
+    after = update(evidence, Estimate(right, 1 - right[:, 0], {}, {}), reviewed, repeats=repeats)
+
+    assert after[0].argmax() == believed
+    assert after[5, 1] > 0.8
+    numpy.testing.assert_allclose(after[19], right[19])
