@@ -15,6 +15,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,6 +28,7 @@ from study.rules import Case, Label, contradicted
 from agents.answers import agree, kind_of
 from graph.config import RunConfig
 from graph.decision import read_state
+from graph.evidence import evidence_of
 from graph.numbering import Numbering
 from graph.similarities import said_in
 from graph.state import SampleState
@@ -37,7 +39,6 @@ from stores.vectors import QuestionVectors
 from training.label_model import estimate
 from training.metrics import is_right
 from training.noise import NoiseKind
-from training.views import Evidence
 
 _VIEWS = ("base", "reasoning")
 _GIVEN = "given"
@@ -62,20 +63,11 @@ def measure(samples: list[Sample], states: list[SampleState], encoder: Embedding
         Case(SampleState(sample=sample, base=state.base, turns=state.turns))
         for sample, state in zip(samples, states, strict=True)
     ]
-    numbers = [numbering.number(case.state, case.sample.response) for case in cases]
-    answers = {
-        view: numpy.array(
-            [numbering.number(case.state, row[at]) for case, row in zip(cases, said, strict=True)]
-        )
-        for at, view in enumerate(_VIEWS)
-    }
-    sizes = numpy.array([numbering.size(case.state) for case in cases])
-    unasked = numpy.full(len(samples), -1)
-    questions = None
+    evidence = evidence_of((case.state for case in cases), numbering, _VIEWS)
     if numbering.shared:
         questions = numpy.array(encoder.embed_documents([sample.prompt for sample in samples]))
-    placed = all(sample.options for sample in samples)
-    found = estimate(Evidence(numpy.array(numbers), answers, unasked, sizes, questions, placed))
+        evidence = replace(evidence, questions=questions)
+    found = estimate(evidence)
     likeliest = [
         numbering.response(case.state, int(number))
         for case, number in zip(cases, found.right.argmax(1), strict=True)

@@ -1,7 +1,7 @@
 """What a run knows of all its samples, as numbers to be weighed: answers that compare, and free text."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import filterfalse
 
 import numpy
@@ -49,36 +49,52 @@ def collect(work: Workspace) -> Collected:
     """
     numbering = Numbering.of(filterfalse(is_free, work.journal.samples("train")))
     views = work.config.agents.checker.views
-    compared, free, given, sizes, verdicts = [], [], [], [], []
+    compared, free = [], []
+
+    def comparing() -> Iterator[SampleState]:
+        for place, state in enumerate(states_of(work)):
+            if is_free(state.sample):
+                free.append(place)
+            else:
+                compared.append(place)
+                yield state
+
+    evidence = evidence_of(comparing(), numbering, views)
+    if compared and numbering.shared:
+        evidence = replace(evidence, questions=_questions(work, len(compared) + len(free), compared))
+    return Collected(
+        numbering,
+        numpy.array(compared, dtype=numpy.int64),
+        evidence if compared else None,
+        numpy.array(free, dtype=numpy.int64),
+        measured(work, len(compared) + len(free))[free] if free else numpy.zeros((0, len(views) + 1)),
+    )
+
+
+def evidence_of(states: Iterable[SampleState], numbering: Numbering, views: Sequence[str]) -> Evidence:
+    """Return what is known of samples whose responses compare, but for their questions.
+
+    Args:
+        states: the samples, with what was said of them.
+        numbering: of their responses.
+        views: whose answers count.
+    """
+    given, sizes, verdicts = [], [], []
     answers: dict[str, list[int]] = {view: [] for view in views}
     placed = True
-    for place, state in enumerate(states_of(work)):
-        if is_free(state.sample):
-            free.append(place)
-            continue
-        compared.append(place)
+    for state in states:
         given.append(numbering.number(state, state.sample.response))
         for view, answer in zip(views, said_in(state, views), strict=True):
             answers[view].append(numbering.number(state, answer))
         verdicts.append(_verdict(state.check))
         sizes.append(numbering.size(state))
         placed &= bool(state.sample.options)
-    evidence = None
-    if compared:
-        evidence = Evidence(
-            numpy.array(given),
-            {view: numpy.array(numbers) for view, numbers in answers.items()},
-            numpy.array(verdicts),
-            numpy.array(sizes),
-            _questions(work, len(compared) + len(free), compared) if numbering.shared else None,
-            placed,
-        )
-    return Collected(
-        numbering,
-        numpy.array(compared, dtype=numpy.int64),
-        evidence,
-        numpy.array(free, dtype=numpy.int64),
-        measured(work, len(compared) + len(free))[free] if free else numpy.zeros((0, len(views) + 1)),
+    return Evidence(
+        numpy.array(given),
+        {view: numpy.array(numbers) for view, numbers in answers.items()},
+        numpy.array(verdicts),
+        numpy.array(sizes),
+        placed=placed,
     )
 
 
