@@ -9,12 +9,16 @@ Numbers = NDArray[numpy.int64]
 Reals = NDArray[numpy.float64]
 Vectors = NDArray[numpy.float32] | NDArray[numpy.float64]
 
-# Of the squared weights. Vectors have length 1, so that it stands for so many samples against a weight of 1.
+# Of the squared weights, here and where questions are parted into folds. Vectors have length 1, so that the
+# ridge stands for so many samples against a weight of 1.
 _RIDGE = 1.0
+_PENALTY = 0.25
 _BLOCK = 10_000
 _FOLDS = 5
 # The probability of a response that was never seen.
 _RARE = 1e-3
+# What is less likely than this is not learned from.
+_UNLIKELY = 0.02
 _BALANCING = 20
 _BALANCED = 1e-4
 _SHARPNESS: list[float] = [0.0, *numpy.geomspace(0.3, 30, 25).tolist()]
@@ -90,46 +94,47 @@ def _balanced(scores: Reals, shares: Reals) -> Reals:
     return likely
 
 
-def predict_crossed(vectors: Vectors, responses: Numbers, size: int) -> Reals:
-    """Return each question's probabilities (n, size) from questions of other folds.
+def predict_crossed(vectors: Vectors, right: Reals) -> Reals:
+    """Return each question's probabilities (n, classes) from questions of other folds.
 
     It is slower than `QuestionClassifier` and ranks better: for when it is known what to learn.
 
     Args:
-        vectors: one a question (n, d).
-        responses: what is learned, one a question (n).
-        size: how many responses there are.
+        vectors: one a question (n, d), of length 1.
+        right: what is learned: how likely each response is to be right (n, classes).
     """
-    folds = numpy.random.default_rng(0).permutation(len(responses)) % _FOLDS
-    likely = numpy.zeros((len(responses), size))
+    folds = numpy.random.default_rng(0).permutation(len(right)) % _FOLDS
+    likely = numpy.zeros(right.shape)
     for fold in range(_FOLDS):
         inside, outside = numpy.flatnonzero(folds != fold), numpy.flatnonzero(folds == fold)
-        likely[outside] = predict_others(vectors[inside], responses[inside], size, vectors, outside)
+        likely[outside] = predict_others(vectors[inside], right[inside], vectors, outside)
     return likely
 
 
-def predict_others(vectors: Vectors, responses: Numbers, size: int, others: Vectors, rows: Numbers) -> Reals:
-    """Return the probabilities (m, size) of questions that were not learned from.
+def predict_others(vectors: Vectors, right: Reals, others: Vectors, rows: Numbers) -> Reals:
+    """Return the probabilities (m, classes) of questions that were not learned from.
 
     Args:
-        vectors: one a question that is learned from (n, d).
-        responses: what is learned, one a question (n).
-        size: how many responses there are.
+        vectors: one a question that is learned from (n, d), of length 1.
+        right: what is learned: how likely each response is to be right (n, classes).
         others: vectors; read in blocks, so that they may lie on disk.
         rows: which of them to look at (m).
     """
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-    likely = numpy.full((len(rows), size), _RARE)
+    likely = numpy.full((len(rows), right.shape[1]), _RARE)
+    # A question counts once for each response that it may have, by how likely that is.
+    questions, responses = numpy.nonzero(right > _UNLIKELY)
     classes = numpy.unique(responses)
     if len(classes) == 1:
         likely[:, classes] = 1.0
     elif len(classes):
-        model = LogisticRegression(max_iter=1000).fit(vectors, responses)
+        model = LogisticRegression(C=1 / _PENALTY, max_iter=1000)
+        model.fit(vectors[questions], responses, sample_weight=right[questions, responses])
         for start in range(0, len(rows), _BLOCK):
             block = slice(start, start + _BLOCK)
             likely[block, classes] = numpy.maximum(model.predict_proba(others[rows[block]]), _RARE)
-    return numpy.asarray(likely / likely.sum(1, keepdims=True))
+    return normalised(likely)
 
 
 def normalised(likely: Reals | NDArray[numpy.bool_]) -> Reals:

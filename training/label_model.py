@@ -60,11 +60,11 @@ def estimate(evidence: Evidence) -> Estimate:
     fit = fit_views(evidence, rows)
     prior = None
     if fit.by_questions and evidence.questions is not None:
-        vectors, found, size = evidence.questions[rows], fit.right.argmax(1), can_be.shape[1]
+        vectors = evidence.questions[rows]
         others = numpy.setdiff1d(numpy.arange(len(can_be)), rows)
         prior = numpy.zeros(can_be.shape)
-        prior[rows] = numpy.log(predict_crossed(vectors, found, size))
-        prior[others] = numpy.log(predict_others(vectors, found, size, evidence.questions, others))
+        prior[rows] = numpy.log(predict_crossed(vectors, fit.right))
+        prior[others] = numpy.log(predict_others(vectors, fit.right, evidence.questions, others))
     every = numpy.arange(len(can_be))
     likelihoods = {view.name: view.learn(fit.right, rows).likelihood(every) for view in fit.views}
     return _report(evidence, prior, likelihoods)

@@ -27,7 +27,7 @@ def test_what_is_said_of_a_question_does_not_tell_its_own_prediction() -> None:
 
     for likely in (
         QuestionClassifier(vectors).predict(one_hot(said, CLASSES)),
-        predict_crossed(vectors, said, CLASSES),
+        predict_crossed(vectors, one_hot(said, CLASSES)),
     ):
         numpy.testing.assert_allclose(likely.sum(1), 1)
         assert (likely.argmax(1) == cloud)[wrong].mean() > 0.9
@@ -46,7 +46,7 @@ def test_others_are_predicted_from_those_learned_from() -> None:
     vectors, cloud = clouds(300)
     rows = numpy.arange(200, 300, 7)
 
-    likely = predict_others(vectors[:200], cloud[:200], CLASSES, vectors, rows)
+    likely = predict_others(vectors[:200], one_hot(cloud, CLASSES)[:200], vectors, rows)
 
     assert (likely.argmax(1) == cloud[rows]).all()
 
@@ -54,8 +54,9 @@ def test_others_are_predicted_from_those_learned_from() -> None:
 def test_a_response_that_was_never_seen_stays_possible() -> None:
     vectors, cloud = clouds(60)
 
-    alone = predict_others(vectors, numpy.zeros(60, dtype=numpy.int64), CLASSES, vectors, numpy.arange(5))
-    two = predict_crossed(vectors, numpy.minimum(cloud, 1), CLASSES)
+    first = one_hot(numpy.zeros(60, dtype=numpy.int64), CLASSES)
+    alone = predict_others(vectors, first, vectors, numpy.arange(5))
+    two = predict_crossed(vectors, one_hot(numpy.minimum(cloud, 1), CLASSES))
 
     assert (alone[:, 0] > 0.99).all()
     assert (alone > 0).all()
@@ -71,3 +72,15 @@ def test_each_response_is_predicted_as_often_as_it_was_seen() -> None:
     likely = QuestionClassifier(vectors).predict(one_hot(cloud, CLASSES))
 
     numpy.testing.assert_allclose(likely.mean(0), one_hot(cloud, CLASSES).mean(0), atol=0.005)
+
+
+def test_a_question_is_learned_from_by_how_likely_its_responses_are() -> None:
+    vectors, cloud = clouds(300)
+    sure = one_hot(cloud, CLASSES)
+    doubtful = (sure + 0.9 * one_hot((cloud + 1) % CLASSES, CLASSES)) / 1.9
+
+    by_cloud = (predict_crossed(vectors, right)[numpy.arange(300), cloud] for right in (sure, doubtful))
+
+    certain, torn = (float(likely.mean()) for likely in by_cloud)
+    assert certain > 0.8
+    assert 0.45 < torn < 0.6
