@@ -86,7 +86,7 @@ def test_the_summary_says_what_the_views_are_worth(expert: Endpoint, tmp_path: P
 
     calibration = summary["calibration"]
     assert calibration["noise"] == pytest.approx(1 / 3, abs=0.1)
-    assert calibration["reliability"]["base"] == pytest.approx(0.9, abs=0.15)
+    assert calibration["reliability"]["base"] == pytest.approx(0.9, abs=0.1)
     assert set(calibration["reliability"]) == {"base", "reasoning", "questions"}
 
 
