@@ -153,6 +153,7 @@ def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion
 
 
 def _reviews_itself(config: RunConfig) -> bool:
+    """Return whether the reviewer's model is an agent's, by name: it errs alike at whatever endpoint."""
     agents = config.agents
     model, *others = (
         config.models[agent.model].name for agent in (agents.reviewer, agents.base, agents.reasoner)

@@ -9,8 +9,8 @@ Numbers = NDArray[numpy.int64]
 Reals = NDArray[numpy.float64]
 Vectors = NDArray[numpy.float32] | NDArray[numpy.float64]
 
-# Of the squared weights, here and where questions are parted into folds. Vectors have length 1, so that the
-# ridge stands for so many samples against a weight of 1.
+# Of the squared weights, for the quick classifier and for the slower one of `predict_others`. Vectors have
+# length 1, so that the first stands for so many samples against a weight of 1.
 _RIDGE = 1.0
 _PENALTY = 0.25
 _BLOCK = 10_000
@@ -128,7 +128,7 @@ def predict_others(vectors: Vectors, right: Reals, others: Vectors, rows: Number
     classes = numpy.unique(responses)
     if len(classes) == 1:
         likely[:, classes] = 1.0
-    elif len(classes):
+    elif len(classes) and len(rows):
         model = LogisticRegression(C=1 / _PENALTY, max_iter=1000)
         model.fit(vectors[questions], responses, sample_weight=right[questions, responses])
         for start in range(0, len(rows), _BLOCK):
