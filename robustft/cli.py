@@ -47,7 +47,7 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a setting, e.g. --set selection.keep=0.4", metavar="KEY.PATH=VALUE"),
 ]
-Out = Annotated[Path | None, typer.Option(help="The new run directory [default: runs/NAME-TIME].")]
+Out = Annotated[Path | None, typer.Option(help="The new run directory.", show_default="runs/NAME-TIME")]
 Until = Annotated[Stage, typer.Option(help="Stop after this stage; `robustft resume` goes on from there.")]
 
 
@@ -103,6 +103,8 @@ def run(
     ] = False,
 ) -> None:
     """Denoise a dataset and fine-tune on it."""
+    if resume and out is None:
+        raise InputError("--resume: name the run to go on with by --out DIR")
     resolved = load_config(config, set_ or (), train=data, test=test, gold=gold, limit=limit)
     directory = out or default_directory(config.stem)
     if resume and holds_run(directory):
@@ -187,6 +189,8 @@ def noise(
     from stores.encoder import EncoderConfig, load_encoder
     from stores.export import write_samples
 
+    if Path(file).resolve() == out.resolve():
+        raise InputError(f"{out}: is the data itself: its right responses would be lost; write another file")
     encoder = load_encoder(EncoderConfig()) if kind in ENCODED else None
     samples = inject_noise(list(read_samples(file)), rate, seed, kind, encoder)
     write_samples(out, samples)

@@ -63,9 +63,8 @@ def _choose(config: RunConfig, name: str | None) -> str:
     names = [key for key, model in config.models.items() if _is_served(model)]
     if name is not None:
         if name not in names:
-            raise ConfigError(
-                f"models.{name}: is no model that vLLM is to be started for ({names or 'none'} are)"
-            )
+            others = ", ".join(names) or "none"
+            raise ConfigError(f"models.{name}: is no model that vLLM is to be started for ({others} can be)")
         return name
     if len(names) != 1:
         found = f"several are: {', '.join(names)}; choose one with --model" if names else "none is"

@@ -26,10 +26,14 @@ class _TrainingRow(BaseModel):
     prompt: list[Message] = Field(min_length=1)
     completion: list[Message] = Field(min_length=1, max_length=1)
     source: Literal["original", "relabelled"]
+    weight: float | None = None
 
 
 def export_training(training: Path, target: Path, format: ExportFormat) -> int:  # noqa: A002 - the flag's name
     """Write the rows of a run's training.jsonl in another format; `target` appears only once it is whole.
+
+    A row of a run with soft weighting keeps its `weight`, without which every doubtful response would count
+    in full.
 
     Args:
         training: the run's training.jsonl.
@@ -93,6 +97,8 @@ def _write_lines(
                 exported = _prompt_completion(row)
             else:
                 exported = {"messages": _turns(row.prompt + row.completion)}
+            if row.weight is not None:
+                exported["weight"] = row.weight
             file.write(json.dumps(exported, ensure_ascii=False) + "\n")
             count += 1
     return count
@@ -105,13 +111,23 @@ def _write_parquet(rows: Iterator[tuple[int, _TrainingRow]], target: Path) -> in
 
     turn = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
     schema = pyarrow.schema(
-        [("id", pyarrow.string()), ("messages", pyarrow.list_(turn)), ("source", pyarrow.string())]
+        [
+            ("id", pyarrow.string()),
+            ("messages", pyarrow.list_(turn)),
+            ("source", pyarrow.string()),
+            ("weight", pyarrow.float64()),
+        ]
     )
     count = 0
     with atomic_path(target) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as writer:
         while batch := [row for _, row in islice(rows, _PARQUET_BATCH)]:
             columns = [
-                {"id": row.id, "messages": _turns(row.prompt + row.completion), "source": row.source}
+                {
+                    "id": row.id,
+                    "messages": _turns(row.prompt + row.completion),
+                    "source": row.source,
+                    "weight": row.weight,
+                }
                 for row in batch
             ]
             writer.write_batch(pyarrow.RecordBatch.from_pylist(columns, schema=schema))
@@ -165,8 +181,10 @@ def write_samples(target: Path, samples: Iterable[Sample]) -> None:
     """Write samples as JSON lines that `read_samples` reads back as they were; whole or not at all.
 
     Raises:
-        DataError: the file cannot be written.
+        DataError: the file cannot be written, or its name says that it holds something else.
     """
+    if target.suffix.lower() not in (".jsonl", ".ndjson"):
+        raise DataError("JSON lines are written: let its name end in .jsonl", path=target)
     try:
         with atomic_writer(target) as lines:
             for sample in samples:

@@ -187,6 +187,33 @@ def test_noise_into_a_folder_that_is_not_there_ends_with_2(
     assert capsys.readouterr().err.startswith("robustft: no/where.jsonl: cannot be written")
 
 
+def test_noise_does_not_overwrite_the_right_responses(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = facts(4).read_text()
+    assert command(monkeypatch, "noise", "facts.jsonl", "--rate", "0.5", "--out", "./facts.jsonl") == 2
+    assert "write another file" in capsys.readouterr().err
+    assert Path("facts.jsonl").read_text() == before
+
+
+def test_noise_is_written_where_its_name_says_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "noise", facts(4), "--rate", "0.5", "--out", "noisy.csv") == 2
+    assert "end in .jsonl" in capsys.readouterr().err
+    assert not Path("noisy.csv").exists()
+
+
+def test_going_on_needs_the_runs_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("my.yaml").write_text("data: {train: facts.jsonl}")
+    facts(4)
+    assert command(monkeypatch, "run", "my.yaml", "--resume") == 2
+    assert "--out DIR" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_export_reads_back_as_the_training_set(
     form: str, finished: Path, monkeypatch: pytest.MonkeyPatch

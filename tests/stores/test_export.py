@@ -111,12 +111,23 @@ def test_sharegpt_uses_its_own_names(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_how_much_a_row_counts_goes_with_it(tmp_path: Path, form: ExportFormat) -> None:
+    target = target_for(tmp_path, form)
+    export_training(write_training(tmp_path, {**PLAIN, "weight": 0.02}, LONG), target, form)
+    if form == "parquet":
+        rows = pyarrow.parquet.read_table(target).to_pylist()
+    else:
+        rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    assert [row.get("weight") for row in rows] == [0.02, None]
+
+
 def test_parquet_keeps_id_and_source_over_many_batches(tmp_path: Path) -> None:
     training = write_training(tmp_path, *({**PLAIN, "id": str(number)} for number in range(2500)))
     target = tmp_path / "out.parquet"
     assert export_training(training, target, "parquet") == 2500
     table = pyarrow.parquet.read_table(target)
-    assert table.column_names == ["id", "messages", "source"]
+    assert table.column_names == ["id", "messages", "source", "weight"]
     assert table.column("id").to_pylist() == [str(number) for number in range(2500)]
     assert set(table.column("source").to_pylist()) == {"original"}
 
