@@ -158,7 +158,7 @@ def _log_probabilities(message: AIMessage) -> tuple[float, ...]:
         values = tuple(float(token["logprob"]) for token in tokens)
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise ModelBusyError("the reply's log-probabilities cannot be read") from exc
-    # A little above 0 is rounding.
     if not all(math.isfinite(value) and value < _ROUNDING for value in values):
         raise ModelBusyError("the reply's log-probabilities are no logarithms of probabilities")
-    return values
+    # A little above 0 is rounding, and read as 0: nothing that follows has to bear it.
+    return tuple(min(value, 0.0) for value in values)

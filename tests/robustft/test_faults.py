@@ -133,6 +133,15 @@ def test_a_reply_that_stays_faulty_fails_its_sample_alone_with_the_reason(
     assert {name for name, reason in dropped.items() if reason == "failed"} == set(faults)
 
 
+def test_a_log_probability_a_little_above_0_is_0(tmp_path: Path, endpoint: Endpoint) -> None:
+    faults: dict[str, tuple[Fault, str]] = {"rounded": (rated(0.0005), "")}
+    cases = cases_of(faults)
+    sabotage(scripted(endpoint, cases), faults, role="relabel")
+    run(write_run(tmp_path, endpoint.url, cases), tmp_path / "run", until="select")
+    rows = read_lines(tmp_path / "run" / "decisions.jsonl")
+    assert next(row for row in rows if row["id"] == "rounded")["context"]["entropy"] == 0
+
+
 def refuse_by_status(times: int) -> Callable[[Messages], int | None]:
     """Answer the first requests in each status's case with it."""
     left = dict.fromkeys(STATUSES, times)
