@@ -8,7 +8,7 @@ class TrainingError(RobustFTError):
 
 
 class TrainingInterrupted(RobustFTError):  # noqa: N818 (it is no error: somebody asked for it)
-    """Fine-tuning was asked to stop, and left nothing behind."""
+    """Fine-tuning was asked to stop."""
 
 
 class NothingToTrainError(InputError):

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
-from training.errors import TrainingError, TrainingInterrupted
+from training.errors import NothingToTrainError, TrainingError, TrainingInterrupted
 from training.lora import TrainingConfig, load_model, load_tokenizer, save_adapter
 from training.progress import TrainingStep, last_checkpoint, make_progress
 from training.tokens import Tokens
@@ -79,18 +79,20 @@ def train_adapter(
     # Not `tempfile`: its folders are readable by their owner alone, and the adapter would be too.
     work = checkpoints or adapter.with_name(f".{adapter.name}-{uuid4().hex[:12]}")
     work.mkdir(exist_ok=True)
-    done = True
+    keeps = checkpoints is not None
     try:
         with _quiet():
             outcome = _train(training_file, weights, work, config, seed=seed, report=report, stop=stop)
         if adapter.exists():
             shutil.rmtree(adapter)
         (work / "adapter").replace(adapter)
-    except (TrainingInterrupted, OSError):
-        done = checkpoints is None
+        keeps = False
+    except (TrainingError, NothingToTrainError):
+        # From there it would end the same way.
+        keeps = False
         raise
     finally:
-        if done:
+        if not keeps:
             shutil.rmtree(work, ignore_errors=True)
     return outcome
 

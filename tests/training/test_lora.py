@@ -277,6 +277,25 @@ def test_an_interrupted_training_ends_as_one_that_was_not(torn: bool, tmp_path: 
 
 
 @pytest.mark.slow
+def test_an_error_keeps_the_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.progress._CHECKPOINT_SECONDS", 0)
+    folder = tmp_path / "checkpoints"
+
+    def fail(step: TrainingStep) -> None:
+        if step.step == 2:
+            raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        trained(tmp_path, ROWS, report=fail, checkpoints=folder)
+    assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-1"]
+
+    steps: list[TrainingStep] = []
+    trained(tmp_path, ROWS, report=steps.append, checkpoints=folder)
+    assert steps[0].step == 2
+    assert not folder.exists()
+
+
+@pytest.mark.slow
 def test_an_error_keeps_the_older_adapter(tmp_path: Path) -> None:
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "old").touch()
