@@ -66,7 +66,9 @@ async def denoise(state: RunState) -> dict[str, Any]:
         if counts.get("noisy"):
             await asyncio.to_thread(work.journal.note, SETTLED, "")
             todo = (read_state(sample, entry) for sample, entry in work.journal.entries("noisy"))
-            indexed = open_examples(work) if work.files.chroma.is_dir() else nullcontext()
+            # With none clean, what is there is of verdicts that no longer stand.
+            shows = counts.get("clean") and work.files.chroma.is_dir()
+            indexed = open_examples(work) if shows else nullcontext()
             async with open_memory(work) as memory, in_thread(indexed) as examples:
                 context = await _bind(work, memory, examples)
 

@@ -59,7 +59,7 @@ class Numbering:
         return len(state.sample.options) or _OPEN
 
     def number(self, state: SampleState, answer: str | None) -> int:
-        """Return an answer's number; -1 where there is none, or it is none of the responses."""
+        """Return an answer's number; -1 where there is none, or it is no response, or several classes."""
         if answer is None:
             return -1
         known = self._numbers.get(normalise(answer))
@@ -90,7 +90,9 @@ class Numbering:
             for number, candidate in enumerate(self._candidates(state))
             if agree(answer, candidate, kind, sample.options)
         ]
-        return found[0] if found else -1
+        if not found or (self._classes and len(found) > 1):
+            return -1
+        return found[0]
 
     def _candidates(self, state: SampleState) -> tuple[str, ...]:
         """Return what a sample's right response can be; of an open question, what has been said."""

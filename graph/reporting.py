@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import version
+from itertools import filterfalse
 from typing import Any
 
 from agents.answers import kind_of
@@ -20,6 +21,8 @@ from graph.decision import (
     to_decision,
 )
 from graph.fingerprint import fingerprints
+from graph.numbering import Numbering
+from graph.similarities import is_free
 from graph.state import RunState, SampleState
 from graph.weighing import CALIBRATION
 from graph.workspace import Workspace, open_stage
@@ -44,7 +47,7 @@ async def report(state: RunState) -> dict[str, Any]:
 
 
 def _report(work: Workspace) -> dict[str, Any]:
-    figures = _Figures()
+    figures = _Figures(Numbering.of(filterfalse(is_free, work.journal.samples("train"))))
     too_long = set((work.outcome_of("train") or {}).get("dropped", ()))
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for state, kept in _states(work):
@@ -112,7 +115,8 @@ def _line(record: dict[str, Any]) -> str:
 class _Figures:
     """Adds up a run's figures, one sample at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbering: Numbering) -> None:
+        self._numbering = numbering
         self._samples = dict.fromkeys(
             ("total", "clean", "noisy", "relabelled", "empty", "selected", "training", "failed"), 0
         )
@@ -133,10 +137,11 @@ class _Figures:
         # Free text is not compared by the views; only a judge could.
         comparable = kind_of(state.sample.response, options) != "free"
         if comparable and state.check is not None:
+            choices = self._numbering.size(state) if self._numbering.shared else len(options)
             asked: dict[View, bool] = {"base": state.base is not None, "reasoning": bool(state.turns)}
             for view, tally in self._views.items():
                 if asked[view]:
-                    tally.add(agreed=view in state.check.agreed, options=len(options))
+                    tally.add(agreed=view in state.check.agreed, options=choices)
         if gold is not None and state.check is not None:
             self._with_gold = True
             final = final_response(state)

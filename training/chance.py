@@ -44,7 +44,8 @@ class AgreementTally:
 
         Args:
             agreed: whether the view says what was given.
-            options: how many there are to choose from; 0 where the answer is open, which nobody guesses.
+            options: how many there are to choose from, classes as well; 0 where the answer is open, which
+                nobody guesses.
         """
         chance = 1 / options if options else 0.0
         self._n += 1

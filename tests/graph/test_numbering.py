@@ -31,6 +31,8 @@ def test_responses_that_repeat_are_classes() -> None:
     assert numbering.shared
     assert {numbering.number(state("spam"), "Spam"), numbering.number(state("spam"), "ham")} == {0, 1}
     assert numbering.number(state("neither"), "neither") == -1
+    assert numbering.number(state("ham"), "It is ham.") == numbering.number(state("spam"), "ham")
+    assert numbering.number(state("ham"), "It could be spam or ham.") == -1
 
 
 def test_answers_to_questions_of_their_own_are_told_apart_within_a_sample() -> None:

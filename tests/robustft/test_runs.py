@@ -194,6 +194,16 @@ def test_data_with_nothing_clean_is_relabelled_without_context(
     assert [row["context"]["neighbours"] for row in rows] == [[]] * 6
 
 
+def test_examples_of_verdicts_that_no_longer_stand_are_not_shown(tmp_path: Path, endpoint: Endpoint) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    run(load_config(config, ["agents.relabeler.neighbours=3"]), tmp_path / "run", until="select")
+    doubts = ["agents.checker.policy=calibrated", "agents.checker.threshold=0.000001"]
+    again = load_config(config, [*doubts, "agents.relabeler.neighbours=3"])
+    resume(tmp_path / "run", config=again, until="select")
+    rows = read_lines(tmp_path / "run" / "decisions.jsonl")
+    assert [row["context"]["neighbours"] for row in rows] == [[]] * len(CASES)
+
+
 def test_keeping_nothing_drops_every_relabelled_sample(
     tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -354,14 +364,20 @@ def test_a_limit_takes_the_first_samples(tmp_path: Path, endpoint: Endpoint) -> 
     assert [row["id"] for row in read_lines(tmp_path / "run" / "decisions.jsonl")] == ["z", "a", "n"]
 
 
+@pytest.mark.parametrize("options", [ANIMALS, None])
 @pytest.mark.parametrize(("answer", "warns"), [("bus", True), ("dog", False)])
 def test_a_model_that_meets_the_labels_by_chance_is_called_so(
-    answer: str, warns: bool, tmp_path: Path, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+    answer: str,
+    warns: bool,
+    options: list[str] | None,
+    tmp_path: Path,
+    endpoint: Endpoint,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     labels = ["dog"] * 20 + ["bus", "oak"] * 10
     same = said(answer, answer, relabel="oak", review="oak")
     cases = [
-        Case(f"{n}", f"Which is {n:03}?", label, same, options=ANIMALS) for n, label in enumerate(labels)
+        Case(f"{n}", f"Which is {n:03}?", label, same, options=options) for n, label in enumerate(labels)
     ]
     endpoint.reply = lambda messages: (
         same[role_of(text)] if (text := messages[-1]["content"]).startswith("[") else "yes"
