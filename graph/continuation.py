@@ -13,7 +13,7 @@ from graph.fingerprint import fingerprints
 from graph.state import RunInput
 from graph.workspace import Workspace
 from stores.dataset import read_samples
-from stores.journal import Entry, Journal
+from stores.journal import Entry, Journal, Split
 
 _LOG = logging.getLogger("robustft")
 
@@ -32,9 +32,11 @@ def begin_again(work: Workspace, request: RunInput) -> None:
     if request.config:
         config = parse_config(request.config)
         if config.data.train not in (None, work.config.data.train):
-            _check_same_data(work, config.data.train)
+            _check_same_data(work, "train", config.data.train)
         if config.data.test is not None and not work.journal.count_samples("test"):
             work.journal.add_samples("test", read_samples(config.data.test))
+        elif config.data.test not in (None, work.config.data.test):
+            _check_same_data(work, "test", config.data.test)
         work.adopt(config)
     if request.retry_failed and (failed := work.journal.forget("failed")):
         _LOG.info("%s failed samples are tried again", f"{failed:,}")
@@ -72,12 +74,13 @@ def _back_to_noisy(journal: Journal) -> Iterator[Entry]:
             )
 
 
-def _check_same_data(work: Workspace, train: str | None) -> None:
-    """Check that a file holds the samples that a run was begun with, or begins with them."""
-    given = read_samples(train or "", limit=work.journal.count_samples("train"), noisy=True)
-    for sample, known in zip_longest(given, work.journal.samples("train")):
+def _check_same_data(work: Workspace, split: Split, path: str | None) -> None:
+    """Check that a file holds the samples that a run was begun with, or, to train on, begins with them."""
+    limit = work.journal.count_samples("train") if split == "train" else None
+    given = read_samples(path or "", limit=limit, noisy=split == "train")
+    for sample, known in zip_longest(given, work.journal.samples(split)):
         if sample is None or known is None or sample != known.model_copy(update={"gold": sample.gold}):
             raise ConfigError(
-                f"{work.files.path}: was begun with other data than {train}; choose another --out "
+                f"{work.files.path}: was begun with other data than {path}; choose another --out "
                 f"(its replies can be taken over with --reuse {work.files.path})"
             )

@@ -75,4 +75,6 @@ class RunState(RunInput):
     noisy: int = 0
     indexed: bool = False
     """Whether the clean samples were indexed while they were detected."""
+    training_inputs: str = ""
+    """A hash of all that an adapter depends on, the training set first."""
     summary: dict[str, Any] = {}

@@ -31,17 +31,20 @@ async def select(state: RunState) -> dict[str, Any]:
     async with open_stage(state.directory, "select") as work:
         work.outcome = await asyncio.to_thread(_select, work)
         work.report(work.outcome["size"], work.outcome["size"])
-    return {}
+        inputs = await asyncio.to_thread(_inputs_of, work)
+        if done := await asyncio.to_thread(_finished_training, work, inputs):
+            await asyncio.to_thread(_leave_out, work.files.training, set(done.get("dropped", ())))
+        else:
+            await asyncio.to_thread(work.forget_outcomes)
+    return {"training_inputs": inputs}
 
 
 async def train(state: RunState) -> dict[str, Any]:
     """Fine-tune a LoRA adapter on the training set (Eq. 9)."""
     async with open_stage(state.directory, "train") as work:
-        inputs = await asyncio.to_thread(_inputs_of, work)
+        inputs = state.training_inputs
         if done := await asyncio.to_thread(_finished_training, work, inputs):
             work.outcome = done
-            # `select` has just written the training set anew, with what training found too long.
-            await asyncio.to_thread(_leave_out, work.files.training, set(done.get("dropped", ())))
             return {}
         # Training needs the memory that the agents' models hold; whoever needs one again loads it again. A
         # server that takes adapters while it runs was given its share, and stays.

@@ -85,6 +85,12 @@ class Workspace:
         _, report = self.journal.stages().get(stage, (0.0, None))
         return json.loads(report) if report is not None else None
 
+    def forget_outcomes(self) -> None:
+        """Forget what was trained and measured, on a training set that is no longer this run's."""
+        for stage in ("train", "evaluate"):
+            if self.outcome_of(stage) is not None:
+                self.journal.end_stage(stage, 0.0, None)
+
 
 @asynccontextmanager
 async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncIterator[Workspace]:
