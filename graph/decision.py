@@ -125,7 +125,7 @@ def to_decision(state: SampleState, kept: bool | None) -> dict[str, Any]:
         turns = [turn.model_dump(exclude={"usage"}, exclude_none=True) for turn in state.turns]
         decision["reasoning"] = {"turns": turns, "answer": final_answer(state.turns)}
     if state.check is not None:
-        unweighed = set() if state.check.weights else {"noise", "weights"}
+        unweighed = {"noise", "weights"} if state.check.noise is None else set()
         decision["check"] = state.check.model_dump(mode="json", exclude={"usage", *unweighed})
     if state.context is not None:
         context = state.context.model_dump(mode="json", exclude={"usage"})

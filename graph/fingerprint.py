@@ -35,6 +35,8 @@ def fingerprints(config: RunConfig) -> Fingerprints:
         "reasoner": [_asks(config, agents.reasoner), prompts.reason.source, prompts.reflect.source],
         "checker": [_asks(config, agents.checker), prompts.check.source],
     }
+    if agents.checker.policy == "calibrated":
+        detect["encoder"] = config.encoder.name
     denoise = {
         "detect": detect,
         "relabeler": [_asks(config, agents.relabeler), prompts.relabel.source],

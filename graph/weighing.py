@@ -142,7 +142,8 @@ def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion
     reviewed = [
         numbering.number(state, state.review.answer if state.review else None) for state in _compared(work)
     ]
-    right = update(evidence, found.estimate, numpy.array(reviewed), repeats=_reviews_itself(work.config))
+    repeats = [_repeats(state, work.config) for state in _compared(work)]
+    right = update(evidence, found.estimate, numpy.array(reviewed), numpy.array(repeats))
     for likely, state in zip(right, _compared(work), strict=True):
         answer: str | None = state.sample.response
         best = numbering.number(state, answer)
@@ -152,13 +153,19 @@ def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion
         yield _conclusion(answer, likely[best] if best >= 0 else 0.0)
 
 
-def _reviews_itself(config: RunConfig) -> bool:
-    """Return whether the reviewer's model is an agent's, by name: it errs alike at whatever endpoint."""
+def _repeats(state: SampleState, config: RunConfig) -> bool:
+    """Return whether a review's answer is of a model that is a view already.
+
+    It is the relabeler's where the reviewer had nothing to settle. A model is the same by its name: it errs
+    alike at whatever endpoint.
+    """
     agents = config.agents
-    model, *others = (
-        config.models[agent.model].name for agent in (agents.reviewer, agents.base, agents.reasoner)
+    asked = state.review is not None and state.review.reply is not None
+    author, *views = (
+        config.models[agent.model].name
+        for agent in (agents.reviewer if asked else agents.relabeler, agents.base, agents.reasoner)
     )
-    return model in others
+    return author in views
 
 
 def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Conclusion | None]:

@@ -5,6 +5,7 @@ from bisect import bisect_left
 import numpy
 from numpy.typing import NDArray
 
+Bools = NDArray[numpy.bool_]
 Numbers = NDArray[numpy.int64]
 Reals = NDArray[numpy.float64]
 Vectors = NDArray[numpy.float32] | NDArray[numpy.float64]
@@ -137,7 +138,7 @@ def predict_others(vectors: Vectors, right: Reals, others: Vectors, rows: Number
     return normalised(likely)
 
 
-def normalised(likely: Reals | NDArray[numpy.bool_]) -> Reals:
+def normalised(likely: Reals | Bools) -> Reals:
     """Return what sums up to 1 a row (n, classes)."""
     shares: Reals = likely / likely.sum(1, keepdims=True)
     return shares

@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy
-from numpy.typing import NDArray
 
-from training.classifier import Numbers, QuestionClassifier, Reals, normalised
+from training.classifier import Bools, Numbers, QuestionClassifier, Reals, normalised
 from training.views import NOISE, Evidence, View, allowed, one_hot, views_of
 
 # What is believed of each response (m, candidates) before views are looked at, told from what is right.
@@ -79,12 +78,12 @@ def _shares(right: Reals) -> Reals:
     return numpy.broadcast_to((right.sum(0) + 1) / (len(right) + right.shape[1]), right.shape)
 
 
-def _evenly(can_be: NDArray[numpy.bool_]) -> _Prior:
+def _evenly(can_be: Bools) -> _Prior:
     even = normalised(can_be)
     return lambda right: even
 
 
-def _votes(said: Sequence[Numbers], can_be: NDArray[numpy.bool_]) -> Reals:
+def _votes(said: Sequence[Numbers], can_be: Bools) -> Reals:
     """Return how agents vote (m, candidates)."""
     votes = numpy.full(can_be.shape, 1e-6)
     for answers in said:
@@ -109,7 +108,7 @@ class _Solution:
 
 @dataclass(frozen=True)
 class _Problem:
-    can_be: NDArray[numpy.bool_]
+    can_be: Bools
     rows: Numbers
     views: Sequence[View]
     prior: _Prior

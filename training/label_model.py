@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from training.classifier import Numbers, Reals, normalised, predict_crossed, predict_others, softmax
+from training.classifier import Bools, Numbers, Reals, normalised, predict_crossed, predict_others, softmax
 from training.fitting import fit_views
 from training.views import Evidence, allowed, one_hot
 
@@ -70,17 +70,18 @@ def estimate(evidence: Evidence) -> Estimate:
     return _report(evidence, prior, likelihoods)
 
 
-def update(evidence: Evidence, found: Estimate, answers: Numbers, *, repeats: bool) -> Reals:
+def update(evidence: Evidence, found: Estimate, answers: Numbers, repeats: Bools) -> Reals:
     """Return each response's probability to be right after one more answer (n, candidates).
 
     Args:
         evidence: what was estimated from.
         found: the estimate.
         answers: of an agent that was asked later (n), -1 where it was not, or its answer is no candidate.
-        repeats: whether it is of a model that has answered before, and errs where that did.
+        repeats: whether an answer is of a model that has answered before, and errs where that did (n).
     """
-    share = _VERDICT_SHARE if repeats or "questions" in found.weights else 1.0
     rows = numpy.flatnonzero(answers >= 0)
+    knows_more = ~repeats[rows] & ("questions" not in found.weights)
+    share = numpy.where(knows_more, 1.0, _VERDICT_SHARE)[:, None]
     given = one_hot(answers[rows], found.right.shape[1])
     others = numpy.maximum(evidence.sizes[rows] - 1, 1)[:, None]
     right = found.right.copy()

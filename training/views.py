@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy
-from numpy.typing import NDArray
 
 from training.agreement import AnswersView
-from training.classifier import Numbers, Reals, Vectors
+from training.classifier import Bools, Numbers, Reals, Vectors
 
 # Prior beliefs, each worth so many samples. A label is right more often than not, which a hundred samples
 # overrule; an agent's answer is three times as likely where it is right, which takes some hundred a response:
@@ -179,7 +178,7 @@ def _judge_of(evidence: Evidence) -> list[View]:
     return [PatternView("judge", patterns, groups, _WEIGHT * numpy.array(prior) + 1e-3)]
 
 
-def allowed(evidence: Evidence) -> NDArray[numpy.bool_]:
+def allowed(evidence: Evidence) -> Bools:
     """Return which candidates each sample has (n, candidates)."""
     return numpy.arange(int(evidence.sizes.max()))[None] < evidence.sizes[:, None]
 

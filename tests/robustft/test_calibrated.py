@@ -10,7 +10,10 @@ import pytest
 
 from graph.config import ConfigError, RunConfig
 from robustft import load_config, resume, run
+from stores.encoder import EncoderConfig
+from stores.errors import WeightsError
 from stores.run_directory import RunDirectory
+from stores.weights import MINILM, resolve_weights
 from tests.endpoint import Endpoint
 from tests.robustft.cases import command, read_lines, write_run
 
@@ -168,24 +171,34 @@ def test_another_models_review_is_believed_more_than_the_same_models(
         for n in range(30, 90)
     ]
     reviewer = Endpoint()
+
+    def double(messages: list[dict[str, Any]]) -> str:
+        text = messages[-1]["content"]
+        right = sum(2 * int(n) for n in re.findall(r"\d+", text)[:1])
+        # Wrong with examples at hand: there is something to settle, where that is wanted.
+        return str(right + (text.startswith("[relabel]") and settles))
+
     for server in (endpoint, reviewer):
-        server.reply = lambda messages: str(
-            sum(2 * int(n) for n in re.findall(r"\d+", messages[-1]["content"])[:1])
-        )
+        server.reply = double
     config = write_run(tmp_path, endpoint.url, doubled, agents__reasoner__max_reflections=0)
     found = {}
-    for reviewer.model in ("scripted", "other"):
-        judge = f"models.judge={{provider: openai, base_url: '{reviewer.url}', name: {reviewer.model}}}"
-        settings = (CALIBRATED, judge, "agents.reviewer.model=judge")
-        run(load_config(config, settings), tmp_path / reviewer.model, until="select")
-        decisions = read_lines(tmp_path / reviewer.model / "decisions.jsonl")
-        found[reviewer.model] = [row["conclusion"] for row in decisions if row["status"] == "relabelled"]
+    for settles in (True, False):
+        for reviewer.model in ("scripted", "other"):
+            judge = f"models.judge={{provider: openai, base_url: '{reviewer.url}', name: {reviewer.model}}}"
+            settings = (CALIBRATED, judge, "agents.reviewer.model=judge")
+            directory = tmp_path / f"{reviewer.model}-{settles}"
+            run(load_config(config, settings), directory, until="select")
+            decisions = read_lines(directory / "decisions.jsonl")
+            conclusions = [row["conclusion"] for row in decisions if row["status"] == "relabelled"]
+            found[reviewer.model, settles] = conclusions
     reviewer.stop()
 
-    assert len(found["scripted"]) == len(found["other"]) == 20
-    for same, other_model in zip(found["scripted"], found["other"], strict=True):
+    assert len(found["scripted", True]) == len(found["other", True]) == 20
+    for same, other_model in zip(found["scripted", True], found["other", True], strict=True):
         assert same["answer"] == other_model["answer"]
         assert same["confidence"] < other_model["confidence"]
+    # Where the relabeler agrees with the reasoner no reviewer is asked, whoever it is.
+    assert found["scripted", False] == found["other", False]
 
 
 def test_soft_weighting_keeps_all_and_writes_how_likely_each_is_right(
@@ -237,3 +250,37 @@ def test_a_trace_shows_the_weights(
 def test_what_needs_calibration_is_refused_without_it(setting: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         load_config(None, ["agents.checker.policy=hybrid", setting])
+
+
+def test_another_encoder_weighs_all_anew_and_asks_nothing(
+    expert: Endpoint, tmp_path: Path, encoded: list[str]
+) -> None:
+    config = begin(tmp_path, expert, CALIBRATED, "agents.relabeler.neighbours=0")
+    run(config, tmp_path / "run", until="select")
+    before, seen = asked(expert), len(encoded)
+    # The same one under its other name; which one it is makes no difference here.
+    other = config.model_copy(update={"encoder": EncoderConfig(name=resolve_weights(MINILM))})
+
+    resume(tmp_path / "run", config=other, until="detect")
+
+    assert len(encoded) == 2 * seen
+    assert asked(expert) == before
+
+
+def test_an_encoder_that_is_not_there_is_missed_before_anything_is_asked(
+    expert: Endpoint, tmp_path: Path
+) -> None:
+    config = begin(tmp_path, expert, CALIBRATED, "encoder.name=/no/encoder")
+    with pytest.raises(WeightsError, match="/no/encoder"):
+        run(config, tmp_path / "run", until="detect")
+    assert asked(expert) == 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_certain_verdict_says_so(expert: Endpoint, tmp_path: Path) -> None:
+    config = begin(tmp_path, expert, CALIBRATED)
+    data = tmp_path / "train.jsonl"
+    garbled = {**rows()[1], "id": "garbled", "prompt": "What is a yak?", "completion": "lamina"}
+    data.write_text(data.read_text() + json.dumps(garbled) + "\n")
+    run(config, tmp_path / "run", until="detect")
+    assert read_lines(tmp_path / "run" / "decisions.jsonl")[-1]["check"]["noise"] == 1.0

@@ -224,7 +224,7 @@ def test_a_second_look_overrules_the_agents_only_where_another_model_takes_it(
     unasked = numpy.full(20, -1)
     evidence = Evidence(numpy.zeros(20, dtype=numpy.int64), {}, unasked, numpy.full(20, 10))
 
-    after = update(evidence, Estimate(right, 1 - right[:, 0], {}, {}), reviewed, repeats=repeats)
+    after = update(evidence, Estimate(right, 1 - right[:, 0], {}, {}), reviewed, numpy.full(20, repeats))
 
     assert after[0].argmax() == believed
     assert after[5, 1] > 0.8
