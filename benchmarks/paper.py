@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from typing import Any, get_args
 from study.cells import Cell, Study
 from study.data import Folder, open_folder
 from study.methods import EVERY, GROUPS
-from study.page import render
+from study.page import SETTINGS, check_settings, render
 
 from graph.config import load_config
 from stores.atomic import write_text_atomically
@@ -58,8 +59,7 @@ def add_record(path: Path, record: dict[str, Any]) -> None:
 
 def cell_of(record: dict[str, Any]) -> tuple[Any, ...]:
     """Return what tells a record from every other: its cell, the subsets and the settings."""
-    names = (*Cell._fields, "samples", "tests", "subset_seed", "config_hash")
-    return tuple(record[name] for name in names)
+    return tuple(record[name] for name in (*Cell._fields, *SETTINGS))
 
 
 def is_done(record: dict[str, Any], paraphrased: bool) -> bool:
@@ -79,8 +79,14 @@ def cells(arguments: argparse.Namespace, folders: list[Folder]) -> Iterator[tupl
 
 
 def versions() -> dict[str, Any]:
-    """Return the versions that made a record."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _VERSIONED}}
+    """Return the versions that made a record, our own by its commit too."""
+    command = ["git", "-C", str(_REPOSITORY), "rev-parse", "--short=12", "HEAD"]
+    try:
+        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        commit = None
+    named = {name: version(name) for name in _VERSIONED}
+    return {"python": platform.python_version(), "commit": commit, **named}
 
 
 def main() -> None:
@@ -133,12 +139,13 @@ def _run(arguments: argparse.Namespace) -> None:
         paraphrased=arguments.paraphrased,
         examples=arguments.examples,
     )
+    check_settings([*read_records(arguments.records), study.settings])
     wanted = list(cells(arguments, folders))
     arguments.records.parent.mkdir(parents=True, exist_ok=True)
     began, ran = time.monotonic(), 0
     for number, (cell, folder) in enumerate(wanted, start=1):
         records = read_records(arguments.records)
-        sought = (*cell, arguments.samples, arguments.tests, arguments.subset_seed, study.config_hash)
+        sought = (*cell, *study.settings.values())
         there = (record for record in records if cell_of(record) == sought)
         if any(is_done(record, arguments.paraphrased) for record in there):
             continue

@@ -11,10 +11,10 @@ import pytest
 from langchain_core.embeddings import Embeddings
 from paper import add_record, is_done, read_records
 from study import rules
-from study.cells import Cell, Study
+from study.cells import Cell, Study, seconds_to_decide
 from study.data import open_folder
 from study.figures import agents_of, costs_of, examples_of, figures_of
-from study.methods import EVERY, METHODS
+from study.methods import EVERY, METHODS, Method, Pipeline
 from study.page import render
 from study.rules import Case, Label
 
@@ -27,7 +27,7 @@ from agents.reviewer import Review
 from graph.config import RunConfig, parse_config
 from graph.state import Conclusion, SampleState
 from stores.dataset import read_samples
-from stores.errors import DataError
+from stores.errors import DataError, InputError
 from stores.export import write_samples
 from stores.sample import Sample
 from training.noise import inject_noise
@@ -148,7 +148,7 @@ def test_self_label_replaces_every_response_by_the_models_own() -> None:
     own = case("bad", context="good", review="good", reliable=False, kept=True)
     assert only(rules.relabelled, own) == Label("good", True, new="good")
     same = case("good", context="good", review="good", reliable=False, kept=True)
-    assert only(rules.relabelled, same) == Label("good", False)
+    assert only(rules.relabelled, same) == Label("good", False, new="good")
     assert only(rules.relabelled, case("bad", reliable=False)) == Label(None)
 
 
@@ -213,6 +213,46 @@ def test_a_class_too_small_for_cross_validation_is_left_alone() -> None:
     assert [label.response for label in labels] == ["bad", "good"]
 
 
+def test_what_has_no_score_ranks_as_trusted_and_is_no_probability() -> None:
+    cases = [case("bad"), case("bad"), case("good"), case("good")]
+    labels = [
+        Label("bad", False),
+        Label(None, True, 0.9),
+        Label("good", False, 0.1),
+        Label("good", False),
+    ]
+    detection = figures_of(cases, labels)["detection"]
+    assert detection["scored"] == 2
+    # Of four pairs of a wrong and a right response two are ranked right, one wrong, and one not.
+    assert detection["auc"] == pytest.approx(2.5 / 4)
+    assert detection["ece"] == pytest.approx(0.1)
+
+
+def test_a_relabel_counts_whether_or_not_it_says_anything_new() -> None:
+    cases = [case("bad"), case("good"), case("bad"), case("bad")]
+    labels = [
+        Label("good", True, new="good"),
+        Label("good", False, new="good"),
+        Label(None, True, new="bad"),
+        Label("bad", False),
+    ]
+    relabel = figures_of(cases, labels)["relabel"]
+    assert (relabel["relabelled"], relabel["accuracy"]) == (3, pytest.approx(2 / 3))
+    assert (relabel["selected"], relabel["selected_accuracy"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("sent", "agents", "known"), [(4, ("base",), True), (3, ("base",), False), (8, (), False)]
+)
+def test_seconds_to_decide_are_those_of_a_run_that_asked_for_itself_alone(
+    sent: int, agents: tuple[str, ...], known: bool
+) -> None:
+    cases = [case("bad", base="good", **({"context": "good"} if not agents else {})) for _ in range(4)]
+    method = Method(Pipeline(), rules.decided, agents or ("base",))
+    summary = {"usage": {"requests": sent}, "timing": {"detect": 2.0, "denoise": 1.0}}
+    assert seconds_to_decide(method, cases, summary, 0.5) == (3.5 if known else None)
+
+
 def test_figures_are_counted_over_what_is_known() -> None:
     cases = [
         case("good", base="good", reasoned="good", reliable=True, kept=True),
@@ -272,6 +312,7 @@ def record(method: str, rate: int, accuracy: float, **more: Any) -> dict[str, An
         "method": method,
         "seed": 0,
         "accuracy": accuracy,
+        "unreadable": 0,
         "n_samples": 10,
         "n_test": 5,
         "samples": 10,
@@ -309,7 +350,13 @@ def test_the_page_is_made_from_the_records_and_says_what_was_not_run(tmp_path: P
     ]
     render(records, folder)
     page = (tmp_path / "results.md").read_text()
-    assert "| sft | 60.0 (50.0 to 70.0) |" in page
+    assert "| sft | 60.0 (50.0 to 70.0; 2 seeds) |" in page
+    assert "| k-0 |" not in page
+    assert "| keep-50 |" not in page
+    assert "| 30 % noise | not run | not run | not run | not run | 90.0 |" in page
+    for name in ("Ablations (the paper's Table 3)", "neighbours shown (the paper's Figure 3)"):
+        assert f"{name}: not run." in page
+    assert "wordings of the request at 30 %: not run." in page
     assert "| grape | not run |" in page
     assert "| base | 50.0 | - |" in page
     assert "burst" in page
@@ -388,7 +435,7 @@ def test_figures_of_several_seeds_are_means(tmp_path: Path) -> None:
     render(seeds, tmp_path / "results")
     page = (tmp_path / "results.md").read_text()
     assert "| sft | 1.50 |" in page
-    assert "| sft | 60.0 | 0.0 | 60.0 (50.0 to 70.0) |" in page
+    assert "| sft | 60.0 | 0.0 | 60.0 (50.0 to 70.0; 2 seeds) |" in page
     assert "| sft | 50.0 | 60.0 |" in page
 
 
@@ -400,11 +447,22 @@ def test_other_kinds_of_noise_show_how_well_each_method_told_them(tmp_path: Path
     ]
     render(records, tmp_path / "results")
     page = (tmp_path / "results.md").read_text()
-    assert "| accuracy | burst | class |" in page
-    assert "| cleanlab | 0.90 | 0.30 |" in page
-    assert "| cleanlab | 0.10 | 0.25 |" in page
-    assert "| sft | 40.0 | not run |" in page
-    assert "| sft | - |" not in page
+    kinds = "class | neighbour | systematic | truncated | garbled | off-topic | burst"
+    others = " | ".join(["not run"] * 5)
+    assert f"| accuracy | {kinds} |" in page
+    assert f"| cleanlab | 60.0 | {others} | 40.0 |" in page
+    assert f"| sft | not run | {others} | 40.0 |" in page
+    assert f"| cleanlab | 0.30 | {others} | 0.90 |" in page
+    assert f"| cleanlab | 0.25 | {others} | 0.10 |" in page
+    assert f"| sft | not run | {others} | - |" in page
+    assert "Not run: robustft, " in page
+
+
+def test_records_of_other_settings_are_not_put_in_one_table(tmp_path: Path) -> None:
+    records = [record("sft", 30, 0.4), record("sft", 30, 0.6, subset_seed=1)]
+    with pytest.raises(InputError, match="subset_seed"):
+        render(records, tmp_path / "results")
+    assert not (tmp_path / "results.md").exists()
 
 
 def test_the_page_is_the_same_in_whatever_order_cells_were_run(tmp_path: Path) -> None:

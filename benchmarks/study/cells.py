@@ -39,7 +39,7 @@ from stores.weights import resolve_weights
 from study.data import Folder, save
 from study.figures import agents_of, costs_of, examples_of, figures_of
 from study.likelihood import mean_log_probabilities
-from study.methods import Method, Pipeline
+from study.methods import EVERY_AGENT, Method, Pipeline
 from study.rules import Case, Label
 from training.evaluation import evaluate
 from training.finetune import train_adapter
@@ -50,6 +50,8 @@ _PARAPHRASES = Path(__file__).parent / "paraphrases"
 # What a record says of its adapter: the hash of what was trained on and tested with, and the figures.
 _OUTCOME = ("outcome_of", "accuracy", "unreadable", "by_category", "test_loss", "paraphrased")
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+# The share of its requests that a run must have sent itself for its seconds to say anything.
+_MEASURED = 0.95
 
 
 class Cell(NamedTuple):
@@ -100,10 +102,15 @@ class Study:
         """Tells which questions are similar."""
         return load_encoder(self._config.encoder)
 
-    @property
-    def config_hash(self) -> str:
-        """Stands for the settings that the cells share."""
-        return fingerprints(self._config).run
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What all cells share: the subsets, and a hash that stands for the config."""
+        return {
+            "samples": self._samples,
+            "tests": self._tests,
+            "subset_seed": self._seed,
+            "config_hash": fingerprints(self._config).run,
+        }
 
     def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
         """Return each response's mean log-probability a token under the model that is to be tuned."""
@@ -126,10 +133,10 @@ class Study:
             method: its method.
             records: those there are; what was trained on and tested with before is not again.
         """
+        cases, summary = self._cases(cell, folder, method.pipeline)
         began = time.monotonic()
-        cases = self._cases(cell, folder, method.pipeline)
         labels = method.rule(cases, self)
-        decided = time.monotonic() - began
+        decided = seconds_to_decide(method, cases, summary, time.monotonic() - began)
         test = folder.test_samples(self._tests, self._seed)
         if method.retrieves:
             outcome = self._answer_in_context([case.sample for case in cases], test)
@@ -137,9 +144,7 @@ class Study:
             outcome = self._tune(cases, labels, test, cell.seed, records)
         return {
             **cell._asdict(),
-            "samples": self._samples,
-            "tests": self._tests,
-            "subset_seed": self._seed,
+            **self.settings,
             "n_samples": len(cases),
             "n_test": len(test),
             **figures_of(cases, labels),
@@ -147,30 +152,33 @@ class Study:
             "agents": agents_of(cases) if method.pipeline is not None else {},
             **costs_of(cases, method.agents),
             "examples": examples_of(cases) if self._examples and cell.method == "robustft" else [],
-            "seconds": {"decide": round(decided, 1), **outcome["seconds"]},
-            "config_hash": self.config_hash,
+            "seconds": {"decide": decided, **outcome["seconds"]},
         }
 
     @property
     def _weights(self) -> str:
         return resolve_weights(self._config.models[self._config.training.model].name)
 
-    def _cases(self, cell: Cell, folder: Folder, pipeline: Pipeline | None) -> list[Case]:
+    def _cases(
+        self, cell: Cell, folder: Folder, pipeline: Pipeline | None
+    ) -> tuple[list[Case], dict[str, Any]]:
+        """Return what a pipeline made of a cell's samples, and the summary of its run."""
         encoder = self.encoder if cell.kind in ENCODED else None
         samples = folder.noisy_samples(cell.rate, cell.kind, self._samples, self._seed, encoder)
         if pipeline is None:
-            return [Case(SampleState(sample=sample)) for sample in samples]
+            return [Case(SampleState(sample=sample)) for sample in samples], {}
         config = self._with(pipeline)
         name = f"{cell.dataset}-{cell.kind or 'given'}-{cell.rate}"
         size = f"{self._samples}-{self._seed}"
         config.data.train = str(save(self._work / "data" / f"{name}-{size}.jsonl", samples).absolute())
         directory = self._work / "runs" / f"{name}-{size}-{fingerprints(config).run}"
         if holds_run(directory):
-            resume(directory, until=pipeline.until)
+            summary = resume(directory, until=pipeline.until)
         else:
-            run(config, directory, until=pipeline.until, reuse=self._latest_run())
+            summary = run(config, directory, until=pipeline.until, reuse=self._latest_run())
         with closing(Journal(directory / "journal.sqlite")) as journal:
-            return [Case(read_state(sample, entry), entry.kept) for sample, entry in journal.entries()]
+            entries = journal.entries()
+            return [Case(read_state(sample, entry), entry.kept) for sample, entry in entries], summary
 
     def _with(self, pipeline: Pipeline) -> RunConfig:
         """Return the study's config with a pipeline's settings."""
@@ -218,6 +226,7 @@ class Study:
             [sample.id for sample in test],
             seed if rows else 0,
             len(self._wordings),
+            *(wording.read_text(encoding="utf-8") for wording in self._wordings),
         ]
         key = hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]
         for record in records:
@@ -285,6 +294,24 @@ class Study:
             store.close()
         seconds = {"train": 0.0, "test": round(time.monotonic() - began, 1)}
         return {"figures": _accuracy(answers, test), "seconds": seconds}
+
+
+def seconds_to_decide(
+    method: Method, cases: Sequence[Case], summary: dict[str, Any], ruling: float
+) -> float | None:
+    """Return how long a method took to decide; None where that was not measured.
+
+    A run says nothing of it that was told what others had asked, or that asks more than the method needs.
+    """
+    if method.pipeline is None:
+        return round(ruling, 1)
+    needed = costs_of(cases, method.agents)["requests"]
+    sent = summary["usage"]["requests"]
+    # Requests that samples share are sent once.
+    if sent < _MEASURED * needed or costs_of(cases, EVERY_AGENT)["requests"] > needed:
+        return None
+    seconds: float = sum(summary["timing"].values())
+    return round(seconds + ruling, 1)
 
 
 def _ask(agent: BaseAgent, test: list[Sample]) -> list[dict[str, Any]]:

@@ -23,7 +23,9 @@ def figures_of(cases: Sequence[Case], labels: Sequence[Label]) -> dict[str, Any]
     """Return detection, relabel and training-set figures of a method's decisions; None where not defined."""
     tally = Tally()
     wrong: list[bool] = []
-    scores: list[float] = []
+    scores: list[float | None] = []
+    new: list[bool] = []
+    kept: list[bool] = []
     judges = False
     for case, label in zip(cases, labels, strict=True):
         gold, options = case.sample.gold, case.sample.options
@@ -38,17 +40,16 @@ def figures_of(cases: Sequence[Case], labels: Sequence[Label]) -> dict[str, Any]
             final_right=None if final is None else is_right(final, gold, options),
             kept=label.response is not None,
         )
-        if label.score is not None:
-            wrong.append(not label_right)
-            scores.append(label.score)
+        wrong.append(not label_right)
+        scores.append(label.score)
+        if label.new is not None:
+            new.append(is_right(label.new, gold, options))
+            kept.append(label.response is not None)
     report = tally.report()
-    detection = report.detection.model_dump() if judges else None
-    if detection is not None:
-        detection |= {"auc": _auc(wrong, scores), "ece": _calibration_error(wrong, scores)}
-        detection["bins"] = _bins(wrong, scores)
+    detection = {**report.detection.model_dump(), **_scored(wrong, scores)} if judges else None
     return {
         "detection": detection,
-        "relabel": report.relabel.model_dump() if any(label.new is not None for label in labels) else None,
+        "relabel": _relabelled(new, kept),
         "purity": report.training_set.purity,
         "purity_before": report.training_set.purity_before,
         "n_train": sum(label.response is not None for label in labels),
@@ -132,23 +133,44 @@ def costs_of(cases: Sequence[Case], agents: Sequence[str]) -> dict[str, int]:
     return used
 
 
-def _auc(wrong: list[bool], scores: list[float]) -> float | None:
+def _relabelled(right: list[bool], kept: list[bool]) -> dict[str, Any] | None:
+    """Return how right the new responses are, all of them and those that are trained on."""
+    if not right:
+        return None
+    selected = [is_right for is_right, is_kept in zip(right, kept, strict=True) if is_kept]
+    return {
+        "accuracy": sum(right) / len(right),
+        "selected_accuracy": sum(selected) / len(selected) if selected else None,
+        "relabelled": len(right),
+        "selected": len(selected),
+    }
+
+
+def _scored(wrong: list[bool], scores: list[float | None]) -> dict[str, Any]:
+    """Return how well the scores rank, and what they are worth as probabilities.
+
+    What has no score is ranked below all else, since it is left as it is, and is no probability.
+    """
     from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
-    return float(roc_auc_score(wrong, scores)) if len(set(wrong)) == 2 else None
+    pairs = [(score, is_wrong) for score, is_wrong in zip(scores, wrong, strict=True) if score is not None]
+    if not pairs:
+        return {"scored": 0, "auc": None, "ece": None, "bins": []}
+    ranks = [-1.0 if score is None else score for score in scores]
+    bins = _bins(pairs)
+    errors = sum(abs(row["predicted"] - row["wrong"]) * row["n"] for row in bins)
+    return {
+        "scored": len(pairs),
+        "auc": float(roc_auc_score(wrong, ranks)) if len(set(wrong)) == 2 else None,
+        "ece": errors / len(pairs),
+        "bins": bins,
+    }
 
 
-def _calibration_error(wrong: list[bool], scores: list[float]) -> float | None:
-    """Return the expected calibration error of scores as probabilities, in ten bins."""
-    if not scores:
-        return None
-    return sum(abs(row["predicted"] - row["wrong"]) * row["n"] for row in _bins(wrong, scores)) / len(scores)
-
-
-def _bins(wrong: list[bool], scores: list[float]) -> list[dict[str, float]]:
+def _bins(pairs: list[tuple[float, bool]]) -> list[dict[str, float]]:
     """Return each tenth of the scores that holds any: its number, its mean score and its share of wrong."""
     held: dict[int, list[tuple[float, bool]]] = {}
-    for score, is_wrong in zip(scores, wrong, strict=True):
+    for score, is_wrong in pairs:
         held.setdefault(min(int(score * _BINS), _BINS - 1), []).append((score, is_wrong))
     return [
         {

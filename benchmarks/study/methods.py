@@ -25,31 +25,44 @@ class Method(NamedTuple):
     agents: tuple[str, ...] = ()
     retrieves: bool = False
     """Answers held-out questions in the light of the noisy samples, and is not tuned."""
+    about: str = ""
+    """What the page says of it, departures from its source included."""
 
 
-_ALL = ("base", "reasoner", "checker", "relabeler", "reviewer")
+EVERY_AGENT = ("base", "reasoner", "checker", "relabeler", "reviewer")
 _OURS = Pipeline()
 _CALIBRATED: Mapping[str, Any] = {"policy": "calibrated"}
 
 
-def _ours(*agents: str, **settings: Mapping[str, Any]) -> Method:
-    return Method(Pipeline(settings), rules.decided, agents or _ALL)
+def _ours(*agents: str, about: str = "", **settings: Mapping[str, Any]) -> Method:
+    return Method(Pipeline(settings), rules.decided, agents or EVERY_AGENT, about=about)
 
 
 METHODS: dict[str, Method] = {
-    "vanilla": Method(None, rules.nothing),
-    "sft": Method(None, rules.as_given),
-    "sft-gold": Method(None, rules.right),
-    "robustft": _ours(),
-    "robustft-calibrated": _ours(checker=_CALIBRATED),
-    "robustft-calibrated-soft": Method(
-        Pipeline({"checker": _CALIBRATED, "training": {"weighting": "soft"}}), rules.weighed, _ALL
+    "vanilla": Method(None, rules.nothing, about="The model as it is, not tuned."),
+    "sft": Method(None, rules.as_given, about="Plain fine-tuning on all responses as given."),
+    "sft-gold": Method(None, rules.right, about="Fine-tuning on the right responses: the ceiling."),
+    "robustft": _ours(about="The paper's decisions: `policy: hybrid`, the rest by entropy."),
+    "robustft-calibrated": _ours(
+        checker=_CALIBRATED, about="Our default: `policy: calibrated`, the rest by confidence."
     ),
-    "robustft-code": _ours(checker={"policy": "unanimous"}, reasoner={"max_reflections": 0}),
+    "robustft-calibrated-soft": Method(
+        Pipeline({"checker": _CALIBRATED, "training": {"weighting": "soft"}}),
+        rules.weighed,
+        EVERY_AGENT,
+        about="The same with `training.weighting: soft`: all are kept, each by how likely it is right.",
+    ),
+    "robustft-code": _ours(
+        checker={"policy": "unanimous"},
+        reasoner={"max_reflections": 0},
+        about="The decisions of the paper's public code: both views must agree, no reflection.",
+    ),
     "self-select": Method(
         Pipeline({"checker": {"policy": "judge", "views": [], "prompt": _JUDGE_ALONE}}, until="detect"),
         rules.reliable_alone,
         ("checker",),
+        about="The model judges each response alone; what it does not call reliable is left out. One that "
+        "gives no verdicts keeps nothing, and stays untuned.",
     ),
     "self-label": Method(
         Pipeline(
@@ -61,14 +74,39 @@ METHODS: dict[str, Method] = {
         ),
         rules.relabelled,
         ("relabeler",),
+        about="The model's own answer in place of every response.",
     ),
     "noise-al": Method(
-        Pipeline({"checker": {"policy": "unanimous"}}), rules.voted, ("base", "reasoner", "relabeler")
+        Pipeline({"checker": {"policy": "unanimous"}}),
+        rules.voted,
+        ("base", "reasoner", "relabeler"),
+        about="NoiseAL's division, by two answers of one model in place of two small trained ones: what they "
+        "agree on is the response, else the in-context answer if it agrees with either; others are left out.",
     ),
-    "self-rag": Method(None, rules.nothing, retrieves=True),
-    "cleanlab": Method(None, rules.contradicted),
-    "grape": Method(_OURS, rules.likeliest, _ALL),
-    "s3ft": Method(_OURS, rules.own_words, ("base",)),
+    "self-rag": Method(
+        None,
+        rules.nothing,
+        retrieves=True,
+        about="Not tuned: answers each held-out question after the nearest noisy samples as examples.",
+    ),
+    "cleanlab": Method(
+        None,
+        rules.contradicted,
+        about="Leaves out what confident learning finds, by a cross-validated logistic regression on the "
+        "questions' embeddings. Responses that fewer than five samples share it cannot judge, and keeps.",
+    ),
+    "grape": Method(
+        _OURS,
+        rules.likeliest,
+        EVERY_AGENT,
+        about="GRAPE: of the given response and all agents' answers, the likeliest to the model to be tuned.",
+    ),
+    "s3ft": Method(
+        _OURS,
+        rules.own_words,
+        ("base",),
+        about="S3FT: the model's own reply where it says what the given response says, else that response.",
+    ),
 }
 """Our own, the baselines of the paper's Table 1, and three of later work."""
 

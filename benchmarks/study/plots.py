@@ -21,7 +21,7 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": _GREY,
     "font.size": 9,
 }
-Curves = Mapping[str, Mapping[int, Sequence[float]]]
+Curves = Mapping[str, Mapping[float, Sequence[float]]]
 """Values by name and place on the x axis, one a seed."""
 
 
@@ -34,7 +34,7 @@ def draw(
     flat: Mapping[str, float] | None = None,
     diagonal: bool = False,
 ) -> None:
-    """Draw curves of means with their spread, and straight lines.
+    """Draw curves of means with their range, and straight lines.
 
     Args:
         path: the SVG file to write.
@@ -50,12 +50,13 @@ def draw(
         for number, (name, points) in enumerate(sorted(curves.items())):
             places = sorted(points)
             means = [statistics.mean(points[place]) for place in places]
-            spread = [max(points[place]) - min(points[place]) for place in places]
+            below = [mean - min(points[place]) for mean, place in zip(means, places, strict=True)]
+            above = [max(points[place]) - mean for mean, place in zip(means, places, strict=True)]
             bold = name == "robustft-calibrated"
             axes.errorbar(
                 places,
                 means,
-                yerr=[value / 2 for value in spread],
+                yerr=[below, above],
                 label=name,
                 color=_OURS if bold else colours(number % 20),
                 marker="o",
@@ -68,7 +69,9 @@ def draw(
             )
         if diagonal:
             axes.axline((0, 0), slope=1, color=_GREY, linestyle="--", linewidth=1)
-        axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in curves.values() for place in points}))
+        axes.set(xlabel=x, ylabel=y)
+        if not diagonal:
+            axes.set_xticks(sorted({place for points in curves.values() for place in points}))
         axes.grid(alpha=0.25)
         axes.legend(frameon=False, fontsize=7, bbox_to_anchor=(1.01, 1), loc="upper left")
         for side in ("top", "right"):

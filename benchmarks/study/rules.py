@@ -34,8 +34,9 @@ class Label(NamedTuple):
     """A method's decision.
 
     `response` is None where the sample is left out. `noisy` says what the method holds of the given
-    response, None where it does not judge. `score` grows from 0 to 1 with its suspicion. `new` is a new
-    response that was made, whether or not it is trained on. `weight` is how much it counts in training.
+    response, None where it does not judge. `score` grows from 0 to 1 with its suspicion; None where it has
+    none. `new` is a new response that was made, whether or not it says anything else or is trained on.
+    `weight` is how much it counts in training.
     """
 
     response: str | None
@@ -108,7 +109,7 @@ def relabelled(cases: list[Case], tools: Tools) -> list[Label]:
     for case in cases:
         own = final_response(case.state)
         noisy = None if own is None else not _same(own, case.sample.response, case.sample)
-        labels.append(Label(own, noisy, new=own if noisy else None))
+        labels.append(Label(own, noisy, new=own))
     return labels
 
 
@@ -133,7 +134,7 @@ def voted(cases: list[Case], tools: Tools) -> list[Label]:
             winner = context if supported else None
         noisy = winner is None or not _same(winner, case.sample.response, case.sample)
         response = winner if noisy else case.sample.response
-        labels.append(Label(response, noisy, _suspicion(case.state), winner if noisy else None))
+        labels.append(Label(response, noisy, new=winner if noisy else None))
     return labels
 
 
@@ -189,7 +190,7 @@ def contradicted(cases: list[Case], tools: Tools) -> list[Label]:
 
     names = [_class_of(case.sample) for case in cases]
     counts = Counter(names)
-    # A class that cannot be in every fold cannot be cross-validated: its samples are left as they are.
+    # A class that cannot be in every fold cannot be cross-validated: its samples are left unjudged.
     rows = [at for at, name in enumerate(names) if counts[name] >= _FOLDS]
     classes = sorted({names[at] for at in rows})
     if len(classes) < 2:
@@ -204,7 +205,7 @@ def contradicted(cases: list[Case], tools: Tools) -> list[Label]:
         at: Label(None if issue else cases[at].sample.response, bool(issue), float(1 - row[label]))
         for at, issue, row, label in zip(rows, issues, likely, labels, strict=True)
     }
-    return [found.get(at, Label(case.sample.response, False, 0.0)) for at, case in enumerate(cases)]
+    return [found.get(at, Label(case.sample.response, False)) for at, case in enumerate(cases)]
 
 
 def _class_of(sample: Sample) -> str:
