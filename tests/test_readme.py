@@ -3,12 +3,15 @@
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from paper import read_records
 from pydantic import BaseModel
+from study.tables import accuracies
 
 from graph.config import RunConfig
 from graph.run_graph import run_graph
@@ -65,6 +68,17 @@ def test_the_reference_names_every_config_key() -> None:
     reference = README.partition("## Config\n")[2].partition("## Layout")[0]
     missing = [key for key in keys(RunConfig) if f".{key}`" not in reference]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results/conclusion.md"])
+@pytest.mark.parametrize("method", ["sft", "robustft-calibrated", "robustft-calibrated-soft"])
+def test_what_is_said_of_the_study_is_what_it_found(page: str, method: str) -> None:
+    records = read_records(ROOT / "docs" / "results" / "paper.jsonl")
+    cell = {"dataset": "fpb", "kind": None, "method": method}
+    low, middle, high = (
+        f"{statistics.mean(accuracies(records, **cell, rate=rate)):.1f}" for rate in (30, 50, 70)
+    )
+    assert f"{low}, {middle} and {high}" in " ".join((ROOT / page).read_text(encoding="utf-8").split())
 
 
 def keys(model: type[BaseModel]) -> set[str]:
