@@ -15,6 +15,7 @@ from agents.models import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, V
 from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
+from graph.state import Stage
 from prompts.template import FOLDER
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
@@ -94,9 +95,18 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_weighting(self) -> "RunConfig":
-        if self.training.weighting == "soft" and self.agents.checker.policy != "calibrated":
+        if self.training.weighting == "soft" and not self.weighs:
             raise ValueError("training.weighting: soft needs agents.checker.policy: calibrated")
         return self
+
+    @property
+    def weighs(self) -> bool:
+        """Whether no verdict is known before all answers are, to be weighed together."""
+        return self.agents.checker.policy == "calibrated"
+
+    def shows_examples(self, until: Stage) -> bool:
+        """Return whether the relabeler gets examples, in a run that ends with a stage."""
+        return until != "detect" and self.agents.relabeler.neighbours > 0
 
     def models_in_use(self) -> set[str]:
         """Return the names of the models that an agent uses."""

@@ -35,8 +35,7 @@ async def detect(state: RunState) -> dict[str, Any]:
     async with open_stage(state.directory, "detect") as work:
         counts = await asyncio.to_thread(work.journal.count_status)
         pending = state.samples - sum(counts.values())
-        weighs = work.config.agents.checker.policy == "calibrated"
-        shows = state.until != "detect" and work.config.agents.relabeler.neighbours > 0
+        weighs, shows = work.config.weighs, work.config.shows_examples(state.until)
         # Until all are weighed, none is known to be clean.
         indexes = pending > 0 and shows and not weighs
         if pending:
@@ -77,8 +76,7 @@ async def denoise(state: RunState) -> dict[str, Any]:
 
                 progress = _Progress(work, memory, done=state.noisy - counts["noisy"], total=state.noisy)
                 await _ask_agents(work, todo, relabel, progress, dataset=state.samples)
-        weighs = work.config.agents.checker.policy == "calibrated"
-        if weighs and not await asyncio.to_thread(work.journal.fact, SETTLED):
+        if work.config.weighs and not await asyncio.to_thread(work.journal.fact, SETTLED):
             await asyncio.to_thread(settle, work)
     return {}
 

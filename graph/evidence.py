@@ -41,13 +41,18 @@ def states_of(work: Workspace) -> Iterator[SampleState]:
         yield read_state(sample, entry)
 
 
+def numbering_of(work: Workspace) -> Numbering:
+    """Return the numbers of a run's responses that compare."""
+    return Numbering.of(filterfalse(is_free, work.journal.samples("train")))
+
+
 def collect(work: Workspace) -> Collected:
     """Read the evidence of all samples.
 
     Raises:
         WeightsError: the encoder cannot be loaded.
     """
-    numbering = Numbering.of(filterfalse(is_free, work.journal.samples("train")))
+    numbering = numbering_of(work)
     views = work.config.agents.checker.views
     compared, free = [], []
 

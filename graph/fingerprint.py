@@ -35,7 +35,7 @@ def fingerprints(config: RunConfig) -> Fingerprints:
         "reasoner": [_asks(config, agents.reasoner), prompts.reason.source, prompts.reflect.source],
         "checker": [_asks(config, agents.checker), prompts.check.source],
     }
-    if agents.checker.policy == "calibrated":
+    if config.weighs:
         detect["encoder"] = config.encoder.name
     denoise = {
         "detect": detect,

@@ -85,8 +85,7 @@ async def _create(config: RunConfig, state: RunInput) -> None:
 
 
 async def _check_what_is_asked(config: RunConfig, state: RunInput, logs: Path) -> None:
-    shows = state.until != "detect" and config.agents.relabeler.neighbours > 0
-    if shows or config.agents.checker.policy == "calibrated":
+    if config.weighs or config.shows_examples(state.until):
         # Now, and not while an endpoint waits for requests; and alone, since two threads cannot import
         # transformers at once.
         await asyncio.to_thread(load_encoder, config.encoder)

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import version
-from itertools import filterfalse
 from typing import Any
 
 from agents.answers import kind_of
@@ -20,9 +19,9 @@ from graph.decision import (
     status_of,
     to_decision,
 )
+from graph.evidence import numbering_of
 from graph.fingerprint import fingerprints
 from graph.numbering import Numbering
-from graph.similarities import is_free
 from graph.state import RunState, SampleState
 from graph.weighing import CALIBRATION
 from graph.workspace import Workspace, open_stage
@@ -47,7 +46,7 @@ async def report(state: RunState) -> dict[str, Any]:
 
 
 def _report(work: Workspace) -> dict[str, Any]:
-    figures = _Figures(Numbering.of(filterfalse(is_free, work.journal.samples("train"))))
+    figures = _Figures(numbering_of(work))
     too_long = set((work.outcome_of("train") or {}).get("dropped", ()))
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for state, kept in _states(work):
@@ -148,6 +147,7 @@ class _Figures:
             self._tally.add(
                 judged_noisy=not state.check.reliable,
                 label_right=is_right(state.sample.response, gold, options),
+                relabelled=not state.check.reliable and final is not None,
                 final_right=None if final is None else is_right(final, gold, options),
                 kept=bool(kept),
             )

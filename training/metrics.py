@@ -29,7 +29,7 @@ class DetectionMetrics(BaseModel):
 
 
 class RelabelMetrics(BaseModel):
-    """How right the new labels of the samples judged noisy are.
+    """How right the labels are that were made anew.
 
     Args:
         accuracy: share of all relabelled samples whose new label is right, 0 to 1.
@@ -109,21 +109,24 @@ class Tally:
         self._size = 0
         self._size_right = 0
 
-    def add(self, *, judged_noisy: bool, label_right: bool, final_right: bool | None, kept: bool) -> None:
+    def add(
+        self, *, judged_noisy: bool, label_right: bool, relabelled: bool, final_right: bool | None, kept: bool
+    ) -> None:
         """Count one sample whose gold is known.
 
         Args:
             judged_noisy: what the checker said of the label as given.
             label_right: whether that label is right.
+            relabelled: whether the final label was made anew, be it the same.
             final_right: whether the label the sample left the graph with is right; None where it failed
-                and has none. For a sample judged clean this is its label as given.
+                and has none. For a sample that was not relabelled this is its label as given.
             kept: whether it is in the training set.
 
         Raises:
-            ValueError: a sample without a final label is said to be in the training set.
+            ValueError: a sample without a final label is said to be relabelled or in the training set.
         """
-        if kept and final_right is None:
-            raise ValueError("a sample without a final label cannot be in the training set")
+        if (kept or relabelled) and final_right is None:
+            raise ValueError("a sample without a final label is neither relabelled nor in the training set")
         self._samples += 1
         self._labels_right += label_right
         if judged_noisy:
@@ -132,11 +135,11 @@ class Tally:
         if kept:
             self._size += 1
             self._size_right += bool(final_right)
-        if judged_noisy and final_right is not None:
+        if relabelled:
             self._relabelled += 1
-            self._relabelled_right += final_right
+            self._relabelled_right += bool(final_right)
             self._selected += kept
-            self._selected_right += kept and final_right
+            self._selected_right += kept and bool(final_right)
 
     def report(self) -> Metrics:
         """Return the figures over the samples counted so far."""

@@ -8,6 +8,7 @@ from study.rules import Case, Label
 from training.metrics import Tally, is_right
 
 _BINS = 10
+_RELABEL = {"accuracy", "selected_accuracy", "relabelled", "selected"}
 # By whether the checker trusts the given response, whether it is right, and whether the final one is.
 _OUTCOMES = {
     (False, False, True): "repaired",
@@ -24,8 +25,6 @@ def figures_of(cases: Sequence[Case], labels: Sequence[Label]) -> dict[str, Any]
     tally = Tally()
     wrong: list[bool] = []
     scores: list[float | None] = []
-    new: list[bool] = []
-    kept: list[bool] = []
     judges = False
     for case, label in zip(cases, labels, strict=True):
         gold, options = case.sample.gold, case.sample.options
@@ -37,19 +36,18 @@ def figures_of(cases: Sequence[Case], labels: Sequence[Label]) -> dict[str, Any]
         tally.add(
             judged_noisy=bool(label.noisy),
             label_right=label_right,
+            relabelled=label.new is not None,
             final_right=None if final is None else is_right(final, gold, options),
             kept=label.response is not None,
         )
         wrong.append(not label_right)
         scores.append(label.score)
-        if label.new is not None:
-            new.append(is_right(label.new, gold, options))
-            kept.append(label.response is not None)
     report = tally.report()
+    relabel = report.relabel.model_dump(include=_RELABEL) if report.relabel.relabelled else None
     detection = {**report.detection.model_dump(), **_scored(wrong, scores)} if judges else None
     return {
         "detection": detection,
-        "relabel": _relabelled(new, kept),
+        "relabel": relabel,
         "purity": report.training_set.purity,
         "purity_before": report.training_set.purity_before,
         "n_train": sum(label.response is not None for label in labels),
@@ -131,19 +129,6 @@ def costs_of(cases: Sequence[Case], agents: Sequence[str]) -> dict[str, int]:
                     for name in used:
                         used[name] += getattr(view.usage, name)
     return used
-
-
-def _relabelled(right: list[bool], kept: list[bool]) -> dict[str, Any] | None:
-    """Return how right the new responses are, all of them and those that are trained on."""
-    if not right:
-        return None
-    selected = [is_right for is_right, is_kept in zip(right, kept, strict=True) if is_kept]
-    return {
-        "accuracy": sum(right) / len(right),
-        "selected_accuracy": sum(selected) / len(selected) if selected else None,
-        "relabelled": len(right),
-        "selected": len(selected),
-    }
 
 
 def _scored(wrong: list[bool], scores: list[float | None]) -> dict[str, Any]:
