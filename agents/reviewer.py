@@ -52,7 +52,9 @@ class Reviewer:
         if self._policy == "context":
             return Review(answer=context, reason="not reviewed")
         if context is None or reasoning is None:
-            return Review(answer=context or reasoning, reason="only one readable answer")
+            answer = context or reasoning
+            found = "only one" if answer is not None else "no"
+            return Review(answer=answer, reason=f"{found} readable answer")
         kind = kind_of(sample.response, sample.options)
         if agree(context, reasoning, kind, sample.options):
             return Review(answer=context, reason="both answers agree")

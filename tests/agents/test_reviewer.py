@@ -25,20 +25,21 @@ async def test_two_answers_that_differ_are_settled_by_the_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("context", "reasoning", "answer"),
+    ("context", "reasoning", "answer", "reason"),
     [
-        ("Oslo", "oslo.", "Oslo"),
-        ("Oslo", None, "Oslo"),
-        (None, "Oslo", "Oslo"),
-        (None, None, None),
+        ("Oslo", "oslo.", "Oslo", "both answers agree"),
+        ("Oslo", None, "Oslo", "only one readable answer"),
+        (None, "Oslo", "Oslo", "only one readable answer"),
+        (None, None, None, "no readable answer"),
     ],
 )
 async def test_where_nothing_is_left_to_settle_the_model_is_not_asked(
-    context: str | None, reasoning: str | None, answer: str | None
+    context: str | None, reasoning: str | None, answer: str | None, reason: str
 ) -> None:
     reviewer, model = build("never asked")
     review = await reviewer.review(SAMPLE, context, reasoning)
-    assert (review.answer, review.reply, review.usage.requests) == (answer, None, 0)
+    assert (review.answer, review.reason) == (answer, reason)
+    assert (review.reply, review.usage.requests) == (None, 0)
     assert model.requests == []
 
 
