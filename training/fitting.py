@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy
 
-from training.classifier import Bools, Numbers, QuestionClassifier, Reals, normalised
+from training.classifier import Bools, Numbers, QuestionClassifier, Reals, Vectors, normalised
 from training.views import NOISE, Evidence, View, allowed, one_hot, views_of
 
 # What is believed of each response (m, candidates) before views are looked at, told from what is right.
@@ -63,7 +63,7 @@ def fit_views(evidence: Evidence, rows: Numbers) -> Fit:
         problem = _Problem(can_be, rows, views, classifier.predict)
         agents = replace(problem, views=[view for view in views if view.name == "agents"])
         return Fit(problem.solve(agents.solve(voted).right).right, views, True)
-    by_questions = classifier is not None and classifier.tells(given) > _TOLD
+    by_questions = evidence.questions is not None and _tells_labels(evidence.questions[rows], given)
     prior = _shares if classifier is not None else _evenly(can_be)
     if classifier is not None and by_questions:
         prior = classifier.predict
@@ -98,6 +98,14 @@ def _tells_agents(classifier: QuestionClassifier, said: Sequence[Numbers], voted
     size = voted.shape[1]
     alone = [one_hot(numpy.where(answers < 0, size, answers), size + 1) for answers in said]
     return max(map(classifier.tells, [voted, *alone])) > _TOLD
+
+
+def _tells_labels(questions: Vectors, given: Reals) -> bool:
+    """Return whether questions tell the labels, of those that are candidates."""
+    labelled = given.any(1)
+    if not labelled.any():
+        return False
+    return QuestionClassifier(questions[labelled]).tells(given[labelled]) > _TOLD
 
 
 @dataclass(frozen=True)

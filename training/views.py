@@ -130,13 +130,15 @@ def _labels_of(evidence: Evidence, confused: bool) -> View:
         groups = numpy.repeat(numpy.arange(size), size + 1)
         patterns = candidates * (size + 1) + given
         return PatternView("label", patterns, groups, prior.ravel())
-    patterns = (given != candidates).astype(numpy.int64)
+    # A response that is no candidate is wrong whatever is right, and says nothing against the others.
+    patterns = numpy.where(given == size, 2, given != candidates)
     others = numpy.log(numpy.maximum(evidence.sizes - 1, 1))[:, None]
     # Two views alone cannot tell which of them is wrong: this belief does.
     chance = 1 / max(float(evidence.sizes.mean()), 2.0)
     share = numpy.array([1 - NOISE, NOISE])
     beliefs = _CHANCE * share / (share @ numpy.log(share / numpy.array([chance, 1 - chance])))
-    return PatternView("label", patterns, numpy.zeros(2, dtype=numpy.int64), beliefs, others * patterns)
+    alternatives = others * (patterns == 1)
+    return PatternView("label", patterns, numpy.array([0, 0, 1]), numpy.append(beliefs, 1.0), alternatives)
 
 
 def _agents_of(evidence: Evidence, confused: bool) -> list[View]:

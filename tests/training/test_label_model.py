@@ -178,6 +178,23 @@ def test_a_response_that_is_no_candidate_is_noise() -> None:
     assert found.noise[7] == 1
 
 
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("questions", [None, unrelated(), drawn(3, 0.0, 0.0)[0].questions])
+def test_responses_that_are_no_candidates_say_nothing_against_the_others(
+    share: float, questions: NDArray[numpy.float64] | None
+) -> None:
+    evidence, right = drawn(3, 0.0, skill=0.0)
+    agents = {name: guessing(seed, right, 0.0, 0.5) for seed, name in enumerate(("base", "reasoning"))}
+    none = numpy.random.default_rng(7).random(SAMPLES) < share
+    whole = replace(evidence, answers=agents, questions=questions, placed=True)
+
+    found = estimate(replace(whole, given=numpy.where(none, -1, right)))
+
+    assert accuracy(found, right) > 0.95 * (1 - share)
+    assert (found.right.argmax(1) == right)[~none].mean() > 0.95
+    assert found.noise[~none].mean() < estimate(whole).noise.mean() + 0.05
+
+
 def test_candidates_of_its_own_are_all_that_a_sample_can_have() -> None:
     evidence, right = drawn(5, 0.3, skill=0.6)
     sizes = numpy.where(right < 2, 2, 3)
