@@ -66,6 +66,8 @@ class CheckerConfig(AgentConfig):
     def _check_views(self) -> "CheckerConfig":
         if self.threshold is not None and self.policy != "calibrated":
             raise ValueError("threshold is for the policy 'calibrated'")
+        if len(set(self.views)) < len(self.views):
+            raise ValueError("views names one twice")
         if not self.views and self.policy not in ("judge", "none"):
             raise ValueError(f"views is empty, but the policy '{self.policy}' compares them with the label")
         return self

@@ -11,8 +11,8 @@ from graph.config import ConfigError, RunConfig, parse_config
 from graph.decision import read_state, to_entry
 from graph.fingerprint import fingerprints
 from graph.state import RunInput
-from graph.workspace import Workspace
-from stores.dataset import read_samples
+from graph.workspace import SELECTED, Workspace
+from stores.dataset import join_gold, read_samples
 from stores.journal import Entry, Journal, Split
 
 _LOG = logging.getLogger("robustft")
@@ -31,6 +31,7 @@ def begin_again(work: Workspace, request: RunInput) -> None:
     """
     if request.config:
         config = parse_config(request.config)
+        _check_same_reading(work, config)
         if config.data.train not in (None, work.config.data.train):
             _check_same_data(work, "train", config.data.train)
         if config.data.test is not None and not work.journal.count_samples("test"):
@@ -38,16 +39,22 @@ def begin_again(work: Workspace, request: RunInput) -> None:
         elif config.data.test not in (None, work.config.data.test):
             _check_same_data(work, "test", config.data.test)
         work.adopt(config)
+    changed = 0
     if request.retry_failed and (failed := work.journal.forget("failed")):
+        changed += failed
         _LOG.info("%s failed samples are tried again", f"{failed:,}")
     now = fingerprints(work.config)
     if work.journal.fact("detect") != now.detect:
         if forgotten := work.journal.forget():
+            changed += forgotten
             _LOG.info("the detecting agents differ: %s samples are judged again", f"{forgotten:,}")
     elif work.journal.fact("denoise") != now.denoise and (
         again := work.journal.record(_back_to_noisy(work.journal))
     ):
+        changed += again
         _LOG.info("the relabeling agents differ: %s samples are relabelled again", f"{again:,}")
+    if changed:
+        work.journal.note(SELECTED, "")
     note_fingerprints(work.journal, work.config)
 
 
@@ -74,13 +81,29 @@ def _back_to_noisy(journal: Journal) -> Iterator[Entry]:
             )
 
 
+def _check_same_reading(work: Workspace, config: RunConfig) -> None:
+    """Check that the samples, which are not read again, would be read as they were."""
+    limit, known = config.data.limit, work.config.data.limit
+    if limit not in (None, known):
+        raise _begun_otherwise(work, f"data.limit: {known if known is not None else 'none'}, not {limit}")
+    gold = config.data.gold
+    if gold not in (None, work.config.data.gold):
+        joined = join_gold(work.journal.samples("train"), gold or "")
+        if any(new.gold != old.gold for new, old in zip(joined, work.journal.samples("train"), strict=True)):
+            raise _begun_otherwise(work, f"other right responses than {gold}")
+
+
 def _check_same_data(work: Workspace, split: Split, path: str | None) -> None:
     """Check that a file holds the samples that a run was begun with, or, to train on, begins with them."""
     limit = work.journal.count_samples("train") if split == "train" else None
     given = read_samples(path or "", limit=limit, noisy=split == "train")
     for sample, known in zip_longest(given, work.journal.samples(split)):
         if sample is None or known is None or sample != known.model_copy(update={"gold": sample.gold}):
-            raise ConfigError(
-                f"{work.files.path}: was begun with other data than {path}; choose another --out "
-                f"(its replies can be taken over with --reuse {work.files.path})"
-            )
+            raise _begun_otherwise(work, f"other data than {path}")
+
+
+def _begun_otherwise(work: Workspace, how: str) -> ConfigError:
+    return ConfigError(
+        f"{work.files.path}: was begun with {how}; choose another --out "
+        f"(its replies can be taken over with --reuse {work.files.path})"
+    )

@@ -84,7 +84,7 @@ def evidence_of(states: Iterable[SampleState], numbering: Numbering, views: Sequ
         numbering: of their responses.
         views: whose answers count.
     """
-    given, sizes, verdicts = [], [], []
+    given, sizes, verdicts, closed = [], [], [], []
     answers: dict[str, list[int]] = {view: [] for view in views}
     placed = True
     for state in states:
@@ -93,6 +93,7 @@ def evidence_of(states: Iterable[SampleState], numbering: Numbering, views: Sequ
             answers[view].append(numbering.number(state, answer))
         verdicts.append(_verdict(state.check))
         sizes.append(numbering.size(state))
+        closed.append(numbering.shared or bool(state.sample.options))
         placed &= bool(state.sample.options)
     return Evidence(
         numpy.array(given),
@@ -100,6 +101,7 @@ def evidence_of(states: Iterable[SampleState], numbering: Numbering, views: Sequ
         numpy.array(verdicts),
         numpy.array(sizes),
         placed=placed,
+        closed=numpy.array(closed),
     )
 
 

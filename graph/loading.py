@@ -36,8 +36,7 @@ async def load(state: RunInput) -> dict[str, Any]:
             await _create(config, state)
     async with open_stage(state.directory, "load", mend=True) as work:
         if continued:
-            if not await asyncio.to_thread(work.journal.count_samples, "train"):
-                await asyncio.to_thread(_fill, work.journal, work.config)
+            await asyncio.to_thread(_fill, work.journal, work.config)
             await asyncio.to_thread(begin_again, work, state)
         if state.reuse is not None:
             await asyncio.to_thread(_take_over, work, Path(state.reuse))
@@ -115,10 +114,12 @@ def _take_over(work: Workspace, other: Path) -> None:
 
 
 def _fill(journal: Journal, config: RunConfig) -> None:
-    journal.add_samples("train", _training_samples(config))
-    if config.data.test is not None:
+    """Read the data that the journal does not hold yet."""
+    if not journal.count_samples("train"):
+        journal.add_samples("train", _training_samples(config))
+        note_fingerprints(journal, config)
+    if config.data.test is not None and not journal.count_samples("test"):
         journal.add_samples("test", read_samples(config.data.test))
-    note_fingerprints(journal, config)
 
 
 def _training_samples(config: RunConfig) -> Iterator[Sample]:

@@ -58,6 +58,10 @@ class Numbering:
             return len(self._classes)
         return len(state.sample.options) or _OPEN
 
+    def named(self, state: SampleState) -> int:
+        """Return how many of a sample's responses somebody has named; their numbers come first."""
+        return len(self._candidates(state))
+
     def number(self, state: SampleState, answer: str | None) -> int:
         """Return an answer's number; -1 where there is none, or it is no response, or several classes."""
         if answer is None:

@@ -24,7 +24,7 @@ from graph.fingerprint import fingerprints
 from graph.numbering import Numbering
 from graph.state import RunState, SampleState
 from graph.weighing import CALIBRATION
-from graph.workspace import Workspace, open_stage
+from graph.workspace import SELECTED, Workspace, open_stage
 from stores.atomic import atomic_writer, write_json_atomically
 from training.chance import Agreement, AgreementTally
 from training.metrics import Tally, is_right
@@ -47,7 +47,8 @@ async def report(state: RunState) -> dict[str, Any]:
 
 def _report(work: Workspace) -> dict[str, Any]:
     figures = _Figures(numbering_of(work))
-    too_long = set((work.outcome_of("train") or {}).get("dropped", ()))
+    outcomes = _outcomes(work)
+    too_long = set(outcomes.get("training", {}).get("dropped", ()))
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for state, kept in _states(work):
             kept = kept and state.sample.id not in too_long if kept is not None else None
@@ -68,9 +69,7 @@ def _report(work: Workspace) -> dict[str, Any]:
         _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
     summary["samples"]["total"] = work.journal.count_samples("train")
     stages = work.journal.stages()
-    for stage in ("train", "evaluate"):
-        if outcome := work.outcome_of(stage):
-            summary["training" if stage == "train" else "evaluation"] = _brief(outcome)
+    summary |= {name: _brief(outcome) for name, outcome in outcomes.items()}
     summary["timing"] = {name: round(seconds, 3) for name, (seconds, _) in stages.items()}
     summary["config_hash"] = fingerprints(work.config).run
     summary["versions"] = {
@@ -79,6 +78,14 @@ def _report(work: Workspace) -> dict[str, Any]:
     }
     write_json_atomically(work.files.summary, summary)
     return summary
+
+
+def _outcomes(work: Workspace) -> dict[str, dict[str, Any]]:
+    """Return what was trained and measured; nothing where that was on decisions that no longer stand."""
+    if not work.journal.fact(SELECTED):
+        return {}
+    outcomes = {"training": work.outcome_of("train"), "evaluation": work.outcome_of("evaluate")}
+    return {name: outcome for name, outcome in outcomes.items() if outcome}
 
 
 def _usage(work: Workspace) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from agents.models import identify
 from graph.agents import close_models
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState
-from graph.workspace import Workspace, open_stage
+from graph.workspace import SELECTED, Workspace, open_stage
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer, write_text_atomically
 from stores.sample import Sample
@@ -36,6 +36,7 @@ async def select(state: RunState) -> dict[str, Any]:
             await asyncio.to_thread(_leave_out, work.files.training, set(done.get("dropped", ())))
         else:
             await asyncio.to_thread(work.forget_outcomes)
+        await asyncio.to_thread(work.journal.note, SELECTED, "yes")
     return {"training_inputs": inputs}
 
 
@@ -50,11 +51,13 @@ async def train(state: RunState) -> dict[str, Any]:
         # server that takes adapters while it runs was given its share, and stays.
         await close_models(keep_adapter_servers=True)
         stop = threading.Event()
+        training = asyncio.create_task(asyncio.to_thread(_train, work, stop, inputs))
         try:
-            work.outcome = {**await asyncio.to_thread(_train, work, stop, inputs), "inputs": inputs}
+            work.outcome = {**await asyncio.shield(training), "inputs": inputs}
         finally:
-            # A thread cannot be cancelled: it ends by itself after the step it is at.
+            # A thread cannot be cancelled: it ends by itself after the step it is at, and writes until then.
             stop.set()
+            await asyncio.gather(training, return_exceptions=True)
     return {}
 
 

@@ -119,7 +119,10 @@ def _weighed(work: Workspace, found: _Findings, threshold: float) -> Iterator[En
             "weights": weights,
         }
         changes["reason"] = f"noise probability {noise:.2f}, noisy from {threshold:.2f} on"
-        yield to_entry(state.model_copy(update={"check": state.check.model_copy(update=changes)}))
+        check = state.check.model_copy(update=changes)
+        # What was answered in the light of former verdicts' clean samples would be answered otherwise now.
+        former = {"context": None, "review": None, "conclusion": None}
+        yield to_entry(state.model_copy(update={"check": check, **former}))
 
 
 def _settled(work: Workspace, found: _Findings) -> Iterator[Entry]:
@@ -148,7 +151,8 @@ def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion
         answer: str | None = state.sample.response
         best = numbering.number(state, answer)
         if status_of(state) != "clean":
-            best = int(likely.argmax())
+            # Nobody's answer may be the likeliest, but there is nothing to train on in it.
+            best = int(likely[: numbering.named(state)].argmax())
             answer = numbering.response(state, best)
         yield _conclusion(answer, likely[best] if best >= 0 else 0.0)
 

@@ -30,6 +30,9 @@ LOOK_AGAIN_SECONDS = 0.5
 # The run directories that this task holds from its first stage to its last.
 _HELD: ContextVar[dict[str, RunLock]] = ContextVar("held")
 
+SELECTED = "selected"
+"""The journal's fact that the training set is of its decisions; empty where it is of former ones."""
+
 Value = TypeVar("Value")
 
 

@@ -33,6 +33,8 @@ class Evidence:
             that questions can tell; else None. They are read in blocks, and may lie on disk.
         placed: whether a number is a place that an agent may favour, as with options; not for an open
             question, whose candidates are numbered as they were named.
+        closed: whether a response could be none of the candidates (n), as with options; not to an open
+            question. None where it could be everywhere.
     """
 
     given: Numbers
@@ -41,6 +43,7 @@ class Evidence:
     sizes: Numbers
     questions: Vectors | None = None
     placed: bool = False
+    closed: Bools | None = None
 
 
 class Learned(Protocol):
@@ -116,7 +119,9 @@ def views_of(evidence: Evidence, *, confused: bool) -> list[View]:
         evidence: about them.
         confused: learn which response is taken for which; else only how often one is wrong.
     """
-    return [_labels_of(evidence, confused), *_agents_of(evidence, confused), *_judge_of(evidence)]
+    views = [_labels_of(evidence, confused), *_agents_of(evidence, confused), *_judge_of(evidence)]
+    # Where it is learned which response is taken for which, none of them is one more.
+    return views if confused else [*views, *_validity_of(evidence)]
 
 
 def _labels_of(evidence: Evidence, confused: bool) -> View:
@@ -130,15 +135,27 @@ def _labels_of(evidence: Evidence, confused: bool) -> View:
         groups = numpy.repeat(numpy.arange(size), size + 1)
         patterns = candidates * (size + 1) + given
         return PatternView("label", patterns, groups, prior.ravel())
-    # A response that is no candidate is wrong whatever is right, and says nothing against the others.
-    patterns = numpy.where(given == size, 2, given != candidates)
+    patterns = (given != candidates).astype(numpy.int64)
     others = numpy.log(numpy.maximum(evidence.sizes - 1, 1))[:, None]
     # Two views alone cannot tell which of them is wrong: this belief does.
     chance = 1 / max(float(evidence.sizes.mean()), 2.0)
     share = numpy.array([1 - NOISE, NOISE])
     beliefs = _CHANCE * share / (share @ numpy.log(share / numpy.array([chance, 1 - chance])))
-    alternatives = others * (patterns == 1)
-    return PatternView("label", patterns, numpy.array([0, 0, 1]), numpy.append(beliefs, 1.0), alternatives)
+    return PatternView("label", patterns, numpy.zeros(2, dtype=numpy.int64), beliefs, others * patterns)
+
+
+def _validity_of(evidence: Evidence) -> list[View]:
+    """Return the view of which labels are candidates at all, where some are not.
+
+    How often a wrong label shows in that way is learned: where most do, those that do not are right.
+    """
+    stray = evidence.given[:, None] < 0
+    if not stray.any():
+        return []
+    wrong = evidence.given[:, None] != numpy.arange(int(evidence.sizes.max()))[None]
+    closed = True if evidence.closed is None else evidence.closed[:, None]
+    patterns = numpy.where(closed & wrong, numpy.where(stray, 0, 1), 2)
+    return [PatternView("valid", patterns, numpy.array([0, 0, 1]), numpy.ones(3))]
 
 
 def _agents_of(evidence: Evidence, confused: bool) -> list[View]:

@@ -18,7 +18,6 @@ import pytest
 from robustft import load_config, resume, run
 from stores.journal import Journal
 from stores.lock import RunLock
-from stores.run_directory import RunDirectory
 from tests.endpoint import Endpoint
 from tests.robustft.cases import (
     CASES,
@@ -288,22 +287,6 @@ def test_a_changed_config_leads_to_the_records_of_a_run_with_it(tmp_path: Path, 
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "new" / name).read_bytes()
 
 
-def test_a_run_is_not_gone_on_with_on_other_data(
-    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "run"
-    config = write_run(tmp_path, script(endpoint).url)
-    run(config, out, until="detect")
-    other = tmp_path / "other.jsonl"
-    rows = read_lines(tmp_path / "train.jsonl")
-    other.write_text("".join(json.dumps({**row, "completion": "Rome"}) + "\n" for row in rows))
-    again = ["run", config, "--out", out, "--resume", "--data", other]
-    assert command(monkeypatch, *again) == 2
-    assert "other data" in capsys.readouterr().err
-    moved = (tmp_path / "train.jsonl").rename(tmp_path / "moved.jsonl")
-    assert command(monkeypatch, *again[:-1], moved, "--until", "select") == 0
-
-
 def test_another_runs_replies_are_reused(tmp_path: Path, endpoint: Endpoint, mixed: Finished) -> None:
     config = write_run(tmp_path, script(endpoint).url)
     run(config, tmp_path / "old", until="select")
@@ -387,35 +370,3 @@ def test_torn_records_are_written_anew(tmp_path: Path, endpoint: Endpoint, mixed
     json.loads((out / "summary.json").read_text())
     for name in RECORDS:
         assert (out / name).read_bytes() == (mixed.out / name).read_bytes()
-
-
-def test_a_run_is_not_evaluated_on_other_data_than_it_was_begun_with(
-    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    config = write_run(tmp_path, script(endpoint).url)
-    tests = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
-    for count, path in enumerate(tests, start=1):
-        path.write_text("".join(json.dumps(CASES[n].row()) + "\n" for n in range(count)))
-    out = tmp_path / "run"
-    again = ["run", config, "--out", out, "--resume", "--until", "detect", "--test"]
-    assert command(monkeypatch, *again, tests[0]) == 0
-    assert command(monkeypatch, *again, tests[1]) == 2
-    assert "other data" in capsys.readouterr().err
-    assert load_config(out / "config.yaml").data.test == str(tests[0])
-    moved = tests[0].rename(tmp_path / "moved.jsonl")
-    assert command(monkeypatch, *again, moved) == 0
-
-
-def test_figures_of_another_training_set_are_not_reported(tmp_path: Path, endpoint: Endpoint) -> None:
-    config = write_run(tmp_path, script(endpoint).url)
-    run(config, tmp_path / "run", until="select")
-    journal = RunDirectory(tmp_path / "run").open_journal()
-    journal.end_stage("train", 1.0, json.dumps({"inputs": "of another", "loss": 0.5, "dropped": ["z"]}))
-    journal.end_stage("evaluate", 1.0, json.dumps({"n": 1, "tuned": 1.0}))
-    journal.close()
-    before = (tmp_path / "run" / "training.jsonl").read_bytes()
-    summary = resume(tmp_path / "run", until="select")
-    assert "training" not in summary
-    assert "evaluation" not in summary
-    assert (tmp_path / "run" / "training.jsonl").read_bytes() == before
-    assert "too_long" not in (tmp_path / "run" / "dropped.jsonl").read_text()

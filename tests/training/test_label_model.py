@@ -192,7 +192,22 @@ def test_responses_that_are_no_candidates_say_nothing_against_the_others(
 
     assert accuracy(found, right) > 0.95 * (1 - share)
     assert (found.right.argmax(1) == right)[~none].mean() > 0.95
-    assert found.noise[~none].mean() < estimate(whole).noise.mean() + 0.05
+    # Most that is wrong shows, so that the others are trusted the more.
+    assert found.noise[~none].mean() < estimate(whole).noise.mean()
+
+
+def test_noise_that_shows_in_some_samples_is_expected_where_it_cannot() -> None:
+    evidence, right = drawn(6, 0.7, skill=0.5)
+    closed = numpy.arange(SAMPLES) < SAMPLES // 4
+    wrong = evidence.given != right
+    given = numpy.where(wrong & closed, -1, evidence.given)
+    mixed = replace(evidence, given=given, questions=None, closed=closed)
+
+    found = estimate(mixed)
+
+    assert found.noise[~closed].mean() == pytest.approx(wrong[~closed].mean(), abs=0.1)
+    assert found.noise[closed & ~wrong].mean() < found.noise[~closed & ~wrong].mean() - 0.2
+    assert (found.weights["valid"][~closed] == 0).all()
 
 
 def test_candidates_of_its_own_are_all_that_a_sample_can_have() -> None:

@@ -1,0 +1,174 @@
+"""A run that is gone on with on other data or settings: what is refused, and what no longer stands."""
+
+import asyncio
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robustft import load_config, resume, run
+from robustft.api import arun
+from stores.lock import RunLock
+from stores.run_directory import RunDirectory
+from tests.endpoint import Endpoint
+from tests.robustft.cases import CASES, command, read_lines, script, write_run
+
+
+def test_a_run_is_not_gone_on_with_on_other_data(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    config = write_run(tmp_path, script(endpoint).url)
+    run(config, out, until="detect")
+    other = tmp_path / "other.jsonl"
+    rows = read_lines(tmp_path / "train.jsonl")
+    other.write_text("".join(json.dumps({**row, "completion": "Rome"}) + "\n" for row in rows))
+    again = ["run", config, "--out", out, "--resume", "--data", other]
+    assert command(monkeypatch, *again) == 2
+    assert "other data" in capsys.readouterr().err
+    moved = (tmp_path / "train.jsonl").rename(tmp_path / "moved.jsonl")
+    assert command(monkeypatch, *again[:-1], moved, "--until", "select") == 0
+
+
+def test_a_run_is_not_evaluated_on_other_data_than_it_was_begun_with(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    tests = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
+    for count, path in enumerate(tests, start=1):
+        path.write_text("".join(json.dumps(CASES[n].row()) + "\n" for n in range(count)))
+    out = tmp_path / "run"
+    again = ["run", config, "--out", out, "--resume", "--until", "detect", "--test"]
+    assert command(monkeypatch, *again, tests[0]) == 0
+    assert command(monkeypatch, *again, tests[1]) == 2
+    assert "other data" in capsys.readouterr().err
+    assert load_config(out / "config.yaml").data.test == str(tests[0])
+    moved = tests[0].rename(tmp_path / "moved.jsonl")
+    assert command(monkeypatch, *again, moved) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [(["--limit", "8"], "data.limit: 4, not 8"), (["--gold", "gold.jsonl"], "other right responses")],
+)
+def test_a_run_is_not_gone_on_with_on_samples_read_otherwise(
+    option: list[str],
+    told: str,
+    tmp_path: Path,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "run"
+    config = write_run(tmp_path, script(endpoint).url)
+    (tmp_path / "gold.jsonl").write_bytes((tmp_path / "train.jsonl").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert command(monkeypatch, "run", config, "--out", out, "--limit", "4", "--until", "detect") == 0
+    before = (out / "config.yaml").read_bytes()
+    again = ["run", config, "--out", out, "--resume", "--until", "detect"]
+    assert command(monkeypatch, *again, *option) == 2
+    assert told in capsys.readouterr().err
+    assert (out / "config.yaml").read_bytes() == before
+    assert command(monkeypatch, *again) == 0
+
+
+def test_right_responses_that_moved_are_the_same(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    gold = tmp_path / "gold.jsonl"
+    gold.write_bytes((tmp_path / "train.jsonl").read_bytes())
+    again = ["run", config, "--out", tmp_path / "run", "--resume", "--until", "detect", "--gold"]
+    assert command(monkeypatch, *again, gold) == 0
+    assert command(monkeypatch, *again, gold.rename(tmp_path / "moved.jsonl")) == 0
+
+
+def test_a_damaged_journal_gets_its_held_out_samples_back_when_their_file_is(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    write_run(tmp_path, script(endpoint).url)
+    tests = tmp_path / "tests.jsonl"
+    tests.write_bytes((tmp_path / "train.jsonl").read_bytes())
+    out = tmp_path / "run"
+    run(load_config(tmp_path / "my.yaml", test=str(tests)), out, until="detect")
+    for path in out.glob("journal.sqlite-*"):
+        path.unlink()
+    (out / "journal.sqlite").write_bytes(b"damaged " * 1000)
+    away = tests.rename(tmp_path / "away.jsonl")
+    with pytest.raises(Exception, match="no such file"):
+        resume(out, until="detect")
+
+    away.rename(tests)
+    resume(out, until="detect")
+
+    journal = RunDirectory(out).open_journal()
+    assert journal.count_samples("train") == journal.count_samples("test") == len(CASES)
+    journal.close()
+
+
+def test_figures_of_another_training_set_are_not_reported(tmp_path: Path, endpoint: Endpoint) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    run(config, tmp_path / "run", until="select")
+    journal = RunDirectory(tmp_path / "run").open_journal()
+    journal.end_stage("train", 1.0, json.dumps({"inputs": "of another", "loss": 0.5, "dropped": ["z"]}))
+    journal.end_stage("evaluate", 1.0, json.dumps({"n": 1, "tuned": 1.0}))
+    journal.close()
+    before = (tmp_path / "run" / "training.jsonl").read_bytes()
+    summary = resume(tmp_path / "run", until="select")
+    assert "training" not in summary
+    assert "evaluation" not in summary
+    assert (tmp_path / "run" / "training.jsonl").read_bytes() == before
+    assert "too_long" not in (tmp_path / "run" / "dropped.jsonl").read_text()
+
+
+@pytest.mark.parametrize("setting", ["agents.checker.policy=none", "agents.relabeler.max_tokens=9"])
+def test_figures_of_decisions_that_no_longer_stand_are_not_reported(
+    setting: str, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    out = tmp_path / "run"
+    run(config, out, until="select")
+    journal = RunDirectory(out).open_journal()
+    journal.end_stage("train", 1.0, json.dumps({"inputs": "x", "loss": 0.5, "dropped": []}))
+    journal.end_stage("evaluate", 1.0, json.dumps({"n": 1, "tuned": 1.0}))
+    journal.close()
+
+    summary = resume(out, config=load_config(out / "config.yaml", [setting]), until="denoise")
+
+    assert not {"training", "evaluation"} & set(summary)
+
+
+def test_a_directory_is_held_until_its_training_has_ended(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def train(*arguments: Any, stop: threading.Event, **more: Any) -> None:
+        started.set()
+        assert stop.wait(30)
+        go_on.wait(30)
+        ended.set()
+        raise RuntimeError("stopped")
+
+    monkeypatch.setattr("training.finetune.train_adapter", train)
+    monkeypatch.setattr("graph.loading._check_tuned_model", lambda config: None)
+    monkeypatch.setattr("graph.tuning.resolve_weights", lambda name: name)
+    config = write_run(tmp_path, script(endpoint).url)
+
+    async def cancelled() -> None:
+        running = asyncio.create_task(arun(load_config(config), tmp_path / "run"))
+        await asyncio.to_thread(started.wait, 30)
+        running.cancel()
+        await asyncio.wait([running], timeout=0.5)
+        assert not running.done()
+        with pytest.raises(Exception, match="one run at a time"):
+            RunLock(tmp_path / "run")
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert ended.is_set()
+
+    asyncio.run(cancelled())
+    RunLock(tmp_path / "run").release()
