@@ -23,6 +23,26 @@ def test_wrong_responses_are_told_from_right_ones_at_any_rate(rate: float) -> No
     assert noise.mean() == pytest.approx(wrong.mean(), abs=0.05)
 
 
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.14, 0.3])
+def test_wrong_responses_are_found_among_right_ones_that_are_said_word_for_word(rate: float) -> None:
+    random = numpy.random.default_rng(0)
+    wrong = numpy.arange(300) < 300 * rate
+    experts = numpy.where(wrong, random.normal(0.2, 0.1, (2, 300)), 1.0)
+    similarities = numpy.column_stack([*experts, random.normal(0.5, 0.12, 300)])
+
+    noise = fit_similarities(similarities).noise(similarities)
+
+    assert ((noise > 0.5) == wrong).all()
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.1])
+def test_responses_of_one_group_are_all_alike(spread: float) -> None:
+    random = numpy.random.default_rng(0)
+    similarities = random.normal([0.8, 0.8, 0.5], [spread, spread, 0.1], (300, 3))
+
+    assert len(set(fit_similarities(similarities).noise(similarities))) == 1
+
+
 def test_more_similarity_never_speaks_against_a_response() -> None:
     similarities, _ = drawn(0.3)
     model = fit_similarities(similarities)
