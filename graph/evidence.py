@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import filterfalse
 
 import numpy
 
 from agents.checker import Check
 from graph.decision import read_state
 from graph.numbering import Numbering
-from graph.similarities import is_free, measured, said_in
+from graph.similarities import measured, said_in
 from graph.state import SampleState
 from graph.workspace import Workspace
 from training.classifier import Numbers, Reals, Vectors
@@ -43,7 +42,7 @@ def states_of(work: Workspace) -> Iterator[SampleState]:
 
 def numbering_of(work: Workspace) -> Numbering:
     """Return the numbers of a run's responses that compare."""
-    return Numbering.of(filterfalse(is_free, work.journal.samples("train")))
+    return Numbering.of(work.journal.samples("train"))
 
 
 def collect(work: Workspace) -> Collected:
@@ -58,11 +57,11 @@ def collect(work: Workspace) -> Collected:
 
     def comparing() -> Iterator[SampleState]:
         for place, state in enumerate(states_of(work)):
-            if is_free(state.sample):
-                free.append(place)
-            else:
+            if numbering.compares(state.sample):
                 compared.append(place)
                 yield state
+            else:
+                free.append(place)
 
     evidence = evidence_of(comparing(), numbering, views)
     if compared and numbering.shared:

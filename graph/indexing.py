@@ -11,7 +11,8 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from graph.decision import read_state, trust_of
-from graph.similarities import is_free, measure
+from graph.numbering import is_free
+from graph.similarities import measure
 from graph.state import RunState
 from graph.workspace import LOOK_AGAIN_SECONDS, Workspace, in_thread, open_stage
 from stores.examples import Example, ExampleStore

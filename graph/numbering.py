@@ -17,24 +17,37 @@ _COVERED = 0.9
 _OPEN = 10
 
 
+def is_free(sample: Sample) -> bool:
+    """Return whether a sample's response is free text, which nothing else ever equals."""
+    return kind_of(sample.response, sample.options) == "free"
+
+
 class Numbering:
     """Which number a response has: its class where responses repeat, else its place among its sample's own.
 
+    A sample without options may have a response that is no class, a rare one or a stray: it comes after them.
+
     Args:
         classes: the responses that repeat; none where they do not.
+        everywhere: whether free text, too, is compared with the classes.
     """
 
-    def __init__(self, classes: Sequence[str]) -> None:
+    def __init__(self, classes: Sequence[str], *, everywhere: bool = False) -> None:
         self._classes = tuple(classes)
         self._numbers = {normalise(name): number for number, name in enumerate(classes)}
+        self._everywhere = everywhere
 
     @classmethod
     def of(cls, samples: Iterable[Sample]) -> "Numbering":
-        """Return the numbering that suits samples whose responses compare, told from these and options."""
+        """Return the numbering that suits samples, told from their responses and options."""
         counts: Counter[str] = Counter()
         texts: dict[str, str] = {}
         options: set[tuple[str, ...]] = set()
+        free = 0
         for sample in samples:
+            if is_free(sample):
+                free += 1
+                continue
             if len(options) < 2:
                 options.add(tuple(sorted(map(normalise, sample.options))))
             name = normalise(sample.response)
@@ -45,17 +58,25 @@ class Numbering:
         repeated = [name for name, count in counts.items() if name and count >= _FEWEST]
         covered = sum(counts[name] for name in repeated)
         shared = 2 <= len(repeated) <= _MOST and covered >= _COVERED * counts.total() and options == {()}
-        return cls([texts[name] for name in repeated] if shared else ())
+        if not shared:
+            return cls(())
+        # Among classes a few long texts are strays.
+        everywhere = covered >= _COVERED * (counts.total() + free)
+        return cls([texts[name] for name in repeated], everywhere=everywhere)
 
     @property
     def shared(self) -> bool:
         """Whether a number means the same response in every sample."""
         return bool(self._classes)
 
+    def compares(self, sample: Sample) -> bool:
+        """Return whether a sample's response compares with others; free text else does not."""
+        return self._everywhere or not is_free(sample)
+
     def size(self, state: SampleState) -> int:
         """Return how many responses a sample can have."""
         if self._classes:
-            return len(self._classes)
+            return len(self._candidates(state))
         return len(state.sample.options) or _OPEN
 
     def named(self, state: SampleState) -> int:
@@ -87,22 +108,30 @@ class Numbering:
         return next((option for option in sample.options if normalise(option) == name), name)
 
     def _find(self, answer: str, state: SampleState) -> int:
-        sample = state.sample
-        kind = kind_of(sample.response, sample.options)
-        found = [
-            number
-            for number, candidate in enumerate(self._candidates(state))
-            if agree(answer, candidate, kind, sample.options)
-        ]
+        candidates = self._candidates(state)
+        if self._classes and len(candidates) > len(self._classes) and answer == state.sample.response:
+            return len(self._classes)
+        found = self._among(candidates, answer, state.sample)
         if not found or (self._classes and len(found) > 1):
             return -1
         return found[0]
 
+    def _among(self, candidates: Sequence[str], answer: str, sample: Sample) -> list[int]:
+        kind = kind_of(sample.response, sample.options)
+        if self._classes and kind == "free":
+            # A class is looked for in a sentence, which is what an agent says where the label is one.
+            kind = "short"
+        return [
+            number
+            for number, candidate in enumerate(candidates)
+            if agree(answer, candidate, kind, sample.options)
+        ]
+
     def _candidates(self, state: SampleState) -> tuple[str, ...]:
         """Return what a sample's right response can be; of an open question, what has been said."""
-        if self._classes:
-            return self._classes
         sample = state.sample
+        if self._classes:
+            return self._classes if self._is_class(sample) else (*self._classes, sample.response)
         if sample.options:
             return sample.options
         kind = kind_of(sample.response, ())
@@ -111,3 +140,9 @@ class Numbering:
             if answer is not None and not any(agree(answer, known, kind) for known in found):
                 found.append(answer)
         return tuple(found)
+
+    def _is_class(self, sample: Sample) -> bool:
+        """Return whether a response is one of the classes; among options there is nothing else to be."""
+        if sample.options or normalise(sample.response) in self._numbers:
+            return True
+        return len(self._among(self._classes, sample.response, sample)) == 1

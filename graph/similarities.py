@@ -10,23 +10,17 @@ from collections.abc import Sequence
 import numpy
 from langchain_core.embeddings import Embeddings
 
-from agents.answers import kind_of
 from graph.decision import answers_of, read_state
+from graph.numbering import is_free
 from graph.state import SampleState
 from graph.workspace import LOOK_AGAIN_SECONDS, Workspace
 from stores.atomic import atomic_path
-from stores.sample import Sample
 from training.classifier import Reals
 from training.similarity_model import cosines
 
 _BLOCK = 256
 # Whose answer a view of the checker is.
 _AGENTS = {"base": "base", "reasoning": "reasoner"}
-
-
-def is_free(sample: Sample) -> bool:
-    """Return whether a sample's response is free text, which nothing else ever equals."""
-    return kind_of(sample.response, sample.options) == "free"
 
 
 def said_in(state: SampleState, views: Sequence[str]) -> list[str | None]:

@@ -16,7 +16,8 @@ import numpy
 from graph.config import RunConfig
 from graph.decision import status_of, to_entry
 from graph.evidence import Collected, collect, states_of
-from graph.similarities import is_free, similarities_to
+from graph.numbering import Numbering
+from graph.similarities import similarities_to
 from graph.state import Conclusion, SampleState
 from graph.workspace import Workspace
 from stores.journal import Entry
@@ -127,14 +128,15 @@ def _weighed(work: Workspace, found: _Findings, threshold: float) -> Iterator[En
 
 def _settled(work: Workspace, found: _Findings) -> Iterator[Entry]:
     compared, free = _conclude_compared(work, found), _conclude_free(work, found)
+    compares = found.collected.numbering.compares
     for state in states_of(work):
-        conclusion = next(free if is_free(state.sample) else compared)
+        conclusion = next(compared if compares(state.sample) else free)
         if status_of(state) != "failed":
             yield to_entry(state.model_copy(update={"conclusion": conclusion}))
 
 
-def _compared(work: Workspace) -> Iterator[SampleState]:
-    return (state for state in states_of(work) if not is_free(state.sample))
+def _compared(work: Workspace, numbering: Numbering) -> Iterator[SampleState]:
+    return (state for state in states_of(work) if numbering.compares(state.sample))
 
 
 def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion | None]:
@@ -142,12 +144,12 @@ def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion
     evidence, numbering = found.collected.evidence, found.collected.numbering
     if evidence is None or found.estimate is None:
         return
-    reviewed = [
-        numbering.number(state, state.review.answer if state.review else None) for state in _compared(work)
-    ]
-    repeats = [_repeats(state, work.config) for state in _compared(work)]
+    reviewed, repeats = [], []
+    for state in _compared(work, numbering):
+        reviewed.append(numbering.number(state, state.review.answer if state.review else None))
+        repeats.append(_repeats(state, work.config))
     right = update(evidence, found.estimate, numpy.array(reviewed), numpy.array(repeats))
-    for likely, state in zip(right, _compared(work), strict=True):
+    for likely, state in zip(right, _compared(work, numbering), strict=True):
         answer: str | None = state.sample.response
         best = numbering.number(state, answer)
         if status_of(state) != "clean":
@@ -177,7 +179,8 @@ def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Conclusion | N
     if found.similarity is None:
         return
     doubts = iter(found.noise[found.collected.free])
-    states = (state for state in states_of(work) if is_free(state.sample))
+    compares = found.collected.numbering.compares
+    states = (state for state in states_of(work) if not compares(state.sample))
     while batch := list(islice(states, _BATCH)):
         noise = numpy.fromiter(islice(doubts, len(batch)), dtype=numpy.float64)
         new = [state.review.answer if state.review else None for state in batch]

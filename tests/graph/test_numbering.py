@@ -30,7 +30,7 @@ def test_responses_that_repeat_are_classes() -> None:
 
     assert numbering.shared
     assert {numbering.number(state("spam"), "Spam"), numbering.number(state("spam"), "ham")} == {0, 1}
-    assert numbering.number(state("neither"), "neither") == -1
+    assert numbering.number(state("spam"), "neither") == -1
     assert numbering.number(state("ham"), "It is ham.") == numbering.number(state("spam"), "ham")
     assert numbering.number(state("ham"), "It could be spam or ham.") == -1
 
@@ -45,6 +45,7 @@ def test_answers_to_questions_of_their_own_are_told_apart_within_a_sample() -> N
     assert numbering.number(asked, "Oslo") == -1
     assert numbering.response(asked, 1) == "Rome"
     assert numbering.response(asked, 7) is None
+    assert numbering.named(asked) == 2
     assert numbering.size(asked) > 2
 
 
@@ -69,3 +70,29 @@ def test_options_that_differ_are_told_apart_within_a_sample() -> None:
 def test_free_text_is_no_class() -> None:
     long = "A sentence that is too long to be one of a few responses, " * 3
     assert not Numbering.of([sample(long, name=str(number)) for number in range(40)]).shared
+
+
+def test_a_response_that_is_no_class_is_one_of_its_own() -> None:
+    samples = [sample(["spam", "ham"][number % 2], name=str(number)) for number in range(40)]
+    numbering = Numbering.of([*samples, sample("neither")])
+    rare = state("neither", base="I think it is neither.")
+
+    assert numbering.number(rare, "neither") == numbering.number(rare, "I think it is neither.") == 2
+    assert (numbering.size(rare), numbering.size(state("spam"))) == (3, 2)
+    assert numbering.response(rare, 2) == "neither"
+    assert numbering.number(rare, "It is ham.") == numbering.number(state("spam"), "ham")
+    both = state("spam or ham")
+    assert numbering.number(both, "spam or ham") == 2
+    assert numbering.number(state("no", ("yes", "no")), "perhaps") == -1
+
+
+def test_a_long_text_among_classes_is_a_stray_and_no_free_text() -> None:
+    samples = [sample(["spam", "ham"][number % 2], name=str(number)) for number in range(40)]
+    long = "I am a language model and cannot tell what kind of message this might well be."
+    numbering = Numbering.of([*samples, sample(long)])
+
+    assert numbering.compares(sample(long))
+    assert numbering.number(state(long), long) == 2
+    assert numbering.number(state(long), "The message is spam.") == numbering.number(state("ham"), "spam")
+    texts = [sample(f"{long} {number}", name=f"long {number}") for number in range(20)]
+    assert not Numbering.of([*samples, *texts]).compares(texts[0])

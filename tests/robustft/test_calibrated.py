@@ -252,6 +252,46 @@ def test_what_needs_calibration_is_refused_without_it(setting: str, named: str) 
         load_config(None, ["agents.checker.policy=hybrid", setting])
 
 
+def test_a_rare_label_that_agents_confirm_is_kept_and_a_stray_text_is_not(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    labels = [{**row, "options": None} for row in rows()]
+    labels[0]["completion"] = "I am a language model and cannot say what kind of thing this is."
+    names = ("zinc", "copper", "silver", "lead")
+    rare = [{"id": name, "prompt": f"What is a {name}?", "completion": "metal"} for name in names]
+    endpoint.reply = lambda messages: (
+        "It is a metal." if any(name in messages[-1]["content"] for name in names) else strong_reply(messages)
+    )
+    settings = {"agents__reasoner__max_reflections": 0, "agents__checker__policy": "calibrated"}
+    run(write_run(tmp_path, endpoint.url, [*labels, *rare], **settings), tmp_path / "run", until="select")
+
+    found = {row["id"]: row for row in read_lines(tmp_path / "run" / "decisions.jsonl")}
+    assert {(found[name]["status"], found[name]["final"]) for name in names} == {("clean", "metal")}
+    assert (found["q0"]["status"], found["q0"]["final"]) == ("relabelled", labels[0]["gold"])
+
+
+@pytest.mark.parametrize("policy", ["hybrid", "calibrated"])
+def test_views_are_not_named_twice(policy: str) -> None:
+    with pytest.raises(ConfigError, match="views names one twice"):
+        load_config(None, [f"agents.checker.policy={policy}", "agents.checker.views=[base, base]"])
+
+
+def test_samples_that_failed_first_change_nothing_in_the_end(endpoint: Endpoint, tmp_path: Path) -> None:
+    endpoint.reply = strong_reply
+    settings = (CALIBRATED, "run.max_failed=0.5")
+    whole = begin(tmp_path, endpoint, *settings)
+    run(whole, tmp_path / "whole", until="select")
+    endpoint.refuse = lambda messages: 400 if "cat?" in messages[-1]["content"] else None
+    run(whole, tmp_path / "run", until="select")
+    endpoint.refuse = lambda messages: None
+    assert (tmp_path / "run" / "decisions.jsonl").read_text().count('"failed"') == 1
+
+    resume(tmp_path / "run", until="select", retry_failed=True)
+
+    for name in ("decisions.jsonl", "training.jsonl"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_another_encoder_weighs_all_anew_and_asks_nothing(
     expert: Endpoint, tmp_path: Path, encoded: list[str]
 ) -> None:
