@@ -50,9 +50,10 @@ _NEGATED = re.compile(
 
 _ACCENTS = re.compile(r"([A-Za-z])[\u0300-\u036f]+")
 _JOINED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))|(?<=\b[A-Za-z])\.(?=[A-Za-z]\b)")
-# A word keeps a leading minus, decimals, and the ends that tell "C++" and "C#" from "C".
+# A word keeps a leading minus, decimals, and the ends that tell "C++" and "C#" from "C", and "AA-" from "AA".
 _WORD = re.compile(
-    r"(?:(?<!\S)-(?=\d))?[^\s+#.,-]+(?:(?<=\d)\.(?=\d)[^\s+#.,-]+)*(?:[+#]{1,2}(?![^\s.,-]))?|(?<!\S)\+(?!\S)"
+    r"(?:(?<!\S)-(?=\d))?[^\s+#.,-]+(?:(?<=\d)\.(?=\d)[^\s+#.,-]+)*"
+    r"(?:(?:[+#]{1,2}|(?<=[A-Z])-)(?![^\s.,-]))?|(?<!\S)\+(?!\S)"
 )
 _EDGES = "*_`\"' \t\r\n"
 
@@ -173,7 +174,9 @@ def _choose(reply: str, options: Sequence[str], stated: bool) -> str | None:
     ends = {normalise(line) for line in (lines[0], lines[-1]) if len(line) <= _LONGEST_PHRASE}
     # A first or last line that is an option and nothing else outweighs the ones a reply argues about.
     mentions = {index for index, option in enumerate(options) if normalise(option) in ends}
-    if len(mentions) != 1:
+    if len(set(map(normalise, options))) < len(options):
+        mentions = _spelled(text, tuple(options))
+    elif len(mentions) != 1:
         mentions = _mentions(_words(text), phrases)
     letters = _letters(f"Answer: {text}" if stated else text, len(options))
     if len(letters) == 1:
@@ -211,6 +214,17 @@ def _mentions(words: str, phrases: tuple[str, ...]) -> set[int]:
         for match in pattern.finditer(words)
         if not _NEGATED.search(words[max(0, match.start() - 40) : match.start()])
     }
+
+
+def _spelled(text: str, options: tuple[str, ...]) -> set[int]:
+    """Positions of the options that stand in a text letter by letter, where nothing less tells them apart."""
+    return {options.index(match[0]) for match in _spellings(options).finditer(text)}
+
+
+@lru_cache(maxsize=512)
+def _spellings(options: tuple[str, ...]) -> re.Pattern[str]:
+    longest = sorted(filter(None, options), key=len, reverse=True)
+    return re.compile(rf"(?<![\w'’+-])(?:{'|'.join(map(re.escape, longest))})(?![\w'’%+-])")
 
 
 @lru_cache(maxsize=512)

@@ -1,7 +1,7 @@
 """Responses as numbers, for a model that weighs what many views say."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from agents.answers import agree, kind_of, normalise
 from graph.decision import answers_of
@@ -22,6 +22,11 @@ def is_free(sample: Sample) -> bool:
     return kind_of(sample.response, sample.options) == "free"
 
 
+def _spelling_of(names: Sequence[str]) -> Callable[[str], str]:
+    """Return what names are compared by: what their words say, where that tells them apart."""
+    return normalise if len(set(map(normalise, names))) == len(names) else str.strip
+
+
 class Numbering:
     """Which number a response has: its class where responses repeat, else its place among its sample's own.
 
@@ -34,7 +39,8 @@ class Numbering:
 
     def __init__(self, classes: Sequence[str], *, everywhere: bool = False) -> None:
         self._classes = tuple(classes)
-        self._numbers = {normalise(name): number for number, name in enumerate(classes)}
+        self._spelling = _spelling_of(classes)
+        self._numbers = {self._spelling(name): number for number, name in enumerate(classes)}
         self._everywhere = everywhere
 
     @classmethod
@@ -42,22 +48,26 @@ class Numbering:
         """Return the numbering that suits samples, told from their responses and options."""
         counts: Counter[str] = Counter()
         texts: dict[str, str] = {}
-        options: set[tuple[str, ...]] = set()
+        options: dict[tuple[str, ...], tuple[str, ...]] = {}
         free = 0
         for sample in samples:
             if is_free(sample):
                 free += 1
                 continue
             if len(options) < 2:
-                options.add(tuple(sorted(map(normalise, sample.options))))
+                spelling = _spelling_of(sample.options)
+                ordered = tuple(sorted(sample.options, key=spelling))
+                options.setdefault(tuple(map(spelling, ordered)), ordered)
             name = normalise(sample.response)
             counts[name] += 1
             texts.setdefault(name, sample.response)
-        if len(options) == 1 and (same := next(iter(options))):
+        if len(options) == 1 and (same := next(iter(options.values()))):
             return cls(same) if len(same) <= _MOST else cls(())
         repeated = [name for name, count in counts.items() if name and count >= _FEWEST]
         covered = sum(counts[name] for name in repeated)
-        shared = 2 <= len(repeated) <= _MOST and covered >= _COVERED * counts.total() and options == {()}
+        shared = (
+            2 <= len(repeated) <= _MOST and covered >= _COVERED * counts.total() and options.keys() == {()}
+        )
         if not shared:
             return cls(())
         # Among classes a few long texts are strays.
@@ -87,7 +97,7 @@ class Numbering:
         """Return an answer's number; -1 where there is none, or it is no response, or several classes."""
         if answer is None:
             return -1
-        known = self._numbers.get(normalise(answer))
+        known = self._numbers.get(self._spelling(answer))
         return self._find(answer, state) if known is None else known
 
     def response(self, state: SampleState, number: int) -> str | None:
@@ -104,8 +114,10 @@ class Numbering:
             return min(
                 (text for text in said if text is not None and self._find(text, state) == number), key=len
             )
-        name = candidates[number]
-        return next((option for option in sample.options if normalise(option) == name), name)
+        name = self._spelling(candidates[number])
+        return next(
+            (option for option in sample.options if self._spelling(option) == name), candidates[number]
+        )
 
     def _find(self, answer: str, state: SampleState) -> int:
         candidates = self._candidates(state)
@@ -143,6 +155,6 @@ class Numbering:
 
     def _is_class(self, sample: Sample) -> bool:
         """Return whether a response is one of the classes; among options there is nothing else to be."""
-        if sample.options or normalise(sample.response) in self._numbers:
+        if sample.options or self._spelling(sample.response) in self._numbers:
             return True
         return len(self._among(self._classes, sample.response, sample)) == 1

@@ -375,3 +375,18 @@ def test_normalise_keeps_other_scripts() -> None:
     assert normalise("हिन्दी") == "हिन्दी"
     assert normalise("한국어") == "한국어"
     assert normalise("Crème brûlée") == "creme brulee"
+
+
+@pytest.mark.parametrize(
+    "options", [("AA+", "AA", "AA-"), ("Mb", "MB"), ("5%", "5"), ("año", "ano"), ("f'(x)", "f(x)")]
+)
+@pytest.mark.parametrize("reply", ["{}", "Answer: {}", "I would say that it is {}.", "It is **{}** here."])
+def test_options_that_differ_in_a_sign_are_told_apart(options: tuple[str, ...], reply: str) -> None:
+    assert [extract(reply.format(option), "choice", options) for option in options] == list(options)
+    assert not agree(options[0], options[1], "choice", options)
+
+
+def test_a_grade_keeps_its_minus() -> None:
+    assert not agree("AA-", "AA", "short")
+    assert agree("The rating is AA-.", "AA-", "short")
+    assert agree("Paris-", "Paris", "short")

@@ -96,3 +96,12 @@ def test_a_long_text_among_classes_is_a_stray_and_no_free_text() -> None:
     assert numbering.number(state(long), "The message is spam.") == numbering.number(state("ham"), "spam")
     texts = [sample(f"{long} {number}", name=f"long {number}") for number in range(20)]
     assert not Numbering.of([*samples, *texts]).compares(texts[0])
+
+
+def test_options_that_words_alone_do_not_tell_apart_are_told_by_their_spelling() -> None:
+    ratings = ("AA+", "AA", "AA-", "5 %", "5")
+    numbering = Numbering.of([sample(rating, ratings, name=rating) for rating in ratings])
+
+    numbers = [numbering.number(state(rating, ratings), rating) for rating in ratings]
+    assert len(set(numbers)) == len(ratings)
+    assert [numbering.response(state("AA", ratings), number) for number in numbers] == list(ratings)
