@@ -25,6 +25,7 @@ class Collected:
         evidence: about those; None where there are none.
         free: the places of the samples whose responses are free text.
         similarities: of those responses to each agent's answer and to the question; NaN where it is missing.
+        verdicts: the judge's of those: 1 reliable, 0 noisy, -1 not asked.
     """
 
     numbering: Numbering
@@ -32,6 +33,7 @@ class Collected:
     evidence: Evidence | None
     free: Numbers
     similarities: Reals
+    verdicts: Numbers
 
 
 def states_of(work: Workspace) -> Iterator[SampleState]:
@@ -53,7 +55,7 @@ def collect(work: Workspace) -> Collected:
     """
     numbering = numbering_of(work)
     views = work.config.agents.checker.views
-    compared, free = [], []
+    compared, free, verdicts = [], [], []
 
     def comparing() -> Iterator[SampleState]:
         for place, state in enumerate(states_of(work)):
@@ -62,6 +64,7 @@ def collect(work: Workspace) -> Collected:
                 yield state
             else:
                 free.append(place)
+                verdicts.append(_verdict(state.check))
 
     evidence = evidence_of(comparing(), numbering, views)
     if compared and numbering.shared:
@@ -72,6 +75,7 @@ def collect(work: Workspace) -> Collected:
         evidence if compared else None,
         numpy.array(free, dtype=numpy.int64),
         measured(work, len(compared) + len(free))[free] if free else numpy.zeros((0, len(views) + 1)),
+        numpy.array(verdicts, dtype=numpy.int64),
     )
 
 

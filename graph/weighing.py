@@ -98,13 +98,13 @@ def _find(work: Workspace) -> _Findings:
         for name, part in estimated.weights.items():
             weights.setdefault(name, numpy.zeros(len(noise)))[collected.compared] = part
     if len(collected.free):
-        similarity = fit_similarities(collected.similarities)
-        noise[collected.free] = similarity.noise(collected.similarities)
+        similarity = fit_similarities(collected.similarities, collected.verdicts)
+        noise[collected.free] = similarity.noise(collected.similarities, collected.verdicts)
         names = (*work.config.agents.checker.views, "question")
         for name, part in zip(names, similarity.weights(collected.similarities).T, strict=True):
             weights.setdefault(name, numpy.zeros(len(noise)))[collected.free] = part
-        weights["prior"] = numpy.zeros(len(noise))
-        weights["prior"][collected.free] = similarity.prior
+        for name, said in (("judge", similarity.judged(collected.verdicts)), ("prior", similarity.prior)):
+            weights.setdefault(name, numpy.zeros(len(noise)))[collected.free] = said
     return _Findings(collected, estimated, similarity, noise, weights)
 
 

@@ -14,7 +14,7 @@ from training.classifier import Bools, Numbers, Reals, Vectors
 # else the questions' main groups explain the answers of a weak agent better than the responses do.
 _WEIGHT = 10.0
 _PATTERNS = 100.0
-_LIFT = 3.0
+LIFT = 3.0
 NOISE = 0.3
 # Where no question tells, labels that are no better than chance are less likely by so many nats.
 _CHANCE = 4.5
@@ -175,7 +175,7 @@ def _shared_answers(answers: Numbers, size: int) -> View:
     candidates = numpy.arange(size)
     # How many of the agents name a candidate (candidates, patterns).
     named = (patterns[:, None] == candidates[None, :, None]).sum(0)
-    prior = times / times.sum() * _LIFT**named
+    prior = times / times.sum() * LIFT**named
     prior = _PATTERNS * (1 + size) * prior / prior.sum(1, keepdims=True)
     numbers = candidates[None] * len(times) + seen.ravel()[:, None]
     groups = numpy.repeat(candidates, len(times))
@@ -192,7 +192,7 @@ def _judge_of(evidence: Evidence) -> list[View]:
     # Whether it was asked says what the agents' view says already: that is no evidence, but what it said is.
     patterns = numpy.where(asked[:, None], is_given * 2 + evidence.verdicts[:, None], 4)
     share = float(evidence.verdicts[asked].mean())
-    prior = [(1 - share) * _LIFT, share, 1 - share, share * _LIFT, 1.0]
+    prior = [(1 - share) * LIFT, share, 1 - share, share * LIFT, 1.0]
     groups = numpy.array([0, 0, 1, 1, 2])
     return [PatternView("judge", patterns, groups, _WEIGHT * numpy.array(prior) + 1e-3)]
 

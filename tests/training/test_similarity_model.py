@@ -1,7 +1,7 @@
 import numpy
 import pytest
 
-from training.similarity_model import cosines, fit_similarities
+from training.similarity_model import SimilarityModel, cosines, fit_similarities
 
 
 def drawn(rate: float, samples: int = 300) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -14,10 +14,15 @@ def drawn(rate: float, samples: int = 300) -> tuple[numpy.ndarray, numpy.ndarray
     return numpy.column_stack([*experts, question]), wrong
 
 
+def fitted(similarities: numpy.ndarray) -> SimilarityModel:
+    """The model where no judge was asked."""
+    return fit_similarities(similarities, numpy.full(len(similarities), -1))
+
+
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.7])
 def test_wrong_responses_are_told_from_right_ones_at_any_rate(rate: float) -> None:
     similarities, wrong = drawn(rate)
-    noise = fit_similarities(similarities).noise(similarities)
+    noise = fitted(similarities).noise(similarities)
 
     assert ((noise > 0.5) == wrong).mean() > 0.95
     assert noise.mean() == pytest.approx(wrong.mean(), abs=0.05)
@@ -30,7 +35,7 @@ def test_wrong_responses_are_found_among_right_ones_that_are_said_word_for_word(
     experts = numpy.where(wrong, random.normal(0.2, 0.1, (2, 300)), 1.0)
     similarities = numpy.column_stack([*experts, random.normal(0.5, 0.12, 300)])
 
-    noise = fit_similarities(similarities).noise(similarities)
+    noise = fitted(similarities).noise(similarities)
 
     assert ((noise > 0.5) == wrong).all()
 
@@ -40,27 +45,27 @@ def test_responses_of_one_group_are_all_alike(spread: float) -> None:
     random = numpy.random.default_rng(0)
     similarities = random.normal([0.8, 0.8, 0.5], [spread, spread, 0.1], (300, 3))
 
-    assert len(set(fit_similarities(similarities).noise(similarities))) == 1
+    assert len(set(fitted(similarities).noise(similarities))) == 1
 
 
 def test_more_similarity_never_speaks_against_a_response() -> None:
     similarities, _ = drawn(0.3)
-    model = fit_similarities(similarities)
+    model = fitted(similarities)
 
     assert (model.noise(similarities + 0.1) <= model.noise(similarities)).all()
 
 
 def test_two_experts_with_much_in_common_count_little_more_than_one() -> None:
     similarities, _ = drawn(0.3)
-    both = fit_similarities(similarities).weights(similarities)[:, :2].sum(1)
-    one = fit_similarities(similarities[:, [0, 2]]).weights(similarities[:, [0, 2]])[:, 0]
+    both = fitted(similarities).weights(similarities)[:, :2].sum(1)
+    one = fitted(similarities[:, [0, 2]]).weights(similarities[:, [0, 2]])[:, 0]
 
     assert numpy.abs(both).mean() < 1.5 * numpy.abs(one).mean()
 
 
 def test_weights_and_prior_add_up_to_the_noise_probability() -> None:
     similarities, _ = drawn(0.3)
-    model = fit_similarities(similarities)
+    model = fitted(similarities)
     total = model.weights(similarities).sum(1) + model.prior
 
     numpy.testing.assert_allclose(model.noise(similarities), 1 / (1 + numpy.exp(total)))
@@ -68,7 +73,7 @@ def test_weights_and_prior_add_up_to_the_noise_probability() -> None:
 
 def test_a_view_that_says_nothing_weighs_nothing() -> None:
     similarities, _ = drawn(0.3)
-    model = fit_similarities(similarities)
+    model = fitted(similarities)
     silent = similarities.copy()
     silent[0, 1] = numpy.nan
 
@@ -79,7 +84,22 @@ def test_a_view_that_says_nothing_weighs_nothing() -> None:
 def test_too_few_responses_are_all_alike() -> None:
     similarities, _ = drawn(0.3, samples=5)
 
-    assert len(set(fit_similarities(similarities).noise(similarities))) == 1
+    assert len(set(fitted(similarities).noise(similarities))) == 1
+
+
+@pytest.mark.parametrize("samples", [15, 300])
+def test_a_judge_that_knows_is_believed_and_one_that_does_not_is_not(samples: int) -> None:
+    similarities, wrong = drawn(0.3, samples)
+    verdicts = (~wrong).astype(numpy.int64)
+    model = fit_similarities(similarities, verdicts)
+
+    assert model.judge[0] < -0.5 < 0.5 < model.judge[1]
+    assert model.noise(similarities, verdicts)[wrong].min() > model.noise(similarities)[wrong].min()
+    same = numpy.ones(samples, dtype=numpy.int64)
+    assert numpy.abs(fit_similarities(similarities, same).judge[1]) < 0.01
+    guesses = numpy.random.default_rng(1).integers(0, 2, 300)
+    apart, _ = drawn(0.3)
+    assert numpy.abs(fit_similarities(apart, guesses).judge).max() < 0.4
 
 
 def test_cosines_are_of_pairs() -> None:
