@@ -10,7 +10,7 @@ from typing import Any
 from agents.models import probe
 from graph.agents import load_models, load_prompts
 from graph.config import ConfigError, RunConfig, parse_config
-from graph.continuation import begin_again, note_fingerprints
+from graph.continuation import Continuation, begin_again, note_fingerprints, plan_continuation
 from graph.state import RunInput, Stage
 from graph.workspace import Workspace, open_stage, storage_errors
 from stores.dataset import join_gold, read_samples
@@ -37,14 +37,12 @@ async def load(state: RunInput) -> dict[str, Any]:
     async with open_stage(state.directory, "load", mend=True) as work:
         if continued:
             await asyncio.to_thread(_fill, work.journal, work.config)
-            await asyncio.to_thread(begin_again, work, state)
+            await _go_on(work, state)
         if state.reuse is not None:
             await asyncio.to_thread(_take_over, work, Path(state.reuse))
         samples, test_samples = await asyncio.to_thread(
             lambda: (work.journal.count_samples("train"), work.journal.count_samples("test"))
         )
-        if continued and await asyncio.to_thread(_has_questions, work, samples, state.until):
-            await _check_what_is_asked(work.config, state, work.files.path)
         work.report(samples, samples)
     return {"samples": samples, "test_samples": test_samples}
 
@@ -83,19 +81,35 @@ async def _create(config: RunConfig, state: RunInput) -> None:
         await asyncio.to_thread(staged.discard)
 
 
-async def _check_what_is_asked(config: RunConfig, state: RunInput, logs: Path) -> None:
-    if config.weighs or config.shows_examples(state.until):
+async def _go_on(work: Workspace, state: RunInput) -> None:
+    """Continue a run; one that cannot be is left as it was."""
+    going_on = await asyncio.to_thread(plan_continuation, work, state)
+    samples = await asyncio.to_thread(work.journal.count_samples, "train")
+    config = going_on.config
+    # A finished run can be resumed while its endpoint is down.
+    if _has_questions(going_on, samples, state.until):
+        another_encoder = config.encoder != work.config.encoder
+        await _check_what_is_asked(config, state, work.files.path, encodes=another_encoder)
+    if state.until in ("train", "evaluate") and _tuned_weights(config) != _tuned_weights(work.config):
+        await asyncio.to_thread(_check_tuned_model, config)
+    await asyncio.to_thread(begin_again, work, going_on)
+
+
+async def _check_what_is_asked(
+    config: RunConfig, state: RunInput, logs: Path, *, encodes: bool = False
+) -> None:
+    if encodes or config.weighs or config.shows_examples(state.until):
         # Now, and not while an endpoint waits for requests; and alone, since two threads cannot import
         # transformers at once.
         await asyncio.to_thread(load_encoder, config.encoder)
     await check_models(config, logs)
 
 
-def _has_questions(work: Workspace, samples: int, until: Stage) -> bool:
-    """Whether any sample is still to be asked about."""
-    counts = work.journal.count_status()
+def _has_questions(going_on: Continuation, samples: int, until: Stage) -> bool:
+    """Whether any sample is still to be asked about, or again."""
+    counts = going_on.counts
     to_relabel = counts.get("noisy", 0) if until != "detect" else 0
-    return sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
+    return going_on.redoes or sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
 
 
 def _check_tuned_model(config: RunConfig) -> None:
@@ -103,7 +117,11 @@ def _check_tuned_model(config: RunConfig) -> None:
     # Imported here: transformers takes seconds.
     from training.lora import load_tokenizer
 
-    load_tokenizer(resolve_weights(config.models[config.training.model].name))
+    load_tokenizer(resolve_weights(_tuned_weights(config)))
+
+
+def _tuned_weights(config: RunConfig) -> str:
+    return config.models[config.training.model].name
 
 
 def _take_over(work: Workspace, other: Path) -> None:

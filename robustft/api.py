@@ -94,7 +94,8 @@ def resume(
 
     Raises:
         RunDirectoryError: there is no run in that directory, or another process works in it.
-        ConfigError: the config names other data.
+        InputError: the config names other data, or a prompt or model that cannot be used; the run is left as
+            it was.
     """
     RunDirectory(Path(directory))
     request = RunInput(

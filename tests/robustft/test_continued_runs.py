@@ -172,3 +172,41 @@ def test_a_directory_is_held_until_its_training_has_ended(
 
     asyncio.run(cancelled())
     RunLock(tmp_path / "run").release()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["agents.base.prompt=nope"],
+        ["models.default.name=typo"],
+        ["models.other={provider: embedded, name: ./typo}", "agents.relabeler.model=other"],
+        ["models.other={provider: embedded, name: ./typo}", "training.model=other"],
+        ["encoder.name=./typo"],
+        ["data.test=train.jsonl", "agents.base.prompt=nope"],
+    ],
+)
+def test_a_refused_continuation_leaves_the_run_as_it_was(
+    settings: list[str], tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    before = kept(out)
+    monkeypatch.chdir(tmp_path)
+
+    changes = [part for setting in settings for part in ("--set", setting)]
+    assert command(monkeypatch, "resume", out, *changes) == 2
+
+    assert kept(out) == before
+    endpoint.status = 500
+    assert resume(out, until="select")["samples"]["relabelled"] == 6
+
+
+def kept(out: Path) -> list[Any]:
+    """Return what a run is gone on with from: its config, decisions, facts and held-out samples."""
+    journal = RunDirectory(out).open_journal()
+    try:
+        facts = [journal.fact(name) for name in ("detect", "denoise", "selected")]
+        tests = journal.count_samples("test")
+        return [(out / "config.yaml").read_bytes(), list(journal.entries()), facts, tests]
+    finally:
+        journal.close()
