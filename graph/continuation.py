@@ -43,6 +43,23 @@ class Continuation(NamedTuple):
         )
 
 
+def continued_config(known: RunConfig, request: RunInput) -> RunConfig:
+    """Return the config that a run goes on with: a new one keeps the data that it does not name.
+
+    Args:
+        known: the run's own config.
+        request: says which is to take its place; none where it goes on with its own.
+
+    Raises:
+        ConfigError: a key or value of the new one is wrong.
+    """
+    if not request.config:
+        return known
+    config = parse_config(request.config)
+    data = known.data.model_copy(update=config.data.model_dump(exclude_none=True))
+    return config.model_copy(update={"data": data})
+
+
 def plan_continuation(work: Workspace, request: RunInput) -> Continuation:
     """Check the config that a run is to go on with, and say what it makes invalid; nothing is changed.
 
@@ -55,16 +72,15 @@ def plan_continuation(work: Workspace, request: RunInput) -> Continuation:
         DataError: its held-out data cannot be used.
         PromptError: a prompt file cannot be used.
     """
-    config = work.config
+    config = continued_config(work.config, request)
     if request.config:
-        config = parse_config(request.config)
         _check_same_reading(work, config)
-        if config.data.train not in (None, work.config.data.train):
+        if config.data.train != work.config.data.train:
             _check_same_data(work, "train", config.data.train)
         if config.data.test is not None and not work.journal.count_samples("test"):
             # Only read: a row that cannot be used is told before anything is stored.
             deque(read_samples(config.data.test), maxlen=0)
-        elif config.data.test not in (None, work.config.data.test):
+        elif config.data.test != work.config.data.test:
             _check_same_data(work, "test", config.data.test)
     now = fingerprints(config)
     return Continuation(
@@ -133,10 +149,10 @@ def _back_to_noisy(journal: Journal) -> Iterator[Entry]:
 def _check_same_reading(work: Workspace, config: RunConfig) -> None:
     """Check that the samples, which are not read again, would be read as they were."""
     limit, known = config.data.limit, work.config.data.limit
-    if limit not in (None, known):
+    if limit != known:
         raise _begun_otherwise(work, f"data.limit: {known if known is not None else 'none'}, not {limit}")
     gold = config.data.gold
-    if gold not in (None, work.config.data.gold):
+    if gold != work.config.data.gold:
         joined = join_gold(work.journal.samples("train"), gold or "")
         if any(new.gold != old.gold for new, old in zip(joined, work.journal.samples("train"), strict=True)):
             raise _begun_otherwise(work, f"other right responses than {gold}")

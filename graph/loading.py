@@ -10,7 +10,13 @@ from typing import Any
 from agents.models import probe
 from graph.agents import load_models, load_prompts
 from graph.config import ConfigError, RunConfig, parse_config
-from graph.continuation import Continuation, begin_again, note_fingerprints, plan_continuation
+from graph.continuation import (
+    Continuation,
+    begin_again,
+    continued_config,
+    note_fingerprints,
+    plan_continuation,
+)
 from graph.state import RunInput, Stage
 from graph.workspace import Workspace, open_stage, storage_errors
 from stores.dataset import join_gold, read_samples
@@ -36,7 +42,10 @@ async def load(state: RunInput) -> dict[str, Any]:
             await _create(config, state)
     async with open_stage(state.directory, "load", mend=True) as work:
         if continued:
-            await asyncio.to_thread(_fill, work.journal, work.config)
+            # A config that names no data was kept of some runs; what they are gone on with may name it.
+            known = work.config
+            config = known if known.data.train is not None else continued_config(known, state)
+            await asyncio.to_thread(_fill, work.journal, config)
             await _go_on(work, state)
         if state.reuse is not None:
             await asyncio.to_thread(_take_over, work, Path(state.reuse))
@@ -68,8 +77,6 @@ async def check_models(config: RunConfig, logs: Path | None = None, without: Seq
 
 
 async def _create(config: RunConfig, state: RunInput) -> None:
-    if config.data.train is None:
-        raise ConfigError("data.train: no training data; give a file with --data or in the config")
     staged = await asyncio.to_thread(StagedRun, Path(state.directory), config.to_yaml())
     try:
         await asyncio.to_thread(_fill, staged.journal, config)
@@ -141,5 +148,7 @@ def _fill(journal: Journal, config: RunConfig) -> None:
 
 
 def _training_samples(config: RunConfig) -> Iterator[Sample]:
-    samples = read_samples(config.data.train or "", limit=config.data.limit, noisy=True)
+    if config.data.train is None:
+        raise ConfigError("data.train: no training data; give a file with --data or in the config")
+    samples = read_samples(config.data.train, limit=config.data.limit, noisy=True)
     return join_gold(samples, config.data.gold) if config.data.gold is not None else samples

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from robustft import load_config, resume, run
 from robustft.api import arun
@@ -85,6 +86,48 @@ def test_right_responses_that_moved_are_the_same(
     assert command(monkeypatch, *again, gold.rename(tmp_path / "moved.jsonl")) == 0
 
 
+def damage_journal(out: Path) -> None:
+    for path in out.glob("journal.sqlite-*"):
+        path.unlink()
+    (out / "journal.sqlite").write_bytes(b"damaged " * 1000)
+
+
+def test_a_config_that_names_no_data_keeps_the_runs_own(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    data = tmp_path / "train.jsonl"
+    bare = tmp_path / "bare.yaml"
+    settings = {name: part for name, part in yaml.safe_load(config.read_text()).items() if name != "data"}
+    bare.write_text(yaml.safe_dump(settings))
+    out = tmp_path / "run"
+    run(load_config(bare, train=str(data), test=str(data), gold=str(data), limit=4), out, until="detect")
+    before = load_config(out / "config.yaml").data
+
+    again = ["run", bare, "--out", out, "--resume", "--until", "detect"]
+    assert command(monkeypatch, *again) == 0
+
+    assert load_config(out / "config.yaml").data == before
+    damage_journal(out)
+    assert resume(out, until="detect")["samples"]["total"] == 4
+
+
+def test_a_damaged_journal_of_data_that_no_config_names_is_filled_when_they_are(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    out = tmp_path / "run"
+    run(config, out, until="detect")
+    nameless = load_config(out / "config.yaml", ["data.train=null"])
+    (out / "config.yaml").write_text(nameless.to_yaml())
+    damage_journal(out)
+
+    assert command(monkeypatch, "resume", out, "--until", "detect") == 2
+    assert "data.train: no training data; give a file with --data" in capsys.readouterr().err
+    assert command(monkeypatch, "run", config, "--out", out, "--resume", "--until", "detect") == 0
+    assert load_config(out / "config.yaml").data.train == str(tmp_path / "train.jsonl")
+
+
 def test_a_damaged_journal_gets_its_held_out_samples_back_when_their_file_is(
     tmp_path: Path, endpoint: Endpoint
 ) -> None:
@@ -93,9 +136,7 @@ def test_a_damaged_journal_gets_its_held_out_samples_back_when_their_file_is(
     tests.write_bytes((tmp_path / "train.jsonl").read_bytes())
     out = tmp_path / "run"
     run(load_config(tmp_path / "my.yaml", test=str(tests)), out, until="detect")
-    for path in out.glob("journal.sqlite-*"):
-        path.unlink()
-    (out / "journal.sqlite").write_bytes(b"damaged " * 1000)
+    damage_journal(out)
     away = tests.rename(tmp_path / "away.jsonl")
     with pytest.raises(Exception, match="no such file"):
         resume(out, until="detect")
