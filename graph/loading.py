@@ -41,14 +41,11 @@ async def load(state: RunInput) -> dict[str, Any]:
         with storage_errors(state.directory):
             await _create(config, state)
     async with open_stage(state.directory, "load", mend=True) as work:
-        if continued:
-            # A config that names no data was kept of some runs; what they are gone on with may name it.
-            known = work.config
-            config = known if known.data.train is not None else continued_config(known, state)
-            await asyncio.to_thread(_fill, work.journal, config)
-            await _go_on(work, state)
+        going_on = await _check_continuation(work, state) if continued else None
         if state.reuse is not None:
             await asyncio.to_thread(_take_over, work, Path(state.reuse))
+        if going_on is not None:
+            await asyncio.to_thread(begin_again, work, going_on)
         samples, test_samples = await asyncio.to_thread(
             lambda: (work.journal.count_samples("train"), work.journal.count_samples("test"))
         )
@@ -88,18 +85,22 @@ async def _create(config: RunConfig, state: RunInput) -> None:
         await asyncio.to_thread(staged.discard)
 
 
-async def _go_on(work: Workspace, state: RunInput) -> None:
-    """Continue a run; one that cannot be is left as it was."""
+async def _check_continuation(work: Workspace, state: RunInput) -> Continuation:
+    """Check all that a run needs to go on, before anything of it is changed."""
+    # A config that names no data was kept of some runs; what they are gone on with may name it.
+    known = work.config
+    filling = known if known.data.train is not None else continued_config(known, state)
+    await asyncio.to_thread(_fill, work.journal, filling)
     going_on = await asyncio.to_thread(plan_continuation, work, state)
     samples = await asyncio.to_thread(work.journal.count_samples, "train")
     config = going_on.config
     # A finished run can be resumed while its endpoint is down.
     if _has_questions(going_on, samples, state.until):
-        another_encoder = config.encoder != work.config.encoder
+        another_encoder = config.encoder != known.encoder
         await _check_what_is_asked(config, state, work.files.path, encodes=another_encoder)
-    if state.until in ("train", "evaluate") and _tuned_weights(config) != _tuned_weights(work.config):
+    if state.until in ("train", "evaluate") and _tuned_weights(config) != _tuned_weights(known):
         await asyncio.to_thread(_check_tuned_model, config)
-    await asyncio.to_thread(begin_again, work, going_on)
+    return going_on
 
 
 async def _check_what_is_asked(

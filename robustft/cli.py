@@ -108,7 +108,7 @@ def run(
     resolved = load_config(config, set_ or (), train=data, test=test, gold=gold, limit=limit)
     directory = out or default_directory(config.stem)
     if resume and holds_run(directory):
-        _resume(directory, until, config=resolved)
+        _resume(directory, until, config=resolved, reuse=reuse)
     else:
         _run(resolved, directory, until=until, reuse=reuse)
 
@@ -248,11 +248,16 @@ def _run(config: RunConfig, directory: Path, *, until: Stage, reuse: Path | None
 
 
 def _resume(
-    directory: Path, until: Stage, *, config: RunConfig | None = None, retry_failed: bool = False
+    directory: Path,
+    until: Stage,
+    *,
+    config: RunConfig | None = None,
+    retry_failed: bool = False,
+    reuse: Path | None = None,
 ) -> None:
     with _stoppable(directory), LiveProgress(console) as progress:
         summary = resume_run(
-            directory, config=config, until=until, retry_failed=retry_failed, progress=progress
+            directory, config=config, until=until, retry_failed=retry_failed, reuse=reuse, progress=progress
         )
     print_summary(console, summary, directory)
 
