@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from agents.models import identify
 from graph.agents import close_models
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState
-from graph.workspace import SELECTED, Workspace, open_stage
+from graph.workspace import SELECTED, Workspace, open_stage, storage_errors
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer, write_text_atomically
+from stores.errors import InputError
+from stores.run_directory import RunDirectory
 from stores.sample import Sample
 from stores.weights import resolve_weights
 from training.selection import select as select_by_entropy
@@ -59,6 +62,27 @@ async def train(state: RunState) -> dict[str, Any]:
             stop.set()
             await asyncio.gather(training, return_exceptions=True)
     return {}
+
+
+def training_set(directory: Path) -> Path:
+    """Return the file of a run's training set.
+
+    Raises:
+        RunDirectoryError: there is no run in that directory.
+        InputError: it has no training set, or one of decisions that no longer stand.
+        StorageError: its files cannot be read.
+    """
+    files = RunDirectory(directory)
+    if not files.training.is_file():
+        raise InputError(f"{directory}: has no training set yet; `robustft resume {directory}` makes it")
+    with storage_errors(str(directory)), closing(files.open_journal()) as journal:
+        stands = journal.fact(SELECTED)
+    if not stands:
+        raise InputError(
+            f"{directory}: its training set is of decisions that no longer stand; "
+            f"`robustft resume {directory} --until select` makes it anew"
+        )
+    return files.training
 
 
 def _select(work: Workspace) -> dict[str, Any]:

@@ -207,11 +207,12 @@ def export(
     out: Annotated[Path, typer.Option(help="The file to write.")],
 ) -> None:
     """Write a run's training set in the shape another trainer reads."""
+    from graph.tuning import training_set
     from stores.export import export_training
 
-    training = RunDirectory(directory).training
-    if not training.is_file():
-        raise InputError(f"{directory}: has no training set yet; `robustft resume {directory}` makes it")
+    training = training_set(directory)
+    if out.resolve().is_relative_to(directory.resolve()):
+        raise InputError(f"{out}: is inside the run directory, whose files are the run's own; name another")
     console.print(f"{out}: {export_training(training, out, format_)} samples", markup=False, highlight=False)
 
 

@@ -253,6 +253,37 @@ def test_an_export_of_a_run_without_a_training_set_says_how_to_get_one(
     assert not Path("out.jsonl").exists()
 
 
+def test_an_export_of_decisions_that_no_longer_stand_says_how_to_get_another(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    data = write_rows(Path("train.jsonl"), ROWS)
+    endpoint.reply = answer
+    assert command(monkeypatch, "run", config, "--data", data, "--out", "run", "--until", "select") == 0
+    changed = ["resume", "run", "--until", "detect", "--set", "agents.checker.policy=majority"]
+    assert command(monkeypatch, *changed) == 0
+    export = ["export", "run", "--format", "messages", "--out", "out.jsonl"]
+    capsys.readouterr()
+    assert command(monkeypatch, *export) == 2
+    assert "robustft resume run --until select" in capsys.readouterr().err
+    assert not Path("out.jsonl").exists()
+    assert command(monkeypatch, "resume", "run", "--until", "select") == 0
+    assert command(monkeypatch, *export) == 0
+
+
+@pytest.mark.parametrize("name", ["journal.sqlite", "summary.json", "new.jsonl", "link.jsonl"])
+def test_an_export_overwrites_no_file_of_the_run(
+    name: str, finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("link").symlink_to(finished)
+    Path("link.jsonl").symlink_to(finished / "replies.sqlite")
+    before = {path: path.stat().st_size for path in finished.iterdir()}
+    out = Path(name) if name == "link.jsonl" else Path("link", name)
+    assert command(monkeypatch, "export", finished, "--format", "messages", "--out", out) == 2
+    assert "inside the run directory" in capsys.readouterr().err
+    assert {path: path.stat().st_size for path in finished.iterdir()} == before
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
