@@ -1,5 +1,6 @@
 """One sample's journey, readable: every agent's turn and what came of it."""
 
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.text import Text
 from agents.checker import Check
 from graph.decision import drop_reason, entropy_of, final_response, read_state, status_of
 from graph.state import SampleState
+from graph.workspace import storage_errors
 from robustft.text import printable
 from stores.errors import InputError
 from stores.journal import Journal
@@ -21,9 +23,10 @@ def print_trace(directory: Path, identifier: str, console: Console) -> None:
     Raises:
         RunDirectoryError: there is no run in that directory.
         InputError: the run has no such sample, or has not judged it yet.
+        StorageError: its journal cannot be read.
     """
-    journal = RunDirectory(directory).open_journal()
-    try:
+    files = RunDirectory(directory)
+    with storage_errors(str(directory)), closing(files.open_journal()) as journal:
         sample = journal.sample(identifier)
         if sample is None:
             known = ", ".join(known.id for known, _ in zip(journal.samples("train"), range(3), strict=False))
@@ -31,10 +34,9 @@ def print_trace(directory: Path, identifier: str, console: Console) -> None:
         entry = journal.entry(identifier)
         if entry is None:
             raise InputError(f"{directory}: sample '{identifier}' has no verdict yet")
-        for panel in _panels(read_state(sample, entry), entry.kept, journal):
-            console.print(panel)
-    finally:
-        journal.close()
+        panels = _panels(read_state(sample, entry), entry.kept, journal)
+    for panel in panels:
+        console.print(panel)
 
 
 def _panels(state: SampleState, kept: bool | None, journal: Journal) -> list[Panel]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -338,6 +339,24 @@ def test_a_trace_of_an_unknown_id_ends_with_2_and_shows_known_ones(
     told = capsys.readouterr().err
     assert "'nobody'" in told
     assert "clean, noisy, evil" in told
+
+
+@pytest.mark.parametrize(
+    "arguments", [["trace", "run", "noisy"], ["export", "run", "--format", "messages", "--out", "out.jsonl"]]
+)
+def test_a_damaged_journal_is_told_with_what_mends_it(
+    arguments: list[str],
+    finished: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(finished, "run")
+    Path("run", "journal.sqlite").write_bytes(b"damaged " * 1000)
+    assert command(monkeypatch, *arguments) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("robustft: run: its files cannot be read")
+    assert "`robustft resume run`" in told
+    assert told.count("\n") == 1
 
 
 def test_a_run_directory_named_like_markup_is_printed_as_it_is(
