@@ -278,8 +278,9 @@ def _stoppable(directory: Path) -> Iterator[None]:
 
 
 def _check_adapter(adapter: Path | None) -> None:
-    if adapter is not None and not (adapter / "adapter_config.json").is_file():
-        raise InputError(f"{adapter}: holds no PEFT adapter (no adapter_config.json)")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if adapter is not None and not (adapter / name).is_file():
+            raise InputError(f"{adapter}: holds no PEFT adapter (no {name})")
 
 
 def _fail(reason: object, code: int) -> None:

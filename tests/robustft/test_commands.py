@@ -397,10 +397,12 @@ def test_doctor_ends_with_2_and_names_all_that_is_wrong(
     assert "nowhere.jsonl: no such file" in wrong[1]
 
 
-@pytest.mark.parametrize("adapter", ["nowhere", "."])
+@pytest.mark.parametrize("adapter", ["nowhere", ".", "weightless"])
 def test_evaluate_refuses_a_folder_that_is_no_adapter(
     adapter: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("weightless").mkdir()
+    Path("weightless", "adapter_config.json").write_text("{}")
     config = write_config(Path("my.yaml"), endpoint.url)
     test = write_rows(Path("test.jsonl"), ROWS)
     assert command(monkeypatch, "evaluate", config, "--test", test, "--adapter", adapter) == 2
