@@ -131,7 +131,8 @@ def _finished_training(work: Workspace, inputs: str) -> dict[str, Any] | None:
     done = work.outcome_of("train")
     if done is None or done.get("inputs") != inputs:
         return None
-    return done if "skipped" in done or work.files.adapter.is_dir() else None
+    weights = work.files.adapter / "adapter_model.safetensors"
+    return done if "skipped" in done or weights.is_file() else None
 
 
 def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any]:

@@ -178,11 +178,16 @@ def storage_errors(directory: str) -> Iterator[None]:
     except (OSError, sqlite3.Error) as exc:
         mends = f"`robustft resume {directory}` makes the damaged file anew"
         advice = mends if is_damage(exc) else "mend the cause and try again"
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc
         raise StorageError(
-            f"{directory}: its files cannot be read or written ({reason}); what was finished is not lost: "
-            f"{advice}"
+            f"{directory}: its files cannot be read or written ({_reason(exc)}); "
+            f"what was finished is not lost: {advice}"
         ) from exc
+
+
+def _reason(error: OSError | sqlite3.Error) -> str:
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 @asynccontextmanager

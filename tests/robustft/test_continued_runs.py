@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
+from graph.workspace import storage_errors
 from robustft import load_config, resume, run
 from robustft.api import arun
+from stores.errors import StorageError
 from stores.lock import RunLock
 from stores.run_directory import RunDirectory
 from tests.endpoint import Endpoint
 from tests.robustft.cases import CASES, command, read_lines, script, write_run
+from training.finetune import TrainingOutcome
 
 
 def test_a_run_is_not_gone_on_with_on_other_data(
@@ -213,6 +217,43 @@ def test_a_directory_is_held_until_its_training_has_ended(
 
     asyncio.run(cancelled())
     RunLock(tmp_path / "run").release()
+
+
+@pytest.mark.parametrize("lost", ["adapter", "adapter/adapter_model.safetensors"])
+def test_an_adapter_that_is_no_longer_whole_is_trained_again(
+    lost: str, tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[Path] = []
+
+    def train(training: Path, weights: str, adapter: Path, *arguments: Any, **more: Any) -> TrainingOutcome:
+        trained.append(adapter)
+        adapter.mkdir(exist_ok=True)
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            (adapter / name).write_text("{}")
+        return TrainingOutcome(samples=7, steps=1, loss=0.5, seconds=1.0, dropped=(), cut=())
+
+    monkeypatch.setattr("training.finetune.train_adapter", train)
+    monkeypatch.setattr("graph.loading._check_tuned_model", lambda config: None)
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="train")
+    resume(out, until="train")
+    assert len(trained) == 1
+
+    path = out / lost
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    resume(out, until="train")
+
+    assert len(trained) == 2
+    assert (out / "adapter" / "adapter_model.safetensors").is_file()
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    told = r"run: .* \(nowhere\.txt: No such file or directory\)"
+    with pytest.raises(StorageError, match=told), storage_errors("run"):
+        Path("nowhere.txt").read_bytes()
 
 
 @pytest.mark.parametrize(
