@@ -23,6 +23,7 @@ from graph.workspace import SELECTED, Workspace, open_stage, storage_errors
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer, write_text_atomically
 from stores.errors import InputError
+from stores.journal import Journal
 from stores.run_directory import RunDirectory
 from stores.sample import Sample
 from stores.weights import resolve_weights
@@ -83,6 +84,15 @@ def training_set(directory: Path) -> Path:
             f"`robustft resume {directory} --until select` makes it anew"
         )
     return files.training
+
+
+def left_out(journal: Journal) -> set[str]:
+    """Return the ids of the selected samples that training left out, as too long for it.
+
+    None where what was trained on is of decisions that no longer stand.
+    """
+    _, report = journal.stages().get("train", (0.0, None))
+    return set(json.loads(report).get("dropped", ())) if report and journal.fact(SELECTED) else set()
 
 
 def _select(work: Workspace) -> dict[str, Any]:
@@ -159,7 +169,8 @@ def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any
     except NothingToTrainError as exc:
         # One of an earlier training set must not pass for this one's.
         shutil.rmtree(work.files.adapter, ignore_errors=True)
-        return {"skipped": str(exc)}
+        _leave_out(work.files.training, set(exc.dropped))
+        return {"skipped": str(exc), "dropped": exc.dropped}
     # The trainer, its model and its optimiser refer to each other in circles; the evaluation needs the room.
     gc.collect()
     _leave_out(work.files.training, set(outcome.dropped))
