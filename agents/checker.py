@@ -56,7 +56,7 @@ class CheckerConfig(AgentConfig):
     `hybrid`: agreement of all is reliable, of none is noisy, and a split goes to the model. `calibrated`:
     asks what `hybrid` asks, and then weighs all views of all samples by how far each can be trusted. `none`:
     every label counts as noisy."""
-    threshold: float | None = Field(default=None, gt=0, lt=1)
+    threshold: float | None = Field(default=None, gt=0, lt=1, allow_inf_nan=False)
     """For `calibrated`: labels of at least this noise probability are noisy. Without it, as many of the
     likeliest as there seem to be."""
     views: tuple[View, ...] = ("base", "reasoning")

@@ -57,7 +57,7 @@ class OpenAIModelConfig(BaseModel):
     base_url: str = "http://127.0.0.1:8000/v1"
     api_key_env: str | None = None
     """The environment variable that holds the key; the key itself appears in no file."""
-    timeout: float = Field(default=120, gt=0)
+    timeout: float = Field(default=120, gt=0, allow_inf_nan=False)
     """Seconds until one request counts as failed."""
 
     _check_address = field_validator("base_url")(check_address)
@@ -76,11 +76,11 @@ class VLLMModelConfig(BaseModel):
     """More arguments of `vllm serve`, for example `[--tensor-parallel-size, "2"]`."""
     python: str | None = None
     """The Python that has vLLM, where it is not the one that runs RobustFT."""
-    start_timeout: float = Field(default=900, gt=0)
+    start_timeout: float = Field(default=900, gt=0, allow_inf_nan=False)
     """Seconds that the server may take to load the model."""
     api_key_env: str | None = None
     """With `base_url`: the environment variable that holds the key."""
-    timeout: float = Field(default=300, gt=0)
+    timeout: float = Field(default=300, gt=0, allow_inf_nan=False)
     """Seconds until one request counts as failed."""
 
     @field_validator("base_url")

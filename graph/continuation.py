@@ -4,12 +4,14 @@ Replies stay valid for as long as the same is asked: redoing a stage costs only 
 """
 
 import logging
+from collections import deque
 from collections.abc import Iterator
 from itertools import zip_longest
+from typing import NamedTuple
 
 from graph.config import ConfigError, RunConfig, parse_config
 from graph.decision import read_state, to_entry
-from graph.fingerprint import fingerprints
+from graph.fingerprint import Fingerprints, fingerprints
 from graph.state import RunInput
 from graph.workspace import SELECTED, Workspace
 from stores.dataset import join_gold, read_samples
@@ -18,44 +20,104 @@ from stores.journal import Entry, Journal, Split
 _LOG = logging.getLogger("robustft")
 
 
-def begin_again(work: Workspace, request: RunInput) -> None:
-    """Take a new config for a run, and forget the decisions that it makes invalid.
+class Continuation(NamedTuple):
+    """What a run goes on with, and which of its decisions that makes invalid."""
+
+    config: RunConfig
+    now: Fingerprints
+    """What the decisions of that config depend on."""
+    verdicts_differ: bool
+    relabels_differ: bool
+    counts: dict[str, int]
+    """How many decisions there are of each status."""
+    retry_failed: bool
+
+    @property
+    def redoes(self) -> bool:
+        """Whether a decision that was made no longer stands."""
+        failed, relabelled = self.counts.get("failed"), self.counts.get("relabelled")
+        return bool(
+            (self.verdicts_differ and self.counts)
+            or (self.relabels_differ and (relabelled or failed))
+            or (self.retry_failed and failed)
+        )
+
+
+def continued_config(known: RunConfig, request: RunInput) -> RunConfig:
+    """Return the config that a run goes on with: a new one keeps the data that it does not name.
 
     Args:
-        work: the run, opened with its old config; it has the new one afterwards.
+        known: the run's own config.
+        request: says which is to take its place; none where it goes on with its own.
+
+    Raises:
+        ConfigError: a key or value of the new one is wrong.
+    """
+    if not request.config:
+        return known
+    config = parse_config(request.config)
+    data = known.data.model_copy(update=config.data.model_dump(exclude_none=True))
+    return config.model_copy(update={"data": data})
+
+
+def plan_continuation(work: Workspace, request: RunInput) -> Continuation:
+    """Check the config that a run is to go on with, and say what it makes invalid; nothing is changed.
+
+    Args:
+        work: the run, opened with its old config.
         request: says which config, and whether failed samples are tried again.
 
     Raises:
         ConfigError: the config names other data.
+        DataError: its held-out data cannot be used.
         PromptError: a prompt file cannot be used.
     """
+    config = continued_config(work.config, request)
     if request.config:
-        config = parse_config(request.config)
         _check_same_reading(work, config)
-        if config.data.train not in (None, work.config.data.train):
+        if config.data.train != work.config.data.train:
             _check_same_data(work, "train", config.data.train)
         if config.data.test is not None and not work.journal.count_samples("test"):
-            work.journal.add_samples("test", read_samples(config.data.test))
-        elif config.data.test not in (None, work.config.data.test):
+            # Only read: a row that cannot be used is told before anything is stored.
+            deque(read_samples(config.data.test), maxlen=0)
+        elif config.data.test != work.config.data.test:
             _check_same_data(work, "test", config.data.test)
-        work.adopt(config)
-    changed = 0
-    if request.retry_failed and (failed := work.journal.forget("failed")):
-        changed += failed
+    now = fingerprints(config)
+    return Continuation(
+        config,
+        now,
+        verdicts_differ=work.journal.fact("detect") != now.detect,
+        relabels_differ=work.journal.fact("denoise") != now.denoise,
+        counts=work.journal.count_status(),
+        retry_failed=request.retry_failed,
+    )
+
+
+def begin_again(work: Workspace, going_on: Continuation) -> None:
+    """Take a new config for a run, and forget the decisions that it makes invalid.
+
+    Args:
+        work: the run, opened with its old config; it has the new one afterwards.
+        going_on: what was planned, once all that it needs was found to be there.
+
+    Raises:
+        DataError: the held-out data cannot be used.
+    """
+    config, journal = going_on.config, work.journal
+    if config.data.test is not None and not journal.count_samples("test"):
+        journal.add_samples("test", read_samples(config.data.test))
+    if going_on.redoes:
+        # First: killed after the decisions went, the training set would pass for theirs.
+        journal.note(SELECTED, "")
+    work.adopt(config)
+    if going_on.retry_failed and (failed := journal.forget("failed")):
         _LOG.info("%s failed samples are tried again", f"{failed:,}")
-    now = fingerprints(work.config)
-    if work.journal.fact("detect") != now.detect:
-        if forgotten := work.journal.forget():
-            changed += forgotten
+    if going_on.verdicts_differ:
+        if forgotten := journal.forget():
             _LOG.info("the detecting agents differ: %s samples are judged again", f"{forgotten:,}")
-    elif work.journal.fact("denoise") != now.denoise and (
-        again := work.journal.record(_back_to_noisy(work.journal))
-    ):
-        changed += again
+    elif going_on.relabels_differ and (again := journal.record(_back_to_noisy(journal))):
         _LOG.info("the relabeling agents differ: %s samples are relabelled again", f"{again:,}")
-    if changed:
-        work.journal.note(SELECTED, "")
-    note_fingerprints(work.journal, work.config)
+    _note(journal, going_on.now)
 
 
 def note_fingerprints(journal: Journal, config: RunConfig) -> None:
@@ -64,7 +126,10 @@ def note_fingerprints(journal: Journal, config: RunConfig) -> None:
     Raises:
         PromptError: a prompt file cannot be used.
     """
-    now = fingerprints(config)
+    _note(journal, fingerprints(config))
+
+
+def _note(journal: Journal, now: Fingerprints) -> None:
     journal.note("detect", now.detect)
     journal.note("denoise", now.denoise)
 
@@ -84,10 +149,10 @@ def _back_to_noisy(journal: Journal) -> Iterator[Entry]:
 def _check_same_reading(work: Workspace, config: RunConfig) -> None:
     """Check that the samples, which are not read again, would be read as they were."""
     limit, known = config.data.limit, work.config.data.limit
-    if limit not in (None, known):
+    if limit != known:
         raise _begun_otherwise(work, f"data.limit: {known if known is not None else 'none'}, not {limit}")
     gold = config.data.gold
-    if gold not in (None, work.config.data.gold):
+    if gold != work.config.data.gold:
         joined = join_gold(work.journal.samples("train"), gold or "")
         if any(new.gold != old.gold for new, old in zip(joined, work.journal.samples("train"), strict=True)):
             raise _begun_otherwise(work, f"other right responses than {gold}")

@@ -10,7 +10,13 @@ from typing import Any
 from agents.models import probe
 from graph.agents import load_models, load_prompts
 from graph.config import ConfigError, RunConfig, parse_config
-from graph.continuation import begin_again, note_fingerprints
+from graph.continuation import (
+    Continuation,
+    begin_again,
+    continued_config,
+    note_fingerprints,
+    plan_continuation,
+)
 from graph.state import RunInput, Stage
 from graph.workspace import Workspace, open_stage, storage_errors
 from stores.dataset import join_gold, read_samples
@@ -35,16 +41,14 @@ async def load(state: RunInput) -> dict[str, Any]:
         with storage_errors(state.directory):
             await _create(config, state)
     async with open_stage(state.directory, "load", mend=True) as work:
-        if continued:
-            await asyncio.to_thread(_fill, work.journal, work.config)
-            await asyncio.to_thread(begin_again, work, state)
+        going_on = await _check_continuation(work, state) if continued else None
         if state.reuse is not None:
             await asyncio.to_thread(_take_over, work, Path(state.reuse))
+        if going_on is not None:
+            await asyncio.to_thread(begin_again, work, going_on)
         samples, test_samples = await asyncio.to_thread(
             lambda: (work.journal.count_samples("train"), work.journal.count_samples("test"))
         )
-        if continued and await asyncio.to_thread(_has_questions, work, samples, state.until):
-            await _check_what_is_asked(work.config, state, work.files.path)
         work.report(samples, samples)
     return {"samples": samples, "test_samples": test_samples}
 
@@ -70,8 +74,6 @@ async def check_models(config: RunConfig, logs: Path | None = None, without: Seq
 
 
 async def _create(config: RunConfig, state: RunInput) -> None:
-    if config.data.train is None:
-        raise ConfigError("data.train: no training data; give a file with --data or in the config")
     staged = await asyncio.to_thread(StagedRun, Path(state.directory), config.to_yaml())
     try:
         await asyncio.to_thread(_fill, staged.journal, config)
@@ -83,19 +85,39 @@ async def _create(config: RunConfig, state: RunInput) -> None:
         await asyncio.to_thread(staged.discard)
 
 
-async def _check_what_is_asked(config: RunConfig, state: RunInput, logs: Path) -> None:
-    if config.weighs or config.shows_examples(state.until):
+async def _check_continuation(work: Workspace, state: RunInput) -> Continuation:
+    """Check all that a run needs to go on, before anything of it is changed."""
+    # A config that names no data was kept of some runs; what they are gone on with may name it.
+    known = work.config
+    filling = known if known.data.train is not None else continued_config(known, state)
+    await asyncio.to_thread(_fill, work.journal, filling)
+    going_on = await asyncio.to_thread(plan_continuation, work, state)
+    samples = await asyncio.to_thread(work.journal.count_samples, "train")
+    config = going_on.config
+    # A finished run can be resumed while its endpoint is down.
+    if _has_questions(going_on, samples, state.until):
+        another_encoder = config.encoder != known.encoder
+        await _check_what_is_asked(config, state, work.files.path, encodes=another_encoder)
+    if state.until in ("train", "evaluate") and _tuned_weights(config) != _tuned_weights(known):
+        await asyncio.to_thread(_check_tuned_model, config)
+    return going_on
+
+
+async def _check_what_is_asked(
+    config: RunConfig, state: RunInput, logs: Path, *, encodes: bool = False
+) -> None:
+    if encodes or config.weighs or config.shows_examples(state.until):
         # Now, and not while an endpoint waits for requests; and alone, since two threads cannot import
         # transformers at once.
         await asyncio.to_thread(load_encoder, config.encoder)
     await check_models(config, logs)
 
 
-def _has_questions(work: Workspace, samples: int, until: Stage) -> bool:
-    """Whether any sample is still to be asked about."""
-    counts = work.journal.count_status()
+def _has_questions(going_on: Continuation, samples: int, until: Stage) -> bool:
+    """Whether any sample is still to be asked about, or again."""
+    counts = going_on.counts
     to_relabel = counts.get("noisy", 0) if until != "detect" else 0
-    return sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
+    return going_on.redoes or sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
 
 
 def _check_tuned_model(config: RunConfig) -> None:
@@ -103,7 +125,11 @@ def _check_tuned_model(config: RunConfig) -> None:
     # Imported here: transformers takes seconds.
     from training.lora import load_tokenizer
 
-    load_tokenizer(resolve_weights(config.models[config.training.model].name))
+    load_tokenizer(resolve_weights(_tuned_weights(config)))
+
+
+def _tuned_weights(config: RunConfig) -> str:
+    return config.models[config.training.model].name
 
 
 def _take_over(work: Workspace, other: Path) -> None:
@@ -123,5 +149,7 @@ def _fill(journal: Journal, config: RunConfig) -> None:
 
 
 def _training_samples(config: RunConfig) -> Iterator[Sample]:
-    samples = read_samples(config.data.train or "", limit=config.data.limit, noisy=True)
+    if config.data.train is None:
+        raise ConfigError("data.train: no training data; give a file with --data or in the config")
+    samples = read_samples(config.data.train, limit=config.data.limit, noisy=True)
     return join_gold(samples, config.data.gold) if config.data.gold is not None else samples

@@ -23,6 +23,7 @@ from graph.evidence import numbering_of
 from graph.fingerprint import fingerprints
 from graph.numbering import Numbering
 from graph.state import RunState, SampleState
+from graph.tuning import left_out
 from graph.weighing import CALIBRATION
 from graph.workspace import SELECTED, Workspace, open_stage
 from stores.atomic import atomic_writer, write_json_atomically
@@ -48,7 +49,7 @@ async def report(state: RunState) -> dict[str, Any]:
 def _report(work: Workspace) -> dict[str, Any]:
     figures = _Figures(numbering_of(work))
     outcomes = _outcomes(work)
-    too_long = set(outcomes.get("training", {}).get("dropped", ()))
+    too_long = left_out(work.journal)
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for state, kept in _states(work):
             kept = kept and state.sample.id not in too_long if kept is not None else None

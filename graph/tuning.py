@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from agents.models import identify
 from graph.agents import close_models
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState
-from graph.workspace import SELECTED, Workspace, open_stage
+from graph.workspace import SELECTED, Workspace, open_stage, storage_errors
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer, write_text_atomically
+from stores.errors import InputError
+from stores.journal import Journal
+from stores.run_directory import RunDirectory
 from stores.sample import Sample
 from stores.weights import resolve_weights
 from training.selection import select as select_by_entropy
@@ -59,6 +63,36 @@ async def train(state: RunState) -> dict[str, Any]:
             stop.set()
             await asyncio.gather(training, return_exceptions=True)
     return {}
+
+
+def training_set(directory: Path) -> Path:
+    """Return the file of a run's training set.
+
+    Raises:
+        RunDirectoryError: there is no run in that directory.
+        InputError: it has no training set, or one of decisions that no longer stand.
+        StorageError: its files cannot be read.
+    """
+    files = RunDirectory(directory)
+    if not files.training.is_file():
+        raise InputError(f"{directory}: has no training set yet; `robustft resume {directory}` makes it")
+    with storage_errors(str(directory)), closing(files.open_journal()) as journal:
+        stands = journal.fact(SELECTED)
+    if not stands:
+        raise InputError(
+            f"{directory}: its training set is of decisions that no longer stand; "
+            f"`robustft resume {directory} --until select` makes it anew"
+        )
+    return files.training
+
+
+def left_out(journal: Journal) -> set[str]:
+    """Return the ids of the selected samples that training left out, as too long for it.
+
+    None where what was trained on is of decisions that no longer stand.
+    """
+    _, report = journal.stages().get("train", (0.0, None))
+    return set(json.loads(report).get("dropped", ())) if report and journal.fact(SELECTED) else set()
 
 
 def _select(work: Workspace) -> dict[str, Any]:
@@ -107,7 +141,8 @@ def _finished_training(work: Workspace, inputs: str) -> dict[str, Any] | None:
     done = work.outcome_of("train")
     if done is None or done.get("inputs") != inputs:
         return None
-    return done if "skipped" in done or work.files.adapter.is_dir() else None
+    weights = work.files.adapter / "adapter_model.safetensors"
+    return done if "skipped" in done or weights.is_file() else None
 
 
 def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any]:
@@ -134,7 +169,8 @@ def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any
     except NothingToTrainError as exc:
         # One of an earlier training set must not pass for this one's.
         shutil.rmtree(work.files.adapter, ignore_errors=True)
-        return {"skipped": str(exc)}
+        _leave_out(work.files.training, set(exc.dropped))
+        return {"skipped": str(exc), "dropped": exc.dropped}
     # The trainer, its model and its optimiser refer to each other in circles; the evaluation needs the room.
     gc.collect()
     _leave_out(work.files.training, set(outcome.dropped))

@@ -18,6 +18,7 @@ from langgraph.config import get_stream_writer
 from agents.memory import Memory
 from graph.config import RunConfig, load_config
 from stores.atomic import write_text_atomically
+from stores.database import is_damage
 from stores.errors import RobustFTError, StorageError
 from stores.journal import Journal
 from stores.lock import RunLock
@@ -175,11 +176,18 @@ def storage_errors(directory: str) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc
+        mends = f"`robustft resume {directory}` makes the damaged file anew"
+        advice = mends if is_damage(exc) else "mend the cause and try again"
         raise StorageError(
-            f"{directory}: its files cannot be read or written ({reason}); what was finished is not lost: "
-            "mend the cause and try again"
+            f"{directory}: its files cannot be read or written ({_reason(exc)}); "
+            f"what was finished is not lost: {advice}"
         ) from exc
+
+
+def _reason(error: OSError | sqlite3.Error) -> str:
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 @asynccontextmanager

@@ -81,6 +81,7 @@ def resume(
     config: RunConfig | None = None,
     until: Stage = "evaluate",
     retry_failed: bool = False,
+    reuse: str | Path | None = None,
     progress: ProgressListener | None = None,
 ) -> dict[str, Any]:
     """Continue an interrupted run; no reply that arrived is asked for again.
@@ -90,18 +91,23 @@ def resume(
         config: replaces the run's own; what no longer agrees with it is done again, and nothing else.
         until: the stage to stop after.
         retry_failed: ask again about the samples that failed.
+        reuse: another run's directory; what its models replied is not asked again.
         progress: is told how far each stage is.
 
     Raises:
-        RunDirectoryError: there is no run in that directory, or another process works in it.
-        ConfigError: the config names other data.
+        RunDirectoryError: there is no run in one of the directories, or another process works in the first.
+        InputError: the config names other data, or a prompt or model that cannot be used; the run is left as
+            it was.
     """
     RunDirectory(Path(directory))
+    if reuse is not None:
+        RunDirectory(Path(reuse))
     request = RunInput(
         config=config.model_dump(mode="json") if config else {},
         directory=str(directory),
         until=until,
         retry_failed=retry_failed,
+        reuse=str(reuse) if reuse is not None else None,
     )
     return _drive(_invoke(request, progress))
 

@@ -108,7 +108,7 @@ def run(
     resolved = load_config(config, set_ or (), train=data, test=test, gold=gold, limit=limit)
     directory = out or default_directory(config.stem)
     if resume and holds_run(directory):
-        _resume(directory, until, config=resolved)
+        _resume(directory, until, config=resolved, reuse=reuse)
     else:
         _run(resolved, directory, until=until, reuse=reuse)
 
@@ -207,11 +207,12 @@ def export(
     out: Annotated[Path, typer.Option(help="The file to write.")],
 ) -> None:
     """Write a run's training set in the shape another trainer reads."""
+    from graph.tuning import training_set
     from stores.export import export_training
 
-    training = RunDirectory(directory).training
-    if not training.is_file():
-        raise InputError(f"{directory}: has no training set yet; `robustft resume {directory}` makes it")
+    training = training_set(directory)
+    if out.resolve().is_relative_to(directory.resolve()):
+        raise InputError(f"{out}: is inside the run directory, whose files are the run's own; name another")
     console.print(f"{out}: {export_training(training, out, format_)} samples", markup=False, highlight=False)
 
 
@@ -248,11 +249,16 @@ def _run(config: RunConfig, directory: Path, *, until: Stage, reuse: Path | None
 
 
 def _resume(
-    directory: Path, until: Stage, *, config: RunConfig | None = None, retry_failed: bool = False
+    directory: Path,
+    until: Stage,
+    *,
+    config: RunConfig | None = None,
+    retry_failed: bool = False,
+    reuse: Path | None = None,
 ) -> None:
     with _stoppable(directory), LiveProgress(console) as progress:
         summary = resume_run(
-            directory, config=config, until=until, retry_failed=retry_failed, progress=progress
+            directory, config=config, until=until, retry_failed=retry_failed, reuse=reuse, progress=progress
         )
     print_summary(console, summary, directory)
 
@@ -272,8 +278,9 @@ def _stoppable(directory: Path) -> Iterator[None]:
 
 
 def _check_adapter(adapter: Path | None) -> None:
-    if adapter is not None and not (adapter / "adapter_config.json").is_file():
-        raise InputError(f"{adapter}: holds no PEFT adapter (no adapter_config.json)")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if adapter is not None and not (adapter / name).is_file():
+            raise InputError(f"{adapter}: holds no PEFT adapter (no {name})")
 
 
 def _fail(reason: object, code: int) -> None:

@@ -1,5 +1,6 @@
 """One sample's journey, readable: every agent's turn and what came of it."""
 
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +10,8 @@ from rich.text import Text
 from agents.checker import Check
 from graph.decision import drop_reason, entropy_of, final_response, read_state, status_of
 from graph.state import SampleState
+from graph.tuning import left_out
+from graph.workspace import storage_errors
 from robustft.text import printable
 from stores.errors import InputError
 from stores.journal import Journal
@@ -21,9 +24,10 @@ def print_trace(directory: Path, identifier: str, console: Console) -> None:
     Raises:
         RunDirectoryError: there is no run in that directory.
         InputError: the run has no such sample, or has not judged it yet.
+        StorageError: its journal cannot be read.
     """
-    journal = RunDirectory(directory).open_journal()
-    try:
+    files = RunDirectory(directory)
+    with storage_errors(str(directory)), closing(files.open_journal()) as journal:
         sample = journal.sample(identifier)
         if sample is None:
             known = ", ".join(known.id for known, _ in zip(journal.samples("train"), range(3), strict=False))
@@ -31,13 +35,13 @@ def print_trace(directory: Path, identifier: str, console: Console) -> None:
         entry = journal.entry(identifier)
         if entry is None:
             raise InputError(f"{directory}: sample '{identifier}' has no verdict yet")
-        for panel in _panels(read_state(sample, entry), entry.kept, journal):
-            console.print(panel)
-    finally:
-        journal.close()
+        too_long = identifier in left_out(journal)
+        panels = _panels(read_state(sample, entry), entry.kept, too_long, journal)
+    for panel in panels:
+        console.print(panel)
 
 
-def _panels(state: SampleState, kept: bool | None, journal: Journal) -> list[Panel]:
+def _panels(state: SampleState, kept: bool | None, too_long: bool, journal: Journal) -> list[Panel]:
     sample = state.sample
     panels = [
         _panel("sample", sample.id, ("query", sample.prompt), ("response", sample.response)),
@@ -81,7 +85,7 @@ def _panels(state: SampleState, kept: bool | None, journal: Journal) -> list[Pan
     if state.conclusion is not None:
         note = f"confidence {state.conclusion.confidence:.2f}"
         panels.append(_panel("conclusion", note, ("answer", state.conclusion.answer)))
-    panels.append(_panel("outcome", status_of(state), *_outcome(state, kept)))
+    panels.append(_panel("outcome", status_of(state), *_outcome(state, kept, too_long)))
     return panels
 
 
@@ -100,13 +104,13 @@ def _neighbour(identifier: str, distance: float, journal: Journal) -> tuple[str,
     return f"neighbour {identifier} at {distance:.3f}", text
 
 
-def _outcome(state: SampleState, kept: bool | None) -> list[tuple[str, str | None]]:
+def _outcome(state: SampleState, kept: bool | None, too_long: bool) -> list[tuple[str, str | None]]:
     lines: list[tuple[str, str | None]] = [("final", final_response(state))]
     if state.failure is not None:
         lines.append(("failure", state.failure))
     if kept is not None:
-        reason = drop_reason(state, kept)
-        lines.append(("trained on", "yes" if kept else f"no: {reason}"))
+        reason = "too_long" if too_long else drop_reason(state, kept)
+        lines.append(("trained on", f"no: {reason}" if reason else "yes"))
     if state.sample.gold is not None:
         lines.append(("gold", state.sample.gold))
     return lines

@@ -82,12 +82,19 @@ def set_aside_if_damaged(path: Path) -> Path | None:
     return aside
 
 
+def is_damage(error: Exception) -> bool:
+    """Say whether an error means that an SQLite file is damaged, and not locked, read-only or the like."""
+    # Not its subclasses, which have other codes or none.
+    if type(error) is not sqlite3.DatabaseError:
+        return False
+    return error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def _is_whole(path: Path) -> bool:
     try:
         with closing(sqlite3.connect(path)) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
     except sqlite3.DatabaseError as exc:
-        # Locked, read-only or short of memory is not damaged.
-        if exc.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if is_damage(exc):
             return False
         raise

@@ -1,5 +1,7 @@
 """What can go wrong in fine-tuning."""
 
+from collections.abc import Sequence
+
 from stores.errors import InputError, RobustFTError
 
 
@@ -12,4 +14,13 @@ class TrainingInterrupted(RobustFTError):  # noqa: N818 (it is no error: somebod
 
 
 class NothingToTrainError(InputError):
-    """No sample of the training file can be trained on."""
+    """No sample of the training file can be trained on.
+
+    Args:
+        message: what is wrong.
+        dropped: the ids of the samples that were left out as too long.
+    """
+
+    def __init__(self, message: str, dropped: Sequence[str]) -> None:
+        super().__init__(message)
+        self.dropped = tuple(dropped)

@@ -29,7 +29,7 @@ class LoraSettings(BaseModel):
 
     r: int = Field(default=16, gt=0)
     alpha: int = Field(default=32, gt=0)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False)
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
 
 
@@ -52,8 +52,8 @@ class TrainingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = "default"
-    epochs: float = Field(default=2, gt=0)
-    learning_rate: float = Field(default=2e-4, gt=0, lt=1)
+    epochs: float = Field(default=2, gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(default=2e-4, gt=0, lt=1, allow_inf_nan=False)
     batch_size: int = Field(default=8, gt=0)
     max_length: int = Field(default=1024, gt=0)
     too_long: Literal["drop", "cut"] = "drop"

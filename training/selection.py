@@ -19,7 +19,7 @@ class SelectionConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keep: float = Field(default=0.5, ge=0, le=1)
+    keep: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
 
 
 def entropy(log_probabilities: Sequence[float]) -> float:

@@ -62,7 +62,8 @@ class Tokens:
         if not self.samples:
             raise NothingToTrainError(
                 f"{training_file}: no sample is left to train on; {len(self.dropped)} were longer than "
-                f"training.max_length ({self._config.max_length} tokens)"
+                f"training.max_length ({self._config.max_length} tokens)",
+                self.dropped,
             )
 
     def _fit(self, rows: list[dict[str, Any]], tokenizer: Any) -> Iterator[dict[str, Any]]:

@@ -122,6 +122,29 @@ def test_a_wrong_value_is_named_with_its_place(
     assert f"(given: {given})" in message
 
 
+@pytest.mark.parametrize("value", ["inf", "nan", ".inf", ".nan"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "training.epochs",
+        "training.learning_rate",
+        "training.lora.dropout",
+        "selection.keep",
+        "agents.base.temperature",
+        "agents.checker.threshold",
+        "models.remote.timeout",
+        "models.server.timeout",
+        "models.server.start_timeout",
+    ],
+)
+def test_a_number_that_is_not_finite_is_refused(
+    place: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = "default: {provider: embedded}, remote: {provider: openai, name: x}, server: {provider: vllm}"
+    message = refusal_of(f"models: {{{models}}}\n", monkeypatch, capsys, f"{place}={value}")
+    assert message.startswith(f"my.yaml: {place}: ")
+
+
 def test_a_key_that_is_no_text_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

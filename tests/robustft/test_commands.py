@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -253,6 +254,37 @@ def test_an_export_of_a_run_without_a_training_set_says_how_to_get_one(
     assert not Path("out.jsonl").exists()
 
 
+def test_an_export_of_decisions_that_no_longer_stand_says_how_to_get_another(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    data = write_rows(Path("train.jsonl"), ROWS)
+    endpoint.reply = answer
+    assert command(monkeypatch, "run", config, "--data", data, "--out", "run", "--until", "select") == 0
+    changed = ["resume", "run", "--until", "detect", "--set", "agents.checker.policy=majority"]
+    assert command(monkeypatch, *changed) == 0
+    export = ["export", "run", "--format", "messages", "--out", "out.jsonl"]
+    capsys.readouterr()
+    assert command(monkeypatch, *export) == 2
+    assert "robustft resume run --until select" in capsys.readouterr().err
+    assert not Path("out.jsonl").exists()
+    assert command(monkeypatch, "resume", "run", "--until", "select") == 0
+    assert command(monkeypatch, *export) == 0
+
+
+@pytest.mark.parametrize("name", ["journal.sqlite", "summary.json", "new.jsonl", "link.jsonl"])
+def test_an_export_overwrites_no_file_of_the_run(
+    name: str, finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("link").symlink_to(finished)
+    Path("link.jsonl").symlink_to(finished / "replies.sqlite")
+    before = {path: path.stat().st_size for path in finished.iterdir()}
+    out = Path(name) if name == "link.jsonl" else Path("link", name)
+    assert command(monkeypatch, "export", finished, "--format", "messages", "--out", out) == 2
+    assert "inside the run directory" in capsys.readouterr().err
+    assert {path: path.stat().st_size for path in finished.iterdir()} == before
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -309,6 +341,24 @@ def test_a_trace_of_an_unknown_id_ends_with_2_and_shows_known_ones(
     assert "clean, noisy, evil" in told
 
 
+@pytest.mark.parametrize(
+    "arguments", [["trace", "run", "noisy"], ["export", "run", "--format", "messages", "--out", "out.jsonl"]]
+)
+def test_a_damaged_journal_is_told_with_what_mends_it(
+    arguments: list[str],
+    finished: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(finished, "run")
+    Path("run", "journal.sqlite").write_bytes(b"damaged " * 1000)
+    assert command(monkeypatch, *arguments) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("robustft: run: its files cannot be read")
+    assert "`robustft resume run`" in told
+    assert told.count("\n") == 1
+
+
 def test_a_run_directory_named_like_markup_is_printed_as_it_is(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -347,10 +397,12 @@ def test_doctor_ends_with_2_and_names_all_that_is_wrong(
     assert "nowhere.jsonl: no such file" in wrong[1]
 
 
-@pytest.mark.parametrize("adapter", ["nowhere", "."])
+@pytest.mark.parametrize("adapter", ["nowhere", ".", "weightless"])
 def test_evaluate_refuses_a_folder_that_is_no_adapter(
     adapter: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("weightless").mkdir()
+    Path("weightless", "adapter_config.json").write_text("{}")
     config = write_config(Path("my.yaml"), endpoint.url)
     test = write_rows(Path("test.jsonl"), ROWS)
     assert command(monkeypatch, "evaluate", config, "--test", test, "--adapter", adapter) == 2

@@ -2,18 +2,23 @@
 
 import asyncio
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from graph.workspace import storage_errors
 from robustft import load_config, resume, run
 from robustft.api import arun
+from stores.errors import StorageError
 from stores.lock import RunLock
 from stores.run_directory import RunDirectory
 from tests.endpoint import Endpoint
 from tests.robustft.cases import CASES, command, read_lines, script, write_run
+from training.finetune import TrainingOutcome
 
 
 def test_a_run_is_not_gone_on_with_on_other_data(
@@ -85,6 +90,48 @@ def test_right_responses_that_moved_are_the_same(
     assert command(monkeypatch, *again, gold.rename(tmp_path / "moved.jsonl")) == 0
 
 
+def damage_journal(out: Path) -> None:
+    for path in out.glob("journal.sqlite-*"):
+        path.unlink()
+    (out / "journal.sqlite").write_bytes(b"damaged " * 1000)
+
+
+def test_a_config_that_names_no_data_keeps_the_runs_own(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    data = tmp_path / "train.jsonl"
+    bare = tmp_path / "bare.yaml"
+    settings = {name: part for name, part in yaml.safe_load(config.read_text()).items() if name != "data"}
+    bare.write_text(yaml.safe_dump(settings))
+    out = tmp_path / "run"
+    run(load_config(bare, train=str(data), test=str(data), gold=str(data), limit=4), out, until="detect")
+    before = load_config(out / "config.yaml").data
+
+    again = ["run", bare, "--out", out, "--resume", "--until", "detect"]
+    assert command(monkeypatch, *again) == 0
+
+    assert load_config(out / "config.yaml").data == before
+    damage_journal(out)
+    assert resume(out, until="detect")["samples"]["total"] == 4
+
+
+def test_a_damaged_journal_of_data_that_no_config_names_is_filled_when_they_are(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    out = tmp_path / "run"
+    run(config, out, until="detect")
+    nameless = load_config(out / "config.yaml", ["data.train=null"])
+    (out / "config.yaml").write_text(nameless.to_yaml())
+    damage_journal(out)
+
+    assert command(monkeypatch, "resume", out, "--until", "detect") == 2
+    assert "data.train: no training data; give a file with --data" in capsys.readouterr().err
+    assert command(monkeypatch, "run", config, "--out", out, "--resume", "--until", "detect") == 0
+    assert load_config(out / "config.yaml").data.train == str(tmp_path / "train.jsonl")
+
+
 def test_a_damaged_journal_gets_its_held_out_samples_back_when_their_file_is(
     tmp_path: Path, endpoint: Endpoint
 ) -> None:
@@ -93,9 +140,7 @@ def test_a_damaged_journal_gets_its_held_out_samples_back_when_their_file_is(
     tests.write_bytes((tmp_path / "train.jsonl").read_bytes())
     out = tmp_path / "run"
     run(load_config(tmp_path / "my.yaml", test=str(tests)), out, until="detect")
-    for path in out.glob("journal.sqlite-*"):
-        path.unlink()
-    (out / "journal.sqlite").write_bytes(b"damaged " * 1000)
+    damage_journal(out)
     away = tests.rename(tmp_path / "away.jsonl")
     with pytest.raises(Exception, match="no such file"):
         resume(out, until="detect")
@@ -172,3 +217,78 @@ def test_a_directory_is_held_until_its_training_has_ended(
 
     asyncio.run(cancelled())
     RunLock(tmp_path / "run").release()
+
+
+@pytest.mark.parametrize("lost", ["adapter", "adapter/adapter_model.safetensors"])
+def test_an_adapter_that_is_no_longer_whole_is_trained_again(
+    lost: str, tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[Path] = []
+
+    def train(training: Path, weights: str, adapter: Path, *arguments: Any, **more: Any) -> TrainingOutcome:
+        trained.append(adapter)
+        adapter.mkdir(exist_ok=True)
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            (adapter / name).write_text("{}")
+        return TrainingOutcome(samples=7, steps=1, loss=0.5, seconds=1.0, dropped=(), cut=())
+
+    monkeypatch.setattr("training.finetune.train_adapter", train)
+    monkeypatch.setattr("graph.loading._check_tuned_model", lambda config: None)
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="train")
+    resume(out, until="train")
+    assert len(trained) == 1
+
+    path = out / lost
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    resume(out, until="train")
+
+    assert len(trained) == 2
+    assert (out / "adapter" / "adapter_model.safetensors").is_file()
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    told = r"run: .* \(nowhere\.txt: No such file or directory\)"
+    with pytest.raises(StorageError, match=told), storage_errors("run"):
+        Path("nowhere.txt").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["agents.base.prompt=nope"],
+        ["models.default.name=typo"],
+        ["models.other={provider: embedded, name: ./typo}", "agents.relabeler.model=other"],
+        ["models.other={provider: embedded, name: ./typo}", "training.model=other"],
+        ["encoder.name=./typo"],
+        ["data.test=train.jsonl", "agents.base.prompt=nope"],
+    ],
+)
+def test_a_refused_continuation_leaves_the_run_as_it_was(
+    settings: list[str], tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    before = kept(out)
+    monkeypatch.chdir(tmp_path)
+
+    changes = [part for setting in settings for part in ("--set", setting)]
+    assert command(monkeypatch, "resume", out, *changes) == 2
+
+    assert kept(out) == before
+    endpoint.status = 500
+    assert resume(out, until="select")["samples"]["relabelled"] == 6
+
+
+def kept(out: Path) -> list[Any]:
+    """Return what a run is gone on with from: its config, decisions, facts and held-out samples."""
+    journal = RunDirectory(out).open_journal()
+    try:
+        facts = [journal.fact(name) for name in ("detect", "denoise", "selected")]
+        tests = journal.count_samples("test")
+        return [(out / "config.yaml").read_bytes(), list(journal.entries()), facts, tests]
+    finally:
+        journal.close()

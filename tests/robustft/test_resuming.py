@@ -308,6 +308,34 @@ def test_what_cannot_be_reused_is_refused_before_anything_is_made(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_that_is_gone_on_with_reuses_another_runs_replies(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    run(config, tmp_path / "old", until="select")
+    run(load_config(config, ["run.seed=1"]), tmp_path / "new", until="detect")
+    before = asked(endpoint)
+    again = ["run", config, "--out", tmp_path / "new", "--resume", "--until", "select"]
+    assert command(monkeypatch, *again, "--reuse", tmp_path / "old") == 0
+    assert asked(endpoint) == before
+
+
+def test_what_cannot_be_reused_is_refused_before_a_run_is_gone_on_with(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    for name in ("run", "damaged"):
+        run(config, tmp_path / name, until="detect")
+    (tmp_path / "damaged" / "replies.sqlite").write_bytes(b"damaged " * 1000)
+    before = (tmp_path / "run" / "config.yaml").read_bytes()
+    again = ["run", config, "--out", tmp_path / "run", "--resume", "--until", "detect"]
+    for other, told in (("nowhere", "holds no run"), ("damaged", "cannot be taken over")):
+        reuse = ["--set", "run.seed=1", "--reuse", tmp_path / other]
+        assert command(monkeypatch, *again, *reuse) == 2
+        assert told in capsys.readouterr().err
+    assert (tmp_path / "run" / "config.yaml").read_bytes() == before
+
+
 def test_equal_questions_are_asked_once(tmp_path: Path, endpoint: Endpoint) -> None:
     twins = [CASES[4], CASES[4]._replace(id="m2", label="Paris"), CASES[0]]
     summary = run(write_run(tmp_path, script(endpoint).url, twins), tmp_path / "run", until="select")

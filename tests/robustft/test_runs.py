@@ -244,6 +244,26 @@ def test_a_sample_too_long_to_train_on_stays_out_after_a_resume(tmp_path: Path, 
     assert (tmp_path / "run" / "training.jsonl").read_bytes() == training
 
 
+@pytest.mark.slow
+def test_samples_that_are_all_too_long_to_train_on_are_listed_as_such(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    settings = ["models.tuned={provider: embedded}", "training.model=tuned", "training.max_length=8"]
+    path = write_run(tmp_path, script(endpoint).url, CASES[:3])
+    summaries = [run(load_config(path, settings), out), resume(out)]
+    for summary in summaries:
+        assert summary["training"]["dropped"] == 3
+        assert "training.max_length" in summary["training"]["skipped"]
+        assert summary["samples"]["training"] == 0
+    dropped = [{"id": name, "reason": "too_long"} for name in "zan"]
+    assert read_lines(out / "dropped.jsonl") == dropped
+    assert (out / "training.jsonl").read_text() == ""
+    capsys.readouterr()
+    assert command(monkeypatch, "trace", out, "z") == 0
+    assert "trained on: no: too_long" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("role", ["base", "reason", "reflect", "check", "relabel", "review"])
 def test_a_sample_whose_request_is_refused_fails_alone(role: str, tmp_path: Path, endpoint: Endpoint) -> None:
     script(endpoint).refuse = lambda messages: (

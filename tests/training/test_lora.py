@@ -221,8 +221,9 @@ def test_too_long_samples_are_dropped_or_cut_and_named(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_nothing_that_fits_is_a_typed_error_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(NothingToTrainError, match=r"1 were longer than training\.max_length"):
+    with pytest.raises(NothingToTrainError, match=r"1 were longer than training\.max_length") as raised:
         trained(tmp_path, [LONG])
+    assert raised.value.dropped == ("long",)
     assert [file.name for file in tmp_path.iterdir()] == ["training.jsonl"]
 
 
