@@ -43,12 +43,14 @@ class Template:
     Args:
         name: the name of a file in `prompts/` (without `.md`), or a path to the user's own file.
         variables: the names it may use.
+        about: of these it must use one, or every request made from it is the same; empty: it need not.
 
     Raises:
-        PromptError: no such file, a syntax error, or an unknown variable; the message names the file.
+        PromptError: no such file, a syntax error, an unknown variable, or nothing that it is about; the
+            message names the file.
     """
 
-    def __init__(self, name: str, variables: frozenset[str]) -> None:
+    def __init__(self, name: str, variables: frozenset[str], *, about: frozenset[str] = frozenset()) -> None:
         path = FOLDER / f"{name}.md" if (FOLDER / f"{name}.md").is_file() else Path(name)
         try:
             source = path.read_text(encoding="utf-8")
@@ -59,15 +61,18 @@ class Template:
             tree = _ENVIRONMENT.parse(source)
             # Jinja counts a name that is set inside a block as undeclared; the template's own are no typos.
             own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
-            unknown = meta.find_undeclared_variables(tree) - variables - own
+            used = meta.find_undeclared_variables(tree)
             self._template = _ENVIRONMENT.from_string(source)
         except TemplateSyntaxError as exc:
             raise PromptError(f"{path}, line {exc.lineno}: {exc.message}") from exc
-        if unknown:
+        if unknown := used - variables - own:
             raise PromptError(
                 f"{path}: unknown variable '{min(unknown)}'; "
                 f"this prompt may use {', '.join(sorted(variables))}"
             )
+        if about and not used & about:
+            subject = " or ".join(f"{{{{ {name} }}}}" for name in sorted(about))
+            raise PromptError(f"{path}: does not use {subject}; every sample would be asked the same")
         self._path = path
         self.source = source
 
@@ -92,11 +97,22 @@ class QuestionTemplate:
     Args:
         name: as for `Template`.
         variables: what the role's template may use beside `question` and `options`.
+        about: of these it must use one; a request that does not show the question is about nothing, unless
+            it shows what was said to it.
+
+    Raises:
+        PromptError: as for `Template`.
     """
 
-    def __init__(self, name: str, variables: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        name: str,
+        variables: frozenset[str] = frozenset(),
+        *,
+        about: frozenset[str] = frozenset({"question"}),
+    ) -> None:
         self._question = _question_block()
-        self._template = Template(name, variables | {"question", "options"})
+        self._template = Template(name, variables | {"question", "options"}, about=about)
 
     @property
     def source(self) -> str:
