@@ -12,7 +12,7 @@ from typing import NamedTuple
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from stores.errors import InputError
+from stores.errors import InputError, as_written_here
 from stores.sample import Sample
 
 FOLDER = Path(__file__).parent
@@ -56,7 +56,10 @@ class Template:
             source = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as exc:
             known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.md")))
-            raise PromptError(f"prompt '{name}': neither one of {known} nor a readable text file") from exc
+            raise PromptError(
+                f"prompt '{as_written_here(name)}': neither one of {known} nor a readable text file"
+            ) from exc
+        shown = as_written_here(path)
         try:
             tree = _ENVIRONMENT.parse(source)
             # Jinja counts a name that is set inside a block as undeclared; the template's own are no typos.
@@ -64,16 +67,16 @@ class Template:
             used = meta.find_undeclared_variables(tree)
             self._template = _ENVIRONMENT.from_string(source)
         except TemplateSyntaxError as exc:
-            raise PromptError(f"{path}, line {exc.lineno}: {exc.message}") from exc
+            raise PromptError(f"{shown}, line {exc.lineno}: {exc.message}") from exc
         if unknown := used - variables - own:
             raise PromptError(
-                f"{path}: unknown variable '{min(unknown)}'; "
+                f"{shown}: unknown variable '{min(unknown)}'; "
                 f"this prompt may use {', '.join(sorted(variables))}"
             )
         if about and not used & about:
             subject = " or ".join(f"{{{{ {name} }}}}" for name in sorted(about))
-            raise PromptError(f"{path}: does not use {subject}; every sample would be asked the same")
-        self._path = path
+            raise PromptError(f"{shown}: does not use {subject}; every sample would be asked the same")
+        self._shown = shown
         self.source = source
 
     def render(self, **values: object) -> str:
@@ -85,7 +88,7 @@ class Template:
         try:
             return self._template.render(values).strip()
         except (TemplateError, TypeError, ValueError, ArithmeticError) as exc:
-            raise PromptError(f"{self._path}: {exc}") from exc
+            raise PromptError(f"{self._shown}: {exc}") from exc
 
 
 class QuestionTemplate:
