@@ -60,7 +60,8 @@ def plain(text: str) -> str:
 
 def write_config(path: Path, url: str) -> Path:
     model = f"{{provider: openai, name: scripted, base_url: '{url}'}}"
-    path.write_text(f"models: {{default: {model}}}\nagents: {{relabeler: {{neighbours: 0}}}}\n")
+    models = f"models: {{default: {model}, student: {{provider: embedded}}}}\ntraining: {{model: student}}\n"
+    path.write_text(f"{models}agents: {{relabeler: {{neighbours: 0}}}}\n")
     return path
 
 
@@ -330,7 +331,9 @@ def test_doctor_is_content_with_a_config_that_works(
     assert command(monkeypatch, "doctor", config, "--set", f"data.train={data}") == 0
     told = plain(capsys.readouterr().out)
     assert "✗" not in told
-    assert all(part in told for part in ("machine", "models and prompts", "encoder", "data.train"))
+    named = ("machine", "models and prompts", "training.model", "encoder", "data.train")
+    assert all(part in told for part in named)
+    assert "train.jsonl: the first row reads as an open question" in told
 
 
 @pytest.mark.slow
@@ -345,6 +348,34 @@ def test_doctor_ends_with_2_and_names_all_that_is_wrong(
     assert len(wrong) == 2
     assert "models.default" in wrong[0]
     assert "nowhere.jsonl: no such file" in wrong[1]
+
+
+@pytest.mark.slow
+def test_doctor_names_a_model_that_could_not_be_tuned(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    assert command(monkeypatch, "doctor", config, "--set", "models.student.name=./nowhere") == 2
+    wrong = [line for line in plain(capsys.readouterr().out).splitlines() if "✗" in line]
+    assert len(wrong) == 1
+    assert wrong[0].startswith("✗ training.model: model './nowhere': no such folder")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "code"), [("train", 0), ("test", 2)])
+def test_doctor_takes_a_response_that_is_no_option_for_noise_where_a_run_does(
+    name: str,
+    code: int,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    row = {"prompt": "Which is an animal?", "options": ["dog", "bus"], "completion": "oak"}
+    data = write_rows(Path("choice.jsonl"), [row])
+    assert command(monkeypatch, "doctor", config, "--set", f"data.{name}={data}") == code
+    told = plain(capsys.readouterr().out)
+    assert ("reads as a multiple choice question" in told) == (code == 0)
 
 
 @pytest.mark.parametrize("adapter", ["nowhere", "."])
