@@ -22,7 +22,7 @@ OPTIONS = {
     "resume": ["DIR", "--until"],
     "trace": ["DIR", "SAMPLE_ID"],
     "evaluate": ["CONFIG", "--test", "--adapter", "--set"],
-    "noise": ["FILE", "--rate", "--seed", "--out"],
+    "noise": ["FILE", "--rate", "--seed", "--out", "--force"],
     "export": ["DIR", "--format", "--out"],
     "doctor": ["CONFIG", "--set"],
 }
@@ -153,7 +153,7 @@ def test_noise_makes_exactly_its_share_wrong_and_keeps_the_gold(
 
 
 def test_noise_is_decided_by_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = [facts(20), "--rate", 0.3, "--out", "noisy.jsonl", "--seed"]
+    arguments = [facts(20), "--rate", 0.3, "--out", "noisy.jsonl", "--force", "--seed"]
     first = noisy(monkeypatch, *arguments, 1)
     assert noisy(monkeypatch, *arguments, 1) == first
     assert noisy(monkeypatch, *arguments, 2) != first
@@ -195,6 +195,20 @@ def test_noise_does_not_overwrite_the_right_responses(
     assert command(monkeypatch, "noise", "facts.jsonl", "--rate", "0.5", "--out", "./facts.jsonl") == 2
     assert "write another file" in capsys.readouterr().err
     assert Path("facts.jsonl").read_text() == before
+
+
+def test_noise_replaces_a_file_only_when_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("noisy.jsonl").write_text("precious")
+    arguments = ["noise", facts(4), "--rate", "0.5", "--out", "noisy.jsonl"]
+    assert command(monkeypatch, *arguments) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("robustft: noisy.jsonl: is there already")
+    assert told.count("\n") == 1
+    assert Path("noisy.jsonl").read_text() == "precious"
+    assert command(monkeypatch, *arguments, "--force") == 0
+    assert len(read_rows(Path("noisy.jsonl"))) == 4
 
 
 def test_noise_is_written_where_its_name_says_what_it_is(
