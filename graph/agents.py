@@ -95,7 +95,12 @@ def load_prompts(config: RunConfig) -> Prompts:
     return Prompts(
         base=QuestionTemplate(settings.base.prompt),
         reason=QuestionTemplate(settings.reasoner.prompt, reasoner.REASON_VARIABLES),
-        reflect=QuestionTemplate(settings.reasoner.reflect_prompt, reasoner.REFLECT_VARIABLES),
+        # A critique may look at the reasoning alone.
+        reflect=QuestionTemplate(
+            settings.reasoner.reflect_prompt,
+            reasoner.REFLECT_VARIABLES,
+            about=reasoner.REFLECT_VARIABLES | {"question"},
+        ),
         check=QuestionTemplate(settings.checker.prompt, checker.VARIABLES),
         relabel=QuestionTemplate(settings.relabeler.prompt),
         review=QuestionTemplate(settings.reviewer.prompt, reviewer.VARIABLES),

@@ -15,10 +15,11 @@ from agents.models import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, V
 from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
+from graph.paths import anchor
 from graph.state import Stage
-from prompts.template import FOLDER
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
+from stores.run_directory import holds_run
 from training.lora import TrainingConfig
 from training.selection import SelectionConfig
 
@@ -120,7 +121,8 @@ class RunConfig(BaseModel):
 def load_config(path: Path | None, settings: Sequence[str] = (), **data: str | int | None) -> RunConfig:
     """Read a config file and apply the settings of the command line.
 
-    Relative paths in the file (data, prompts) are relative to the file's folder.
+    Paths in the file (data, prompts, models) are relative to the file's folder; those in a run's own config,
+    and those of the command line, to the working directory.
 
     Args:
         path: a YAML file; None for the defaults.
@@ -131,8 +133,9 @@ def load_config(path: Path | None, settings: Sequence[str] = (), **data: str | i
         ConfigError: the file cannot be read, or a key or value is wrong; the message names both.
     """
     content = _read(path) if path else {}
-    if path:
-        _anchor(content, path.parent)
+    # What a run has written is resolved already.
+    if path and not (path.name == "config.yaml" and holds_run(path.parent)):
+        anchor(content, path.parent)
     for setting in settings:
         _apply(content, setting)
     for name, value in data.items():
@@ -189,26 +192,6 @@ def _apply(content: dict[str, Any], setting: str) -> None:
         section[last] = yaml.safe_load(value)
     except yaml.YAMLError as exc:
         raise ConfigError(f"--set {setting}: the value is not YAML") from exc
-
-
-def _anchor(content: dict[str, Any], folder: Path) -> None:
-    """Make paths that are relative to the config's folder independent of the working directory."""
-    data = content.get("data")
-    if isinstance(data, dict):
-        _anchor_keys(data, ("train", "test", "gold"), folder)
-    agents = content.get("agents")
-    if isinstance(agents, dict):
-        for agent in agents.values():
-            if isinstance(agent, dict):
-                _anchor_keys(agent, ("prompt", "reflect_prompt"), folder)
-
-
-def _anchor_keys(section: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
-    for key in keys:
-        value = section.get(key)
-        own_prompt = isinstance(value, str) and (FOLDER / f"{value}.md").is_file()
-        if isinstance(value, str) and not own_prompt and (folder / value).exists():
-            section[key] = str((folder / value).resolve())
 
 
 def _explain(error: ValidationError) -> str:

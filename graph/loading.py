@@ -79,7 +79,7 @@ async def _create(config: RunConfig, state: RunInput) -> None:
         await asyncio.to_thread(_fill, staged.journal, config)
         await _check_what_is_asked(config, state, staged.folder)
         if state.until in ("train", "evaluate"):
-            await asyncio.to_thread(_check_tuned_model, config)
+            await asyncio.to_thread(check_tuned_model, config)
         await asyncio.to_thread(staged.commit)
     finally:
         await asyncio.to_thread(staged.discard)
@@ -99,7 +99,7 @@ async def _check_continuation(work: Workspace, state: RunInput) -> Continuation:
         another_encoder = config.encoder != known.encoder
         await _check_what_is_asked(config, state, work.files.path, encodes=another_encoder)
     if state.until in ("train", "evaluate") and _tuned_weights(config) != _tuned_weights(known):
-        await asyncio.to_thread(_check_tuned_model, config)
+        await asyncio.to_thread(check_tuned_model, config)
     return going_on
 
 
@@ -120,7 +120,7 @@ def _has_questions(going_on: Continuation, samples: int, until: Stage) -> bool:
     return going_on.redoes or sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
 
 
-def _check_tuned_model(config: RunConfig) -> None:
+def check_tuned_model(config: RunConfig) -> None:
     """Check that the model to be tuned is at hand before anything is asked of the others."""
     # Imported here: transformers takes seconds.
     from training.lora import load_tokenizer

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from stores.errors import InputError
+from stores.errors import InputError, as_written_here
 from stores.sample import Sample
 
 FOLDER = Path(__file__).parent
@@ -43,32 +43,40 @@ class Template:
     Args:
         name: the name of a file in `prompts/` (without `.md`), or a path to the user's own file.
         variables: the names it may use.
+        about: of these it must use one, or every request made from it is the same; empty: it need not.
 
     Raises:
-        PromptError: no such file, a syntax error, or an unknown variable; the message names the file.
+        PromptError: no such file, a syntax error, an unknown variable, or nothing that it is about; the
+            message names the file.
     """
 
-    def __init__(self, name: str, variables: frozenset[str]) -> None:
+    def __init__(self, name: str, variables: frozenset[str], *, about: frozenset[str] = frozenset()) -> None:
         path = FOLDER / f"{name}.md" if (FOLDER / f"{name}.md").is_file() else Path(name)
         try:
             source = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as exc:
             known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.md")))
-            raise PromptError(f"prompt '{name}': neither one of {known} nor a readable text file") from exc
+            raise PromptError(
+                f"prompt '{as_written_here(name)}': neither one of {known} nor a readable text file"
+            ) from exc
+        shown = as_written_here(path)
         try:
             tree = _ENVIRONMENT.parse(source)
             # Jinja counts a name that is set inside a block as undeclared; the template's own are no typos.
             own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
-            unknown = meta.find_undeclared_variables(tree) - variables - own
+            used = meta.find_undeclared_variables(tree)
             self._template = _ENVIRONMENT.from_string(source)
         except TemplateSyntaxError as exc:
-            raise PromptError(f"{path}, line {exc.lineno}: {exc.message}") from exc
-        if unknown:
+            raise PromptError(f"{shown}, line {exc.lineno}: {exc.message}") from exc
+        if unknown := used - variables - own:
             raise PromptError(
-                f"{path}: unknown variable '{min(unknown)}'; "
+                f"{shown}: unknown variable '{min(unknown)}'; "
                 f"this prompt may use {', '.join(sorted(variables))}"
             )
-        self._path = path
+        if about and not used & about:
+            subject = " or ".join(f"{{{{ {name} }}}}" for name in sorted(about))
+            raise PromptError(f"{shown}: does not use {subject}; every sample would be asked the same")
+        self._shown = shown
         self.source = source
 
     def render(self, **values: object) -> str:
@@ -80,7 +88,7 @@ class Template:
         try:
             return self._template.render(values).strip()
         except (TemplateError, TypeError, ValueError, ArithmeticError) as exc:
-            raise PromptError(f"{self._path}: {exc}") from exc
+            raise PromptError(f"{self._shown}: {exc}") from exc
 
 
 class QuestionTemplate:
@@ -92,11 +100,22 @@ class QuestionTemplate:
     Args:
         name: as for `Template`.
         variables: what the role's template may use beside `question` and `options`.
+        about: of these it must use one; a request that does not show the question is about nothing, unless
+            it shows what was said to it.
+
+    Raises:
+        PromptError: as for `Template`.
     """
 
-    def __init__(self, name: str, variables: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        name: str,
+        variables: frozenset[str] = frozenset(),
+        *,
+        about: frozenset[str] = frozenset({"question"}),
+    ) -> None:
         self._question = _question_block()
-        self._template = Template(name, variables | {"question", "options"})
+        self._template = Template(name, variables | {"question", "options"}, about=about)
 
     @property
     def source(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from graph.agents import close_models
 from graph.config import RunConfig, load_config
+from graph.paths import settle
 from graph.run_graph import run_graph
 from graph.state import RunInput, Stage
 from graph.workspace import Progress, holding
@@ -37,7 +38,7 @@ async def arun(
     if reuse is not None:
         await asyncio.to_thread(RunDirectory, Path(reuse))
     request = RunInput(
-        config=resolved.model_dump(mode="json"),
+        config=await asyncio.to_thread(_settled, resolved),
         directory=str(directory),
         until=until,
         reuse=str(reuse) if reuse is not None else None,
@@ -103,7 +104,7 @@ def resume(
     if reuse is not None:
         RunDirectory(Path(reuse))
     request = RunInput(
-        config=config.model_dump(mode="json") if config else {},
+        config=_settled(config) if config else {},
         directory=str(directory),
         until=until,
         retry_failed=retry_failed,
@@ -115,6 +116,13 @@ def resume(
 def default_directory(name: str) -> Path:
     """Return a new run directory's path, named by what is run and when."""
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _settled(config: RunConfig) -> dict[str, Any]:
+    """Return a config as plain data that a run can be gone on with from any folder."""
+    content = config.model_dump(mode="json")
+    settle(content)
+    return content
 
 
 def _drive(running: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:

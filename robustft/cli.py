@@ -183,6 +183,7 @@ def noise(
     out: Annotated[Path, typer.Option(help="The JSONL file to write.")],
     seed: Annotated[int, typer.Option(help="Decides which responses, and what they become.")] = 0,
     kind: Annotated[NoiseKind, typer.Option(help="How they are wrong; see the README.")] = "uniform",
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
 ) -> None:
     """Make a known share of a dataset's responses wrong; the right ones are kept under `gold`."""
     from stores.dataset import read_samples
@@ -191,6 +192,8 @@ def noise(
 
     if Path(file).resolve() == out.resolve():
         raise InputError(f"{out}: is the data itself: its right responses would be lost; write another file")
+    if out.exists() and not force:
+        raise InputError(f"{out}: is there already; write another file, or replace it with --force")
     encoder = load_encoder(EncoderConfig()) if kind in ENCODED else None
     samples = inject_noise(list(read_samples(file)), rate, seed, kind, encoder)
     write_samples(out, samples)

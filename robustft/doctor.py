@@ -16,7 +16,7 @@ from agents.models import VLLMModelConfig
 from agents.vllm_command import plan_server
 from graph.agents import close_models
 from graph.config import RunConfig
-from graph.loading import check_models
+from graph.loading import check_tuned_model, check_models
 from stores.dataset import read_samples
 from stores.encoder import load_encoder
 from stores.errors import RobustFTError
@@ -38,11 +38,13 @@ async def examine(config: RunConfig, console: Console) -> bool:
         ("cache", _cache),
         *(("server", lambda name=name: _server(config, name)) for name in _to_be_started(config)),
         ("models and prompts", lambda: _models(config)),
+        ("training.model", lambda: _tuned_model(config)),
         ("encoder", lambda: _encoder(config)),
     ]
     for name in ("train", "test", "gold"):
         if source := getattr(config.data, name):
-            checks.append((f"data.{name}", lambda source=source: _data(source)))  # type: ignore[misc]
+            noisy = name == "train"
+            checks.append((f"data.{name}", lambda source=source, noisy=noisy: _data(source, noisy=noisy)))  # type: ignore[misc]
     well = True
     for name, check in checks:
         try:
@@ -105,13 +107,19 @@ async def _server(config: RunConfig, name: str) -> str:
     return f"models.{name} would be started by: {plan.command} ({plan.fit})"
 
 
+async def _tuned_model(config: RunConfig) -> str:
+    await asyncio.to_thread(check_tuned_model, config)
+    name = config.training.model
+    return f"the tokenizer of {name} loads ({config.models[name].name})"
+
+
 async def _encoder(config: RunConfig) -> str:
     encoder = await asyncio.to_thread(load_encoder, config.encoder)
     vector = await asyncio.to_thread(encoder.embed_query, "a query")
     return f"{config.encoder.name}, {len(vector)} dimensions"
 
 
-async def _data(source: str) -> str:
-    first = await asyncio.to_thread(lambda: list(islice(read_samples(source), 1)))
-    kind = "multiple choice" if first[0].options else "open"
-    return f"{Path(source).name}: the first row reads as a {kind} question"
+async def _data(source: str, *, noisy: bool) -> str:
+    first = await asyncio.to_thread(lambda: list(islice(read_samples(source, noisy=noisy), 1)))
+    kind = "a multiple choice" if first[0].options else "an open"
+    return f"{Path(source).name}: the first row reads as {kind} question"

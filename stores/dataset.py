@@ -12,7 +12,9 @@ from stores.fields import RowError
 from stores.sample import Sample
 from stores.shapes import Shape, content_hash, detect_shape, given_id, ignored_columns, to_sample
 
-_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
+"""What a data file's name ends in."""
+
 _CSV_FIELD_LIMIT = 10_000_000
 _PARQUET_BATCH = 1024
 
@@ -148,7 +150,7 @@ def _rows(source: str | Path) -> Iterator[tuple[int, dict[str, object]]]:
     if is_folder:
         raise DataError("is a folder; name a file in it", path=source)
     if not exists:
-        if suffix in _SUFFIXES:
+        if suffix in SUFFIXES:
             raise DataError("no such file", path=source)
         return _hub_rows(str(source))
     if suffix in (".jsonl", ".ndjson"):
@@ -159,7 +161,7 @@ def _rows(source: str | Path) -> Iterator[tuple[int, dict[str, object]]]:
         return _csv_rows(path)
     if suffix == ".parquet":
         return _parquet_rows(path)
-    raise DataError(f"unknown file extension '{suffix}'; known: {', '.join(_SUFFIXES)}", path=source)
+    raise DataError(f"unknown file extension '{suffix}'; known: {', '.join(SUFFIXES)}", path=source)
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:

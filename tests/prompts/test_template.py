@@ -1,10 +1,13 @@
 """Prompt files: checked when they are loaded, filled in one pass, and blind to what values look like."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from agents import checker, reasoner, reviewer
+from graph.agents import load_prompts
+from graph.config import parse_config
 from prompts.template import FOLDER, PromptError, QuestionTemplate, Template
 from stores.sample import Sample
 
@@ -82,10 +85,11 @@ def test_more_options_than_letters_do_not_break_the_question() -> None:
 def test_a_users_own_file_may_use_options_and_name_things_of_its_own(tmp_path: Path) -> None:
     name = written(
         tmp_path,
-        "{% set first = options[0] %}{% for option in options %}{{ loop.index }}{{ option.text }} "
+        "{{ question[:1] }}{% set first = options[0] %}"
+        "{% for option in options %}{{ loop.index }}{{ option.text }} "
         "{% endfor %}{{ first.letter }} {% if true %}{% set inner = 'yes' %}{{ inner }}{% endif %}",
     )
-    assert QuestionTemplate(name).render(SAMPLE) == "1Bergen 2Oslo A yes"
+    assert QuestionTemplate(name).render(SAMPLE) == "O1Bergen 2Oslo A yes"
 
 
 def test_a_file_in_any_script_is_read_as_utf_8(tmp_path: Path) -> None:
@@ -102,6 +106,30 @@ def test_another_agents_variable_is_unknown(tmp_path: Path) -> None:
     name = written(tmp_path, "{{ question }} {{ response }}")
     with pytest.raises(PromptError, match="unknown variable 'response'"):
         QuestionTemplate(name, reviewer.VARIABLES)
+
+
+@pytest.mark.parametrize("text", ["", "Answer in one word.", "{# {{ question }} #}", "{{ options[0].text }}"])
+def test_a_prompt_that_does_not_show_the_question_is_refused(tmp_path: Path, text: str) -> None:
+    name = written(tmp_path, text)
+    with pytest.raises(PromptError, match=r"mine\.md: does not use \{\{ question \}\}"):
+        QuestionTemplate(name, reviewer.VARIABLES)
+
+
+def test_a_prompt_may_show_the_question_by_another_name(tmp_path: Path) -> None:
+    name = written(tmp_path, "{% set task = question %}{{ task }}")
+    assert QuestionTemplate(name).render(SAMPLE) == QuestionTemplate("base").render(SAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "usable"),
+    [("Is this right? {{ reasoning }}", True), ("{{ answer }}?", True), ("Is this right?", False)],
+)
+def test_a_critique_shows_the_question_or_what_was_said_to_it(
+    tmp_path: Path, text: str, usable: bool
+) -> None:
+    config = parse_config({"agents": {"reasoner": {"reflect_prompt": written(tmp_path, text)}}})
+    with nullcontext() if usable else pytest.raises(PromptError, match=r"use \{\{ answer \}\} or "):
+        load_prompts(config)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +171,7 @@ def test_what_is_no_text_file_is_refused(tmp_path: Path, content: bytes | None) 
     ],
 )
 def test_a_template_that_reaches_out_of_its_sandbox_fails(tmp_path: Path, text: str) -> None:
-    template = QuestionTemplate(written(tmp_path, text))
+    template = QuestionTemplate(written(tmp_path, f"{{{{ question }}}} {text}"))
     with pytest.raises(PromptError, match=r"mine\.md: "):
         template.render(SAMPLE)
 
@@ -152,12 +180,12 @@ def test_a_template_that_reaches_out_of_its_sandbox_fails(tmp_path: Path, text: 
     "text", ["{% include 'base.md' %}", "{% import 'os' as os %}", "{{ options[9].text }}"]
 )
 def test_a_template_that_fails_on_its_values_names_its_file(tmp_path: Path, text: str) -> None:
-    template = QuestionTemplate(written(tmp_path, text))
+    template = QuestionTemplate(written(tmp_path, f"{{{{ question }}}} {text}"))
     with pytest.raises(PromptError, match=r"mine\.md: "):
         template.render(SAMPLE)
 
 
 def test_the_source_of_a_role_holds_the_question_block_too(tmp_path: Path) -> None:
-    source = QuestionTemplate(written(tmp_path, "my own words")).source
-    assert "my own words" in source
+    source = QuestionTemplate(written(tmp_path, "my own words: {{ question }}")).source
+    assert "my own words: " in source
     assert (FOLDER / "question.md").read_text(encoding="utf-8") in source

@@ -209,6 +209,7 @@ def test_a_run_without_training_data_is_told_how_to_name_some(
     [
         (None, ("prompt 'mine.md'", "base")),
         ("{{ question }}\n{{ lable }}\n", ("mine.md", "'lable'")),
+        ("", ("mine.md", "does not use {{ question }}")),
         ("{{ question }}\n\n{% if %}\n", ("mine.md, line 3",)),
         ("{{ question }}\n{% for x in options %}\n", ("mine.md, line ",)),
     ],

@@ -23,7 +23,7 @@ OPTIONS = {
     "resume": ["DIR", "--until"],
     "trace": ["DIR", "SAMPLE_ID"],
     "evaluate": ["CONFIG", "--test", "--adapter", "--set"],
-    "noise": ["FILE", "--rate", "--seed", "--out"],
+    "noise": ["FILE", "--rate", "--seed", "--out", "--force"],
     "export": ["DIR", "--format", "--out"],
     "doctor": ["CONFIG", "--set"],
 }
@@ -61,7 +61,8 @@ def plain(text: str) -> str:
 
 def write_config(path: Path, url: str) -> Path:
     model = f"{{provider: openai, name: scripted, base_url: '{url}'}}"
-    path.write_text(f"models: {{default: {model}}}\nagents: {{relabeler: {{neighbours: 0}}}}\n")
+    models = f"models: {{default: {model}, student: {{provider: embedded}}}}\ntraining: {{model: student}}\n"
+    path.write_text(f"{models}agents: {{relabeler: {{neighbours: 0}}}}\n")
     return path
 
 
@@ -153,7 +154,7 @@ def test_noise_makes_exactly_its_share_wrong_and_keeps_the_gold(
 
 
 def test_noise_is_decided_by_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = [facts(20), "--rate", 0.3, "--out", "noisy.jsonl", "--seed"]
+    arguments = [facts(20), "--rate", 0.3, "--out", "noisy.jsonl", "--force", "--seed"]
     first = noisy(monkeypatch, *arguments, 1)
     assert noisy(monkeypatch, *arguments, 1) == first
     assert noisy(monkeypatch, *arguments, 2) != first
@@ -195,6 +196,20 @@ def test_noise_does_not_overwrite_the_right_responses(
     assert command(monkeypatch, "noise", "facts.jsonl", "--rate", "0.5", "--out", "./facts.jsonl") == 2
     assert "write another file" in capsys.readouterr().err
     assert Path("facts.jsonl").read_text() == before
+
+
+def test_noise_replaces_a_file_only_when_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("noisy.jsonl").write_text("precious")
+    arguments = ["noise", facts(4), "--rate", "0.5", "--out", "noisy.jsonl"]
+    assert command(monkeypatch, *arguments) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("robustft: noisy.jsonl: is there already")
+    assert told.count("\n") == 1
+    assert Path("noisy.jsonl").read_text() == "precious"
+    assert command(monkeypatch, *arguments, "--force") == 0
+    assert len(read_rows(Path("noisy.jsonl"))) == 4
 
 
 def test_noise_is_written_where_its_name_says_what_it_is(
@@ -380,7 +395,9 @@ def test_doctor_is_content_with_a_config_that_works(
     assert command(monkeypatch, "doctor", config, "--set", f"data.train={data}") == 0
     told = plain(capsys.readouterr().out)
     assert "✗" not in told
-    assert all(part in told for part in ("machine", "models and prompts", "encoder", "data.train"))
+    named = ("machine", "models and prompts", "training.model", "encoder", "data.train")
+    assert all(part in told for part in named)
+    assert "train.jsonl: the first row reads as an open question" in told
 
 
 @pytest.mark.slow
@@ -395,6 +412,34 @@ def test_doctor_ends_with_2_and_names_all_that_is_wrong(
     assert len(wrong) == 2
     assert "models.default" in wrong[0]
     assert "nowhere.jsonl: no such file" in wrong[1]
+
+
+@pytest.mark.slow
+def test_doctor_names_a_model_that_could_not_be_tuned(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    assert command(monkeypatch, "doctor", config, "--set", "models.student.name=./nowhere") == 2
+    wrong = [line for line in plain(capsys.readouterr().out).splitlines() if "✗" in line]
+    assert len(wrong) == 1
+    assert wrong[0].startswith("✗ training.model: model './nowhere': no such folder")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "code"), [("train", 0), ("test", 2)])
+def test_doctor_takes_a_response_that_is_no_option_for_noise_where_a_run_does(
+    name: str,
+    code: int,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    row = {"prompt": "Which is an animal?", "options": ["dog", "bus"], "completion": "oak"}
+    data = write_rows(Path("choice.jsonl"), [row])
+    assert command(monkeypatch, "doctor", config, "--set", f"data.{name}={data}") == code
+    told = plain(capsys.readouterr().out)
+    assert ("reads as a multiple choice question" in told) == (code == 0)
 
 
 @pytest.mark.parametrize("adapter", ["nowhere", ".", "weightless"])

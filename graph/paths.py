@@ -1,0 +1,84 @@
+"""The paths in a config: which of its values are some, and the folder that they are relative to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from prompts.template import FOLDER
+from stores.dataset import SUFFIXES
+from stores.weights import looks_like_folder
+
+
+def anchor(content: dict[str, Any], folder: Path) -> None:
+    """Make the paths of a config independent of the working directory, whether or not they are there.
+
+    Hub ids, aliases, names of shipped prompts and the names that endpoints give their models stay as they
+    are. So do symbolic links: a virtual environment's Python is one.
+
+    Args:
+        content: a config as plain data; changed in place.
+        folder: what its paths are relative to.
+    """
+    for section, key in _paths(content, folder):
+        section[key] = str((folder / section[key]).absolute())
+
+
+def settle(content: dict[str, Any]) -> None:
+    """Do the same for what the working directory holds; what it does not hold stays as it was written.
+
+    Args:
+        content: a config as plain data; changed in place.
+    """
+    here = Path.cwd()
+    for section, key in _paths(content, here):
+        if _exists(here / section[key]):
+            section[key] = str(here / section[key])
+
+
+def _paths(content: dict[str, Any], folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the sections and keys whose values are paths. Nothing is known of the content yet."""
+    data = _section(content, "data")
+    for key in ("train", "test", "gold"):
+        if _is_text(data, key) and _names_data(data[key], folder):
+            yield data, key
+    agents = _section(content, "agents")
+    for name in agents:
+        agent = _section(agents, name)
+        for key in ("prompt", "reflect_prompt"):
+            if _is_text(agent, key) and not (FOLDER / f"{agent[key]}.md").is_file():
+                yield agent, key
+    models = _section(content, "models")
+    for name in models:
+        model = _section(models, name)
+        # At an endpoint the name is the endpoint's own.
+        ours = model.get("provider") != "openai" and model.get("base_url") is None
+        if ours and _is_text(model, "name") and looks_like_folder(model["name"]):
+            yield model, "name"
+        if _is_text(model, "python") and "/" in model["python"]:
+            yield model, "python"
+    encoder = _section(content, "encoder")
+    if _is_text(encoder, "name") and looks_like_folder(encoder["name"]):
+        yield encoder, "name"
+
+
+def _section(content: dict[str, Any], key: str) -> dict[str, Any]:
+    section = content.get(key)
+    return section if isinstance(section, dict) else {}
+
+
+def _is_text(section: dict[str, Any], key: str) -> bool:
+    """Whether there is a text that could be relative: a home folder's path is relative to nothing."""
+    value = section.get(key)
+    return isinstance(value, str) and bool(value) and not value.startswith("~")
+
+
+def _names_data(value: str, folder: Path) -> bool:
+    """Whether data is named by a path: a hub id may look like one."""
+    return value.startswith(".") or Path(value).suffix.lower() in SUFFIXES or _exists(folder / value)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
