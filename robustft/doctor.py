@@ -16,7 +16,7 @@ from agents.models import VLLMModelConfig
 from agents.vllm_command import plan_server
 from graph.agents import close_models
 from graph.config import RunConfig
-from graph.loading import check_tuned_model, check_models
+from graph.loading import check_models, check_tuned_model
 from stores.dataset import read_samples
 from stores.encoder import load_encoder
 from stores.errors import RobustFTError
