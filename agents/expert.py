@@ -22,7 +22,7 @@ class AgentConfig(BaseModel):
 
     model: str = "default"
     """A key of `models`."""
-    temperature: float = Field(default=0.0, ge=0)
+    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     max_tokens: int = Field(default=64, gt=0)
 
 
