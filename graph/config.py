@@ -1,7 +1,8 @@
 """The one config of a run: composed from the settings that live beside what they configure."""
 
-import difflib
+import copy
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from agents.base import BaseConfig
 from agents.checker import CheckerConfig
 from agents.expert import AgentConfig
-from agents.models import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, VLLMModelConfig
+from agents.models import EmbeddedModelConfig, ModelConfig
 from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
+from graph.config_text import TwiceError, load_yaml
+from graph.explanation import explain, suggest
 from graph.paths import anchor
 from graph.state import Stage
 from stores.encoder import EncoderConfig
@@ -91,7 +94,7 @@ class RunConfig(BaseModel):
         named["training.model"] = self.training.model
         for place, model in named.items():
             if model not in self.models:
-                raise ValueError(f"{place}: no model '{model}' in models{_suggest(model, list(self.models))}")
+                raise ValueError(f"{place}: no model '{model}' in models{suggest(model, list(self.models))}")
         return self
 
     @model_validator(mode="after")
@@ -136,6 +139,7 @@ def load_config(path: Path | None, settings: Sequence[str] = (), **data: str | i
     # What a run has written is resolved already.
     if path and not (path.name == "config.yaml" and holds_run(path.parent)):
         anchor(content, path.parent)
+    written = copy.deepcopy(content)
     for setting in settings:
         _apply(content, setting)
     for name, value in data.items():
@@ -143,7 +147,17 @@ def load_config(path: Path | None, settings: Sequence[str] = (), **data: str | i
             section = content.setdefault("data", {})
             if isinstance(section, dict):
                 section[name] = value
-    return parse_config(content, str(path or "config"))
+    try:
+        return RunConfig.model_validate(content)
+    except ValidationError as exc:
+        place, message = explain(exc, RunConfig)
+        blamed = _find_setting(place, settings, written)
+        if blamed is None:
+            raise ConfigError(f"{path or 'config'}: {message}") from exc
+        key = blamed.partition("=")[0]
+        # What may hold a password is not repeated.
+        given = key if "://" in blamed or "api_key" in key else blamed
+        raise ConfigError(f"--set {given}: {message.removeprefix(f'{key}: ')}") from exc
 
 
 def parse_config(content: Mapping[str, Any], origin: str = "config") -> RunConfig:
@@ -155,12 +169,12 @@ def parse_config(content: Mapping[str, Any], origin: str = "config") -> RunConfi
     try:
         return RunConfig.model_validate(content)
     except ValidationError as exc:
-        raise ConfigError(f"{origin}: {_explain(exc)}") from exc
+        raise ConfigError(f"{origin}: {explain(exc, RunConfig).message}") from exc
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise ConfigError(f"{path}: no such config file") from exc
     except OSError as exc:
@@ -170,6 +184,8 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
+        if isinstance(exc, TwiceError):
+            raise ConfigError(f"{path}{place}: {exc.problem}; take one out") from exc
         raise ConfigError(f"{path}{place}: is not YAML ({getattr(exc, 'problem', exc)})") from exc
     if content is None:
         return {}
@@ -189,45 +205,23 @@ def _apply(content: dict[str, Any], setting: str) -> None:
     if not isinstance(section, dict):
         raise ConfigError(f"--set {setting}: {'.'.join(parents)} holds no keys")
     try:
-        section[last] = yaml.safe_load(value)
+        section[last] = load_yaml(value)
+    except TwiceError as exc:
+        raise ConfigError(f"--set {setting}: {exc.problem}; take one out") from exc
     except yaml.YAMLError as exc:
         raise ConfigError(f"--set {setting}: the value is not YAML") from exc
 
 
-def _explain(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    location = [str(part) for part in first["loc"]]
-    # Pydantic puts the provider between a model's name and its keys; no user wrote it there.
-    provider = location.pop(2) if location[:1] == ["models"] and len(location) > 2 else None
-    place = ".".join(location)
-    if first["type"] == "extra_forbidden":
-        return f"unknown key '{place}'{_suggest(place.rpartition('.')[2], _known_keys(place, provider))}"
-    message = first["msg"].removeprefix("Value error, ")
-    given = first["input"]
-    # An address may hold a password.
-    secret = location[-1:] == ["base_url"]
-    shown = (
-        f" (given: {given!r})" if isinstance(given, str | int | float | bool | None) and not secret else ""
-    )
-    return f"{place}: {message}{shown}" if place else message
-
-
-def _known_keys(place: str, provider: str | None) -> list[str]:
-    """Return the keys that exist beside an unknown one."""
-    if provider is not None:
-        entries: dict[str, type[BaseModel]] = {"openai": OpenAIModelConfig, "vllm": VLLMModelConfig}
-        return list(entries.get(provider, EmbeddedModelConfig).model_fields)
-    model: Any = RunConfig
-    for part in place.split(".")[:-1]:
-        fields: Mapping[str, Any] = getattr(model, "model_fields", {})
-        model = fields[part].annotation if part in fields else None
-    if not hasattr(model, "model_fields"):
-        return []
-    return list(model.model_fields)
-
-
-def _suggest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"; did you mean '{near[0]}'?"
-    return f"; known: {', '.join(known)}" if known else ""
+def _find_setting(place: tuple[str, ...], settings: Sequence[str], written: Mapping[str, Any]) -> str | None:
+    """Return the setting that gave a key, or that made a section which the file does not hold."""
+    held = 0
+    section: Any = written
+    while held < len(place) and isinstance(section, dict) and place[held] in section:
+        section = section[place[held]]
+        held += 1
+    for setting in reversed(settings):
+        given = tuple(setting.partition("=")[0].split("."))
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(given, place, strict=False)))
+        if shared == len(given) or shared > held:
+            return setting
+    return None

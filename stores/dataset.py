@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -223,8 +224,11 @@ def _hub_rows(name: str) -> Iterator[tuple[int, dict[str, object]]]:
     import datasets  # type: ignore[import-untyped]
 
     dataset, _, split = name.partition(":")
+    _log.info("%s: no file of that name; the Hugging Face hub is asked for it", name)
     try:
-        for line, row in enumerate(datasets.load_dataset(dataset, split=split or "train", streaming=True), 1):
+        with _unheard("huggingface_hub"):
+            rows = datasets.load_dataset(dataset, split=split or "train", streaming=True)
+        for line, row in enumerate(rows, 1):
             yield line, dict(row)
     except Exception as error:
         raise DataError(
@@ -232,6 +236,18 @@ def _hub_rows(name: str) -> Iterator[tuple[int, dict[str, object]]]:
             f" ({type(error).__name__}: {error})",
             path=name,
         ) from error
+
+
+@contextmanager
+def _unheard(library: str) -> Iterator[None]:
+    """Keep back what a library has to say of its retries: the error that is left says it once."""
+    log = logging.getLogger(library)
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _lines(path: Path, newline: str) -> Iterator[str]:

@@ -37,7 +37,9 @@ def load_encoder(config: EncoderConfig) -> Embeddings:
             model_kwargs={"trust_remote_code": False},
             encode_kwargs={"normalize_embeddings": True, "batch_size": config.batch_size},
         )
+    except WeightsError as exc:
+        raise WeightsError(f"encoder.name: {exc}") from exc
     except (OSError, ValueError) as exc:
         raise WeightsError(
-            f"encoder '{config.name}' cannot be loaded: {exc}; give an alias, a local folder or a hub id"
+            f"encoder.name: '{config.name}' cannot be loaded: {exc}; give an alias, a folder or a hub id"
         ) from exc

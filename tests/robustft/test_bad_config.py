@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from robustft import load_config
 from robustft.cli import main
 from tests.endpoint import Endpoint
 
@@ -109,7 +110,9 @@ def test_an_unknown_key_is_named_with_the_near_one(
         ("run: {concurrency: 0}\n", "run.concurrency", "0"),
         ("selection: {keep: 1.5}\n", "selection.keep", "1.5"),
         ("run: 5\n", "run", "5"),
+        ("run: {max_failed: .nan}\n", "run.max_failed", "nan"),
         ("agents: {base: {temperature: -1}}\n", "agents.base.temperature", "-1"),
+        ("agents: {base: {temperature: .inf}}\n", "agents.base.temperature", "inf"),
         ("agents: {checker: {policy: strict}}\n", "agents.checker.policy", "'strict'"),
         ("training: {learning_rate: fast}\n", "training.learning_rate", "'fast'"),
     ],
@@ -158,22 +161,43 @@ def test_an_unknown_model_is_named_with_the_near_one(
     place = place.replace("judge", "reviewer")
     text = "models: {default: {provider: embedded}, judge: {provider: embedded}}\n"
     message = refusal_of(text, monkeypatch, capsys, f"{place}=jugde")
-    assert message == f"my.yaml: {place}: no model 'jugde' in models; did you mean 'judge'?"
+    assert message == f"--set {place}=jugde: no model 'jugde' in models; did you mean 'judge'?"
 
 
-@pytest.mark.parametrize("entry", ["{provider: opanai, name: x}", "{name: x}", "x"])
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("{provider: opanai, name: x}", "no provider 'opanai'; one of embedded, openai, vllm"),
+        ("{name: x}", "provider is missing; one of embedded, openai, vllm"),
+        ("x", "Input should be a valid dictionary"),
+    ],
+)
 def test_a_wrong_provider_is_told_with_the_known_ones(
-    entry: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    entry: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = refusal_of(f"models: {{default: {entry}}}\n", monkeypatch, capsys)
-    assert message.startswith("my.yaml: models.default: ")
+    assert message.startswith(f"my.yaml: models.default: {told}")
 
 
-def test_a_wrong_provider_message_lists_those_there_are(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("run: {seed: 1}\nselection: {}\nrun: {seed: 2}\n", 3, "run"),
+        ("agents:\n  base:\n    max_tokens: 1\n    max_tokens: 2\n", 4, "max_tokens"),
+        ("run: {seed: 1, 'seed': 2}\n", 1, "seed"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_named_with_its_line(
+    text: str, line: int, key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    message = refusal_of("models: {default: {provider: opanai, name: x}}\n", monkeypatch, capsys)
-    assert all(name in message for name in ("'opanai'", "embedded", "openai"))
+    message = refusal_of(text, monkeypatch, capsys)
+    assert message == f"my.yaml, line {line}: '{key}' is given twice; take one out"
+
+
+def test_a_key_may_take_the_place_of_a_merged_one() -> None:
+    text = "models: {a: &a {provider: openai, name: x}, default: {<<: *a, name: y}, b: {<<: *a}}\n"
+    Path("my.yaml").write_text(text)
+    assert [model.name for model in load_config(Path("my.yaml")).models.values()] == ["x", "y", "x"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +209,11 @@ def test_a_wrong_provider_message_lists_those_there_are(
         ("selection.kep=0.4", "did you mean 'keep'?"),
         ("slection.keep=0.4", "did you mean 'selection'?"),
         ("selection.keep=[", "not YAML"),
-        ("selection.keep=most", "selection.keep: "),
+        ("selection={keep: 1, keep: 0}", "'keep' is given twice"),
+        ("selection.keep=most", "selection.keep=most: Input should be"),
+        ("selection={keep: most}", "selection={keep: most}: selection.keep: Input should be"),
+        ("models.new.name=x", "models.new.name=x: models.new: provider is missing"),
+        ("models.new={provider: openai}", "models.new.name: Field required"),
         ("selection..keep=0.4", "selection"),
     ],
 )
@@ -193,7 +221,36 @@ def test_a_bad_set_is_told(
     setting: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = refusal_of("run: {seed: 1}\n", monkeypatch, capsys, setting)
+    assert message.startswith(f"--set {setting}: ")
     assert told in message
+
+
+def test_a_setting_is_not_blamed_for_what_the_file_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "selection: {keep: most}\n"
+    message = refusal_of(text, monkeypatch, capsys, "selection.policy=x", "run.seed=2")
+    assert message.startswith("my.yaml: selection.keep: Input should be")
+
+
+def test_a_setting_that_may_hold_a_password_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = "{provider: openai, name: x}"
+    address = "models.a.base_url=http://me:secret@127.0.0.1/v1"
+    message = refusal_of(f"models: {{a: {model}}}\n", monkeypatch, capsys, address)
+    assert message.startswith("--set models.a.base_url: holds a user name or password")
+    assert "secret" not in message
+
+
+def test_an_encoder_that_is_not_there_is_named_as_the_encoder(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = f"{{provider: openai, name: scripted, base_url: {endpoint.url}}}"
+    text = f"models: {{default: {model}}}\ndata: {{train: train.jsonl}}\n"
+    message = refusal_of(text, monkeypatch, capsys, "encoder.name=/nope")
+    assert message.startswith("encoder.name: model '/nope': no such folder")
+    assert endpoint.requests == []
 
 
 def test_a_run_without_training_data_is_told_how_to_name_some(

@@ -276,6 +276,25 @@ def test_a_dataset_that_cannot_be_loaded_is_refused(monkeypatch: pytest.MonkeyPa
     assert "cannot reach some/set" in text
 
 
+def test_the_retries_of_a_dataset_that_cannot_be_loaded_are_not_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = logging.getLogger("huggingface_hub.utils._http")
+
+    def load_dataset(name: str, **_: object) -> Iterator[dict[str, object]]:
+        for left in range(5):
+            log.warning("Retrying in 8s [Retry %d/5].", left)
+        raise ConnectionError(f"cannot reach {name}")
+
+    monkeypatch.setattr("datasets.load_dataset", load_dataset)
+    caplog.set_level("INFO", logger="robustft")
+    failure("nosuchname")
+    assert [record.getMessage() for record in caplog.records] == [
+        "nosuchname: no file of that name; the Hugging Face hub is asked for it"
+    ]
+    assert log.isEnabledFor(logging.WARNING)
+
+
 def test_json_lines_come_with_their_line_numbers(tmp_path: Path) -> None:
     path = tmp_path / "d.jsonl"
     path.write_text('\n{"a": 1}\n\n{"b": 2}', encoding="utf-8")

@@ -1,0 +1,32 @@
+"""The text of a config: YAML in which no key is given twice."""
+
+from typing import Any
+
+import yaml
+
+
+class TwiceError(yaml.MarkedYAMLError):
+    """A mapping gives a key twice, of which YAML would take the last without a word."""
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            # A key that is no scalar is refused by whoever looks at the keys.
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+            if name in seen:
+                raise TwiceError(problem=f"'{key.value}' is given twice", problem_mark=key.start_mark)
+            if name is not None:
+                seen.add(name)
+        return node
+
+
+def load_yaml(text: str) -> Any:
+    """Read YAML as plain data.
+
+    Raises:
+        YAMLError: it is none, or gives a key twice (`TwiceError`).
+    """
+    return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
