@@ -4,7 +4,7 @@ Transformers' own continuous batching returns log-probabilities too, but on a CP
 third of this loop's speed, took 5 GB, and its answers depended on the batch (`docs/measurements.md`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,7 +62,7 @@ class EmbeddedChatModel(DirectChatModel):
         self._model = model
         self._tokenizer = tokenizer
         # Several batches' worth at once: the loop sorts them by length, which saves padding.
-        self._batcher = Batcher(self._complete, self.batch_size)
+        self._batcher = Batcher(self._complete_awaited, self.batch_size)
 
     @property
     def _llm_type(self) -> str:
@@ -125,7 +125,12 @@ class EmbeddedChatModel(DirectChatModel):
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _complete(self, requests: list[Request]) -> list[Completion]:
+    def _complete_awaited(self, requests: list[Request]) -> list[Completion]:
+        return self._complete(requests, self._batcher.is_awaited)
+
+    def _complete(
+        self, requests: list[Request], is_awaited: Callable[[], bool] = lambda: True
+    ) -> list[Completion]:
         """Complete any number of prompts, those of like length together."""
         order = sorted(range(len(requests)), key=lambda index: _length(requests[index]))
         done: dict[int, Completion] = {}
@@ -136,7 +141,7 @@ class EmbeddedChatModel(DirectChatModel):
                 rows -= 1
             batch, order = order[:rows], order[rows:]
             completions = complete_batch(
-                self._model, [requests[index] for index in batch], self._tokenizer.eos_token_id
+                self._model, [requests[index] for index in batch], self._tokenizer.eos_token_id, is_awaited
             )
             done.update(zip(batch, completions, strict=True))
         return [done[index] for index in range(len(requests))]
@@ -183,7 +188,12 @@ def load_embedded(config: EmbeddedModelConfig, adapter: Path | None = None) -> E
 
 
 @torch.inference_mode()
-def complete_batch(model: PreTrainedModel, requests: Sequence[Request], end: int) -> list[Completion]:
+def complete_batch(
+    model: PreTrainedModel,
+    requests: Sequence[Request],
+    end: int,
+    is_awaited: Callable[[], bool] = lambda: True,
+) -> list[Completion]:
     """Complete a batch of prompts; a row leaves the batch when it ends.
 
     In float32 the answers at temperature 0 did not depend on the batch in any of 160 prompts measured; in
@@ -193,6 +203,10 @@ def complete_batch(model: PreTrainedModel, requests: Sequence[Request], end: int
         model: a causal language model.
         requests: the prompts, at least one token each.
         end: the token that ends a turn.
+        is_awaited: says whether anybody still waits; a process that is stopped waits for this thread.
+
+    Raises:
+        ModelCallError: nobody waits any more.
     """
     device = model.device
     prompts = [request.prompt for request in requests]
@@ -207,6 +221,8 @@ def complete_batch(model: PreTrainedModel, requests: Sequence[Request], end: int
     finished = [False] * len(requests)
     rows = list(range(len(requests)))
     while rows:
+        if not is_awaited():
+            raise ModelCallError("nobody waits for the answers")
         logits = (
             model(
                 input_ids=tokens,

@@ -59,7 +59,6 @@ class Template:
             raise PromptError(
                 f"prompt '{as_written_here(name)}': neither one of {known} nor a readable text file"
             ) from exc
-        shown = as_written_here(path)
         try:
             tree = _ENVIRONMENT.parse(source)
             # Jinja counts a name that is set inside a block as undeclared; the template's own are no typos.
@@ -67,16 +66,18 @@ class Template:
             used = meta.find_undeclared_variables(tree)
             self._template = _ENVIRONMENT.from_string(source)
         except TemplateSyntaxError as exc:
-            raise PromptError(f"{shown}, line {exc.lineno}: {exc.message}") from exc
+            raise PromptError(f"{as_written_here(path)}, line {exc.lineno}: {exc.message}") from exc
         if unknown := used - variables - own:
             raise PromptError(
-                f"{shown}: unknown variable '{min(unknown)}'; "
+                f"{as_written_here(path)}: unknown variable '{min(unknown)}'; "
                 f"this prompt may use {', '.join(sorted(variables))}"
             )
         if about and not used & about:
             subject = " or ".join(f"{{{{ {name} }}}}" for name in sorted(about))
-            raise PromptError(f"{shown}: does not use {subject}; every sample would be asked the same")
-        self._shown = shown
+            raise PromptError(
+                f"{as_written_here(path)}: does not use {subject}; every sample would be asked the same"
+            )
+        self._path = path
         self.source = source
 
     def render(self, **values: object) -> str:
@@ -88,7 +89,7 @@ class Template:
         try:
             return self._template.render(values).strip()
         except (TemplateError, TypeError, ValueError, ArithmeticError) as exc:
-            raise PromptError(f"{self._shown}: {exc}") from exc
+            raise PromptError(f"{self._path}: {exc}") from exc
 
 
 class QuestionTemplate:

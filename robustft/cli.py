@@ -152,7 +152,7 @@ def evaluate(
     from robustft.evaluation import evaluate_file
 
     _check_adapter(adapter)
-    with LiveProgress(errors) as progress:
+    with _stoppable(), LiveProgress(errors) as progress:
         figures = asyncio.run(evaluate_file(load_config(config, set_ or ()), test, adapter, progress))
     console.print_json(json.dumps(figures))
 
@@ -227,7 +227,9 @@ def doctor(
     """Say whether everything that a config needs is here and reachable."""
     from robustft.doctor import examine
 
-    if not asyncio.run(examine(load_config(config, set_ or ()), console)):
+    with _stoppable():
+        well = asyncio.run(examine(load_config(config, set_ or ()), console))
+    if not well:
         raise typer.Exit(2)
 
 
@@ -267,17 +269,21 @@ def _resume(
 
 
 @contextmanager
-def _stoppable(directory: Path) -> Iterator[None]:
-    """Say how to go on with a run that Ctrl-C or a SIGTERM stops."""
-    before = signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))
+def _stoppable(directory: Path | None = None) -> Iterator[None]:
+    """Let Ctrl-C or a SIGTERM stop what is done, once; say how to go on with a run that it stops."""
     try:
-        yield
+        before = signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
     except KeyboardInterrupt:
-        if holds_run(directory):
+        # The process ends when its threads have; broken off in that, it would crash.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        if directory is not None and holds_run(directory):
             _tell(f"stopped; go on with: robustft resume {directory}")
         raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _check_adapter(adapter: Path | None) -> None:

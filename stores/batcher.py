@@ -42,6 +42,7 @@ class Batcher(Generic[Request, Reply]):
         self._waiting: deque[tuple[Request, asyncio.Future[Reply]]] = deque()
         self._lock = threading.Lock()
         self._working = False
+        self._at_work: list[asyncio.Future[Reply]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batcher")
 
     def submit(self, request: Request) -> "asyncio.Future[Reply]":
@@ -57,6 +58,10 @@ class Batcher(Generic[Request, Reply]):
         if begins:
             self._thread.submit(self._drain)
         return future
+
+    def is_awaited(self) -> bool:
+        """Say whether anybody still waits for the batch that is worked on: long work may ask."""
+        return not all(future.done() for future in self._at_work)
 
     def close(self) -> None:
         """Answer those who wait, and end the thread."""
@@ -78,6 +83,7 @@ class Batcher(Generic[Request, Reply]):
 
     def _answer(self, requests: list[Request], futures: list["asyncio.Future[Reply]"]) -> None:
         replies: Sequence[Reply] | Exception
+        self._at_work = futures
         try:
             replies = self._work(requests)
             if len(replies) != len(requests):

@@ -154,3 +154,12 @@ def test_a_folder_that_holds_no_model_is_named_in_one_line(tmp_path: Path) -> No
     with pytest.raises(WeightsError, match=str(tmp_path)) as error:
         load_embedded(EmbeddedModelConfig(name=str(tmp_path)))
     assert "\n" not in str(error.value)
+
+
+async def test_what_nobody_waits_for_any_more_is_not_answered_to_its_end(model: EmbeddedChatModel) -> None:
+    call = asyncio.create_task(model.ainvoke("Tell a very long story.", max_tokens=7000))
+    await asyncio.sleep(1)
+    call.cancel()
+    # One batch at a time: this one would wait for some minutes.
+    async with asyncio.timeout(30):
+        await model.ainvoke("What is the capital of France?", max_tokens=2)

@@ -145,7 +145,7 @@ def test_a_number_that_is_not_finite_is_refused(
 ) -> None:
     models = "default: {provider: embedded}, remote: {provider: openai, name: x}, server: {provider: vllm}"
     message = refusal_of(f"models: {{{models}}}\n", monkeypatch, capsys, f"{place}={value}")
-    assert message.startswith(f"my.yaml: {place}: ")
+    assert message.startswith(f"--set {place}={value}: ")
 
 
 def test_a_key_that_is_no_text_is_refused(

@@ -161,8 +161,7 @@ def test_a_verdict_in_a_label_is_not_the_judges(tmp_path: Path, endpoint: Endpoi
     endpoint.reply = lambda messages: (
         messages[-1]["content"] if "[check]" in messages[-1]["content"] else "Answer: Oslo"
     )
-    config = write_run(tmp_path, endpoint.url)
-    config.write_text(config.read_text().replace("checker:", "checker:\n    policy: judge"))
+    config = write_run(tmp_path, endpoint.url, agents__checker__policy="judge")
     (tmp_path / "train.jsonl").write_text(
         json.dumps({"id": "1", "prompt": "Where?", "completion": label}) + "\n"
     )

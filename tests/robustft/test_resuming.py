@@ -200,11 +200,35 @@ def test_a_second_ctrl_c_does_no_harm(
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
-    assert process.returncode not in (0, None)
+    assert process.returncode == 130
     assert "Traceback" not in told
     endpoint.delay = 0
     resume(out, until="select")
     assert (out / "decisions.jsonl").read_bytes() == (mixed.out / "decisions.jsonl").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_does_no_harm_while_the_embedded_model_still_answers(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Tell a story about the number {n}.", "completion": "No."} for n in range(64)]
+    (tmp_path / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    config = tmp_path / "my.yaml"
+    config.write_text(
+        "data: {train: train.jsonl}\nagents: {base: {max_tokens: 400}, reasoner: {max_tokens: 400}}\n"
+    )
+    out = tmp_path / "run"
+    process = start(tmp_path, "run", config, "--out", out, "--until", "detect")
+    while process.poll() is None and not (out / "replies.sqlite").exists():
+        time.sleep(0.01)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while "stopped; go on with" not in (line := process.stderr.readline()):
+        assert line
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        process.send_signal(number)
+        time.sleep(0.2)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.strip()) == (130, "")
 
 
 @pytest.mark.parametrize(

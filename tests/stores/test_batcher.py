@@ -129,3 +129,25 @@ def test_a_loop_that_was_ended_in_mid_air_does_not_block_the_next() -> None:
 
     asyncio.run(leave())
     assert asyncio.run(submit(batcher, 3)) == [0, 2, 4]
+
+
+async def test_work_can_ask_whether_anybody_still_waits_for_it() -> None:
+    started, go_on = threading.Event(), threading.Event()
+    awaited: list[bool] = []
+
+    def work(numbers: list[int]) -> list[int]:
+        awaited.append(batcher.is_awaited())
+        started.set()
+        go_on.wait(10)
+        awaited.append(batcher.is_awaited())
+        return numbers
+
+    batcher: Batcher[int, int] = Batcher(work, 10, gather=MEET)
+    calls = [batcher.submit(number) for number in range(2)]
+    await asyncio.to_thread(started.wait, 10)
+    calls[0].cancel()
+    assert batcher.is_awaited()
+    calls[1].cancel()
+    go_on.set()
+    await asyncio.to_thread(batcher.close)
+    assert awaited == [True, False]
