@@ -86,7 +86,7 @@ class Numbering:
     def size(self, state: SampleState) -> int:
         """Return how many responses a sample can have."""
         if self._classes:
-            return len(self._candidates(state))
+            return self.named(state)
         return len(state.sample.options) or _OPEN
 
     def named(self, state: SampleState) -> int:

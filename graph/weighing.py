@@ -21,7 +21,7 @@ from graph.similarities import similarities_to
 from graph.state import Conclusion, SampleState
 from graph.workspace import Workspace
 from stores.journal import Entry
-from training.classifier import Reals
+from training.classifier import Numbers, Reals
 from training.label_model import Estimate, estimate, update
 from training.similarity_model import SimilarityModel, fit_similarities
 from training.threshold import noise_threshold
@@ -90,21 +90,24 @@ def settle(work: Workspace) -> None:
 def _find(work: Workspace) -> _Findings:
     collected = collect(work)
     noise = numpy.zeros(len(collected.compared) + len(collected.free))
-    weights: dict[str, Reals] = {}
     estimated = similarity = None
+    groups: list[tuple[Numbers, Mapping[str, Reals]]] = []
     if collected.evidence is not None:
         estimated = estimate(collected.evidence)
         noise[collected.compared] = estimated.noise
-        for name, part in estimated.weights.items():
-            weights.setdefault(name, numpy.zeros(len(noise)))[collected.compared] = part
+        groups.append((collected.compared, estimated.weights))
     if len(collected.free):
         similarity = fit_similarities(collected.similarities, collected.verdicts)
         noise[collected.free] = similarity.noise(collected.similarities, collected.verdicts)
         names = (*work.config.agents.checker.views, "question")
-        for name, part in zip(names, similarity.weights(collected.similarities).T, strict=True):
-            weights.setdefault(name, numpy.zeros(len(noise)))[collected.free] = part
-        for name, said in (("judge", similarity.judged(collected.verdicts)), ("prior", similarity.prior)):
-            weights.setdefault(name, numpy.zeros(len(noise)))[collected.free] = said
+        parts = dict(zip(names, similarity.weights(collected.similarities).T, strict=True))
+        parts["judge"] = similarity.judged(collected.verdicts)
+        parts["prior"] = numpy.full(len(collected.free), similarity.prior)
+        groups.append((collected.free, parts))
+    weights: dict[str, Reals] = {}
+    for rows, said in groups:
+        for name, part in said.items():
+            weights.setdefault(name, numpy.zeros(len(noise)))[rows] = part
     return _Findings(collected, estimated, similarity, noise, weights)
 
 
