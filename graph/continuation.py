@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from graph.config import ConfigError, RunConfig, parse_config
-from graph.decision import read_state, to_entry
+from graph.decision import before_relabeling, read_state, to_entry
 from graph.fingerprint import Fingerprints, fingerprints
 from graph.state import RunInput
 from graph.workspace import SELECTED, Workspace
@@ -139,11 +139,7 @@ def _back_to_noisy(journal: Journal) -> Iterator[Entry]:
     for sample, entry in journal.entries():
         state = read_state(sample, entry)
         if state.check is not None and not state.check.reliable:
-            yield to_entry(
-                state.model_copy(
-                    update={"context": None, "review": None, "conclusion": None, "failure": None}
-                )
-            )
+            yield to_entry(before_relabeling(state).model_copy(update={"failure": None}))
 
 
 def _check_same_reading(work: Workspace, config: RunConfig) -> None:

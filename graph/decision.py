@@ -32,6 +32,11 @@ def read_state(sample: Sample, entry: Entry) -> SampleState:
     return SampleState.model_validate({**json.loads(entry.record), "sample": sample})
 
 
+def before_relabeling(state: SampleState) -> SampleState:
+    """Return a sample's state without what came of its being relabelled."""
+    return state.model_copy(update={"context": None, "review": None, "conclusion": None})
+
+
 def status_of(state: SampleState) -> Status:
     """Return where a sample stands; `noisy` is judged so and not relabelled yet."""
     if state.failure is not None or state.check is None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 
 from graph.config import RunConfig
-from graph.decision import status_of, to_entry
+from graph.decision import before_relabeling, status_of, to_entry
 from graph.evidence import Collected, collect, states_of
 from graph.numbering import Numbering
 from graph.similarities import similarities_to
@@ -125,8 +125,7 @@ def _weighed(work: Workspace, found: _Findings, threshold: float) -> Iterator[En
         changes["reason"] = f"noise probability {noise:.2f}, noisy from {threshold:.2f} on"
         check = state.check.model_copy(update=changes)
         # What was answered in the light of former verdicts' clean samples would be answered otherwise now.
-        former = {"context": None, "review": None, "conclusion": None}
-        yield to_entry(state.model_copy(update={"check": check, **former}))
+        yield to_entry(before_relabeling(state).model_copy(update={"check": check}))
 
 
 def _settled(work: Workspace, found: _Findings) -> Iterator[Entry]:
