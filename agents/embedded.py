@@ -105,7 +105,8 @@ class EmbeddedChatModel(DirectChatModel):
         )
 
     def _to_result(self, request: Request, completion: Completion) -> ChatResult:
-        texts = self._tokenizer.batch_decode([[token] for token in completion.tokens])
+        # Not `batch_decode`: it makes one text of no tokens.
+        texts = [str(self._tokenizer.decode([token])) for token in completion.tokens]
         content = [
             {"token": text, "bytes": list(text.encode()), "logprob": logprob, "top_logprobs": []}
             for text, logprob in zip(texts, completion.log_probabilities, strict=True)

@@ -1,6 +1,7 @@
 """How full a real run keeps a real vLLM server, beside a bare client that only replays its requests.
 
     python benchmarks/throughput.py DATA [--python .venv-vllm/bin/python] [--samples 300] [--rounds 3]
+        [--replays 32 64 128]
 
 DATA is any dataset file. A run detects and denoises it on a vLLM server with SmolLM2; then an aiohttp client
 sends exactly the requests that the run sent, at the best fixed concurrency, stage after stage: all at will,
@@ -18,8 +19,6 @@ from typing import Any
 
 from replay import forget, parser_for, record, replay, server
 
-_CONCURRENCIES = (32, 64, 128)
-
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Time runs and replays in turns."""
@@ -36,7 +35,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
             sample = await run("sample", max(32, arguments.samples // 5))
             tried = {}
-            for concurrency in _CONCURRENCIES:
+            for concurrency in arguments.replays:
                 await forget(base_url)
                 tried[concurrency] = sample.requests / await replay(base_url, sample.stages, concurrency)
             best = max(tried, key=lambda concurrency: tried[concurrency])
@@ -67,6 +66,9 @@ def main() -> None:
     parser = parser_for(__doc__.splitlines()[0], samples=300)
     parser.add_argument("data", help="a dataset file, for example noisy30.csv")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--replays", type=int, nargs="+", default=[32, 64, 128], help="the bare client's concurrencies"
+    )
     print(json.dumps(asyncio.run(measure(parser.parse_args())), indent=2))
 
 

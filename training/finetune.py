@@ -81,7 +81,7 @@ def train_adapter(
     work.mkdir(exist_ok=True)
     keeps = checkpoints is not None
     try:
-        with _quiet():
+        with _quiet(), _exact_sums():
             outcome = _train(training_file, weights, work, config, seed=seed, report=report, stop=stop)
         if adapter.exists():
             shutil.rmtree(adapter)
@@ -135,6 +135,22 @@ def _train(
         dropped=tuple(tokens.dropped),
         cut=tuple(tokens.cut),
     )
+
+
+@contextmanager
+def _exact_sums() -> Iterator[None]:
+    """Have a GPU add up products of bfloat16 in float32 alone, without which `LoraLinear` gains nothing.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    """
+    from torch.backends import cuda
+
+    allowed = cuda.matmul.allow_bf16_reduced_precision_reduction
+    cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    try:
+        yield
+    finally:
+        cuda.matmul.allow_bf16_reduced_precision_reduction = allowed
 
 
 @contextmanager

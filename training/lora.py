@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import torch
 
 
+# Parameters up to which a GPU trains in float32: there it takes longer to launch kernels than to run them,
+# and bfloat16's conversions are more of them (`docs/measurements.md`).
+_SMALL = 500_000_000
 # What torch calls a processor's instructions that multiply matrices of bfloat16.
 _BFLOAT16 = ("amx_bf16", "avx512_bf16", "sve_bf16")
 
@@ -98,6 +101,8 @@ def load_tokenizer(weights: str) -> Any:
 def load_model(weights: str, settings: LoraSettings) -> Any:
     """Return a model wrapped with new LoRA matrices, in this machine's training dtype.
 
+    On a GPU, a small model is trained in float32.
+
     Args:
         weights: a folder or a hub id, as `stores.weights.resolve_weights` returns it.
         settings: the matrices to add. They start at random (A) and at zero (B).
@@ -106,16 +111,21 @@ def load_model(weights: str, settings: LoraSettings) -> Any:
         WeightsError: the weights cannot be read.
         InputError: `target_modules` names a layer that the model does not have.
     """
+    import torch
     from peft import LoraConfig, get_peft_model
     from torch.nn import Linear
     from transformers import AutoModelForCausalLM
 
     from training.linear import LoraLinear
 
+    model: Any
     try:
         model = AutoModelForCausalLM.from_pretrained(weights, dtype=training_dtype(), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise WeightsError(f"model '{weights}': its weights cannot be read: {error}") from error
+    quantised = getattr(model, "is_quantized", False)
+    if torch.cuda.is_available() and model.num_parameters() < _SMALL and not quantised:
+        model = model.to(torch.float32)
     layers = settings.target_modules
     matrices = LoraConfig(
         r=settings.r,

@@ -6,11 +6,14 @@ from typing import Any
 from training.lora import TrainingConfig
 from training.tokens import IGNORED, Tokens
 
-# Tokens, padding included, of one forward pass. A batch of more is cut into several passes of one step. In
-# bfloat16, 1.3 megabytes of activations a token were measured with SmolLM2-135M on a CPU, where nothing is
-# computed twice; elsewhere activations are recomputed.
+# Tokens, padding included, of one forward pass. A batch of more is cut into several passes of one step.
 _CPU_TOKENS = 1024
 _DEVICE_TOKENS = 16_384
+# Numbers that a layer keeps for the backward pass, a token and hidden unit: with SmolLM2-135M in bfloat16,
+# 1.3 megabytes a token were measured.
+_KEPT = 40
+# The share of a GPU's free memory that they may take. Models have wider layers than SmolLM2, and weights too.
+_SHARE = 0.25
 # On a CPU, torch's fused attention is the slower one up to here: its backward pass in bfloat16 took 17 ms a
 # layer at 128 tokens, where plain matrix products took 9; at 256 they are even.
 _SHORT = 192
@@ -34,13 +37,14 @@ def build_trainer(model: Any, tokenizer: Any, tokens: Tokens, config: TrainingCo
     cuda = torch.cuda.is_available()
     budget = _DEVICE_TOKENS if cuda else _CPU_TOKENS
     rows = _rows_per_pass(config.batch_size, budget // tokens.longest)
+    recompute = must_recompute(model, rows * tokens.longest) if cuda else tokens.longest > budget
     settings = SFTConfig(
         output_dir=str(tokens.file.parent),
         num_train_epochs=config.epochs,
         learning_rate=config.learning_rate,
         per_device_train_batch_size=rows,
         gradient_accumulation_steps=config.batch_size // rows,
-        gradient_checkpointing=cuda or tokens.longest > budget,
+        gradient_checkpointing=recompute,
         # The model is in its training dtype already, and its adapter in float32: there is nothing to cast.
         bf16=False,
         max_length=None,
@@ -128,6 +132,21 @@ def _with_weights(collate: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> 
         return batch
 
     return collate_with_weights
+
+
+def must_recompute(model: Any, tokens: int) -> bool:
+    """Say whether the activations of a pass are too many for a GPU's free memory, and must be computed twice.
+
+    Args:
+        model: the one that is trained.
+        tokens: of one pass, padding included.
+    """
+    import torch
+
+    sizes = model.config.get_text_config()
+    kept = _KEPT * sizes.num_hidden_layers * sizes.hidden_size * model.dtype.itemsize * tokens
+    free, _ = torch.cuda.mem_get_info()
+    return bool(kept > _SHARE * free)
 
 
 def _rows_per_pass(batch_size: int, most: int) -> int:

@@ -92,6 +92,18 @@ async def test_a_reply_that_ends_by_itself_says_so(model: EmbeddedChatModel) -> 
     assert reply.usage_metadata["output_tokens"] == len(log_probabilities(reply)) + 1 < 40
 
 
+async def test_a_reply_of_nothing_is_an_empty_text(model: EmbeddedChatModel) -> None:
+    first = await model.ainvoke(PROMPTS[0], max_tokens=1)
+    tokenizer, end = model._tokenizer, model._tokenizer.eos_token
+    tokenizer.eos_token = first.text
+    try:
+        reply = await model.ainvoke(PROMPTS[0], max_tokens=8)
+    finally:
+        tokenizer.eos_token = end
+    assert (reply.text, log_probabilities(reply)) == ("", [])
+    assert reply.response_metadata["finish_reason"] == "stop"
+
+
 async def test_every_token_has_its_text(model: EmbeddedChatModel) -> None:
     reply = await model.ainvoke("What is the capital of France?", max_tokens=40)
     tokens = reply.response_metadata["logprobs"]["content"]

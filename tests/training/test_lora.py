@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from pydantic import ValidationError
+from torch.backends.cuda import matmul
 
 from stores.errors import InputError, WeightsError
 from stores.weights import SMOLLM2, resolve_weights
@@ -14,7 +16,7 @@ from training.finetune import TrainingOutcome, train_adapter
 from training.lora import LoraSettings, TrainingConfig, load_model, load_tokenizer
 from training.progress import TrainingStep
 from training.tokens import IGNORED, Tokens
-from training.trainer import build_trainer
+from training.trainer import build_trainer, must_recompute
 
 COLOURS = {
     "a ripe banana": "yellow",
@@ -203,6 +205,41 @@ def test_a_batch_cut_into_passes_has_the_loss_of_the_whole_batch(
     assert len(whole) == len(cut) == 3
     # The order of the samples is that of the seed, and not of how they were cut.
     assert cut == pytest.approx(whole, rel=0.05)
+
+
+@pytest.mark.slow
+def test_on_a_gpu_a_small_model_is_trained_in_float32_and_a_large_one_in_bfloat16(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def dtype_of(model: Any) -> torch.dtype:
+        return next(weight.dtype for name, weight in model.named_parameters() if "base_layer" in name)
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
+    assert dtype_of(load_model(resolve_weights(SMOLLM2), LoraSettings())) == torch.float32
+    monkeypatch.setattr("training.lora._SMALL", 100_000_000)
+    assert dtype_of(load_model(resolve_weights(SMOLLM2), LoraSettings())) == torch.bfloat16
+
+
+@pytest.mark.slow
+def test_activations_are_computed_twice_only_where_a_gpu_cannot_hold_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = load_model(resolve_weights(SMOLLM2), LoraSettings()).float()
+    # 30 layers of 576 units in float32: 2.8 megabytes a token.
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (20 * 2**30, 80 * 2**30))
+    assert not must_recompute(model, 16 * 100)
+    assert must_recompute(model, 16 * 1000)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (2 * 2**30, 80 * 2**30))
+    assert must_recompute(model, 16 * 100)
+
+
+@pytest.mark.slow
+def test_products_of_bfloat16_are_added_up_in_float32_while_training_alone(tmp_path: Path) -> None:
+    seen: list[bool] = []
+    trained(tmp_path, ROWS, report=lambda _: seen.append(matmul.allow_bf16_reduced_precision_reduction))
+    assert seen == [False, False, False]
+    assert matmul.allow_bf16_reduced_precision_reduction
 
 
 @pytest.mark.slow
