@@ -1,22 +1,19 @@
-"""A chat model inside this process: transformers, fed by batches of concurrent calls.
+"""A chat model inside this process: transformers, fed by batches of concurrent calls."""
 
-Transformers' own continuous batching returns log-probabilities too, but on a CPU it answered at about a
-third of this loop's speed, took 5 GB, and its answers depended on the batch (`docs/measurements.md`).
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from agents.chat import DirectChatModel, to_turns
+from agents.decoding import Completion, Request, complete_batch
 from agents.errors import ModelCallError
 from agents.models import EmbeddedModelConfig
 from stores.batcher import Batcher
@@ -25,23 +22,6 @@ from stores.weights import resolve_weights
 
 # Rows times padded length of one batch: bounds the key-value cache (46 KB a token with SmolLM2 in float32).
 _BATCH_TOKENS = 16_384
-
-
-class Request(NamedTuple):
-    """One prompt to complete."""
-
-    prompt: list[int]
-    max_tokens: int
-    temperature: float
-    seed: int
-
-
-class Completion(NamedTuple):
-    """The tokens that followed a prompt, without the end-of-turn token, and their log-probabilities."""
-
-    tokens: list[int]
-    log_probabilities: list[float]
-    finished: bool
 
 
 class EmbeddedChatModel(DirectChatModel):
@@ -186,122 +166,6 @@ def load_embedded(config: EmbeddedModelConfig, adapter: Path | None = None) -> E
         name_or_path=config.name,
         batch_size=config.batch_size,
     )
-
-
-@torch.inference_mode()
-def complete_batch(
-    model: PreTrainedModel,
-    requests: Sequence[Request],
-    end: int,
-    is_awaited: Callable[[], bool] = lambda: True,
-) -> list[Completion]:
-    """Complete a batch of prompts; a row leaves the batch when it ends.
-
-    In float32 the answers at temperature 0 did not depend on the batch in any of 160 prompts measured; in
-    bfloat16 they did in a fifth to a third of them (`docs/measurements.md`).
-
-    Args:
-        model: a causal language model.
-        requests: the prompts, at least one token each.
-        end: the token that ends a turn.
-        is_awaited: says whether anybody still waits; a process that is stopped waits for this thread.
-
-    Raises:
-        ModelCallError: nobody waits any more.
-    """
-    device = model.device
-    prompts = [request.prompt for request in requests]
-    cache = DynamicCache(config=model.config)
-    shared = _read_shared_prefix(model, prompts, cache)
-    tokens, mask = _pad_left([prompt[shared:] for prompt in prompts], end, device)
-    position = mask.cumsum(1).sub(1).clamp(min=0).add(shared)
-    mask = torch.cat([mask.new_ones(len(mask), shared), mask], dim=1)
-    generators = [torch.Generator().manual_seed(request.seed) for request in requests]
-    taken: list[list[int]] = [[] for _ in requests]
-    log_probabilities: list[list[float]] = [[] for _ in requests]
-    finished = [False] * len(requests)
-    rows = list(range(len(requests)))
-    while rows:
-        if not is_awaited():
-            raise ModelCallError("nobody waits for the answers")
-        logits = (
-            model(
-                input_ids=tokens,
-                attention_mask=mask,
-                position_ids=position,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            .logits[:, -1]
-            .float()
-        )
-        chosen = _choose(
-            logits, [requests[row].temperature for row in rows], [generators[row] for row in rows]
-        )
-        logprob = logits.gather(1, chosen[:, None]).squeeze(1) - logits.logsumexp(-1)
-        going = []
-        for index, (row, token, value) in enumerate(
-            zip(rows, chosen.tolist(), logprob.tolist(), strict=True)
-        ):
-            if token == end:
-                finished[row] = True
-                continue
-            taken[row].append(token)
-            log_probabilities[row].append(value)
-            if len(taken[row]) < requests[row].max_tokens:
-                going.append(index)
-        if 0 < len(going) < len(rows):
-            kept = torch.tensor(going, device=device)
-            cache.batch_select_indices(kept)
-            mask, position, chosen = mask[kept], position[kept], chosen[kept]
-        rows = [rows[index] for index in going]
-        tokens = chosen[:, None]
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        position = position[:, -1:] + 1
-    return [Completion(*parts) for parts in zip(taken, log_probabilities, finished, strict=True)]
-
-
-def _read_shared_prefix(model: PreTrainedModel, prompts: list[list[int]], cache: DynamicCache) -> int:
-    """Read what all prompts begin with once, for all rows; returns how many tokens that is.
-
-    The chat template's system turn alone is half of a short prompt.
-    """
-    # Each row keeps a token of its own to go on from.
-    longest = min(len(prompt) for prompt in prompts) - 1
-    first = prompts[0]
-    shared = next(
-        (at for at in range(longest) if any(prompt[at] != first[at] for prompt in prompts)), longest
-    )
-    if shared:
-        tokens = torch.tensor([first[:shared]], device=model.device)
-        model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        cache.batch_repeat_interleave(len(prompts))
-    return shared
-
-
-def _choose(
-    logits: torch.Tensor, temperatures: list[float], generators: list[torch.Generator]
-) -> torch.Tensor:
-    chosen = logits.argmax(-1)
-    for index, temperature in enumerate(temperatures):
-        if temperature > 0:
-            # One generator a row, on the CPU: what is drawn depends on the seed, not on the batch or device.
-            chances = torch.softmax(logits[index] / temperature, -1).cpu()
-            chosen[index] = torch.multinomial(chances, 1, generator=generators[index])[0]
-    return chosen
-
-
-def _pad_left(
-    prompts: list[list[int]], padding: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    longest = max(len(prompt) for prompt in prompts)
-    tokens = torch.full((len(prompts), longest), padding, device=device)
-    mask = torch.zeros((len(prompts), longest), dtype=torch.long, device=device)
-    for row, prompt in enumerate(prompts):
-        tokens[row, longest - len(prompt) :] = torch.tensor(prompt)
-        mask[row, longest - len(prompt) :] = 1
-    return tokens, mask
 
 
 def _length(request: Request) -> int:
