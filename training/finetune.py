@@ -139,7 +139,7 @@ def _train(
 
 @contextmanager
 def _exact_sums() -> Iterator[None]:
-    """Have a GPU add up products of bfloat16 in float32 alone, without which `LoraLinear` gains nothing.
+    """Have a GPU add up products of bfloat16 in float32: it may round parts, and `LoraLinear`'s update.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
