@@ -25,7 +25,7 @@ from graph.numbering import Numbering
 from graph.state import RunState, SampleState
 from graph.tuning import left_out
 from graph.weighing import CALIBRATION
-from graph.workspace import SELECTED, Workspace, open_stage
+from graph.workspace import Workspace, open_stage, standing_outcomes
 from stores.atomic import atomic_writer, write_json_atomically
 from training.chance import Agreement, AgreementTally
 from training.metrics import Tally, is_right
@@ -48,7 +48,6 @@ async def report(state: RunState) -> dict[str, Any]:
 
 def _report(work: Workspace) -> dict[str, Any]:
     figures = _Figures(numbering_of(work))
-    outcomes = _outcomes(work)
     too_long = left_out(work.journal)
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for state, kept in _states(work):
@@ -70,7 +69,9 @@ def _report(work: Workspace) -> dict[str, Any]:
         _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
     summary["samples"]["total"] = work.journal.count_samples("train")
     stages = work.journal.stages()
-    summary |= {name: _brief(outcome) for name, outcome in outcomes.items()}
+    outcomes = standing_outcomes(work.journal)
+    named = {"train": "training", "evaluate": "evaluation"}
+    summary |= {named[stage]: _brief(outcome) for stage, outcome in outcomes.items() if outcome}
     summary["timing"] = {name: round(seconds, 3) for name, (seconds, _) in stages.items()}
     summary["config_hash"] = fingerprints(work.config).run
     summary["versions"] = {
@@ -79,14 +80,6 @@ def _report(work: Workspace) -> dict[str, Any]:
     }
     write_json_atomically(work.files.summary, summary)
     return summary
-
-
-def _outcomes(work: Workspace) -> dict[str, dict[str, Any]]:
-    """Return what was trained and measured; nothing where that was on decisions that no longer stand."""
-    if not work.journal.fact(SELECTED):
-        return {}
-    outcomes = {"training": work.outcome_of("train"), "evaluation": work.outcome_of("evaluate")}
-    return {name: outcome for name, outcome in outcomes.items() if outcome}
 
 
 def _usage(work: Workspace) -> dict[str, Any]:

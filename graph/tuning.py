@@ -19,7 +19,7 @@ from agents.models import identify
 from graph.agents import close_models
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState
-from graph.workspace import SELECTED, Workspace, open_stage, storage_errors
+from graph.workspace import SELECTED, Workspace, open_stage, standing_outcomes, storage_errors
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer, write_text_atomically
 from stores.errors import InputError
@@ -87,12 +87,8 @@ def training_set(directory: Path) -> Path:
 
 
 def left_out(journal: Journal) -> set[str]:
-    """Return the ids of the selected samples that training left out, as too long for it.
-
-    None where what was trained on is of decisions that no longer stand.
-    """
-    _, report = journal.stages().get("train", (0.0, None))
-    return set(json.loads(report).get("dropped", ())) if report and journal.fact(SELECTED) else set()
+    """Return the ids of the selected samples that training left out, as too long for it."""
+    return set(standing_outcomes(journal).get("train", {}).get("dropped", ()))
 
 
 def _select(work: Workspace) -> dict[str, Any]:

@@ -96,6 +96,14 @@ class Workspace:
                 self.journal.end_stage(stage, 0.0, None)
 
 
+def standing_outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
+    """Return what training and evaluation reported, unless that was on decisions that no longer stand."""
+    if not journal.fact(SELECTED):
+        return {}
+    reports = {stage: report for stage, (_, report) in journal.stages().items()}
+    return {stage: json.loads(report) for stage in ("train", "evaluate") if (report := reports.get(stage))}
+
+
 @asynccontextmanager
 async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncIterator[Workspace]:
     """Open a run for one stage, and for nobody else; its time and outcome are journalled when it ends.

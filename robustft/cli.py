@@ -244,7 +244,8 @@ def main() -> None:
         app()
     except RobustFTError as exc:
         logging.debug("where it happened", exc_info=True)
-        _fail(exc, 2 if isinstance(exc, InputError) else 1)
+        _tell(f"robustft: {exc}", style="red")
+        sys.exit(2 if isinstance(exc, InputError) else 1)
 
 
 def _run(config: RunConfig, directory: Path, *, until: Stage, reuse: Path | None = None) -> None:
@@ -290,11 +291,6 @@ def _check_adapter(adapter: Path | None) -> None:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if adapter is not None and not (adapter / name).is_file():
             raise InputError(f"{adapter}: holds no PEFT adapter (no {name})")
-
-
-def _fail(reason: object, code: int) -> None:
-    _tell(f"robustft: {reason}", style="red")
-    sys.exit(code)
 
 
 def _tell(text: str, style: str | None = None) -> None:
