@@ -19,7 +19,7 @@ from agents.models import EmbeddedModelConfig, VLLMModelConfig, identify
 from graph.agents import endpoint_settings, model_pool
 from graph.config import RunConfig
 from graph.state import RunState
-from graph.workspace import Workspace, in_thread, open_memory, open_stage
+from graph.workspace import Workspace, in_thread, open_memory, open_stage, outcome_of
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
 from stores.sample import Sample
@@ -188,6 +188,6 @@ def _adapter_of(work: Workspace) -> Path | None:
 
 
 def _finished_evaluation(work: Workspace, inputs: str) -> dict[str, Any] | None:
-    done = work.outcome_of("evaluate")
+    done = outcome_of(work.journal, "evaluate")
     is_same = done is not None and done.get("inputs") == inputs
     return done if is_same and work.files.evaluation.is_file() else None

@@ -71,7 +71,7 @@ def _report(work: Workspace) -> dict[str, Any]:
     stages = work.journal.stages()
     outcomes = standing_outcomes(work.journal)
     named = {"train": "training", "evaluate": "evaluation"}
-    summary |= {named[stage]: _brief(outcome) for stage, outcome in outcomes.items() if outcome}
+    summary |= {named[stage]: _brief(outcome) for stage, outcome in outcomes.items()}
     summary["timing"] = {name: round(seconds, 3) for name, (seconds, _) in stages.items()}
     summary["config_hash"] = fingerprints(work.config).run
     summary["versions"] = {

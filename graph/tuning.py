@@ -19,7 +19,14 @@ from agents.models import identify
 from graph.agents import close_models
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState
-from graph.workspace import SELECTED, Workspace, open_stage, standing_outcomes, storage_errors
+from graph.workspace import (
+    SELECTED,
+    Workspace,
+    open_stage,
+    outcome_of,
+    standing_outcomes,
+    storage_errors,
+)
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer, write_text_atomically
 from stores.errors import InputError
@@ -134,7 +141,7 @@ def _inputs_of(work: Workspace) -> str:
 
 
 def _finished_training(work: Workspace, inputs: str) -> dict[str, Any] | None:
-    done = work.outcome_of("train")
+    done = outcome_of(work.journal, "train")
     if done is None or done.get("inputs") != inputs:
         return None
     weights = work.files.adapter / "adapter_model.safetensors"

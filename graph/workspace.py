@@ -34,6 +34,9 @@ _HELD: ContextVar[dict[str, RunLock]] = ContextVar("held")
 SELECTED = "selected"
 """The journal's fact that the training set is of its decisions; empty where it is of former ones."""
 
+# The stages whose outcomes are of a training set.
+_AFTER_SELECTION = ("train", "evaluate")
+
 Value = TypeVar("Value")
 
 
@@ -84,24 +87,24 @@ class Workspace:
             write_text_atomically(self.files.config, config.to_yaml())
             self.config = config
 
-    def outcome_of(self, stage: str) -> dict[str, Any] | None:
-        """Return what a finished stage reported, or None where it has not finished."""
-        _, report = self.journal.stages().get(stage, (0.0, None))
-        return json.loads(report) if report is not None else None
-
     def forget_outcomes(self) -> None:
         """Forget what was trained and measured, on a training set that is no longer this run's."""
-        for stage in ("train", "evaluate"):
-            if self.outcome_of(stage) is not None:
+        for stage in _AFTER_SELECTION:
+            if outcome_of(self.journal, stage) is not None:
                 self.journal.end_stage(stage, 0.0, None)
+
+
+def outcome_of(journal: Journal, stage: str) -> dict[str, Any] | None:
+    """Return what a finished stage reported, or None where it has not finished."""
+    _, report = journal.stages().get(stage, (0.0, None))
+    return json.loads(report) if report is not None else None
 
 
 def standing_outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
     """Return what training and evaluation reported, unless that was on decisions that no longer stand."""
     if not journal.fact(SELECTED):
         return {}
-    reports = {stage: report for stage, (_, report) in journal.stages().items()}
-    return {stage: json.loads(report) for stage in ("train", "evaluate") if (report := reports.get(stage))}
+    return {stage: outcome for stage in _AFTER_SELECTION if (outcome := outcome_of(journal, stage))}
 
 
 @asynccontextmanager
