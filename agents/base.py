@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from agents.answers import extract, kind_of, room_for
-from agents.expert import AgentConfig, Expert, Usage, conversation
+from agents.role import AgentConfig, Expert, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.answers import agree, kind_of
-from agents.expert import AgentConfig, Expert, Usage, conversation
+from agents.role import AgentConfig, Expert, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 

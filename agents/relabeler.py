@@ -4,7 +4,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.answers import extract, kind_of, room_for
-from agents.expert import AgentConfig, Expert, Usage, conversation
+from agents.role import AgentConfig, Expert, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore, Neighbour
 from stores.sample import Sample

@@ -30,9 +30,9 @@ from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI
 
-from agents.expert import Expert
-from agents.models import OpenAIModelConfig
-from agents.pool import EndpointSettings, ModelPool
+from agents.role import Expert
+from agents.models.config import OpenAIModelConfig
+from agents.models.pool import EndpointSettings, ModelPool
 from graph.config import RunConfig
 from robustft import run
 

@@ -21,9 +21,9 @@ import torch
 from langchain_core.messages import BaseMessage, HumanMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from agents.chat import to_turns
-from agents.embedded import EmbeddedChatModel, load_embedded
-from agents.models import EmbeddedModelConfig
+from agents.models.chat import to_turns
+from agents.models.embedded import EmbeddedChatModel, load_embedded
+from agents.models.config import EmbeddedModelConfig
 from graph.config import RunConfig
 from prompts.template import QuestionTemplate
 from robustft.demo import FOLDER

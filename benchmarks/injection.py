@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.checker import VARIABLES, Checker, CheckerConfig, parse_verdict
-from agents.expert import Expert
+from agents.role import Expert
 from graph.agents import close_models, load_models
 from graph.config import load_config
 from prompts.template import QuestionTemplate

@@ -25,7 +25,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.graph import END, START, StateGraph
 
-from agents.chat import DirectChatModel
+from agents.models.chat import DirectChatModel
 from graph.agents import BoundContext, build_agents
 from graph.config import RunConfig
 from graph.sample_graph import sample_graph
@@ -116,7 +116,7 @@ async def _milliseconds(subject: Callable[[int], Awaitable[None]]) -> float:
 
 def detect(samples: int) -> dict[str, Any]:
     """Send a generated dataset through the detect stage in this process; report its speed and peak memory."""
-    from agents.pool import ModelPool
+    from agents.models.pool import ModelPool
     from robustft import run
 
     async def instant(*_: Any, **__: Any) -> InstantModel:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import aiohttp
 import orjson
 
-from agents.endpoint import EndpointClient
-from agents.models import VLLMModelConfig
-from agents.vllm import VLLMServer
+from agents.models.endpoint import EndpointClient
+from agents.models.config import VLLMModelConfig
+from agents.models.vllm import VLLMServer
 from robustft import RunConfig, arun
 
 NAME = "smollm2-135m-instruct"

@@ -28,12 +28,12 @@ from overhead import InstantModel
 
 from agents.base import Prediction
 from agents.checker import Check
-from agents.expert import Usage
-from agents.memory import Memory
+from agents.role import Usage
+from agents.cache import Memory
 from agents.reasoner import Turn
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
-from agents.sweep import sweep
+from agents.concurrency import sweep
 from graph.agents import BoundContext, build_agents
 from graph.config import RunConfig
 from graph.decision import to_entry

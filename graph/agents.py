@@ -14,10 +14,10 @@ from langgraph.runtime import Runtime
 from agents import checker, reasoner, reviewer
 from agents.base import BaseAgent
 from agents.checker import Checker
-from agents.expert import AgentConfig, Expert
-from agents.memory import Memory
-from agents.models import identify
-from agents.pool import EndpointSettings, ModelPool
+from agents.role import AgentConfig, Expert
+from agents.cache import Memory
+from agents.models.config import identify
+from agents.models.pool import EndpointSettings, ModelPool
 from agents.reasoner import Reasoner
 from agents.relabeler import Relabeler
 from agents.reviewer import Reviewer

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from agents.base import BaseConfig
 from agents.checker import CheckerConfig
-from agents.expert import AgentConfig
-from agents.models import EmbeddedModelConfig, ModelConfig
+from agents.role import AgentConfig
+from agents.models.config import EmbeddedModelConfig, ModelConfig
 from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any, Literal
 
-from agents.expert import Usage
+from agents.role import Usage
 from agents.reasoner import final_answer
 from graph.state import SampleState
 from stores.journal import Entry, Status

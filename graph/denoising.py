@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from agents.errors import AgentError
-from agents.memory import Memory
-from agents.sweep import sweep
+from agents.cache import Memory
+from agents.concurrency import sweep
 from graph.agents import BoundContext, build_agents, load_models
 from graph.decision import read_state, to_entry
 from graph.indexing import open_examples, prepare

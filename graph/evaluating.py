@@ -13,9 +13,9 @@ from langchain_core.language_models import BaseChatModel
 
 from agents.base import BaseAgent
 from agents.errors import EndpointError
-from agents.expert import Expert, Recall
-from agents.memory import Memory
-from agents.models import EmbeddedModelConfig, VLLMModelConfig, identify
+from agents.role import Expert, Recall
+from agents.cache import Memory
+from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, identify
 from graph.agents import endpoint_settings, model_pool
 from graph.config import RunConfig
 from graph.state import RunState
@@ -151,7 +151,7 @@ def load_tuned(config: RunConfig, adapter: Path | None) -> BaseChatModel:
         WeightsError: the model or the adapter cannot be loaded.
     """
     # Imported here: torch takes seconds, and only this stage and an embedded model need it.
-    from agents.embedded import load_embedded
+    from agents.models.embedded import load_embedded
 
     model = config.models[config.training.model]
     embedded = model if isinstance(model, EmbeddedModelConfig) else EmbeddedModelConfig(name=model.name)

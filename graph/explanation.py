@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from agents.models import EmbeddedModelConfig, OpenAIModelConfig, VLLMModelConfig
+from agents.models.config import EmbeddedModelConfig, OpenAIModelConfig, VLLMModelConfig
 
 _PROVIDERS: dict[str, type[BaseModel]] = {
     "embedded": EmbeddedModelConfig,

@@ -4,8 +4,8 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from agents.expert import AgentConfig
-from agents.models import identify
+from agents.role import AgentConfig
+from agents.models.config import identify
 from graph.agents import load_prompts
 from graph.config import RunConfig
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from agents.models import probe
+from agents.models.config import probe
 from graph.agents import load_models, load_prompts
 from graph.config import ConfigError, RunConfig, parse_config
 from graph.continuation import (

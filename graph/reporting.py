@@ -11,7 +11,7 @@ from typing import Any
 
 from agents.answers import kind_of
 from agents.checker import View
-from agents.expert import Usage
+from agents.role import Usage
 from graph.decision import (
     drop_reason,
     final_response,

@@ -13,9 +13,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from agents.chat import to_turns
-from agents.expert import conversation
-from agents.models import identify
+from agents.models.chat import to_turns
+from agents.role import conversation
+from agents.models.config import identify
 from graph.agents import close_models
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState

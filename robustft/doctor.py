@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from agents.models import VLLMModelConfig
-from agents.vllm_command import plan_server
+from agents.models.config import VLLMModelConfig
+from agents.models.vllm_command import plan_server
 from graph.agents import close_models
 from graph.config import RunConfig
 from graph.loading import check_models, check_tuned_model

@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from agents.errors import EndpointDownError
-from agents.models import VLLMModelConfig
-from agents.vllm import VLLMServer
-from agents.vllm_command import ADAPTER_NAME
+from agents.models.config import VLLMModelConfig
+from agents.models.vllm import VLLMServer
+from agents.models.vllm_command import ADAPTER_NAME
 from graph.config import ConfigError, RunConfig
 
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.answers import Kind, agree, extract, kind_of
-from agents.chat import defuse
+from agents.models.chat import defuse
 from agents.checker import parse_verdict
-from agents.completion import RequestError, read_completion, read_refusal
+from agents.models.completion import RequestError, read_completion, read_refusal
 from graph.config import ConfigError, RunConfig, load_config, parse_config
 from stores.dataset import read_samples
 from stores.errors import DataError

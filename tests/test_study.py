@@ -20,7 +20,7 @@ from study.rules import Case, Label
 
 from agents.base import Prediction
 from agents.checker import Check
-from agents.expert import Usage
+from agents.role import Usage
 from agents.reasoner import Turn
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review

@@ -18,12 +18,12 @@ import psutil
 import pytest
 from langchain_core.messages import HumanMessage
 
-from agents.embedded import load_embedded
+from agents.models.embedded import load_embedded
 from agents.errors import EndpointError
-from agents.expert import Expert, Reply
-from agents.models import EmbeddedModelConfig, VLLMModelConfig, probe
-from agents.pool import EndpointSettings, ModelPool
-from agents.vllm import VLLMServer
+from agents.role import Expert, Reply
+from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, probe
+from agents.models.pool import EndpointSettings, ModelPool
+from agents.models.vllm import VLLMServer
 from robustft import RunConfig, run
 from stores.dataset import read_samples
 from stores.export import write_samples
@@ -190,7 +190,7 @@ def test_a_server_that_is_killed_in_the_middle_is_started_again_and_nothing_is_l
 
 def test_no_server_outlives_an_owner_that_is_killed(tmp_path: Path) -> None:
     code = (
-        "import asyncio, sys; from agents.models import VLLMModelConfig; from agents.vllm import VLLMServer\n"
+        "import asyncio, sys; from agents.models.config import VLLMModelConfig; from agents.models.vllm import VLLMServer\n"
         f"config = VLLMModelConfig(provider='vllm', python={PYTHON!r}, args={ARGUMENTS!r})\n"
         "server = VLLMServer(config, 'm'); asyncio.run(server.start()); print(server.port, flush=True)\n"
         "sys.stdin.read()"

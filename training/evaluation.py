@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.base import BaseAgent
 from agents.errors import AgentError
-from agents.sweep import sweep
+from agents.concurrency import sweep
 from stores.sample import Sample
 from training.metrics import is_right
 

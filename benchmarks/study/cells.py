@@ -20,7 +20,7 @@ import orjson
 from langchain_core.embeddings import Embeddings
 
 from agents.base import BaseAgent
-from agents.expert import Expert
+from agents.role import Expert
 from agents.relabeler import Relabeler
 from graph.config import RunConfig, parse_config
 from graph.decision import read_state

@@ -1,7 +1,7 @@
 """The Base agent: one question, one answer."""
 
 from agents.base import BaseAgent
-from agents.expert import Expert
+from agents.role import Expert
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 from tests.scripted import ScriptedModel

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.checker import VARIABLES, Checker, CheckerConfig, Policy, View, parse_verdict
-from agents.expert import Expert
+from agents.role import Expert
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 from tests.scripted import ScriptedModel

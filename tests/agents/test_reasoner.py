@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.expert import Expert
+from agents.role import Expert
 from agents.reasoner import REASON_VARIABLES, REFLECT_VARIABLES, Reasoner, ReasonerConfig, Turn, final_answer
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample

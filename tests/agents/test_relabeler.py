@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
-from agents.expert import Expert
+from agents.role import Expert
 from agents.relabeler import Relabeler
 from prompts.template import QuestionTemplate
 from stores.examples import Example, ExampleStore

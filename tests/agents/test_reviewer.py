@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.expert import Expert
+from agents.role import Expert
 from agents.reviewer import VARIABLES, Reviewer, ReviewerConfig
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample

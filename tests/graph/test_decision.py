@@ -1,4 +1,4 @@
-from agents.expert import Usage
+from agents.role import Usage
 from agents.relabeler import ContextAnswer
 from graph.decision import uncertainty_of
 from graph.state import Conclusion, SampleState

@@ -1,5 +1,5 @@
 from agents.base import Prediction
-from agents.expert import Usage
+from agents.role import Usage
 from agents.reviewer import Review
 from graph.numbering import Numbering
 from graph.state import SampleState

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
-from agents.endpoint import EndpointChatModel, EndpointClient
+from agents.models.endpoint import EndpointChatModel, EndpointClient
 from agents.errors import EndpointError
-from agents.limiter import Limiter
-from agents.models import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, VLLMModelConfig
-from agents.pace import FIRST_LIMIT
-from agents.vllm import VLLMServer
-from agents.vllm_command import ADAPTER_NAME
+from agents.models.limiter import Limiter
+from agents.models.config import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, VLLMModelConfig
+from agents.models.adaptive_limit import FIRST_LIMIT
+from agents.models.vllm import VLLMServer
+from agents.models.vllm_command import ADAPTER_NAME
 
 _LOG = logging.getLogger("robustft")
 
@@ -184,7 +184,7 @@ class ModelPool:
 
 def _load_embedded(config: EmbeddedModelConfig) -> BaseChatModel:
     # Imported here: torch takes seconds, and a run against an endpoint may not need it.
-    from agents.embedded import load_embedded
+    from agents.models.embedded import load_embedded
 
     return load_embedded(config)
 

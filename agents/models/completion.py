@@ -9,7 +9,7 @@ import orjson
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from agents.limiter import Trouble
+from agents.models.limiter import Trouble
 
 _LOG = logging.getLogger("robustft")
 _SHOWN = 300

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import psutil
 
 from agents.errors import EndpointError
-from agents.models import VLLMModelConfig
+from agents.models.config import VLLMModelConfig
 from stores.weights import resolve_weights
 
 HOST = "127.0.0.1"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.pace import Pace
+from agents.models.adaptive_limit import Pace
 
 
 def reply_until_it_moves(pace: Pace, rate: float, work: float = 1.0, start: float = 0.0) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from agents.errors import ModelBusyError
-from agents.expert import Recall, Reply
+from agents.role import Recall, Reply
 from stores.errors import RobustFTError
 from stores.replies import ReplyStore, StoredReply
 

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from agents.errors import EndpointDownError
-from agents.pace import FIRST_LIMIT, Pace
+from agents.models.adaptive_limit import FIRST_LIMIT, Pace
 
 _LOG = logging.getLogger("robustft")
 

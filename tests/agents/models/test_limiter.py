@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 
 from agents.errors import EndpointDownError
-from agents.limiter import Limiter, Ticket, Trouble
+from agents.models.limiter import Limiter, Ticket, Trouble
 from tests.virtual_time import now, virtually
 
 Service = Callable[[int], tuple[float, Trouble | None]]

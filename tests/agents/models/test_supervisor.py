@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agents import supervisor
+from agents.models import supervisor
 
 SUPERVISOR = str(supervisor.__file__)
 SLEEP = "import time; time.sleep(60)"

@@ -3,7 +3,7 @@
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from agents.chat import defuse, to_turns
+from agents.models.chat import defuse, to_turns
 from stores.weights import SMOLLM2, resolve_weights
 
 TOKENS = [

@@ -15,8 +15,8 @@ from pathlib import Path
 import aiohttp
 
 from agents.errors import EndpointError
-from agents.models import VLLMModelConfig
-from agents.vllm_command import HOST, serve_command, serve_environment
+from agents.models.config import VLLMModelConfig
+from agents.models.vllm_command import HOST, serve_command, serve_environment
 
 _LOG = logging.getLogger("robustft")
 _SUPERVISOR = Path(__file__).parent / "supervisor.py"

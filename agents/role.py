@@ -8,7 +8,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.chat import to_turns
+from agents.models.chat import to_turns
 from agents.errors import ModelBusyError
 from stores.sample import Sample
 

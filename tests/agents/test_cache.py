@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from agents.errors import ModelBusyError
-from agents.expert import Recall, Reply, Usage
-from agents.memory import Memory
+from agents.role import Recall, Reply, Usage
+from agents.cache import Memory
 from stores.replies import ReplyStore
 
 REQUEST = {
