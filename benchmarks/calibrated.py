@@ -36,7 +36,7 @@ from stores.dataset import read_samples
 from stores.journal import Journal
 from stores.sample import Sample
 from stores.vectors import QuestionVectors
-from training.label_model import estimate
+from training.calibration.label_model import estimate
 from training.metrics import is_right
 from training.noise import NoiseKind
 

@@ -26,7 +26,7 @@ from stores.dataset import read_samples
 from stores.weights import resolve_weights
 from training.finetune import train_adapter
 from training.lora import LoraSettings, TrainingConfig, load_tokenizer
-from training.tokens import Tokens
+from training.objectives.tokens import Tokens
 
 _TRAINERS = ("ours", "trl", "trl float32")
 

@@ -11,8 +11,8 @@ from graph.numbering import Numbering
 from graph.similarities import measured, said_in
 from graph.state import SampleState
 from graph.workspace import Workspace
-from training.classifier import Numbers, Reals, Vectors
-from training.views import Evidence
+from training.calibration.question_classifier import Numbers, Reals, Vectors
+from training.calibration.sources import Evidence
 
 
 @dataclass(frozen=True)

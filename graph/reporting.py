@@ -27,7 +27,7 @@ from graph.tuning import left_out
 from graph.weighing import CALIBRATION
 from graph.workspace import Workspace, open_stage, standing_outcomes
 from stores.atomic import atomic_writer, write_json_atomically
-from training.chance import Agreement, AgreementTally
+from training.calibration.agreement import Agreement, AgreementTally
 from training.metrics import Tally, is_right
 
 _LOG = logging.getLogger("robustft")

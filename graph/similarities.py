@@ -15,8 +15,8 @@ from graph.numbering import is_free
 from graph.state import SampleState
 from graph.workspace import LOOK_AGAIN_SECONDS, Workspace
 from stores.atomic import atomic_path
-from training.classifier import Reals
-from training.similarity_model import cosines
+from training.calibration.question_classifier import Reals
+from training.calibration.free_text import cosines
 
 _BLOCK = 256
 # Whose answer a view of the checker is.

@@ -21,10 +21,10 @@ from graph.similarities import similarities_to
 from graph.state import Conclusion, SampleState
 from graph.workspace import Workspace
 from stores.journal import Entry
-from training.classifier import Numbers, Reals
-from training.label_model import Estimate, estimate, update
-from training.similarity_model import SimilarityModel, fit_similarities
-from training.threshold import noise_threshold
+from training.calibration.question_classifier import Numbers, Reals
+from training.calibration.label_model import Estimate, estimate, update
+from training.calibration.free_text import SimilarityModel, fit_similarities
+from training.calibration.threshold import noise_threshold
 
 _LOG = logging.getLogger("robustft")
 _BATCH = 500

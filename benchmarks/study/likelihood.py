@@ -9,7 +9,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from training.lora import load_tokenizer, training_dtype
-from training.tokens import tokenize
+from training.objectives.tokens import tokenize
 
 _BATCH = 16
 

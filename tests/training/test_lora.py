@@ -15,8 +15,8 @@ from training.errors import NothingToTrainError, TrainingInterrupted
 from training.finetune import TrainingOutcome, train_adapter
 from training.lora import LoraSettings, TrainingConfig, load_model, load_tokenizer
 from training.progress import TrainingStep
-from training.tokens import IGNORED, Tokens
-from training.trainer import build_trainer, must_recompute
+from training.objectives.tokens import IGNORED, Tokens
+from training.objectives.sft import build_trainer, must_recompute
 
 COLOURS = {
     "a ripe banana": "yellow",
@@ -195,8 +195,8 @@ def test_a_batch_cut_into_passes_has_the_loss_of_the_whole_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def first_losses(tokens_per_pass: int) -> list[float]:
-        monkeypatch.setattr("training.trainer._CPU_TOKENS", tokens_per_pass)
-        monkeypatch.setattr("training.trainer._DEVICE_TOKENS", tokens_per_pass)
+        monkeypatch.setattr("training.objectives.sft._CPU_TOKENS", tokens_per_pass)
+        monkeypatch.setattr("training.objectives.sft._DEVICE_TOKENS", tokens_per_pass)
         steps: list[TrainingStep] = []
         trained(tmp_path, ROWS, report=steps.append)
         return [step.loss for step in steps]

@@ -1,7 +1,7 @@
 import numpy
 import pytest
 
-from training.similarity_model import SimilarityModel, cosines, fit_similarities
+from training.calibration.free_text import SimilarityModel, cosines, fit_similarities
 
 
 def drawn(rate: float, samples: int = 300) -> tuple[numpy.ndarray, numpy.ndarray]:

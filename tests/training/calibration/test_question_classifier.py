@@ -1,8 +1,8 @@
 import numpy
 from numpy.typing import NDArray
 
-from training.classifier import Numbers, QuestionClassifier, Reals, predict_crossed, predict_others
-from training.views import one_hot
+from training.calibration.question_classifier import Numbers, QuestionClassifier, Reals, predict_crossed, predict_others
+from training.calibration.sources import one_hot
 
 CLASSES = 3
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy
 
-from training.agreement import AnswersView
-from training.classifier import Bools, Numbers, Reals, Vectors
+from training.calibration.annotators import AnswersView
+from training.calibration.question_classifier import Bools, Numbers, Reals, Vectors
 
 # Prior beliefs, each worth so many samples. A label is right more often than not, which a hundred samples
 # overrule; an agent's answer is three times as likely where it is right, which takes some hundred a response:

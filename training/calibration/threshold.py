@@ -2,7 +2,7 @@
 
 import numpy
 
-from training.classifier import Reals
+from training.calibration.question_classifier import Reals
 
 
 def noise_threshold(noise: Reals) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from training.lora import TrainingConfig
-from training.tokens import IGNORED, Tokens
+from training.objectives.tokens import IGNORED, Tokens
 
 # Tokens, padding included, of one forward pass. A batch of more is cut into several passes of one step.
 _CPU_TOKENS = 1024

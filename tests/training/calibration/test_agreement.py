@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.chance import AgreementTally
+from training.calibration.agreement import AgreementTally
 
 
 def tally(agreed: int, n: int, options: int = 4) -> AgreementTally:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy
 
-from training.classifier import Bools, Numbers, Reals
-from training.views import LIFT, NOISE, one_hot
+from training.calibration.question_classifier import Bools, Numbers, Reals
+from training.calibration.sources import LIFT, NOISE, one_hot
 
 # Too few to tell two groups apart: what is common is said of all.
 _FEWEST = 20

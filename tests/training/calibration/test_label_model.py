@@ -4,9 +4,9 @@ import numpy
 import pytest
 from numpy.typing import NDArray
 
-from training.classifier import Numbers
-from training.label_model import Estimate, estimate, update
-from training.views import Evidence
+from training.calibration.question_classifier import Numbers
+from training.calibration.label_model import Estimate, estimate, update
+from training.calibration.sources import Evidence
 
 SAMPLES = 400
 CLASSES = 3

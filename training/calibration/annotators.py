@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy
 
-from training.classifier import Numbers, Reals
+from training.calibration.question_classifier import Numbers, Reals
 
 _ITERATIONS = 50
 _STILL = 1e-4
