@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from graph.evaluating import in_base_role, load_tuned
-from graph.tuning import training_row
-from graph.workspace import Workspace
+from graph.stages.evaluate import in_base_role, load_tuned
+from graph.stages.train import training_row
+from graph.stages.stage import Workspace
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 from stores.weights import resolve_weights

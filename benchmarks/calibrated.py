@@ -26,7 +26,7 @@ from study.figures import figures_of
 from study.rules import Case, Label, contradicted
 
 from agents.answers import agree, kind_of
-from graph.config import RunConfig
+from graph.config.run import RunConfig
 from graph.decision import read_state
 from graph.evidence import evidence_of
 from graph.numbering import Numbering

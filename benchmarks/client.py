@@ -33,7 +33,7 @@ from openai import AsyncOpenAI
 from agents.role import Expert
 from agents.models.config import OpenAIModelConfig
 from agents.models.pool import EndpointSettings, ModelPool
-from graph.config import RunConfig
+from graph.config.run import RunConfig
 from robustft import run
 
 _DELAYS = {"instant": 0.0, "50 ms": 0.05}

@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from agents.models.chat import to_turns
 from agents.models.embedded import EmbeddedChatModel, load_embedded
 from agents.models.config import EmbeddedModelConfig
-from graph.config import RunConfig
+from graph.config.run import RunConfig
 from prompts.template import QuestionTemplate
 from robustft.demo import FOLDER
 from stores.dataset import read_samples

@@ -28,7 +28,7 @@ from study.data import Folder, open_folder
 from study.methods import EVERY, GROUPS
 from study.page import SETTINGS, check_settings, render
 
-from graph.config import load_config
+from graph.config.run import load_config
 from stores.atomic import write_text_atomically
 from stores.errors import RobustFTError
 from training.noise import NoiseKind

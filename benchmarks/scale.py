@@ -34,8 +34,8 @@ from agents.reasoner import Turn
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
 from agents.concurrency import sweep
-from graph.agents import BoundContext, build_agents
-from graph.config import RunConfig
+from graph.context import BoundContext, build_agents
+from graph.config.run import RunConfig
 from graph.decision import to_entry
 from graph.sample_graph import detect_graph
 from graph.state import SampleInput, SampleState

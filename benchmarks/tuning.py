@@ -18,8 +18,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from graph.config import RunConfig
-from graph.tuning import training_row
+from graph.config.run import RunConfig
+from graph.stages.train import training_row
 from prompts.template import QuestionTemplate
 from robustft.demo import FOLDER
 from stores.dataset import read_samples

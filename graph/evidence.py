@@ -10,7 +10,7 @@ from graph.decision import read_state
 from graph.numbering import Numbering
 from graph.similarities import measured, said_in
 from graph.state import SampleState
-from graph.workspace import Workspace
+from graph.stages.stage import Workspace
 from training.calibration.question_classifier import Numbers, Reals, Vectors
 from training.calibration.sources import Evidence
 

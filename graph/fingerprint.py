@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from agents.role import AgentConfig
 from agents.models.config import identify
-from graph.agents import load_prompts
-from graph.config import RunConfig
+from graph.context import load_prompts
+from graph.config.run import RunConfig
 
 
 class Fingerprints(NamedTuple):

@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.reasoner import final_answer
-from graph.agents import SampleContext, agents_of
+from graph.context import SampleContext, agents_of
 from graph.state import SampleInput, SampleState
 
 

@@ -10,13 +10,13 @@ from typing import Literal
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from graph.denoising import denoise, detect
-from graph.evaluating import evaluate
-from graph.indexing import index
-from graph.loading import load
-from graph.reporting import report
+from graph.stages.denoise import denoise, detect
+from graph.stages.evaluate import evaluate
+from graph.stages.index import index
+from graph.stages.load import load
+from graph.stages.report import report
 from graph.state import RunInput, RunState
-from graph.tuning import select, train
+from graph.stages.train import select, train
 
 RunGraph = CompiledStateGraph[RunState, None, RunInput, RunState]
 

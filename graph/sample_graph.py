@@ -16,7 +16,7 @@ from langgraph.types import RetryPolicy
 
 from agents.errors import ModelBusyError
 from graph import nodes
-from graph.agents import SampleContext
+from graph.context import SampleContext
 from graph.state import SampleInput, SampleState
 
 SampleGraph = CompiledStateGraph[SampleState, SampleContext, SampleInput, SampleState]

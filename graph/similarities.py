@@ -13,7 +13,7 @@ from langchain_core.embeddings import Embeddings
 from graph.decision import answers_of, read_state
 from graph.numbering import is_free
 from graph.state import SampleState
-from graph.workspace import LOOK_AGAIN_SECONDS, Workspace
+from graph.stages.stage import LOOK_AGAIN_SECONDS, Workspace
 from stores.atomic import atomic_path
 from training.calibration.question_classifier import Reals
 from training.calibration.free_text import cosines

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy
 
-from graph.config import RunConfig
+from graph.config.run import RunConfig
 from graph.decision import before_relabeling, status_of, to_entry
 from graph.evidence import Collected, collect, states_of
 from graph.numbering import Numbering
 from graph.similarities import similarities_to
 from graph.state import Conclusion, SampleState
-from graph.workspace import Workspace
+from graph.stages.stage import Workspace
 from stores.journal import Entry
 from training.calibration.question_classifier import Numbers, Reals
 from training.calibration.label_model import Estimate, estimate, update

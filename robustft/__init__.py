@@ -3,10 +3,10 @@
 What is importable from here is public; the folders below are implementation.
 """
 
-from graph.config import RunConfig, load_config
+from graph.config.run import RunConfig, load_config
 from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
-from graph.workspace import Progress, RunFailedError
+from graph.stages.stage import Progress, RunFailedError
 from robustft.api import arun, resume, run
 from stores.errors import InputError, RobustFTError
 from stores.sample import Sample

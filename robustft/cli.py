@@ -18,12 +18,12 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from graph.config import RunConfig, load_config
+from graph.config.run import RunConfig, load_config
 from graph.state import Stage
 from robustft.api import default_directory
 from robustft.api import resume as resume_run
 from robustft.api import run as start_run
-from robustft.live import LiveProgress
+from robustft.progress import LiveProgress
 from robustft.tables import print_summary
 from stores.errors import InputError, RobustFTError
 from stores.export import ExportFormat
@@ -210,7 +210,7 @@ def export(
     out: Annotated[Path, typer.Option(help="The file to write.")],
 ) -> None:
     """Write a run's training set in the shape another trainer reads."""
-    from graph.tuning import training_set
+    from graph.stages.train import training_set
     from stores.export import export_training
 
     training = training_set(directory)

@@ -14,9 +14,9 @@ from rich.markup import escape
 
 from agents.models.config import VLLMModelConfig
 from agents.models.vllm_command import plan_server
-from graph.agents import close_models
-from graph.config import RunConfig
-from graph.loading import check_models, check_tuned_model
+from graph.context import close_models
+from graph.config.run import RunConfig
+from graph.stages.load import check_models, check_tuned_model
 from stores.dataset import read_samples
 from stores.encoder import load_encoder
 from stores.errors import RobustFTError

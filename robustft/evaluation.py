@@ -4,10 +4,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from graph.agents import close_models
-from graph.config import RunConfig
-from graph.evaluating import compare
-from graph.workspace import Progress
+from graph.context import close_models
+from graph.config.run import RunConfig
+from graph.stages.evaluate import compare
+from graph.stages.stage import Progress
 from robustft.api import ProgressListener
 from stores.dataset import read_samples
 

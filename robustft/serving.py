@@ -10,7 +10,7 @@ from agents.errors import EndpointDownError
 from agents.models.config import VLLMModelConfig
 from agents.models.vllm import VLLMServer
 from agents.models.vllm_command import ADAPTER_NAME
-from graph.config import ConfigError, RunConfig
+from graph.config.run import ConfigError, RunConfig
 
 
 async def serve(

@@ -10,8 +10,8 @@ from rich.text import Text
 from agents.checker import Check
 from graph.decision import drop_reason, entropy_of, final_response, read_state, status_of
 from graph.state import SampleState
-from graph.tuning import left_out
-from graph.workspace import storage_errors
+from graph.stages.train import left_out
+from graph.stages.stage import storage_errors
 from robustft.text import printable
 from stores.errors import InputError
 from stores.journal import Journal

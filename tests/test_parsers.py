@@ -15,7 +15,7 @@ from agents.answers import Kind, agree, extract, kind_of
 from agents.models.chat import defuse
 from agents.checker import parse_verdict
 from agents.models.completion import RequestError, read_completion, read_refusal
-from graph.config import ConfigError, RunConfig, load_config, parse_config
+from graph.config.run import ConfigError, RunConfig, load_config, parse_config
 from stores.dataset import read_samples
 from stores.errors import DataError
 from stores.sample import Sample

@@ -13,7 +13,7 @@ from paper import read_records
 from pydantic import BaseModel
 from study.tables import accuracies
 
-from graph.config import RunConfig
+from graph.config.run import RunConfig
 from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
 from tests.endpoint import Endpoint

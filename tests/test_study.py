@@ -24,7 +24,7 @@ from agents.role import Usage
 from agents.reasoner import Turn
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
-from graph.config import RunConfig, parse_config
+from graph.config.run import RunConfig, parse_config
 from graph.state import Conclusion, SampleState
 from stores.dataset import read_samples
 from stores.errors import DataError, InputError

@@ -22,12 +22,12 @@ from langchain_core.embeddings import Embeddings
 from agents.base import BaseAgent
 from agents.role import Expert
 from agents.relabeler import Relabeler
-from graph.config import RunConfig, parse_config
+from graph.config.run import RunConfig, parse_config
 from graph.decision import read_state
-from graph.evaluating import in_base_role, load_tuned
+from graph.stages.evaluate import in_base_role, load_tuned
 from graph.fingerprint import fingerprints
 from graph.state import SampleState
-from graph.tuning import training_row
+from graph.stages.train import training_row
 from prompts.template import QuestionTemplate
 from robustft import resume, run
 from stores.encoder import load_encoder

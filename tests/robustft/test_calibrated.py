@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graph.config import ConfigError, RunConfig
+from graph.config.run import ConfigError, RunConfig
 from robustft import load_config, resume, run
 from stores.encoder import EncoderConfig
 from stores.errors import WeightsError

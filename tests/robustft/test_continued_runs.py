@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from graph.workspace import storage_errors
+from graph.stages.stage import storage_errors
 from robustft import load_config, resume, run
 from robustft.api import arun
 from stores.errors import StorageError
@@ -198,8 +198,8 @@ def test_a_directory_is_held_until_its_training_has_ended(
         raise RuntimeError("stopped")
 
     monkeypatch.setattr("training.finetune.train_adapter", train)
-    monkeypatch.setattr("graph.loading.check_tuned_model", lambda config: None)
-    monkeypatch.setattr("graph.tuning.resolve_weights", lambda name: name)
+    monkeypatch.setattr("graph.stages.load.check_tuned_model", lambda config: None)
+    monkeypatch.setattr("graph.stages.train.resolve_weights", lambda name: name)
     config = write_run(tmp_path, script(endpoint).url)
 
     async def cancelled() -> None:
@@ -233,7 +233,7 @@ def test_an_adapter_that_is_no_longer_whole_is_trained_again(
         return TrainingOutcome(samples=7, steps=1, loss=0.5, seconds=1.0, dropped=(), cut=())
 
     monkeypatch.setattr("training.finetune.train_adapter", train)
-    monkeypatch.setattr("graph.loading.check_tuned_model", lambda config: None)
+    monkeypatch.setattr("graph.stages.load.check_tuned_model", lambda config: None)
     out = tmp_path / "run"
     run(write_run(tmp_path, script(endpoint).url), out, until="train")
     resume(out, until="train")

@@ -21,7 +21,7 @@ from agents.models.pool import EndpointSettings, ModelPool
 from agents.reasoner import Reasoner
 from agents.relabeler import Relabeler
 from agents.reviewer import Reviewer
-from graph.config import RunConfig, parse_config
+from graph.config.run import RunConfig, parse_config
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore
 

@@ -16,9 +16,9 @@ from agents.models.config import EmbeddedModelConfig, ModelConfig
 from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
-from graph.config_text import TwiceError, load_yaml
-from graph.explanation import explain, suggest
-from graph.paths import anchor
+from graph.config.text import TwiceError, load_yaml
+from graph.config.errors import explain, suggest
+from graph.config.paths import anchor
 from graph.state import Stage
 from stores.encoder import EncoderConfig
 from stores.errors import InputError

@@ -12,13 +12,13 @@ from typing import Any
 from agents.errors import AgentError
 from agents.cache import Memory
 from agents.concurrency import sweep
-from graph.agents import BoundContext, build_agents, load_models
+from graph.context import BoundContext, build_agents, load_models
 from graph.decision import read_state, to_entry
-from graph.indexing import open_examples, prepare
+from graph.stages.index import open_examples, prepare
 from graph.sample_graph import denoise_graph, detect_graph
 from graph.state import RunState, SampleInput, SampleState
 from graph.weighing import CALIBRATION, SETTLED, settle, weigh
-from graph.workspace import RunFailedError, Workspace, in_thread, meanwhile, open_memory, open_stage
+from graph.stages.stage import RunFailedError, Workspace, in_thread, meanwhile, open_memory, open_stage
 from prompts.template import PromptError
 from stores.examples import ExampleStore
 

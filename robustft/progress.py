@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from graph.workspace import Progress as Report
+from graph.stages.stage import Progress as Report
 
 # What one step of a stage is; everything else counts samples.
 _UNITS = {"train": "steps"}

@@ -16,10 +16,10 @@ from langchain_core.messages import AIMessage
 from agents.models.chat import to_turns
 from agents.role import conversation
 from agents.models.config import identify
-from graph.agents import close_models
+from graph.context import close_models
 from graph.decision import final_response, read_state, status_of
 from graph.state import RunState
-from graph.workspace import (
+from graph.stages.stage import (
     SELECTED,
     Workspace,
     open_stage,

@@ -23,9 +23,9 @@ from graph.evidence import numbering_of
 from graph.fingerprint import fingerprints
 from graph.numbering import Numbering
 from graph.state import RunState, SampleState
-from graph.tuning import left_out
+from graph.stages.train import left_out
 from graph.weighing import CALIBRATION
-from graph.workspace import Workspace, open_stage, standing_outcomes
+from graph.stages.stage import Workspace, open_stage, standing_outcomes
 from stores.atomic import atomic_writer, write_json_atomically
 from training.calibration.agreement import Agreement, AgreementTally
 from training.metrics import Tally, is_right

@@ -16,10 +16,10 @@ from agents.errors import EndpointError
 from agents.role import Expert, Recall
 from agents.cache import Memory
 from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, identify
-from graph.agents import endpoint_settings, model_pool
-from graph.config import RunConfig
+from graph.context import endpoint_settings, model_pool
+from graph.config.run import RunConfig
 from graph.state import RunState
-from graph.workspace import Workspace, in_thread, open_memory, open_stage, outcome_of
+from graph.stages.stage import Workspace, in_thread, open_memory, open_stage, outcome_of
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
 from stores.sample import Sample

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.models.config import probe
-from graph.agents import load_models, load_prompts
-from graph.config import ConfigError, RunConfig, parse_config
-from graph.continuation import (
+from graph.context import load_models, load_prompts
+from graph.config.run import ConfigError, RunConfig, parse_config
+from graph.stages.resume import (
     Continuation,
     begin_again,
     continued_config,
@@ -18,7 +18,7 @@ from graph.continuation import (
     plan_continuation,
 )
 from graph.state import RunInput, Stage
-from graph.workspace import Workspace, open_stage, storage_errors
+from graph.stages.stage import Workspace, open_stage, storage_errors
 from stores.dataset import join_gold, read_samples
 from stores.encoder import load_encoder
 from stores.journal import Journal

@@ -14,7 +14,7 @@ from graph.decision import read_state, trust_of
 from graph.numbering import is_free
 from graph.similarities import measure
 from graph.state import RunState
-from graph.workspace import LOOK_AGAIN_SECONDS, Workspace, in_thread, open_stage
+from graph.stages.stage import LOOK_AGAIN_SECONDS, Workspace, in_thread, open_stage
 from stores.examples import Example, ExampleStore
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from langgraph.config import get_stream_writer
 
 from agents.cache import Memory
-from graph.config import RunConfig, load_config
+from graph.config.run import RunConfig, load_config
 from stores.atomic import write_text_atomically
 from stores.database import is_damage
 from stores.errors import RobustFTError, StorageError

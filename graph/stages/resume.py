@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import NamedTuple
 
-from graph.config import ConfigError, RunConfig, parse_config
+from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.decision import before_relabeling, read_state, to_entry
 from graph.fingerprint import Fingerprints, fingerprints
 from graph.state import RunInput
-from graph.workspace import SELECTED, Workspace
+from graph.stages.stage import SELECTED, Workspace
 from stores.dataset import join_gold, read_samples
 from stores.journal import Entry, Journal, Split
 
