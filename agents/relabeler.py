@@ -1,5 +1,8 @@
 """The Context Relabeler: a new answer in the light of the nearest clean examples (Eq. 4 and 5)."""
 
+import math
+from collections.abc import Sequence
+
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,6 +11,9 @@ from agents.role import AgentConfig, Expert, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore, Neighbour
 from stores.sample import Sample
+
+# A log-probability is at most 0; one that rounding left this far above is read as 0.
+_ROUNDING = 1e-6
 
 
 class NeighbourReference(BaseModel):
@@ -32,6 +38,29 @@ class ContextAnswer(BaseModel):
     reply: str
     log_probabilities: tuple[float, ...]
     usage: Usage
+
+    @property
+    def entropy(self) -> float | None:
+        """The entropy of the answer (Eq. 7); None where it has no tokens."""
+        return entropy_of(self.log_probabilities) if self.log_probabilities else None
+
+
+def entropy_of(log_probabilities: Sequence[float]) -> float:
+    """Return the mean negative log-probability of an answer's tokens, in nats (Eq. 7).
+
+    Args:
+        log_probabilities: the natural logarithm of each generated token's probability; at least one.
+
+    Raises:
+        ValueError: there is none, or one is NaN, infinite, or more than a rounding error above 0.
+    """
+    if not log_probabilities:
+        raise ValueError("no log-probabilities: the entropy of an answer without tokens is not defined")
+    for value in log_probabilities:
+        if not math.isfinite(value) or value > _ROUNDING:
+            raise ValueError(f"{value} is not the log-probability of a generated token")
+    total = math.fsum(min(value, 0.0) for value in log_probabilities)
+    return abs(total) / len(log_probabilities)
 
 
 class RelabelerConfig(AgentConfig):

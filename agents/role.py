@@ -8,8 +8,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.models.chat import to_turns
 from agents.errors import ModelBusyError
+from agents.models.chat import to_turns
 from stores.sample import Sample
 
 _ROUNDING = 1e-3

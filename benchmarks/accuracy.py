@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from graph.stages.evaluate import in_base_role, load_tuned
-from graph.stages.train import training_row
+from graph.stages.select import training_row
 from graph.stages.stage import Workspace
 from prompts.template import QuestionTemplate
 from stores.sample import Sample

@@ -27,7 +27,6 @@ from study.rules import Case, Label, contradicted
 
 from agents.answers import agree, kind_of
 from graph.config.run import RunConfig
-from graph.decision import read_state
 from graph.evidence import evidence_of
 from graph.numbering import Numbering
 from graph.similarities import said_in
@@ -115,7 +114,7 @@ def _vote(sample: Sample, said: Sequence[str | None]) -> Label:
 def read_answers(directory: Path) -> list[SampleState]:
     """Return all samples of a run, with what its agents said."""
     with closing(Journal(directory / "journal.sqlite")) as journal:
-        return [read_state(sample, entry) for sample, entry in journal.entries()]
+        return [SampleState.from_entry(sample, entry) for sample, entry in journal.entries()]
 
 
 def answers_for(samples: list[Sample], states: list[SampleState], seed: int) -> Iterator[SampleState]:

@@ -30,9 +30,9 @@ from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI
 
-from agents.role import Expert
 from agents.models.config import OpenAIModelConfig
 from agents.models.pool import EndpointSettings, ModelPool
+from agents.role import Expert
 from graph.config.run import RunConfig
 from robustft import run
 

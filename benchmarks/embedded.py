@@ -22,8 +22,8 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.models.chat import to_turns
-from agents.models.embedded import EmbeddedChatModel, load_embedded
 from agents.models.config import EmbeddedModelConfig
+from agents.models.embedded import EmbeddedChatModel, load_embedded
 from graph.config.run import RunConfig
 from prompts.template import QuestionTemplate
 from robustft.demo import FOLDER

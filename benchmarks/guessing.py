@@ -16,10 +16,10 @@ import numpy
 from numpy.random import Generator
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
-from training.calibration.question_classifier import Numbers
 from training.calibration.label_model import estimate
-from training.calibration.threshold import noise_threshold
+from training.calibration.question_classifier import Numbers
 from training.calibration.sources import Evidence
+from training.calibration.threshold import noise_threshold
 
 
 class World(NamedTuple):

@@ -17,8 +17,8 @@ from typing import Any
 
 from agents.checker import VARIABLES, Checker, CheckerConfig, parse_verdict
 from agents.role import Expert
-from graph.context import close_models, load_models
 from graph.config.run import load_config
+from graph.context import close_models, load_models
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 

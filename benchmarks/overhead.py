@@ -26,8 +26,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.graph import END, START, StateGraph
 
 from agents.models.chat import DirectChatModel
-from graph.context import BoundContext, build_agents
 from graph.config.run import RunConfig
+from graph.context import BoundContext, build_agents
 from graph.sample_graph import sample_graph
 from graph.state import SampleInput
 from stores.sample import Sample

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import aiohttp
 import orjson
 
-from agents.models.endpoint import EndpointClient
 from agents.models.config import VLLMModelConfig
+from agents.models.endpoint import EndpointClient
 from agents.models.vllm import VLLMServer
 from robustft import RunConfig, arun
 

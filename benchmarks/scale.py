@@ -27,16 +27,15 @@ from langchain_core.embeddings import Embeddings
 from overhead import InstantModel
 
 from agents.base import Prediction
-from agents.checker import Check
-from agents.role import Usage
 from agents.cache import Memory
+from agents.checker import Check
+from agents.concurrency import sweep
 from agents.reasoner import Turn
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
-from agents.concurrency import sweep
-from graph.context import BoundContext, build_agents
+from agents.role import Usage
 from graph.config.run import RunConfig
-from graph.decision import to_entry
+from graph.context import BoundContext, build_agents
 from graph.sample_graph import detect_graph
 from graph.state import SampleInput, SampleState
 from stores.examples import Example, ExampleStore
@@ -93,7 +92,7 @@ def decided(sample: Sample, number: int) -> Entry:
         )
         review = Review(answer=sample.response, reply=reply, reason="generated", usage=_USAGE)
         state = state.model_copy(update={"context": context, "review": review})
-    return to_entry(state)
+    return state.to_entry()
 
 
 async def detect(journal: Journal, replies: ReplyStore, count: int) -> None:
@@ -106,7 +105,7 @@ async def detect(journal: Journal, replies: ReplyStore, count: int) -> None:
         return SampleState(sample=sample).model_copy(update=found)
 
     def record(states: list[SampleState]) -> None:
-        journal.record(to_entry(state) for state in states)
+        journal.record(state.to_entry() for state in states)
 
     await sweep(islice(journal.samples("train"), count), judge, record, concurrency=_UNDER_WAY)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from graph.config.run import RunConfig
-from graph.stages.train import training_row
+from graph.stages.select import training_row
 from prompts.template import QuestionTemplate
 from robustft.demo import FOLDER
 from stores.dataset import read_samples

@@ -13,14 +13,14 @@ from langgraph.runtime import Runtime
 
 from agents import checker, reasoner, reviewer
 from agents.base import BaseAgent
-from agents.checker import Checker
-from agents.role import AgentConfig, Expert
 from agents.cache import Memory
+from agents.checker import Checker
 from agents.models.config import identify
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.reasoner import Reasoner
 from agents.relabeler import Relabeler
 from agents.reviewer import Reviewer
+from agents.role import AgentConfig, Expert
 from graph.config.run import RunConfig, parse_config
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore

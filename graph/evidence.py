@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 import numpy
 
 from agents.checker import Check
-from graph.decision import read_state
 from graph.numbering import Numbering
 from graph.similarities import measured, said_in
-from graph.state import SampleState
 from graph.stages.stage import Workspace
+from graph.state import SampleState
 from training.calibration.question_classifier import Numbers, Reals, Vectors
 from training.calibration.sources import Evidence
 
@@ -39,7 +38,7 @@ class Collected:
 def states_of(work: Workspace) -> Iterator[SampleState]:
     """Yield every sample in the dataset's order; each has a decision by now."""
     for sample, entry in work.journal.entries():
-        yield read_state(sample, entry)
+        yield SampleState.from_entry(sample, entry)
 
 
 def numbering_of(work: Workspace) -> Numbering:

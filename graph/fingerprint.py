@@ -4,10 +4,10 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from agents.role import AgentConfig
 from agents.models.config import identify
-from graph.context import load_prompts
+from agents.role import AgentConfig
 from graph.config.run import RunConfig
+from graph.context import load_prompts
 
 
 class Fingerprints(NamedTuple):

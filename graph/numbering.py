@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from agents.answers import agree, kind_of, normalise
-from graph.decision import answers_of
 from graph.state import SampleState
 from stores.sample import Sample
 
@@ -110,7 +109,7 @@ class Numbering:
             return None
         sample = state.sample
         if not self._classes and not sample.options:
-            said = (sample.response, *answers_of(state).values())
+            said = (sample.response, *state.answers().values())
             return min(
                 (text for text in said if text is not None and self._find(text, state) == number), key=len
             )
@@ -148,7 +147,7 @@ class Numbering:
             return sample.options
         kind = kind_of(sample.response, ())
         found: list[str] = []
-        for answer in (sample.response, *answers_of(state).values()):
+        for answer in (sample.response, *state.answers().values()):
             if answer is not None and not any(agree(answer, known, kind) for known in found):
                 found.append(answer)
         return tuple(found)

@@ -10,13 +10,15 @@ from typing import Literal
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from graph.stages.denoise import denoise, detect
+from graph.stages.denoise import denoise
+from graph.stages.detect import detect
 from graph.stages.evaluate import evaluate
 from graph.stages.index import index
 from graph.stages.load import load
 from graph.stages.report import report
+from graph.stages.select import select
+from graph.stages.train import train
 from graph.state import RunInput, RunState
-from graph.stages.train import select, train
 
 RunGraph = CompiledStateGraph[RunState, None, RunInput, RunState]
 

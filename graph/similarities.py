@@ -10,13 +10,12 @@ from collections.abc import Sequence
 import numpy
 from langchain_core.embeddings import Embeddings
 
-from graph.decision import answers_of, read_state
 from graph.numbering import is_free
-from graph.state import SampleState
 from graph.stages.stage import LOOK_AGAIN_SECONDS, Workspace
+from graph.state import SampleState
 from stores.atomic import atomic_path
-from training.calibration.question_classifier import Reals
 from training.calibration.free_text import cosines
+from training.calibration.question_classifier import Reals
 
 _BLOCK = 256
 # Whose answer a view of the checker is.
@@ -25,7 +24,7 @@ _AGENTS = {"base": "base", "reasoning": "reasoner"}
 
 def said_in(state: SampleState, views: Sequence[str]) -> list[str | None]:
     """Return what the checker's views say."""
-    answers = answers_of(state)
+    answers = state.answers()
     return [answers.get(_AGENTS[view]) for view in views]
 
 
@@ -73,7 +72,7 @@ def measure(work: Workspace, total: int, ended: threading.Event, failed: threadi
             if failed.is_set() or ended.is_set():
                 return
             ended.wait(LOOK_AGAIN_SECONDS)
-        states = [read_state(sample, entry) for sample, entry in entries]
+        states = [SampleState.from_entry(sample, entry) for sample, entry in entries]
         places = [place for place, state in enumerate(states) if is_free(state.sample)]
         if places:
             free = [states[place] for place in places]

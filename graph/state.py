@@ -3,13 +3,10 @@
 import operator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from agents.base import Prediction
-from agents.checker import Check
 from agents.reasoner import Turn
-from agents.relabeler import ContextAnswer
-from agents.reviewer import Review
+from agents.record import SampleRecord
 from stores.sample import Sample
 
 Stage = Literal["detect", "denoise", "select", "train", "evaluate"]
@@ -21,29 +18,10 @@ class SampleInput(BaseModel):
     sample: Sample
 
 
-class Conclusion(BaseModel):
-    """What all views of all samples together say of one: its right response, and how likely that is."""
+class SampleState(SampleRecord):
+    """One sample's journey: its record, to which the reasoning loop adds turns."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    answer: str
-    confidence: float
-
-
-class SampleState(SampleInput):
-    """One sample's journey: each agent adds its view, none changes another's."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    base: Prediction | None = None
-    turns: Annotated[list[Turn], operator.add] = []
-    check: Check | None = None
-    context: ContextAnswer | None = None
-    review: Review | None = None
-    conclusion: Conclusion | None = None
-    """Only where the checker is calibrated: known once all samples have been relabelled."""
-    failure: str | None = None
-    """Why the sample could not be finished; set by whoever drives the graph, never by a node."""
+    turns: Annotated[list[Turn], operator.add] = Field(default_factory=list)
 
 
 class RunInput(BaseModel):

@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy
 
+from agents.record import Consensus
 from graph.config.run import RunConfig
-from graph.decision import before_relabeling, status_of, to_entry
 from graph.evidence import Collected, collect, states_of
 from graph.numbering import Numbering
 from graph.similarities import similarities_to
-from graph.state import Conclusion, SampleState
 from graph.stages.stage import Workspace
+from graph.state import SampleState
 from stores.journal import Entry
-from training.calibration.question_classifier import Numbers, Reals
-from training.calibration.label_model import Estimate, estimate, update
 from training.calibration.free_text import SimilarityModel, fit_similarities
+from training.calibration.label_model import Estimate, estimate, update
+from training.calibration.question_classifier import Numbers, Reals
 from training.calibration.threshold import noise_threshold
 
 _LOG = logging.getLogger("robustft")
@@ -45,7 +45,7 @@ CALIBRATION = "calibration"
 """The journal's fact of what the views are worth (JSON); empty where verdicts are not weighed yet."""
 
 SETTLED = "settled"
-"""The journal's fact that every sample has its conclusion; empty where it has not."""
+"""The journal's fact that every sample has its consensus; empty where it has not."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def weigh(work: Workspace) -> None:
 
 
 def settle(work: Workspace) -> None:
-    """Give every sample its conclusion, in the light of the new answers."""
+    """Give every sample its consensus, in the light of the new answers."""
     work.journal.record(_settled(work, _find(work)))
     work.journal.note(SETTLED, "yes")
 
@@ -125,23 +125,23 @@ def _weighed(work: Workspace, found: _Findings, threshold: float) -> Iterator[En
         changes["reason"] = f"noise probability {noise:.2f}, noisy from {threshold:.2f} on"
         check = state.check.model_copy(update=changes)
         # What was answered in the light of former verdicts' clean samples would be answered otherwise now.
-        yield to_entry(before_relabeling(state).model_copy(update={"check": check}))
+        yield state.before_relabeling().model_copy(update={"check": check}).to_entry()
 
 
 def _settled(work: Workspace, found: _Findings) -> Iterator[Entry]:
     compared, free = _conclude_compared(work, found), _conclude_free(work, found)
     compares = found.collected.numbering.compares
     for state in states_of(work):
-        conclusion = next(compared if compares(state.sample) else free)
-        if status_of(state) != "failed":
-            yield to_entry(state.model_copy(update={"conclusion": conclusion}))
+        consensus = next(compared if compares(state.sample) else free)
+        if state.status != "failed":
+            yield state.model_copy(update={"consensus": consensus}).to_entry()
 
 
 def _compared(work: Workspace, numbering: Numbering) -> Iterator[SampleState]:
     return (state for state in states_of(work) if numbering.compares(state.sample))
 
 
-def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion | None]:
+def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Consensus | None]:
     """Yield each compared sample's likeliest response, the reviewer's answers taken into account."""
     evidence, numbering = found.collected.evidence, found.collected.numbering
     if evidence is None or found.estimate is None:
@@ -154,7 +154,7 @@ def _conclude_compared(work: Workspace, found: _Findings) -> Iterator[Conclusion
     for likely, state in zip(right, _compared(work, numbering), strict=True):
         answer: str | None = state.sample.response
         best = numbering.number(state, answer)
-        if status_of(state) != "clean":
+        if state.status != "clean":
             # Nobody's answer may be the likeliest, but there is nothing to train on in it.
             best = int(likely[: numbering.named(state)].argmax())
             answer = numbering.response(state, best)
@@ -176,7 +176,7 @@ def _repeats(state: SampleState, config: RunConfig) -> bool:
     return author in views
 
 
-def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Conclusion | None]:
+def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Consensus | None]:
     """Yield each free-text sample's response, or the reviewer's in its place, doubted by the same measure."""
     if found.similarity is None:
         return
@@ -186,14 +186,14 @@ def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Conclusion | N
     while batch := list(islice(states, _BATCH)):
         noise = numpy.fromiter(islice(doubts, len(batch)), dtype=numpy.float64)
         new = [state.review.answer if state.review else None for state in batch]
-        changed = [row for row, state in enumerate(batch) if status_of(state) != "clean" and new[row]]
+        changed = [row for row, state in enumerate(batch) if state.status != "clean" and new[row]]
         if changed:
             answers, asked = [new[row] or "" for row in changed], [batch[row] for row in changed]
             views = work.config.agents.checker.views
             noise[changed] = found.similarity.noise(similarities_to(work.encoder, answers, asked, views))
         for state, answer, doubt in zip(batch, new, noise, strict=True):
-            yield _conclusion(state.sample.response if status_of(state) == "clean" else answer, 1 - doubt)
+            yield _conclusion(state.sample.response if state.status == "clean" else answer, 1 - doubt)
 
 
-def _conclusion(answer: str | None, confidence: float) -> Conclusion | None:
-    return Conclusion(answer=answer, confidence=round(float(confidence), 6)) if answer else None
+def _conclusion(answer: str | None, confidence: float) -> Consensus | None:
+    return Consensus(answer=answer, confidence=round(float(confidence), 6)) if answer else None

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from graph.context import close_models
-from graph.config.run import RunConfig, load_config
 from graph.config.paths import settle
+from graph.config.run import RunConfig, load_config
+from graph.context import close_models
 from graph.run_graph import run_graph
-from graph.state import RunInput, Stage
 from graph.stages.stage import Progress, holding
+from graph.state import RunInput, Stage
 from stores.run_directory import RunDirectory, ensure_free
 
 ProgressListener = Callable[[Progress], None]

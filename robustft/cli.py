@@ -210,7 +210,7 @@ def export(
     out: Annotated[Path, typer.Option(help="The file to write.")],
 ) -> None:
     """Write a run's training set in the shape another trainer reads."""
-    from graph.stages.train import training_set
+    from graph.stages.select import training_set
     from stores.export import export_training
 
     training = training_set(directory)

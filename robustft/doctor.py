@@ -14,8 +14,8 @@ from rich.markup import escape
 
 from agents.models.config import VLLMModelConfig
 from agents.models.vllm_command import plan_server
-from graph.context import close_models
 from graph.config.run import RunConfig
+from graph.context import close_models
 from graph.stages.load import check_models, check_tuned_model
 from stores.dataset import read_samples
 from stores.encoder import load_encoder

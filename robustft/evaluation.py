@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from graph.context import close_models
 from graph.config.run import RunConfig
+from graph.context import close_models
 from graph.stages.evaluate import compare
 from graph.stages.stage import Progress
 from robustft.api import ProgressListener

@@ -8,10 +8,9 @@ from rich.panel import Panel
 from rich.text import Text
 
 from agents.checker import Check
-from graph.decision import drop_reason, entropy_of, final_response, read_state, status_of
-from graph.state import SampleState
-from graph.stages.train import left_out
 from graph.stages.stage import storage_errors
+from graph.stages.train import left_out
+from graph.state import SampleState
 from robustft.text import printable
 from stores.errors import InputError
 from stores.journal import Journal
@@ -36,7 +35,7 @@ def print_trace(directory: Path, identifier: str, console: Console) -> None:
         if entry is None:
             raise InputError(f"{directory}: sample '{identifier}' has no verdict yet")
         too_long = identifier in left_out(journal)
-        panels = _panels(read_state(sample, entry), entry.kept, too_long, journal)
+        panels = _panels(SampleState.from_entry(sample, entry), entry.kept, too_long, journal)
     for panel in panels:
         console.print(panel)
 
@@ -69,7 +68,7 @@ def _panels(state: SampleState, kept: bool | None, too_long: bool, journal: Jour
         shown = [
             _neighbour(reference.id, reference.distance, journal) for reference in state.context.neighbours
         ]
-        entropy = entropy_of(state)
+        entropy = state.context.entropy
         panels.append(
             _panel(
                 "relabeler",
@@ -82,10 +81,10 @@ def _panels(state: SampleState, kept: bool | None, too_long: bool, journal: Jour
     if state.review is not None:
         reply = [("reply", state.review.reply)] if state.review.reply is not None else []
         panels.append(_panel("reviewer", state.review.reason, *reply, ("answer", state.review.answer)))
-    if state.conclusion is not None:
-        note = f"confidence {state.conclusion.confidence:.2f}"
-        panels.append(_panel("conclusion", note, ("answer", state.conclusion.answer)))
-    panels.append(_panel("outcome", status_of(state), *_outcome(state, kept, too_long)))
+    if state.consensus is not None:
+        note = f"confidence {state.consensus.confidence:.2f}"
+        panels.append(_panel("consensus", note, ("answer", state.consensus.answer)))
+    panels.append(_panel("outcome", state.status, *_outcome(state, kept, too_long)))
     return panels
 
 
@@ -105,11 +104,11 @@ def _neighbour(identifier: str, distance: float, journal: Journal) -> tuple[str,
 
 
 def _outcome(state: SampleState, kept: bool | None, too_long: bool) -> list[tuple[str, str | None]]:
-    lines: list[tuple[str, str | None]] = [("final", final_response(state))]
+    lines: list[tuple[str, str | None]] = [("final", state.final)]
     if state.failure is not None:
         lines.append(("failure", state.failure))
     if kept is not None:
-        reason = "too_long" if too_long else drop_reason(state, kept)
+        reason = "too_long" if too_long else state.drop_reason(kept)
         lines.append(("trained on", f"no: {reason}" if reason else "yes"))
     if state.sample.gold is not None:
         lines.append(("gold", state.sample.gold))

@@ -113,7 +113,7 @@ def test_selection_is_the_floor_of_the_most_confident_and_of_those_the_lowest_en
     keep = yaml.safe_load((finished.out / "config.yaml").read_text())["selection"]["keep"]
     rows = [row for row in finished.rows("decisions.jsonl") if row["status"] == "relabelled"]
     ranked = sorted(
-        (-row["conclusion"]["confidence"], row["context"]["entropy"], row["id"])
+        (-row["consensus"]["confidence"], row["context"]["entropy"], row["id"])
         for row in rows
         if row["final"] is not None
     )

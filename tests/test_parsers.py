@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.answers import Kind, agree, extract, kind_of
-from agents.models.chat import defuse
 from agents.checker import parse_verdict
+from agents.models.chat import defuse
 from agents.models.completion import RequestError, read_completion, read_refusal
 from graph.config.run import ConfigError, RunConfig, load_config, parse_config
 from stores.dataset import read_samples

@@ -20,12 +20,13 @@ from study.rules import Case, Label
 
 from agents.base import Prediction
 from agents.checker import Check
-from agents.role import Usage
 from agents.reasoner import Turn
+from agents.record import Consensus
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
+from agents.role import Usage
 from graph.config.run import RunConfig, parse_config
-from graph.state import Conclusion, SampleState
+from graph.state import SampleState
 from stores.dataset import read_samples
 from stores.errors import DataError, InputError
 from stores.export import write_samples
@@ -132,7 +133,7 @@ def test_a_calibrated_sample_is_as_suspect_as_it_is_likely_to_be_noise_and_count
     weighed = given.state.model_copy(
         update={
             "check": given.state.check.model_copy(update={"noise": 0.8}),
-            "conclusion": Conclusion(answer="so-so", confidence=0.7),
+            "consensus": Consensus(answer="so-so", confidence=0.7),
         }
     )
     assert only(rules.weighed, Case(weighed, True)) == Label("so-so", True, 0.8, "so-so", 0.7)

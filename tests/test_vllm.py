@@ -18,18 +18,18 @@ import psutil
 import pytest
 from langchain_core.messages import HumanMessage
 
-from agents.models.embedded import load_embedded
 from agents.errors import EndpointError
-from agents.role import Expert, Reply
 from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, probe
+from agents.models.embedded import load_embedded
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.models.vllm import VLLMServer
+from agents.relabeler import entropy_of
+from agents.role import Expert, Reply
 from robustft import RunConfig, run
 from stores.dataset import read_samples
 from stores.export import write_samples
 from tests.vllm_server import ARGUMENTS, server_processes, vllm_python
 from training.noise import inject_noise
-from training.selection import entropy
 
 PYTHON = vllm_python()
 DATA = Path(str(files("robustft"))) / "data"
@@ -128,7 +128,7 @@ async def test_log_probabilities_and_entropy_agree_with_the_embedded_model(base_
         count = len(right.log_probabilities)
         assert left.log_probabilities[:count] == pytest.approx(right.log_probabilities, abs=2e-3)
         assert math.isclose(
-            entropy(left.log_probabilities[:count]), entropy(right.log_probabilities), abs_tol=2e-3
+            entropy_of(left.log_probabilities[:count]), entropy_of(right.log_probabilities), abs_tol=2e-3
         )
 
 
@@ -190,7 +190,8 @@ def test_a_server_that_is_killed_in_the_middle_is_started_again_and_nothing_is_l
 
 def test_no_server_outlives_an_owner_that_is_killed(tmp_path: Path) -> None:
     code = (
-        "import asyncio, sys; from agents.models.config import VLLMModelConfig; from agents.models.vllm import VLLMServer\n"
+        "import asyncio, sys; from agents.models.config import VLLMModelConfig\n"
+        "from agents.models.vllm import VLLMServer\n"
         f"config = VLLMModelConfig(provider='vllm', python={PYTHON!r}, args={ARGUMENTS!r})\n"
         "server = VLLMServer(config, 'm'); asyncio.run(server.start()); print(server.port, flush=True)\n"
         "sys.stdin.read()"

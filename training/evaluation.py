@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from agents.base import BaseAgent
-from agents.errors import AgentError
 from agents.concurrency import sweep
+from agents.errors import AgentError
 from stores.sample import Sample
 from training.metrics import is_right
 

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict
 
 from training.errors import NothingToTrainError, TrainingError, TrainingInterrupted
 from training.lora import TrainingConfig, load_model, load_tokenizer, save_adapter
-from training.progress import TrainingStep, last_checkpoint, make_progress
-from training.objectives.tokens import Tokens
 from training.objectives.sft import build_trainer
+from training.objectives.tokens import Tokens
+from training.progress import TrainingStep, last_checkpoint, make_progress
 
 
 class TrainingOutcome(BaseModel):

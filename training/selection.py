@@ -1,13 +1,10 @@
 """Keep the relabelled samples whose context answer the model was surest of (paper Eq. 7 and 8)."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-# A log-probability is at most 0; one that rounding left this far above is read as 0.
-_ROUNDING = 1e-6
 
 
 class SelectionConfig(BaseModel):
@@ -20,24 +17,6 @@ class SelectionConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
-
-
-def entropy(log_probabilities: Sequence[float]) -> float:
-    """Return the mean negative log-probability of an answer's tokens, in nats (Eq. 7).
-
-    Args:
-        log_probabilities: the natural logarithm of each generated token's probability; at least one.
-
-    Raises:
-        ValueError: there is none, or one is NaN, infinite, or more than a rounding error above 0.
-    """
-    if not log_probabilities:
-        raise ValueError("no log-probabilities: the entropy of an answer without tokens is not defined")
-    for value in log_probabilities:
-        if not math.isfinite(value) or value > _ROUNDING:
-            raise ValueError(f"{value} is not the log-probability of a generated token")
-    total = math.fsum(min(value, 0.0) for value in log_probabilities)
-    return abs(total) / len(log_probabilities)
 
 
 def select(candidates: Iterable[tuple[str, float]], keep: float) -> set[str]:

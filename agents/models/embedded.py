@@ -12,10 +12,10 @@ from pydantic import PrivateAttr
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from agents.models.chat import DirectChatModel, to_turns
-from agents.models.decoding import Completion, Request, complete_batch
 from agents.errors import ModelCallError
+from agents.models.chat import DirectChatModel, to_turns
 from agents.models.config import EmbeddedModelConfig
+from agents.models.decoding import Completion, Request, complete_batch
 from stores.batcher import Batcher
 from stores.errors import WeightsError
 from stores.weights import resolve_weights

@@ -18,9 +18,9 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
 from pydantic import PrivateAttr, SecretStr
 
+from agents.errors import EndpointError, ModelBusyError, ModelCallError
 from agents.models.chat import DirectChatModel, to_turns
 from agents.models.completion import RequestError, ServedName, read_completion, read_refusal
-from agents.errors import EndpointError, ModelBusyError, ModelCallError
 from agents.models.limiter import Limiter, Trouble
 
 # How often one request is sent again because its connection broke: it may be what breaks the server.

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
-from agents.models.endpoint import EndpointChatModel, EndpointClient
 from agents.errors import EndpointError
-from agents.models.limiter import Limiter
-from agents.models.config import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, VLLMModelConfig
 from agents.models.adaptive_limit import FIRST_LIMIT
+from agents.models.config import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, VLLMModelConfig
+from agents.models.endpoint import EndpointChatModel, EndpointClient
+from agents.models.limiter import Limiter
 from agents.models.vllm import VLLMServer
 from agents.models.vllm_command import ADAPTER_NAME
 

@@ -20,14 +20,13 @@ import orjson
 from langchain_core.embeddings import Embeddings
 
 from agents.base import BaseAgent
-from agents.role import Expert
 from agents.relabeler import Relabeler
+from agents.role import Expert
 from graph.config.run import RunConfig, parse_config
-from graph.decision import read_state
-from graph.stages.evaluate import in_base_role, load_tuned
 from graph.fingerprint import fingerprints
+from graph.stages.evaluate import in_base_role, load_tuned
+from graph.stages.select import training_row
 from graph.state import SampleState
-from graph.stages.train import training_row
 from prompts.template import QuestionTemplate
 from robustft import resume, run
 from stores.encoder import load_encoder
@@ -177,8 +176,8 @@ class Study:
         else:
             summary = run(config, directory, until=pipeline.until, reuse=self._latest_run())
         with closing(Journal(directory / "journal.sqlite")) as journal:
-            entries = journal.entries()
-            return [Case(read_state(sample, entry), entry.kept) for sample, entry in entries], summary
+            states = [(SampleState.from_entry(*found), found[1].kept) for found in journal.entries()]
+            return [Case(state, kept) for state, kept in states], summary
 
     def _with(self, pipeline: Pipeline) -> RunConfig:
         """Return the study's config with a pipeline's settings."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from graph.decision import answers_of, final_response
 from study.rules import Case, Label
 from training.metrics import Tally, is_right
 
@@ -66,7 +65,7 @@ def agents_of(cases: Sequence[Case]) -> dict[str, dict[str, float | None]]:
             continue
         label_right = is_right(case.sample.response, gold, options)
         group = "right" if label_right else "wrong"
-        for agent, answer in answers_of(case.state).items():
+        for agent, answer in case.state.answers().items():
             found = counts.setdefault(agent, {"right": [], "wrong": []})
             found[group].append(answer is not None and is_right(answer, gold, options))
         if case.state.check is not None:
@@ -88,11 +87,11 @@ def examples_of(cases: Sequence[Case]) -> list[dict[str, str]]:
         state, gold = case.state, case.sample.gold
         if gold is None or state.check is None:
             continue
-        final = final_response(state)
+        final = state.final
         before = is_right(case.sample.response, gold, case.sample.options)
         after = final is not None and is_right(final, gold, case.sample.options)
         name = _OUTCOMES[state.check.reliable, before, after]
-        answers = {agent: answer or "unreadable" for agent, answer in answers_of(state).items()}
+        answers = {agent: answer or "unreadable" for agent, answer in state.answers().items()}
         verdict = "reliable" if state.check.reliable else "noisy"
         groups[name].append(
             {

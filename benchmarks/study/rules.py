@@ -11,7 +11,6 @@ import numpy
 from langchain_core.embeddings import Embeddings
 
 from agents.answers import agree, kind_of, normalise
-from graph.decision import answers_of, final_response
 from graph.state import SampleState
 from stores.sample import Sample
 
@@ -79,7 +78,7 @@ def decided(cases: list[Case], tools: Tools) -> list[Label]:
     """Do as the pipeline decided: RobustFT and its ablations."""
     labels = []
     for case in cases:
-        final, noisy = final_response(case.state), _is_noisy(case.state)
+        final, noisy = case.state.final, _is_noisy(case.state)
         labels.append(
             Label(final if case.kept else None, noisy, _suspicion(case.state), final if noisy else None)
         )
@@ -89,7 +88,7 @@ def decided(cases: list[Case], tools: Tools) -> list[Label]:
 def weighed(cases: list[Case], tools: Tools) -> list[Label]:
     """Do as the pipeline decided, and let each sample count as much as it is likely to be right."""
     return [
-        label._replace(weight=case.state.conclusion.confidence if case.state.conclusion else None)
+        label._replace(weight=case.state.consensus.confidence if case.state.consensus else None)
         for case, label in zip(cases, decided(cases, tools), strict=True)
     ]
 
@@ -107,7 +106,7 @@ def relabelled(cases: list[Case], tools: Tools) -> list[Label]:
     """Replace every response by the pipeline's; one that says something else was noisy."""
     labels = []
     for case in cases:
-        own = final_response(case.state)
+        own = case.state.final
         noisy = None if own is None else not _same(own, case.sample.response, case.sample)
         labels.append(Label(own, noisy, new=own))
     return labels
@@ -121,7 +120,7 @@ def voted(cases: list[Case], tools: Tools) -> list[Label]:
     """
     labels = []
     for case in cases:
-        answers = answers_of(case.state)
+        answers = case.state.answers()
         base, reasoned = answers.get("base"), answers.get("reasoner")
         if base is not None and reasoned is not None and _same(base, reasoned, case.sample):
             winner: str | None = base
@@ -144,7 +143,7 @@ def likeliest(cases: list[Case], tools: Tools) -> list[Label]:
     Source: Zhang et al. 2025, "The Best Instruction-Tuning Data are Those That Fit".
     """
     answers = [
-        list(dict.fromkeys(filter(None, (case.sample.response, *answers_of(case.state).values()))))
+        list(dict.fromkeys(filter(None, (case.sample.response, *case.state.answers().values()))))
         for case in cases
     ]
     flat = [(case.sample, answer) for case, found in zip(cases, answers, strict=True) for answer in found]

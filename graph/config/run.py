@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from agents.base import BaseConfig
 from agents.checker import CheckerConfig
-from agents.role import AgentConfig
 from agents.models.config import EmbeddedModelConfig, ModelConfig
 from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
-from graph.config.text import TwiceError, load_yaml
+from agents.role import AgentConfig
 from graph.config.errors import explain, suggest
 from graph.config.paths import anchor
+from graph.config.text import TwiceError, load_yaml
 from graph.state import Stage
 from stores.encoder import EncoderConfig
 from stores.errors import InputError

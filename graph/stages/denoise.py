@@ -1,61 +1,15 @@
-"""The stages that ask the agents: detect and denoise."""
+"""The stage that repairs what was judged noisy: relabeler and reviewer."""
 
 import asyncio
-import gc
-import json
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from functools import partial
+from contextlib import nullcontext
 from typing import Any
 
-from agents.errors import AgentError
-from agents.cache import Memory
-from agents.concurrency import sweep
-from graph.context import BoundContext, build_agents, load_models
-from graph.decision import read_state, to_entry
-from graph.stages.index import open_examples, prepare
-from graph.sample_graph import denoise_graph, detect_graph
-from graph.state import RunState, SampleInput, SampleState
-from graph.weighing import CALIBRATION, SETTLED, settle, weigh
-from graph.stages.stage import RunFailedError, Workspace, in_thread, meanwhile, open_memory, open_stage
-from prompts.template import PromptError
-from stores.examples import ExampleStore
-
-# Samples under way for each request that may be: a sample's turns wait for each other, and at the end of a
-# stage those that are left should be many at an early turn, not few at a late one.
-_AHEAD = 4
-_REPORT_SECONDS = 0.2
-
-Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
-
-
-async def detect(state: RunState) -> dict[str, Any]:
-    """Judge the label of every sample that has no verdict yet."""
-    async with open_stage(state.directory, "detect") as work:
-        counts = await asyncio.to_thread(work.journal.count_status)
-        pending = state.samples - sum(counts.values())
-        weighs, shows = work.config.weighs, work.config.shows_examples(state.until)
-        # Until all are weighed, none is known to be clean.
-        indexes = pending > 0 and shows and not weighs
-        if pending:
-            await asyncio.to_thread(_forget_weights, work)
-            needed = meanwhile(partial(prepare, work, state.samples, indexes))
-            async with open_memory(work) as memory, needed if shows or weighs else nullcontext():
-                context = await _bind(work, memory, None)
-
-                async def judge(sample: SampleState) -> dict[str, Any]:
-                    return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
-
-                todo = (SampleState(sample=sample) for sample in work.journal.undecided())
-                progress = _Progress(work, memory, done=state.samples - pending, total=state.samples)
-                await _ask_agents(work, todo, judge, progress, dataset=state.samples)
-        else:
-            await asyncio.to_thread(_failures, work, state.samples)
-        if weighs and not await asyncio.to_thread(work.journal.fact, CALIBRATION):
-            await asyncio.to_thread(weigh, work)
-        counts = await asyncio.to_thread(work.journal.count_status)
-    return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0), "indexed": indexes}
+from graph.engine import StageProgress, ask_agents, bind_agents
+from graph.sample_graph import denoise_graph
+from graph.stages.index import open_examples
+from graph.stages.stage import in_thread, open_memory, open_stage
+from graph.state import RunState, SampleState
+from graph.weighing import SETTLED, settle
 
 
 async def denoise(state: RunState) -> dict[str, Any]:
@@ -64,127 +18,18 @@ async def denoise(state: RunState) -> dict[str, Any]:
         counts = await asyncio.to_thread(work.journal.count_status)
         if counts.get("noisy"):
             await asyncio.to_thread(work.journal.note, SETTLED, "")
-            todo = (read_state(sample, entry) for sample, entry in work.journal.entries("noisy"))
+            todo = (SampleState.from_entry(sample, entry) for sample, entry in work.journal.entries("noisy"))
             # With none clean, what is there is of verdicts that no longer stand.
             shows = counts.get("clean") and work.files.chroma.is_dir()
             indexed = open_examples(work) if shows else nullcontext()
             async with open_memory(work) as memory, in_thread(indexed) as examples:
-                context = await _bind(work, memory, examples)
+                context = await bind_agents(work, memory, examples)
 
                 async def relabel(sample: SampleState) -> dict[str, Any]:
                     return await denoise_graph.ainvoke(sample, context=context)
 
-                progress = _Progress(work, memory, done=state.noisy - counts["noisy"], total=state.noisy)
-                await _ask_agents(work, todo, relabel, progress, dataset=state.samples)
+                progress = StageProgress(work, memory, done=state.noisy - counts["noisy"], total=state.noisy)
+                await ask_agents(work, todo, relabel, progress, dataset=state.samples)
         if work.config.weighs and not await asyncio.to_thread(work.journal.fact, SETTLED):
             await asyncio.to_thread(settle, work)
     return {}
-
-
-def _forget_weights(work: Workspace) -> None:
-    work.journal.note(CALIBRATION, "")
-    work.files.similarities.unlink(missing_ok=True)
-
-
-class _Progress:
-    """Reports how far a stage is: samples as they are finished, and replies as they come.
-
-    A sample takes several replies one after another, and all samples of a small dataset are under way at
-    once: counting samples alone would show nothing for a long time.
-    """
-
-    def __init__(self, work: Workspace, memory: Memory, *, done: int, total: int) -> None:
-        self._work = work
-        self._memory = memory
-        self._total = total
-        self.done = done
-
-    async def follow(self) -> None:
-        """Report until cancelled."""
-        while True:
-            replies = self._memory.asked.total()
-            note = f"{replies:,} replies" if replies else ""
-            self._work.report(self.done, self._total, self._memory.tokens, note)
-            await asyncio.sleep(_REPORT_SECONDS)
-
-    def end(self) -> None:
-        """Report how it ended."""
-        self._work.report(self.done, self._total, self._memory.tokens)
-
-
-async def _ask_agents(
-    work: Workspace, samples: Iterator[SampleState], ask: Work, progress: _Progress, *, dataset: int
-) -> None:
-    """Send samples through one half of the sample graph and journal what comes out.
-
-    Args:
-        work: the run.
-        samples: those still to be asked about.
-        ask: sends one through its half of the graph.
-        progress: is told how far it is.
-        dataset: the size of the dataset, which `run.max_failed` is a share of.
-    """
-    failures = await asyncio.to_thread(_failures, work, dataset)
-
-    async def finish(sample: SampleState) -> SampleState:
-        try:
-            return sample.model_copy(update=await ask(sample))
-        except (AgentError, PromptError) as exc:
-            return sample.model_copy(update={"failure": f"{type(exc).__name__}: {exc}"})
-
-    def record(finished: list[SampleState]) -> None:
-        work.journal.record(to_entry(sample) for sample in finished)
-        progress.done += len(finished)
-        failures.update(sample.failure for sample in finished if sample.failure)
-        _check(failures, work, dataset)
-
-    following = asyncio.create_task(progress.follow())
-    try:
-        with _no_garbage_of_old():
-            await sweep(samples, finish, record, concurrency=_AHEAD * work.config.run.concurrency)
-    finally:
-        following.cancel()
-        progress.end()
-
-
-def _failures(work: Workspace, dataset: int) -> Counter[str]:
-    """Return the reasons of what has failed so far.
-
-    Raises:
-        RunFailedError: too much has.
-    """
-    failures = Counter(json.loads(entry.record)["failure"] for _, entry in work.journal.entries("failed"))
-    _check(failures, work, dataset)
-    return failures
-
-
-def _check(failures: Counter[str], work: Workspace, dataset: int) -> None:
-    if failures.total() > work.config.run.max_failed * dataset:
-        raise RunFailedError(_too_many(failures, work))
-
-
-@contextmanager
-def _no_garbage_of_old() -> Iterator[None]:
-    """Keep what is in memory already out of garbage collections, each of which would look at all of it.
-
-    The libraries hold over half a million objects: a quarter of the time that a sample costs us.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-async def _bind(work: Workspace, memory: Memory, examples: ExampleStore | None) -> BoundContext:
-    models = await load_models(work.config, work.files.path)
-    agents = await asyncio.to_thread(build_agents, work.config, models, examples, memory)
-    return BoundContext(agents=agents)
-
-
-def _too_many(failures: Counter[str], work: Workspace) -> str:
-    commonest = "; ".join(f"{count} x {reason}" for reason, count in failures.most_common(3))
-    return (
-        f"more than {work.config.run.max_failed:.0%} of the samples failed (run.max_failed): {commonest}. "
-        f"Mend the cause and try those again with `robustft resume --retry-failed {work.files.path}`"
-    )

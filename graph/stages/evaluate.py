@@ -12,14 +12,14 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from agents.base import BaseAgent
-from agents.errors import EndpointError
-from agents.role import Expert, Recall
 from agents.cache import Memory
+from agents.errors import EndpointError
 from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, identify
-from graph.context import endpoint_settings, model_pool
+from agents.role import Expert, Recall
 from graph.config.run import RunConfig
-from graph.state import RunState
+from graph.context import endpoint_settings, model_pool
 from graph.stages.stage import Workspace, in_thread, open_memory, open_stage, outcome_of
+from graph.state import RunState
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
 from stores.sample import Sample

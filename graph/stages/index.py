@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from graph.decision import read_state, trust_of
 from graph.numbering import is_free
 from graph.similarities import measure
-from graph.state import RunState
 from graph.stages.stage import LOOK_AGAIN_SECONDS, Workspace, in_thread, open_stage
+from graph.state import RunState, SampleState
 from stores.examples import Example, ExampleStore
 
 
@@ -30,7 +29,7 @@ async def index(state: RunState) -> dict[str, Any]:
             return {}
         async with in_thread(open_examples(work, anew=True)) as store:
             progress = store.fill(
-                Example(sample, trust_of(read_state(sample, entry)))
+                Example(sample, SampleState.from_entry(sample, entry).trust)
                 for sample, entry in work.journal.entries("clean")
             )
             while done := await asyncio.to_thread(next, progress, 0):

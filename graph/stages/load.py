@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.models.config import probe
-from graph.context import load_models, load_prompts
 from graph.config.run import ConfigError, RunConfig, parse_config
+from graph.context import load_models, load_prompts
 from graph.stages.resume import (
     Continuation,
     begin_again,
@@ -17,8 +17,8 @@ from graph.stages.resume import (
     note_fingerprints,
     plan_continuation,
 )
-from graph.state import RunInput, Stage
 from graph.stages.stage import Workspace, open_stage, storage_errors
+from graph.state import RunInput, Stage
 from stores.dataset import join_gold, read_samples
 from stores.encoder import load_encoder
 from stores.journal import Journal

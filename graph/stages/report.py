@@ -11,21 +11,15 @@ from typing import Any
 
 from agents.answers import kind_of
 from agents.checker import View
+from agents.record import to_decision
 from agents.role import Usage
-from graph.decision import (
-    drop_reason,
-    final_response,
-    read_state,
-    status_of,
-    to_decision,
-)
 from graph.evidence import numbering_of
 from graph.fingerprint import fingerprints
 from graph.numbering import Numbering
-from graph.state import RunState, SampleState
-from graph.stages.train import left_out
-from graph.weighing import CALIBRATION
 from graph.stages.stage import Workspace, open_stage, standing_outcomes
+from graph.stages.train import left_out
+from graph.state import RunState, SampleState
+from graph.weighing import CALIBRATION
 from stores.atomic import atomic_writer, write_json_atomically
 from training.calibration.agreement import Agreement, AgreementTally
 from training.metrics import Tally, is_right
@@ -54,7 +48,7 @@ def _report(work: Workspace) -> dict[str, Any]:
             kept = kept and state.sample.id not in too_long if kept is not None else None
             decisions.write(_line(to_decision(state, kept)))
             if kept is False:
-                reason = "too_long" if state.sample.id in too_long else drop_reason(state, kept)
+                reason = "too_long" if state.sample.id in too_long else state.drop_reason(kept)
                 dropped.write(_line({"id": state.sample.id, "reason": reason}))
             figures.add(state, kept)
     summary = {**figures.summary(), "usage": _usage(work)}
@@ -96,7 +90,7 @@ def _usage(work: Workspace) -> dict[str, Any]:
 
 def _states(work: Workspace) -> Iterator[tuple[SampleState, bool | None]]:
     for sample, entry in work.journal.entries():
-        yield read_state(sample, entry), entry.kept
+        yield SampleState.from_entry(sample, entry), entry.kept
 
 
 def _brief(outcome: dict[str, Any]) -> dict[str, Any]:
@@ -125,11 +119,11 @@ class _Figures:
         self._views: dict[View, AgreementTally] = {"base": AgreementTally(), "reasoning": AgreementTally()}
 
     def add(self, state: SampleState, kept: bool | None) -> None:
-        status = status_of(state)
+        status = state.status
         self._samples["clean"] += status == "clean"
         self._samples["noisy"] += state.check is not None and not state.check.reliable
         self._samples["relabelled"] += status == "relabelled"
-        self._samples["empty"] += status == "relabelled" and final_response(state) is None
+        self._samples["empty"] += status == "relabelled" and state.final is None
         self._samples["selected"] += status == "relabelled" and bool(kept)
         self._samples["training"] += bool(kept)
         self._samples["failed"] += status == "failed"
@@ -144,7 +138,7 @@ class _Figures:
                     tally.add(agreed=view in state.check.agreed, options=choices)
         if gold is not None and state.check is not None:
             self._with_gold = True
-            final = final_response(state)
+            final = state.final
             self._tally.add(
                 judged_noisy=not state.check.reliable,
                 label_right=is_right(state.sample.response, gold, options),

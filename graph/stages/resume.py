@@ -10,10 +10,9 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from graph.config.run import ConfigError, RunConfig, parse_config
-from graph.decision import before_relabeling, read_state, to_entry
 from graph.fingerprint import Fingerprints, fingerprints
-from graph.state import RunInput
 from graph.stages.stage import SELECTED, Workspace
+from graph.state import RunInput, SampleState
 from stores.dataset import join_gold, read_samples
 from stores.journal import Entry, Journal, Split
 
@@ -137,9 +136,9 @@ def _note(journal: Journal, now: Fingerprints) -> None:
 def _back_to_noisy(journal: Journal) -> Iterator[Entry]:
     """Yield the decisions on samples that came to be relabelled, as they were before."""
     for sample, entry in journal.entries():
-        state = read_state(sample, entry)
+        state = SampleState.from_entry(sample, entry)
         if state.check is not None and not state.check.reliable:
-            yield to_entry(before_relabeling(state).model_copy(update={"failure": None}))
+            yield state.before_relabeling().model_copy(update={"failure": None}).to_entry()
 
 
 def _check_same_reading(work: Workspace, config: RunConfig) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agents.cache import Memory
 from agents.errors import ModelBusyError
 from agents.role import Recall, Reply, Usage
-from agents.cache import Memory
 from stores.replies import ReplyStore
 
 REQUEST = {

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from agents.role import Expert
 from agents.reasoner import REASON_VARIABLES, REFLECT_VARIABLES, Reasoner, ReasonerConfig, Turn, final_answer
+from agents.role import Expert
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 from tests.scripted import ScriptedModel

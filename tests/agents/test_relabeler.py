@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
-from agents.role import Expert
 from agents.relabeler import Relabeler
+from agents.role import Expert
 from prompts.template import QuestionTemplate
 from stores.examples import Example, ExampleStore
 from stores.sample import Message, Sample

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agents.role import Expert
 from agents.reviewer import VARIABLES, Reviewer, ReviewerConfig
+from agents.role import Expert
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 from tests.scripted import ScriptedModel

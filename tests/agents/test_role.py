@@ -7,9 +7,9 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 
 from agents.errors import ModelBusyError, ModelCallError
-from agents.role import Expert, Usage
 from agents.models.config import OpenAIModelConfig
 from agents.models.pool import ModelPool
+from agents.role import Expert, Usage
 from tests.endpoint import Endpoint
 from tests.scripted import ScriptedModel
 

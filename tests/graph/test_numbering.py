@@ -1,6 +1,6 @@
 from agents.base import Prediction
-from agents.role import Usage
 from agents.reviewer import Review
+from agents.role import Usage
 from graph.numbering import Numbering
 from graph.state import SampleState
 from stores.sample import Sample

@@ -10,8 +10,8 @@ from langchain_core.outputs import ChatResult
 from pydantic import Field
 
 from agents.errors import ModelBusyError, ModelCallError
-from graph.context import BoundContext, build_agents, close_models, load_models
 from graph.config.run import RunConfig, parse_config
+from graph.context import BoundContext, build_agents, close_models, load_models
 from graph.sample_graph import denoise_graph, detect_graph, sample_graph
 from graph.state import SampleInput, SampleState
 from prompts.template import LETTERS, Choice, Template

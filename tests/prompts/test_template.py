@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agents import checker, reasoner, reviewer
-from graph.context import load_prompts
 from graph.config.run import parse_config
+from graph.context import load_prompts
 from prompts.template import FOLDER, PromptError, QuestionTemplate, Template
 from stores.sample import Sample
 

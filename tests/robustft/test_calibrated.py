@@ -120,8 +120,8 @@ def test_a_decision_says_what_every_view_weighs(expert: Endpoint, tmp_path: Path
         assert 0 <= check["noise"] <= 1
         assert {"questions", "label", "agents"} <= set(check["weights"])
         assert check["reliable"] == (row["status"] == "clean")
-        assert 0 < row["conclusion"]["confidence"] <= 1
-        assert row["final"] == row["conclusion"]["answer"]
+        assert 0 < row["consensus"]["confidence"] <= 1
+        assert row["final"] == row["consensus"]["answer"]
     clean = [row for row in read_lines(tmp_path / "run" / "decisions.jsonl") if row["status"] == "clean"]
     assert max(row["check"]["noise"] for row in clean) < 0.5
 
@@ -154,7 +154,7 @@ def test_what_was_killed_before_its_conclusions_comes_to_them(expert: Endpoint, 
     entries = [entry for _, entry in journal.entries()]
     for entry in entries:
         record = json.loads(entry.record)
-        assert record.pop("conclusion")
+        assert record.pop("consensus")
         journal.record([replace(entry, record=json.dumps(record))])
     journal.note("settled", "")
     journal.close()
@@ -189,7 +189,7 @@ def test_another_models_review_is_believed_more_than_the_same_models(
             directory = tmp_path / f"{reviewer.model}-{settles}"
             run(load_config(config, settings), directory, until="select")
             decisions = read_lines(directory / "decisions.jsonl")
-            conclusions = [row["conclusion"] for row in decisions if row["status"] == "relabelled"]
+            conclusions = [row["consensus"] for row in decisions if row["status"] == "relabelled"]
             found[reviewer.model, settles] = conclusions
     reviewer.stop()
 
@@ -210,7 +210,7 @@ def test_soft_weighting_keeps_all_and_writes_how_likely_each_is_right(
     training = read_lines(tmp_path / "run" / "training.jsonl")
     assert len(training) == len(decisions)
     for row in training:
-        assert row["weight"] == decisions[row["id"]]["conclusion"]["confidence"]
+        assert row["weight"] == decisions[row["id"]]["consensus"]["confidence"]
 
 
 def test_a_threshold_of_ones_own_decides(expert: Endpoint, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_trace_shows_the_weights(
     shown = capsys.readouterr().out
     assert "nats for the response" in shown
     assert "questions" in shown
-    assert "conclusion" in shown
+    assert "consensus" in shown
 
 
 @pytest.mark.parametrize(

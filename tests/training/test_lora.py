@@ -14,9 +14,9 @@ from stores.weights import SMOLLM2, resolve_weights
 from training.errors import NothingToTrainError, TrainingInterrupted
 from training.finetune import TrainingOutcome, train_adapter
 from training.lora import LoraSettings, TrainingConfig, load_model, load_tokenizer
-from training.progress import TrainingStep
-from training.objectives.tokens import IGNORED, Tokens
 from training.objectives.sft import build_trainer, must_recompute
+from training.objectives.tokens import IGNORED, Tokens
+from training.progress import TrainingStep
 
 COLOURS = {
     "a ripe banana": "yellow",

@@ -12,7 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy
 
-from training.calibration.question_classifier import Bools, Numbers, QuestionClassifier, Reals, Vectors, normalised
+from training.calibration.question_classifier import (
+    Bools,
+    Numbers,
+    QuestionClassifier,
+    Reals,
+    Vectors,
+    normalised,
+)
 from training.calibration.sources import NOISE, Evidence, View, allowed, one_hot, views_of
 
 # What is believed of each response (m, candidates) before views are looked at, told from what is right.

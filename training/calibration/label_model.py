@@ -2,8 +2,8 @@
 
 No gold is needed: how far a view can be trusted shows in how it fits the others. The model is Dawid and
 Skene's (1979) with a classifier of the questions for the prior, as in Raykar et al. (2010, "Learning from
-Crowds"), fitted by expectation-maximisation (`training.calibration.em`). In the end a slower classifier learns what
-was found, across folds; labels and agents have taught it already, and count for less beside it.
+Crowds"), fitted by expectation-maximisation (`em.py`). In the end a slower classifier learns what was found,
+across folds; labels and agents have taught it already, and count for less beside it.
 
 crowd-kit has Dawid and Skene's model without the classifier, snorkel's label model is not kept up, and
 cleanlab's CROWDLAB takes a classifier's view to be better than chance.
@@ -14,8 +14,16 @@ from dataclasses import dataclass
 
 import numpy
 
-from training.calibration.question_classifier import Bools, Numbers, Reals, normalised, predict_crossed, predict_others, softmax
 from training.calibration.em import fit_views
+from training.calibration.question_classifier import (
+    Bools,
+    Numbers,
+    Reals,
+    normalised,
+    predict_crossed,
+    predict_others,
+    softmax,
+)
 from training.calibration.sources import Evidence, allowed, one_hot
 
 _UPDATES = 20

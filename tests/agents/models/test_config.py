@@ -8,9 +8,9 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from agents.errors import EndpointError
-from agents.role import Expert
 from agents.models.config import OpenAIModelConfig, probe
 from agents.models.pool import ModelPool
+from agents.role import Expert
 from tests.endpoint import Endpoint
 from tests.scripted import ScriptedModel
 

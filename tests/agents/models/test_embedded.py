@@ -9,9 +9,9 @@ import torch
 from langchain_core.messages import AIMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from agents.models.embedded import EmbeddedChatModel, load_embedded
 from agents.errors import ModelCallError
 from agents.models.config import EmbeddedModelConfig, probe
+from agents.models.embedded import EmbeddedChatModel, load_embedded
 from stores.errors import WeightsError
 from stores.weights import SMOLLM2, resolve_weights
 

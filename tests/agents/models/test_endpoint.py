@@ -15,9 +15,9 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.outputs import LLMResult
 
 from agents.errors import EndpointDownError, ModelBusyError, ModelCallError
-from agents.models.limiter import Limiter, Ticket, Trouble
-from agents.models.config import OpenAIModelConfig, VLLMModelConfig
 from agents.models.adaptive_limit import FIRST_LIMIT
+from agents.models.config import OpenAIModelConfig, VLLMModelConfig
+from agents.models.limiter import Limiter, Ticket, Trouble
 from agents.models.pool import EndpointSettings, ModelPool
 from tests.endpoint import Endpoint
 

@@ -4,8 +4,8 @@ import numpy
 import pytest
 from numpy.typing import NDArray
 
-from training.calibration.question_classifier import Numbers
 from training.calibration.label_model import Estimate, estimate, update
+from training.calibration.question_classifier import Numbers
 from training.calibration.sources import Evidence
 
 SAMPLES = 400

@@ -1,7 +1,6 @@
-from agents.role import Usage
+from agents.record import Consensus, SampleRecord
 from agents.relabeler import ContextAnswer
-from graph.decision import uncertainty_of
-from graph.state import Conclusion, SampleState
+from agents.role import Usage
 from stores.sample import Sample
 
 SAMPLE = Sample(id="1", prompt="What is the plural of wife?", response="dishes")
@@ -11,8 +10,8 @@ def concluded(confidence: float, log_probability: float) -> float:
     context = ContextAnswer(
         neighbours=(), answer="wives", reply="wives", log_probabilities=(log_probability,), usage=Usage()
     )
-    conclusion = Conclusion(answer="wives", confidence=confidence)
-    found = uncertainty_of(SampleState(sample=SAMPLE, context=context, conclusion=conclusion))
+    consensus = Consensus(answer="wives", confidence=confidence)
+    found = SampleRecord(sample=SAMPLE, context=context, consensus=consensus).uncertainty
     assert found is not None
     return found
 

@@ -1,0 +1,129 @@
+"""What sends samples through a half of the sample graph, and journals what comes out."""
+
+import asyncio
+import gc
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from agents.cache import Memory
+from agents.concurrency import sweep
+from agents.errors import AgentError
+from graph.context import BoundContext, build_agents, load_models
+from graph.stages.stage import RunFailedError, Workspace
+from graph.state import SampleState
+from prompts.template import PromptError
+from stores.examples import ExampleStore
+
+# Samples under way for each request that may be: a sample's turns wait for each other, and at the end of a
+# stage those that are left should be many at an early turn, not few at a late one.
+_AHEAD = 4
+_REPORT_SECONDS = 0.2
+
+Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
+
+
+class StageProgress:
+    """Reports how far a stage is: samples as they are finished, and replies as they come.
+
+    A sample takes several replies one after another, and all samples of a small dataset are under way at
+    once: counting samples alone would show nothing for a long time.
+    """
+
+    def __init__(self, work: Workspace, memory: Memory, *, done: int, total: int) -> None:
+        self._work = work
+        self._memory = memory
+        self._total = total
+        self.done = done
+
+    async def follow(self) -> None:
+        """Report until cancelled."""
+        while True:
+            replies = self._memory.asked.total()
+            note = f"{replies:,} replies" if replies else ""
+            self._work.report(self.done, self._total, self._memory.tokens, note)
+            await asyncio.sleep(_REPORT_SECONDS)
+
+    def end(self) -> None:
+        """Report how it ended."""
+        self._work.report(self.done, self._total, self._memory.tokens)
+
+
+async def ask_agents(
+    work: Workspace, samples: Iterator[SampleState], ask: Work, progress: StageProgress, *, dataset: int
+) -> None:
+    """Send samples through one half of the sample graph and journal what comes out.
+
+    Args:
+        work: the run.
+        samples: those still to be asked about.
+        ask: sends one through its half of the graph.
+        progress: is told how far it is.
+        dataset: the size of the dataset, which `run.max_failed` is a share of.
+    """
+    failures = await asyncio.to_thread(count_failures, work, dataset)
+
+    async def finish(sample: SampleState) -> SampleState:
+        try:
+            return sample.model_copy(update=await ask(sample))
+        except (AgentError, PromptError) as exc:
+            return sample.model_copy(update={"failure": f"{type(exc).__name__}: {exc}"})
+
+    def record(finished: list[SampleState]) -> None:
+        work.journal.record(sample.to_entry() for sample in finished)
+        progress.done += len(finished)
+        failures.update(sample.failure for sample in finished if sample.failure)
+        _check(failures, work, dataset)
+
+    following = asyncio.create_task(progress.follow())
+    try:
+        with _no_garbage_of_old():
+            await sweep(samples, finish, record, concurrency=_AHEAD * work.config.run.concurrency)
+    finally:
+        following.cancel()
+        progress.end()
+
+
+def count_failures(work: Workspace, dataset: int) -> Counter[str]:
+    """Return the reasons of what has failed so far.
+
+    Raises:
+        RunFailedError: too much has.
+    """
+    failures = Counter(json.loads(entry.record)["failure"] for _, entry in work.journal.entries("failed"))
+    _check(failures, work, dataset)
+    return failures
+
+
+def _check(failures: Counter[str], work: Workspace, dataset: int) -> None:
+    if failures.total() > work.config.run.max_failed * dataset:
+        raise RunFailedError(_too_many(failures, work))
+
+
+@contextmanager
+def _no_garbage_of_old() -> Iterator[None]:
+    """Keep what is in memory already out of garbage collections, each of which would look at all of it.
+
+    The libraries hold over half a million objects: a quarter of the time that a sample costs us.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+async def bind_agents(work: Workspace, memory: Memory, examples: ExampleStore | None) -> BoundContext:
+    models = await load_models(work.config, work.files.path)
+    agents = await asyncio.to_thread(build_agents, work.config, models, examples, memory)
+    return BoundContext(agents=agents)
+
+
+def _too_many(failures: Counter[str], work: Workspace) -> str:
+    commonest = "; ".join(f"{count} x {reason}" for reason, count in failures.most_common(3))
+    return (
+        f"more than {work.config.run.max_failed:.0%} of the samples failed (run.max_failed): {commonest}. "
+        f"Mend the cause and try those again with `robustft resume --retry-failed {work.files.path}`"
+    )
