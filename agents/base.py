@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from agents.answers import extract, kind_of, room_for
-from agents.role import AgentConfig, Expert, Usage, conversation
+from agents.role import AgentConfig, Role, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
@@ -27,15 +27,15 @@ class BaseConfig(AgentConfig):
 class BaseAgent:
     """Answers a sample's query with nothing else at hand."""
 
-    def __init__(self, expert: Expert, prompt: QuestionTemplate) -> None:
-        self._expert = expert
+    def __init__(self, role: Role, prompt: QuestionTemplate) -> None:
+        self._role = role
         self._prompt = prompt
 
     async def answer(self, sample: Sample) -> Prediction:
         """Predict the answer to a sample's query (Eq. 1)."""
         kind = kind_of(sample.response, sample.options)
         request = conversation(sample, self.request(sample))
-        reply = await self._expert.ask(request, at_most=room_for(kind, sample.options))
+        reply = await self._role.ask(request, at_most=room_for(kind, sample.options))
         answer = extract(reply.text, kind, sample.options)
         return Prediction(answer=answer, reply=reply.text, usage=reply.usage)
 

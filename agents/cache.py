@@ -20,7 +20,7 @@ from stores.replies import ReplyStore, StoredReply
 _KEY_BYTES = 16
 
 
-class Memory:
+class ReplyCache:
     """The replies of a run, shared by its agents; belongs to one event loop.
 
     Args:

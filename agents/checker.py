@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.answers import agree, kind_of
-from agents.role import AgentConfig, Expert, Usage, conversation
+from agents.role import AgentConfig, Role, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
@@ -76,8 +76,8 @@ class CheckerConfig(AgentConfig):
 class Checker:
     """Compares the label with the answers of the other experts."""
 
-    def __init__(self, expert: Expert, prompt: QuestionTemplate, config: CheckerConfig) -> None:
-        self._expert = expert
+    def __init__(self, role: Role, prompt: QuestionTemplate, config: CheckerConfig) -> None:
+        self._role = role
         self._prompt = prompt
         self._policy = config.policy
         self._views = config.views
@@ -106,7 +106,7 @@ class Checker:
         self, sample: Sample, base: str | None, reasoning: str | None, agreed: tuple[View, ...]
     ) -> Check:
         request = self._prompt.render(sample, response=sample.response, base=base, reasoning=reasoning)
-        reply = await self._expert.ask(conversation(sample, request))
+        reply = await self._role.ask(conversation(sample, request))
         verdict = parse_verdict(reply.text, quoted=(sample.prompt, sample.response, base, reasoning))
         return Check(
             reliable=verdict == "reliable",

@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 _END = object()
 
 
-async def sweep(
+async def map_concurrently(
     items: Iterator[Item],
     work: Callable[[Item], Awaitable[Result]],
     record: Callable[[list[Result]], None],

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.answers import agree, extract, kind_of
-from agents.role import AgentConfig, Expert, Usage, conversation
+from agents.role import AgentConfig, Role, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
@@ -40,9 +40,9 @@ class Reasoner:
     """Reasons about a sample's query, reflects on its reasoning, and reasons again."""
 
     def __init__(
-        self, expert: Expert, reason: QuestionTemplate, reflect: QuestionTemplate, config: ReasonerConfig
+        self, role: Role, reason: QuestionTemplate, reflect: QuestionTemplate, config: ReasonerConfig
     ) -> None:
-        self._expert = expert
+        self._role = role
         self._reason = reason
         self._reflect = reflect
         self._config = config
@@ -55,14 +55,14 @@ class Reasoner:
             reasoning=reasoning.reply if reasoning else None,
             reflection=reflection.reply if reflection else None,
         )
-        reply = await self._expert.ask(conversation(sample, request))
+        reply = await self._role.ask(conversation(sample, request))
         answer = extract(reply.text, kind_of(sample.response, sample.options), sample.options)
         return Turn(role="reason", reply=reply.text, answer=answer, usage=reply.usage)
 
     async def reflect(self, sample: Sample, turns: list[Turn]) -> Turn:
         """Criticise the last reasoning."""
         request = self._reflect.render(sample, reasoning=turns[-1].reply, answer=turns[-1].answer)
-        reply = await self._expert.ask(conversation(sample, request))
+        reply = await self._role.ask(conversation(sample, request))
         return Turn(role="reflect", reply=reply.text, usage=reply.usage)
 
     def is_done(self, sample: Sample, turns: list[Turn]) -> bool:

@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.answers import extract, kind_of, room_for
-from agents.role import AgentConfig, Expert, Usage, conversation
+from agents.role import AgentConfig, Role, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore, Neighbour
 from stores.sample import Sample
@@ -82,9 +82,9 @@ class Relabeler:
     """
 
     def __init__(
-        self, expert: Expert, prompt: QuestionTemplate, examples: ExampleStore | None, neighbours: int
+        self, role: Role, prompt: QuestionTemplate, examples: ExampleStore | None, neighbours: int
     ) -> None:
-        self._expert = expert
+        self._role = role
         self._prompt = prompt
         self._examples = examples
         self._neighbours = neighbours
@@ -97,7 +97,7 @@ class Relabeler:
         turns = [turn for neighbour in reversed(found) for turn in self._show(neighbour.sample)]
         request = conversation(sample, self._prompt.render(sample))
         kind = kind_of(sample.response, sample.options)
-        reply = await self._expert.ask([*turns, *request], at_most=room_for(kind, sample.options))
+        reply = await self._role.ask([*turns, *request], at_most=room_for(kind, sample.options))
         return ContextAnswer(
             neighbours=tuple(
                 NeighbourReference(id=neighbour.sample.id, distance=neighbour.distance) for neighbour in found

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from agents.answers import agree, extract, kind_of, room_for
-from agents.role import AgentConfig, Expert, Usage, conversation
+from agents.role import AgentConfig, Role, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
@@ -34,8 +34,8 @@ class ReviewerConfig(AgentConfig):
 class Reviewer:
     """Chooses or combines two answers. It never sees the label under suspicion."""
 
-    def __init__(self, expert: Expert, prompt: QuestionTemplate, config: ReviewerConfig) -> None:
-        self._expert = expert
+    def __init__(self, role: Role, prompt: QuestionTemplate, config: ReviewerConfig) -> None:
+        self._role = role
         self._prompt = prompt
         self._policy = config.policy
 
@@ -60,7 +60,7 @@ class Reviewer:
             return Review(answer=context, reason="both answers agree")
         request = self._prompt.render(sample, context_answer=context, reasoning_answer=reasoning)
         turns = conversation(sample, request)
-        reply = await self._expert.ask(turns, at_most=room_for(kind, sample.options))
+        reply = await self._role.ask(turns, at_most=room_for(kind, sample.options))
         answer = extract(reply.text, kind, sample.options)
         reason = "reviewed" if answer is not None else "unparsed"
         return Review(answer=answer, reply=reply.text, reason=reason, usage=reply.usage)

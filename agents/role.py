@@ -57,7 +57,7 @@ Recall = Callable[[Mapping[str, Any], Callable[[], Awaitable[Reply]]], Awaitable
 """Returns the reply to a request, asking for it only where it is not known."""
 
 
-class Expert:
+class Role:
     """A chat model with the sampling of one role.
 
     Args:

@@ -32,7 +32,7 @@ from openai import AsyncOpenAI
 
 from agents.models.config import OpenAIModelConfig
 from agents.models.pool import EndpointSettings, ModelPool
-from agents.role import Expert
+from agents.role import Role
 from graph.config.run import RunConfig
 from robustft import run
 
@@ -127,10 +127,10 @@ async def chat_openai(url: str, concurrency: int) -> AsyncIterator[Ask]:
 
 @asynccontextmanager
 async def ours(url: str, concurrency: int, *, log_probabilities: bool) -> AsyncIterator[Ask]:
-    """Ask as every agent does: through the pool's model, its limiter and the agent's `Expert`."""
+    """Ask as every agent does: through the pool's model, its limiter and the agent's `Role`."""
     pool, config = ModelPool(), OpenAIModelConfig(provider="openai", name="mock", base_url=url)
     model = await pool.open(config, "models.mock", EndpointSettings(ceiling=concurrency))
-    expert = Expert(model, max_tokens=64, log_probabilities=log_probabilities)
+    expert = Role(model, max_tokens=64, log_probabilities=log_probabilities)
     yield lambda: expert.ask([HumanMessage(_QUESTION)])
     await pool.close()
 

@@ -22,7 +22,7 @@ from typing import Annotated, Any, TypedDict
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 
-from agents.concurrency import sweep
+from agents.concurrency import map_concurrently
 from agents.role import Reply, Usage
 from stores.replies import ReplyStore, StoredReply
 
@@ -46,7 +46,7 @@ class _State(TypedDict):
 async def timed(arguments: argparse.Namespace, work: Callable[[int], Awaitable[None]]) -> float:
     """Return the seconds that all samples take."""
     started = time.perf_counter()
-    await sweep(iter(range(arguments.samples)), work, lambda done: None, concurrency=_UNDER_WAY)
+    await map_concurrently(iter(range(arguments.samples)), work, lambda done: None, concurrency=_UNDER_WAY)
     return time.perf_counter() - started
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.checker import VARIABLES, Checker, CheckerConfig, parse_verdict
-from agents.role import Expert
+from agents.role import Role
 from graph.config.run import load_config
 from graph.context import close_models, load_models
 from prompts.template import QuestionTemplate
@@ -33,7 +33,7 @@ async def measure(config_path: Path | None) -> dict[str, Any]:
     settings = config.agents.checker
     try:
         model = (await load_models(config))[settings.model]
-        expert = Expert(model, max_tokens=settings.max_tokens)
+        expert = Role(model, max_tokens=settings.max_tokens)
         return {
             name: await _with_prompt(expert, QuestionTemplate(prompt, VARIABLES), rows)
             for name, prompt in _PROMPTS.items()
@@ -42,9 +42,7 @@ async def measure(config_path: Path | None) -> dict[str, Any]:
         await close_models()
 
 
-async def _with_prompt(
-    expert: Expert, prompt: QuestionTemplate, rows: list[dict[str, str]]
-) -> dict[str, Any]:
+async def _with_prompt(expert: Role, prompt: QuestionTemplate, rows: list[dict[str, str]]) -> dict[str, Any]:
     checker = Checker(expert, prompt, CheckerConfig(policy="judge"))
 
     async def verdicts(*, injected: bool) -> list[tuple[bool, bool, bool]]:

@@ -27,9 +27,9 @@ from langchain_core.embeddings import Embeddings
 from overhead import InstantModel
 
 from agents.base import Prediction
-from agents.cache import Memory
+from agents.cache import ReplyCache
 from agents.checker import Check
-from agents.concurrency import sweep
+from agents.concurrency import map_concurrently
 from agents.reasoner import Turn
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
@@ -97,7 +97,7 @@ def decided(sample: Sample, number: int) -> Entry:
 
 async def detect(journal: Journal, replies: ReplyStore, count: int) -> None:
     """Send the first samples through detection."""
-    agents = build_agents(RunConfig(), {"default": InstantModel()}, memory=Memory(replies))
+    agents = build_agents(RunConfig(), {"default": InstantModel()}, cache=ReplyCache(replies))
     context = BoundContext(agents=agents)
 
     async def judge(sample: Sample) -> SampleState:
@@ -107,7 +107,7 @@ async def detect(journal: Journal, replies: ReplyStore, count: int) -> None:
     def record(states: list[SampleState]) -> None:
         journal.record(state.to_entry() for state in states)
 
-    await sweep(islice(journal.samples("train"), count), judge, record, concurrency=_UNDER_WAY)
+    await map_concurrently(islice(journal.samples("train"), count), judge, record, concurrency=_UNDER_WAY)
 
 
 async def look_up(store: ExampleStore, journal: Journal) -> None:
@@ -117,7 +117,7 @@ async def look_up(store: ExampleStore, journal: Journal) -> None:
     async def find(sample: Sample) -> None:
         await store.nearest(sample, 3)
 
-    await sweep(islice(noisy, _QUERIES), find, lambda done: None, concurrency=_UNDER_WAY)
+    await map_concurrently(islice(noisy, _QUERIES), find, lambda done: None, concurrency=_UNDER_WAY)
 
 
 def measure(size: int, detected: int, out: str) -> None:

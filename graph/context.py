@@ -13,14 +13,14 @@ from langgraph.runtime import Runtime
 
 from agents import checker, reasoner, reviewer
 from agents.base import BaseAgent
-from agents.cache import Memory
+from agents.cache import ReplyCache
 from agents.checker import Checker
 from agents.models.config import identify
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.reasoner import Reasoner
 from agents.relabeler import Relabeler
 from agents.reviewer import Reviewer
-from agents.role import AgentConfig, Expert
+from agents.role import AgentConfig, Role
 from graph.config.run import RunConfig, parse_config
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore
@@ -111,7 +111,7 @@ def build_agents(
     config: RunConfig,
     models: dict[str, BaseChatModel],
     examples: ExampleStore | None = None,
-    memory: Memory | None = None,
+    cache: ReplyCache | None = None,
 ) -> Agents:
     """Build the agents of a config.
 
@@ -119,7 +119,7 @@ def build_agents(
         config: names each agent's model, prompts and sampling.
         models: the chat models by the names they have in the config.
         examples: the clean samples for the relabeler; None while there are none.
-        memory: what was replied before; None where nothing is remembered, as in Studio.
+        cache: what was replied before; None where nothing is remembered, as in Studio.
 
     Raises:
         PromptError: a prompt file cannot be used.
@@ -127,13 +127,13 @@ def build_agents(
     settings = config.agents
     prompts = load_prompts(config)
 
-    def expert(name: str, agent: AgentConfig, *, log_probabilities: bool = False) -> Expert:
-        return Expert(
+    def expert(name: str, agent: AgentConfig, *, log_probabilities: bool = False) -> Role:
+        return Role(
             models[agent.model],
             temperature=agent.temperature,
             max_tokens=agent.max_tokens,
             seed=config.run.seed,
-            recall=memory.of(name, identify(config.models[agent.model])) if memory else None,
+            recall=cache.of(name, identify(config.models[agent.model])) if cache else None,
             log_probabilities=log_probabilities,
         )
 

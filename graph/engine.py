@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from agents.cache import Memory
-from agents.concurrency import sweep
+from agents.cache import ReplyCache
+from agents.concurrency import map_concurrently
 from agents.errors import AgentError
 from graph.context import BoundContext, build_agents, load_models
 from graph.stages.stage import RunFailedError, Workspace
@@ -32,23 +32,23 @@ class StageProgress:
     once: counting samples alone would show nothing for a long time.
     """
 
-    def __init__(self, work: Workspace, memory: Memory, *, done: int, total: int) -> None:
+    def __init__(self, work: Workspace, cache: ReplyCache, *, done: int, total: int) -> None:
         self._work = work
-        self._memory = memory
+        self._cache = cache
         self._total = total
         self.done = done
 
     async def follow(self) -> None:
         """Report until cancelled."""
         while True:
-            replies = self._memory.asked.total()
+            replies = self._cache.asked.total()
             note = f"{replies:,} replies" if replies else ""
-            self._work.report(self.done, self._total, self._memory.tokens, note)
+            self._work.report(self.done, self._total, self._cache.tokens, note)
             await asyncio.sleep(_REPORT_SECONDS)
 
     def end(self) -> None:
         """Report how it ended."""
-        self._work.report(self.done, self._total, self._memory.tokens)
+        self._work.report(self.done, self._total, self._cache.tokens)
 
 
 async def ask_agents(
@@ -80,7 +80,7 @@ async def ask_agents(
     following = asyncio.create_task(progress.follow())
     try:
         with _no_garbage_of_old():
-            await sweep(samples, finish, record, concurrency=_AHEAD * work.config.run.concurrency)
+            await map_concurrently(samples, finish, record, concurrency=_AHEAD * work.config.run.concurrency)
     finally:
         following.cancel()
         progress.end()
@@ -115,9 +115,9 @@ def _no_garbage_of_old() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def bind_agents(work: Workspace, memory: Memory, examples: ExampleStore | None) -> BoundContext:
+async def bind_agents(work: Workspace, cache: ReplyCache, examples: ExampleStore | None) -> BoundContext:
     models = await load_models(work.config, work.files.path)
-    agents = await asyncio.to_thread(build_agents, work.config, models, examples, memory)
+    agents = await asyncio.to_thread(build_agents, work.config, models, examples, cache)
     return BoundContext(agents=agents)
 
 

@@ -24,7 +24,7 @@ from agents.models.embedded import load_embedded
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.models.vllm import VLLMServer
 from agents.relabeler import entropy_of
-from agents.role import Expert, Reply
+from agents.role import Reply, Role
 from robustft import RunConfig, run
 from stores.dataset import read_samples
 from stores.export import write_samples
@@ -84,7 +84,7 @@ def summary_of(out: Path) -> dict[str, Any]:
 
 
 async def ask_all(model: Any, prompts: list[str]) -> list[Reply]:
-    expert = Expert(model, max_tokens=24, log_probabilities=True)
+    expert = Role(model, max_tokens=24, log_probabilities=True)
     return await asyncio.gather(*(expert.ask([HumanMessage(prompt)]) for prompt in prompts))
 
 

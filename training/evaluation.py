@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from agents.base import BaseAgent
-from agents.concurrency import sweep
+from agents.concurrency import map_concurrently
 from agents.errors import AgentError
 from stores.sample import Sample
 from training.metrics import is_right
@@ -61,5 +61,5 @@ async def evaluate(
         accuracy.right += sum(answer["right"] for answer in answers)
         record(answers)
 
-    await sweep(samples, ask, count, concurrency=concurrency)
+    await map_concurrently(samples, ask, count, concurrency=concurrency)
     return accuracy

@@ -27,7 +27,7 @@ _SICK = 3.0
 _MADE_UP = 0.25
 
 
-class Pace:
+class AdaptiveLimit:
     """A limit that follows what an endpoint bears, judged after each round of replies.
 
     Args:

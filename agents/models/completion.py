@@ -9,7 +9,7 @@ import orjson
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from agents.models.limiter import Trouble
+from agents.models.limiter import FailureKind
 
 _LOG = logging.getLogger("robustft")
 _SHOWN = 300
@@ -19,9 +19,9 @@ _MOST_TOKENS = 2**31
 class RequestError(Exception):
     """A request that brought no reply."""
 
-    def __init__(self, reason: str, trouble: Trouble, retry_after: float | None = None) -> None:
+    def __init__(self, reason: str, failure: FailureKind, retry_after: float | None = None) -> None:
         super().__init__(reason)
-        self.trouble = trouble
+        self.failure = failure
         self.retry_after = retry_after
 
 
@@ -52,7 +52,7 @@ def read_completion(reply: Any) -> ChatResult:
             },
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
-        raise RequestError("the endpoint's reply holds no chat completion", Trouble.FAILING) from exc
+        raise RequestError("the endpoint's reply holds no chat completion", FailureKind.FAILING) from exc
     return ChatResult(generations=[ChatGeneration(message=message)])
 
 
@@ -68,14 +68,16 @@ def read_refusal(status: int, content: bytes, retry_after: str | None) -> Reques
     pause = _seconds(retry_after)
     if status in (401, 403):
         reason = f"the endpoint refused the API key ({status}); check the variable that api_key_env names"
-        return RequestError(reason, Trouble.OWN)
+        return RequestError(reason, FailureKind.OWN)
     if status == 404:
-        return RequestError(f"the endpoint does not know this model or path (404): {message}", Trouble.OWN)
+        return RequestError(
+            f"the endpoint does not know this model or path (404): {message}", FailureKind.OWN
+        )
     if status == 429 or (status == 503 and pause is not None):
-        return RequestError(f"the endpoint is busy ({status}): {message}", Trouble.BUSY, pause)
+        return RequestError(f"the endpoint is busy ({status}): {message}", FailureKind.BUSY, pause)
     if status >= 500 or status in (408, 425):
-        return RequestError(f"the endpoint failed ({status}): {message}", Trouble.FAILING, pause)
-    return RequestError(f"the endpoint refused the request ({status}): {message}", Trouble.OWN)
+        return RequestError(f"the endpoint failed ({status}): {message}", FailureKind.FAILING, pause)
+    return RequestError(f"the endpoint refused the request ({status}): {message}", FailureKind.OWN)
 
 
 class ServedName:

@@ -21,7 +21,7 @@ from pydantic import PrivateAttr, SecretStr
 from agents.errors import EndpointError, ModelBusyError, ModelCallError
 from agents.models.chat import DirectChatModel, to_turns
 from agents.models.completion import RequestError, ServedName, read_completion, read_refusal
-from agents.models.limiter import Limiter, Trouble
+from agents.models.limiter import FailureKind, Limiter
 
 # How often one request is sent again because its connection broke: it may be what breaks the server.
 _BROKEN_CONNECTIONS = 5
@@ -67,14 +67,14 @@ class EndpointClient:
                 content = await _read(response)
         except aiohttp.ConnectionTimeoutError as exc:
             reason = f"the endpoint cannot be reached ({self.base_url}): no connection in time"
-            raise RequestError(reason, Trouble.GONE) from exc
+            raise RequestError(reason, FailureKind.GONE) from exc
         except TimeoutError as exc:
-            raise RequestError("the endpoint did not answer in time", Trouble.FAILING) from exc
+            raise RequestError("the endpoint did not answer in time", FailureKind.FAILING) from exc
         except aiohttp.ClientConnectionError as exc:
             reason = f"the endpoint cannot be reached ({self.base_url}); is it running?"
-            raise RequestError(reason, Trouble.GONE) from exc
+            raise RequestError(reason, FailureKind.GONE) from exc
         except aiohttp.ClientError as exc:
-            raise RequestError("the endpoint's reply broke off", Trouble.FAILING) from exc
+            raise RequestError("the endpoint's reply broke off", FailureKind.FAILING) from exc
         if response.status != 200:
             if self._key is not None:
                 # An endpoint may repeat the key that it refuses.
@@ -85,7 +85,7 @@ class EndpointClient:
         try:
             return orjson.loads(content)
         except orjson.JSONDecodeError as exc:
-            raise RequestError("the endpoint's reply is not JSON", Trouble.FAILING) from exc
+            raise RequestError("the endpoint's reply is not JSON", FailureKind.FAILING) from exc
 
     def _open(self) -> aiohttp.ClientSession:
         # Opened on first use: a session belongs to the event loop it is opened in.
@@ -155,7 +155,7 @@ class EndpointChatModel(DirectChatModel):
             await self._client.post("chat/completions", orjson.dumps(request))
         except RequestError as exc:
             # A refusal is an answer, too.
-            return exc.trouble in (Trouble.BUSY, Trouble.OWN)
+            return exc.failure in (FailureKind.BUSY, FailureKind.OWN)
         return True
 
     def named(self, served_name: str) -> "EndpointChatModel":
@@ -194,29 +194,29 @@ class EndpointChatModel(DirectChatModel):
         broken = 0
         while True:
             ticket = await self._limiter.acquire()
-            trouble: Trouble | None = Trouble.CANCELLED
+            kind: FailureKind | None = FailureKind.CANCELLED
             retry_after = None
             work = 1
             try:
                 result = read_completion(await self._client.post("chat/completions", body))
-                trouble = None
+                kind = None
                 work += _tokens_of(result)
             except RequestError as exc:
-                trouble, retry_after, failure = exc.trouble, exc.retry_after, exc
+                kind, retry_after, failure = exc.failure, exc.retry_after, exc
             finally:
-                self._limiter.release(ticket, trouble, retry_after, work)
-            if trouble is None:
+                self._limiter.release(ticket, kind, retry_after, work)
+            if kind is None:
                 self._answers_as.check(result.generations[0].message.response_metadata["model_name"])
                 return result
-            if trouble is Trouble.OWN:
+            if kind is FailureKind.OWN:
                 raise ModelCallError(str(failure)) from failure
-            broken += trouble is Trouble.GONE
+            broken += kind is FailureKind.GONE
             now = time.monotonic()
             troubled = troubled or now
             patient = broken < _BROKEN_CONNECTIONS and now - troubled < self._limiter.patience
             # Neither a refusal for want of room nor an outage is this request's fault. An endpoint that never
             # answered is not waited for: nothing says that it ever will.
-            if trouble is Trouble.FAILING or not patient or not self._limiter.has_answered:
+            if kind is FailureKind.FAILING or not patient or not self._limiter.has_answered:
                 raise ModelBusyError(str(failure)) from failure
 
 
@@ -234,7 +234,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if length > _LONGEST_REPLY:
             response.close()
             reason = f"the endpoint's reply is longer than {_LONGEST_REPLY >> 20} MB"
-            raise RequestError(reason, Trouble.FAILING)
+            raise RequestError(reason, FailureKind.FAILING)
     return b"".join(parts)
 
 

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from agents.errors import EndpointDownError
-from agents.models.adaptive_limit import FIRST_LIMIT, Pace
+from agents.models.adaptive_limit import FIRST_LIMIT, AdaptiveLimit
 
 _LOG = logging.getLogger("robustft")
 
@@ -24,7 +24,7 @@ _LONGEST_PAUSE = 30.0
 Probe = Callable[[], Awaitable[bool]]
 
 
-class Trouble(Enum):
+class FailureKind(Enum):
     """What went wrong with a request, as far as the next one is concerned."""
 
     BUSY = auto()
@@ -62,7 +62,7 @@ class Limiter:
         self.patience = patience
         self._label = label
         self._probe = probe
-        self._pace = Pace(ceiling, first)
+        self._adaptive = AdaptiveLimit(ceiling, first)
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._refusals = 0
@@ -76,7 +76,7 @@ class Limiter:
     @property
     def limit(self) -> int:
         """How many requests may be in flight now."""
-        return self._pace.limit
+        return self._adaptive.limit
 
     @property
     def in_flight(self) -> int:
@@ -112,12 +112,12 @@ class Limiter:
                 raise
         else:
             self._in_flight += 1
-        return Ticket(self._pace.epoch)
+        return Ticket(self._adaptive.epoch)
 
     def release(
         self,
         ticket: Ticket,
-        trouble: Trouble | None = None,
+        failure: FailureKind | None = None,
         retry_after: float | None = None,
         work: float = 1.0,
     ) -> None:
@@ -125,22 +125,22 @@ class Limiter:
 
         Args:
             ticket: what `acquire` returned.
-            trouble: what went wrong; None for a reply.
+            failure: what went wrong; None for a reply.
             retry_after: seconds that the endpoint asked to be left alone.
             work: what the reply took, for example its tokens.
         """
         self._in_flight -= 1
-        if trouble in (None, Trouble.OWN):
+        if failure in (None, FailureKind.OWN):
             self._answered = True
             self._refusals = self._failures = 0
-            self._pace.replied(asyncio.get_running_loop().time(), work)
-        elif trouble is not Trouble.CANCELLED:
-            if trouble in (Trouble.FAILING, Trouble.GONE):
+            self._adaptive.replied(asyncio.get_running_loop().time(), work)
+        elif failure is not FailureKind.CANCELLED:
+            if failure in (FailureKind.FAILING, FailureKind.GONE):
                 self._failures += 1
-            if trouble in (Trouble.BUSY, Trouble.FAILING):
+            if failure in (FailureKind.BUSY, FailureKind.FAILING):
                 # Once for a burst: its requests were all sent at the same pace.
-                self._refusals += self._pace.failed(ticket.epoch, refused=trouble is Trouble.BUSY)
-            if trouble is Trouble.BUSY or retry_after is not None:
+                self._refusals += self._adaptive.failed(ticket.epoch, refused=failure is FailureKind.BUSY)
+            if failure is FailureKind.BUSY or retry_after is not None:
                 self._pause(retry_after)
             if self._failures >= _STREAK and self._answered and self._outage is None:
                 self._outage = asyncio.get_running_loop().create_task(self._wait_out())
@@ -156,7 +156,7 @@ class Limiter:
     def _is_open(self) -> bool:
         if self._given_up is not None:
             raise EndpointDownError(self._given_up)
-        room = self._in_flight < self._pace.limit
+        room = self._in_flight < self._adaptive.limit
         return room and self._outage is None and asyncio.get_running_loop().time() >= self._not_before
 
     def _admit(self) -> None:
@@ -168,13 +168,13 @@ class Limiter:
             if self._timer is None:
                 self._timer = loop.call_at(self._not_before, self._resume)
             return
-        while self._waiting and self._in_flight < self._pace.limit:
+        while self._waiting and self._in_flight < self._adaptive.limit:
             turn = self._waiting.popleft()
             if not turn.done():
                 self._in_flight += 1
                 turn.set_result(None)
-        if self._in_flight < self._pace.limit:
-            self._pace.note_room()
+        if self._in_flight < self._adaptive.limit:
+            self._adaptive.note_room()
 
     def _resume(self) -> None:
         self._timer = None
@@ -215,10 +215,10 @@ class Limiter:
         if told:
             _LOG.warning("%s is back after %.0f s", self._label, loop.time() - since)
             self._not_before = 0.0
-            self._pace.restart()
+            self._adaptive.restart()
         else:
             # An endpoint that answers a probe at once was sent too much; it was not down.
-            self._pace.forget_failures()
+            self._adaptive.forget_failures()
         self._outage = None
         self._admit()
 

@@ -21,7 +21,7 @@ from langchain_core.embeddings import Embeddings
 
 from agents.base import BaseAgent
 from agents.relabeler import Relabeler
-from agents.role import Expert
+from agents.role import Role
 from graph.config.run import RunConfig, parse_config
 from graph.fingerprint import fingerprints
 from graph.stages.evaluate import in_base_role, load_tuned
@@ -286,7 +286,7 @@ class Study:
         try:
             for _ in store.fill(Example(sample) for sample in samples):
                 pass
-            expert = Expert(load_tuned(config, None), max_tokens=settings.max_tokens)
+            expert = Role(load_tuned(config, None), max_tokens=settings.max_tokens)
             agent: Any = Relabeler(expert, QuestionTemplate(settings.prompt), store, settings.neighbours)
             answers = _ask(agent, test)
         finally:

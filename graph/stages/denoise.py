@@ -7,7 +7,7 @@ from typing import Any
 from graph.engine import StageProgress, ask_agents, bind_agents
 from graph.sample_graph import denoise_graph
 from graph.stages.index import open_examples
-from graph.stages.stage import in_thread, open_memory, open_stage
+from graph.stages.stage import in_thread, open_cache, open_stage
 from graph.state import RunState, SampleState
 from graph.weighing import SETTLED, settle
 
@@ -22,13 +22,13 @@ async def denoise(state: RunState) -> dict[str, Any]:
             # With none clean, what is there is of verdicts that no longer stand.
             shows = counts.get("clean") and work.files.chroma.is_dir()
             indexed = open_examples(work) if shows else nullcontext()
-            async with open_memory(work) as memory, in_thread(indexed) as examples:
-                context = await bind_agents(work, memory, examples)
+            async with open_cache(work) as cache, in_thread(indexed) as examples:
+                context = await bind_agents(work, cache, examples)
 
                 async def relabel(sample: SampleState) -> dict[str, Any]:
                     return await denoise_graph.ainvoke(sample, context=context)
 
-                progress = StageProgress(work, memory, done=state.noisy - counts["noisy"], total=state.noisy)
+                progress = StageProgress(work, cache, done=state.noisy - counts["noisy"], total=state.noisy)
                 await ask_agents(work, todo, relabel, progress, dataset=state.samples)
         if work.config.weighs and not await asyncio.to_thread(work.journal.fact, SETTLED):
             await asyncio.to_thread(settle, work)

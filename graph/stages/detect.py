@@ -8,7 +8,7 @@ from typing import Any
 from graph.engine import StageProgress, ask_agents, bind_agents, count_failures
 from graph.sample_graph import detect_graph
 from graph.stages.index import prepare
-from graph.stages.stage import Workspace, meanwhile, open_memory, open_stage
+from graph.stages.stage import Workspace, meanwhile, open_cache, open_stage
 from graph.state import RunState, SampleInput, SampleState
 from graph.weighing import CALIBRATION, weigh
 
@@ -24,14 +24,14 @@ async def detect(state: RunState) -> dict[str, Any]:
         if pending:
             await asyncio.to_thread(_forget_weights, work)
             needed = meanwhile(partial(prepare, work, state.samples, indexes))
-            async with open_memory(work) as memory, needed if shows or weighs else nullcontext():
-                context = await bind_agents(work, memory, None)
+            async with open_cache(work) as cache, needed if shows or weighs else nullcontext():
+                context = await bind_agents(work, cache, None)
 
                 async def judge(sample: SampleState) -> dict[str, Any]:
                     return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
 
                 todo = (SampleState(sample=sample) for sample in work.journal.undecided())
-                progress = StageProgress(work, memory, done=state.samples - pending, total=state.samples)
+                progress = StageProgress(work, cache, done=state.samples - pending, total=state.samples)
                 await ask_agents(work, todo, judge, progress, dataset=state.samples)
         else:
             await asyncio.to_thread(count_failures, work, state.samples)

@@ -12,13 +12,13 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from agents.base import BaseAgent
-from agents.cache import Memory
+from agents.cache import ReplyCache
 from agents.errors import EndpointError
 from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, identify
-from agents.role import Expert, Recall
+from agents.role import Recall, Role
 from graph.config.run import RunConfig
 from graph.context import endpoint_settings, model_pool
-from graph.stages.stage import Workspace, in_thread, open_memory, open_stage, outcome_of
+from graph.stages.stage import Workspace, in_thread, open_cache, open_stage, outcome_of
 from graph.state import RunState
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
@@ -39,7 +39,7 @@ async def evaluate(state: RunState) -> dict[str, Any]:
         if finished := await asyncio.to_thread(_finished_evaluation, work, inputs):
             work.outcome = finished
             return {}
-        async with in_thread(atomic_writer(work.files.evaluation)) as lines, open_memory(work) as memory:
+        async with in_thread(atomic_writer(work.files.evaluation)) as lines, open_cache(work) as cache:
 
             def record(answers: list[dict[str, Any]]) -> None:
                 lines.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in answers)
@@ -51,7 +51,7 @@ async def evaluate(state: RunState) -> dict[str, Any]:
                 record,
                 lambda done: work.report(done, state.test_samples * (2 if adapter else 1)),
                 work.files.path,
-                memory,
+                cache,
             )
             work.outcome = {**figures, "inputs": inputs}
     return {}
@@ -64,7 +64,7 @@ async def compare(
     record: Callable[[list[dict[str, Any]]], None],
     report: Callable[[int], None],
     logs: Path | None = None,
-    memory: Memory | None = None,
+    cache: ReplyCache | None = None,
 ) -> dict[str, Any]:
     """Evaluate the model that is tuned, then the same with its adapter.
 
@@ -78,7 +78,7 @@ async def compare(
         record: takes finished samples, one plain record each and model.
         report: takes how many samples are done, over both models.
         logs: the folder for the log of a server that is started.
-        memory: what the models have replied before.
+        cache: what the models have replied before.
 
     Returns:
         `n`, and the share that each model answered right.
@@ -90,7 +90,7 @@ async def compare(
     figures: dict[str, Any] = {}
     done = 0
     async for name, model, identity in _contenders(config, adapter, logs):
-        recall = memory.of(name, identity) if memory else None
+        recall = cache.of(name, identity) if cache else None
         agent = in_base_role(config, model, recall)
         del model
 
@@ -161,7 +161,7 @@ def load_tuned(config: RunConfig, adapter: Path | None) -> BaseChatModel:
 def in_base_role(config: RunConfig, model: BaseChatModel, recall: Recall | None = None) -> BaseAgent:
     """Return a model as the base agent, which is what a tuned model is trained and evaluated as."""
     settings = config.agents.base
-    expert = Expert(model, max_tokens=settings.max_tokens, recall=recall)
+    expert = Role(model, max_tokens=settings.max_tokens, recall=recall)
     return BaseAgent(expert, QuestionTemplate(settings.prompt))
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from langgraph.config import get_stream_writer
 
-from agents.cache import Memory
+from agents.cache import ReplyCache
 from graph.config.run import RunConfig, load_config
 from stores.atomic import write_text_atomically
 from stores.database import is_damage
@@ -139,18 +139,18 @@ async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncI
 
 
 @asynccontextmanager
-async def open_memory(work: Workspace) -> AsyncIterator[Memory]:
+async def open_cache(work: Workspace) -> AsyncIterator[ReplyCache]:
     """Open what the models have replied to a run, and say at the end how much of it was used again."""
     store = await asyncio.to_thread(work.files.open_replies)
-    memory = Memory(store)
+    cache = ReplyCache(store)
     try:
-        yield memory
+        yield cache
     finally:
         await asyncio.shield(store.settle())
         await asyncio.shield(asyncio.to_thread(store.close))
-        for agent, reused in sorted(memory.reused.items()):
+        for agent, reused in sorted(cache.reused.items()):
             if reused:
-                _LOG.info("%s: %s of %s answers reused", agent, f"{reused:,}", f"{memory.asked[agent]:,}")
+                _LOG.info("%s: %s of %s answers reused", agent, f"{reused:,}", f"{cache.asked[agent]:,}")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The Base agent: one question, one answer."""
 
 from agents.base import BaseAgent
-from agents.role import Expert
+from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 from tests.scripted import ScriptedModel
@@ -12,7 +12,7 @@ GOLD = "Quito-gold"
 
 def asked(reply: str) -> tuple[BaseAgent, ScriptedModel]:
     model = ScriptedModel(script=lambda messages: reply)
-    return BaseAgent(Expert(model, max_tokens=64), QuestionTemplate("base")), model
+    return BaseAgent(Role(model, max_tokens=64), QuestionTemplate("base")), model
 
 
 async def test_the_answer_is_read_from_the_reply_and_the_reply_is_kept() -> None:

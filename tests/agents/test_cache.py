@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.cache import Memory
+from agents.cache import ReplyCache
 from agents.errors import ModelBusyError
 from agents.role import Recall, Reply, Usage
 from stores.replies import ReplyStore
@@ -28,8 +28,8 @@ def store(tmp_path: Path) -> Iterator[ReplyStore]:
 
 
 @pytest.fixture
-def memory(store: ReplyStore) -> Memory:
-    return Memory(store)
+def memory(store: ReplyStore) -> ReplyCache:
+    return ReplyCache(store)
 
 
 class Model:
@@ -51,14 +51,14 @@ async def ask(recall: Recall, model: Model, **changes: Any) -> Reply:
     return await recall({**REQUEST, **changes}, model)
 
 
-async def test_a_reply_comes_back_whole(store: ReplyStore, memory: Memory) -> None:
+async def test_a_reply_comes_back_whole(store: ReplyStore, memory: ReplyCache) -> None:
     model = Model()
     assert await ask(memory.of("base", "m"), model) == REPLY
-    assert await ask(Memory(store).of("base", "m"), model) == REPLY
+    assert await ask(ReplyCache(store).of("base", "m"), model) == REPLY
     assert model.asked == 1
 
 
-async def test_agents_share_what_was_replied(memory: Memory) -> None:
+async def test_agents_share_what_was_replied(memory: ReplyCache) -> None:
     model = Model()
     await ask(memory.of("base", "m"), model)
     await ask(memory.of("reviewer", "m"), model)
@@ -77,7 +77,7 @@ async def test_agents_share_what_was_replied(memory: Memory) -> None:
         {"logprobs": True},
     ],
 )
-async def test_another_request_is_asked(memory: Memory, changes: dict[str, Any]) -> None:
+async def test_another_request_is_asked(memory: ReplyCache, changes: dict[str, Any]) -> None:
     model = Model()
     recall = memory.of("base", "m")
     await ask(recall, model)
@@ -85,14 +85,14 @@ async def test_another_request_is_asked(memory: Memory, changes: dict[str, Any])
     assert model.asked == 2
 
 
-async def test_another_model_is_asked(memory: Memory) -> None:
+async def test_another_model_is_asked(memory: ReplyCache) -> None:
     model = Model()
     await ask(memory.of("base", "m"), model)
     await ask(memory.of("base", "n"), model)
     assert model.asked == 2
 
 
-async def test_equal_requests_at_once_are_sent_once(memory: Memory) -> None:
+async def test_equal_requests_at_once_are_sent_once(memory: ReplyCache) -> None:
     model = Model()
     replies = await asyncio.gather(*(ask(memory.of("base", "m"), model) for _ in range(5)))
     assert replies == [REPLY] * 5
@@ -100,7 +100,7 @@ async def test_equal_requests_at_once_are_sent_once(memory: Memory) -> None:
     assert (memory.asked["base"], memory.reused["base"]) == (5, 4)
 
 
-async def test_a_failure_is_not_remembered(memory: Memory) -> None:
+async def test_a_failure_is_not_remembered(memory: ReplyCache) -> None:
     model = Model(failures=1)
     outcomes = await asyncio.gather(
         *(ask(memory.of("base", "m"), model) for _ in range(3)), return_exceptions=True
@@ -110,7 +110,7 @@ async def test_a_failure_is_not_remembered(memory: Memory) -> None:
     assert model.asked == 2
 
 
-async def test_those_who_wait_may_ask_again_when_the_first_gives_up(memory: Memory) -> None:
+async def test_those_who_wait_may_ask_again_when_the_first_gives_up(memory: ReplyCache) -> None:
     model = Model()
     first = asyncio.create_task(ask(memory.of("base", "m"), model))
     await asyncio.sleep(0.01)

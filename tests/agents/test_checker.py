@@ -3,7 +3,7 @@
 import pytest
 
 from agents.checker import VARIABLES, Checker, CheckerConfig, Policy, View, parse_verdict
-from agents.role import Expert
+from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 from tests.scripted import ScriptedModel
@@ -22,7 +22,7 @@ def build(
 ) -> tuple[Checker, ScriptedModel]:
     model = ScriptedModel(script=lambda messages: verdict)
     config = CheckerConfig(policy=policy, views=views)
-    return Checker(Expert(model, max_tokens=64), QuestionTemplate("check", VARIABLES), config), model
+    return Checker(Role(model, max_tokens=64), QuestionTemplate("check", VARIABLES), config), model
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agents.reasoner import REASON_VARIABLES, REFLECT_VARIABLES, Reasoner, ReasonerConfig, Turn, final_answer
-from agents.role import Expert
+from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 from tests.scripted import ScriptedModel
@@ -20,7 +20,7 @@ def build(replies: Sequence[str], **settings: Any) -> tuple[Reasoner, ScriptedMo
     model = ScriptedModel(script=lambda messages: next(remaining))
     reason = QuestionTemplate("reason", REASON_VARIABLES)
     reflect = QuestionTemplate("reflect", REFLECT_VARIABLES)
-    return Reasoner(Expert(model, max_tokens=64), reason, reflect, ReasonerConfig(**settings)), model
+    return Reasoner(Role(model, max_tokens=64), reason, reflect, ReasonerConfig(**settings)), model
 
 
 async def run_loop(reasoner: Reasoner, sample: Sample = SAMPLE) -> list[Turn]:

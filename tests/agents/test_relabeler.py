@@ -7,7 +7,7 @@ import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
 from agents.relabeler import Relabeler
-from agents.role import Expert
+from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.examples import Example, ExampleStore
 from stores.sample import Message, Sample
@@ -38,7 +38,7 @@ def build(
     examples: ExampleStore | None, neighbours: int = 3, reply: str = "Oslo"
 ) -> tuple[Relabeler, ScriptedModel]:
     model = ScriptedModel(script=lambda messages: reply, log_probabilities=lambda text: [-0.5, -0.25])
-    return Relabeler(Expert(model, max_tokens=64), QuestionTemplate("relabel"), examples, neighbours), model
+    return Relabeler(Role(model, max_tokens=64), QuestionTemplate("relabel"), examples, neighbours), model
 
 
 async def test_neighbours_are_shown_as_chat_turns_the_nearest_last(examples: ExampleStore) -> None:

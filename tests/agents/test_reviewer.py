@@ -3,7 +3,7 @@
 import pytest
 
 from agents.reviewer import VARIABLES, Reviewer, ReviewerConfig
-from agents.role import Expert
+from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 from tests.scripted import ScriptedModel
@@ -14,7 +14,7 @@ SAMPLE = Sample(id="s", prompt="Capital of Norway?", response="Zanzibar-label", 
 def build(reply: str, config: ReviewerConfig | None = None) -> tuple[Reviewer, ScriptedModel]:
     model = ScriptedModel(script=lambda messages: reply)
     prompt = QuestionTemplate("review", VARIABLES)
-    return Reviewer(Expert(model, max_tokens=64), prompt, config or ReviewerConfig()), model
+    return Reviewer(Role(model, max_tokens=64), prompt, config or ReviewerConfig()), model
 
 
 async def test_two_answers_that_differ_are_settled_by_the_model() -> None:

@@ -9,7 +9,7 @@ from langchain_core.messages import HumanMessage
 from agents.errors import ModelBusyError, ModelCallError
 from agents.models.config import OpenAIModelConfig
 from agents.models.pool import ModelPool
-from agents.role import Expert, Usage
+from agents.role import Role, Usage
 from tests.endpoint import Endpoint
 from tests.scripted import ScriptedModel
 
@@ -26,7 +26,7 @@ async def model(endpoint: Endpoint) -> AsyncIterator[BaseChatModel]:
 
 async def test_text_log_probabilities_and_usage_are_read(model: BaseChatModel, endpoint: Endpoint) -> None:
     endpoint.reply = lambda messages: "It is Paris"
-    reply = await Expert(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
+    reply = await Role(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
     assert reply.text == "It is Paris"
     assert reply.log_probabilities == (-0.25, -0.25, -0.25)
     assert reply.usage == Usage(requests=1, prompt_tokens=7, completion_tokens=3)
@@ -37,19 +37,19 @@ async def test_an_endpoint_without_log_probabilities_is_asked_again(
 ) -> None:
     endpoint.log_probabilities = False
     with pytest.raises(ModelBusyError, match="no log-probabilities"):
-        await Expert(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
-    assert (await Expert(model, max_tokens=8).ask(QUESTION)).log_probabilities == ()
+        await Role(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
+    assert (await Role(model, max_tokens=8).ask(QUESTION)).log_probabilities == ()
 
 
 @pytest.mark.parametrize("text", ["", " \n\t "])
 async def test_an_empty_reply_is_asked_for_again(model: BaseChatModel, endpoint: Endpoint, text: str) -> None:
     endpoint.reply = lambda messages: text
     with pytest.raises(ModelBusyError, match=r"empty .*max_tokens"):
-        await Expert(model, max_tokens=8).ask(QUESTION)
+        await Role(model, max_tokens=8).ask(QUESTION)
 
 
 async def test_the_roles_sampling_is_sent_to_the_endpoint(model: BaseChatModel, endpoint: Endpoint) -> None:
-    await Expert(model, temperature=0.7, max_tokens=9, seed=5).ask(QUESTION)
+    await Role(model, temperature=0.7, max_tokens=9, seed=5).ask(QUESTION)
     (request,) = endpoint.requests
     assert request["messages"] == [{"role": "user", "content": "Capital of France?"}]
     assert (request["temperature"], request["seed"], request["max_tokens"]) == (0.7, 5, 9)
@@ -59,7 +59,7 @@ async def test_the_roles_sampling_is_sent_to_the_endpoint(model: BaseChatModel, 
 async def test_log_probabilities_are_asked_for_only_where_they_are_needed(
     model: BaseChatModel, endpoint: Endpoint
 ) -> None:
-    await Expert(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
+    await Role(model, max_tokens=8, log_probabilities=True).ask(QUESTION)
     assert endpoint.requests[0]["logprobs"] is True
 
 
@@ -69,7 +69,7 @@ async def test_a_failure_that_may_pass_is_a_busy_model(
 ) -> None:
     endpoint.status = status
     with pytest.raises(ModelBusyError, match="scripted failure"):
-        await Expert(model, max_tokens=8).ask(QUESTION)
+        await Role(model, max_tokens=8).ask(QUESTION)
     assert len(endpoint.requests) == 1  # the graph retries, the client does not
 
 
@@ -79,7 +79,7 @@ async def test_a_refused_request_is_not_worth_another_try(
 ) -> None:
     endpoint.status = status
     with pytest.raises(ModelCallError, match="scripted failure") as error:
-        await Expert(model, max_tokens=8).ask(QUESTION)
+        await Role(model, max_tokens=8).ask(QUESTION)
     assert not isinstance(error.value, ModelBusyError)
 
 
@@ -89,7 +89,7 @@ async def test_a_refused_key_points_at_the_variable_that_holds_it(
 ) -> None:
     endpoint.status = status
     with pytest.raises(ModelCallError, match="api_key_env") as error:
-        await Expert(model, max_tokens=8).ask(QUESTION)
+        await Role(model, max_tokens=8).ask(QUESTION)
     assert not isinstance(error.value, ModelBusyError)
 
 
@@ -97,7 +97,7 @@ async def test_an_endpoint_that_is_not_there_cannot_be_reached() -> None:
     pool = ModelPool()
     model = await pool.open(OpenAIModelConfig(provider="openai", name="scripted", base_url=NOBODY), "m")
     with pytest.raises(ModelBusyError, match=r"cannot be reached .*127\.0\.0\.1"):
-        await Expert(model, max_tokens=8).ask(QUESTION)
+        await Role(model, max_tokens=8).ask(QUESTION)
     await pool.close()
 
 
@@ -107,13 +107,13 @@ async def test_an_endpoint_that_does_not_answer_in_time_is_busy(endpoint: Endpoi
     pool = ModelPool()
     model = await pool.open(config, "m")
     with pytest.raises(ModelBusyError, match="did not answer in time"):
-        await Expert(model, max_tokens=8).ask(QUESTION)
+        await Role(model, max_tokens=8).ask(QUESTION)
     await pool.close()
 
 
 async def test_any_chat_model_will_do() -> None:
     model = ScriptedModel(script=lambda messages: "Paris", log_probabilities=lambda reply: [-0.1])
-    reply = await Expert(model, max_tokens=8).ask(QUESTION)
+    reply = await Role(model, max_tokens=8).ask(QUESTION)
     assert (reply.text, reply.log_probabilities, reply.usage.requests) == ("Paris", (-0.1,), 1)
 
 

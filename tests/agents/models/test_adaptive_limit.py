@@ -2,10 +2,10 @@
 
 import pytest
 
-from agents.models.adaptive_limit import Pace
+from agents.models.adaptive_limit import AdaptiveLimit
 
 
-def reply_until_it_moves(pace: Pace, rate: float, work: float = 1.0, start: float = 0.0) -> float:
+def reply_until_it_moves(pace: AdaptiveLimit, rate: float, work: float = 1.0, start: float = 0.0) -> float:
     """Let an endpoint send so many replies a second until the limit moves; returns the time at the end."""
     now, before = start, pace.limit
     for _ in range(1000):
@@ -17,7 +17,7 @@ def reply_until_it_moves(pace: Pace, rate: float, work: float = 1.0, start: floa
 
 
 def test_the_limit_doubles_up_to_the_ceiling_while_a_reply_takes_as_long_as_before() -> None:
-    pace = Pace(200)
+    pace = AdaptiveLimit(200)
     limits = []
     now = 0.0
     for _ in range(3):
@@ -27,7 +27,7 @@ def test_the_limit_doubles_up_to_the_ceiling_while_a_reply_takes_as_long_as_befo
 
 
 def test_two_doublings_that_brought_nothing_are_taken_back() -> None:
-    pace = Pace(400)
+    pace = AdaptiveLimit(400)
     limits = []
     now = 0.0
     for _ in range(3):
@@ -37,7 +37,7 @@ def test_two_doublings_that_brought_nothing_are_taken_back() -> None:
 
 
 def test_the_dip_after_a_doubling_is_not_held_against_it() -> None:
-    pace = Pace(400)
+    pace = AdaptiveLimit(400)
     now = 0.0
     for _ in range(3):
         # The endpoint reads the new prompts: for as many replies as are under way it is slow.
@@ -49,7 +49,7 @@ def test_the_dip_after_a_doubling_is_not_held_against_it() -> None:
 
 
 def test_throughput_is_work_and_not_replies() -> None:
-    pace = Pace(400)
+    pace = AdaptiveLimit(400)
     now = reply_until_it_moves(pace, rate=16, work=10)
     # Fewer replies a second, but each is four times the work.
     now = reply_until_it_moves(pace, rate=8, work=40, start=now)
@@ -58,7 +58,7 @@ def test_throughput_is_work_and_not_replies() -> None:
 
 
 def test_a_doubling_in_doubt_must_show_what_it_brings_even_at_the_ceiling() -> None:
-    pace = Pace(128)
+    pace = AdaptiveLimit(128)
     now = reply_until_it_moves(pace, rate=16)
     now = reply_until_it_moves(pace, rate=16, start=now)
     assert pace.limit == 128
@@ -67,7 +67,7 @@ def test_a_doubling_in_doubt_must_show_what_it_brings_even_at_the_ceiling() -> N
 
 
 def test_a_limit_that_nobody_fills_stays() -> None:
-    pace = Pace(400)
+    pace = AdaptiveLimit(400)
     now = 0.0
     for _ in range(100):
         now += 1
@@ -77,7 +77,7 @@ def test_a_limit_that_nobody_fills_stays() -> None:
 
 
 def test_a_refusal_halves_the_limit_once_for_all_that_were_sent_with_it() -> None:
-    pace = Pace(64)
+    pace = AdaptiveLimit(64)
     sent = pace.epoch
     assert [pace.failed(sent, refused=True) for _ in range(5)] == [True, False, False, False, False]
     assert pace.limit == 16
@@ -86,7 +86,7 @@ def test_a_refusal_halves_the_limit_once_for_all_that_were_sent_with_it() -> Non
 
 
 def test_the_limit_never_falls_below_one() -> None:
-    pace = Pace(1)
+    pace = AdaptiveLimit(1)
     for _ in range(10):
         pace.failed(pace.epoch, refused=True)
     assert pace.limit == 1
@@ -94,7 +94,7 @@ def test_the_limit_never_falls_below_one() -> None:
 
 @pytest.mark.parametrize(("replies", "limit"), [(0, 8), (20, 16)])
 def test_failures_halve_it_only_where_they_are_many(replies: int, limit: int) -> None:
-    pace = Pace(16)
+    pace = AdaptiveLimit(16)
     for _ in range(3):
         pace.failed(pace.epoch, refused=False)
         for _ in range(replies):
@@ -103,7 +103,7 @@ def test_failures_halve_it_only_where_they_are_many(replies: int, limit: int) ->
 
 
 def test_after_an_outage_it_begins_anew() -> None:
-    pace = Pace(64)
+    pace = AdaptiveLimit(64)
     for _ in range(4):
         pace.failed(pace.epoch, refused=True)
     before = pace.epoch

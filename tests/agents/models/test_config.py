@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage
 from agents.errors import EndpointError
 from agents.models.config import OpenAIModelConfig, probe
 from agents.models.pool import ModelPool
-from agents.role import Expert
+from agents.role import Role
 from tests.endpoint import Endpoint
 from tests.scripted import ScriptedModel
 
@@ -101,10 +101,10 @@ async def test_a_key_of_the_environment_that_no_config_names_is_not_sent(
 async def test_a_closed_model_answers_no_more(endpoint: Endpoint) -> None:
     pool = ModelPool()
     model = await pool.open(config(endpoint.url), "models.judge")
-    await Expert(model, max_tokens=4).ask([HumanMessage("Hello.")])
+    await Role(model, max_tokens=4).ask([HumanMessage("Hello.")])
     await pool.close()
     with pytest.raises(RuntimeError, match="closed"):
-        await Expert(model, max_tokens=4).ask([HumanMessage("Hello.")])
+        await Role(model, max_tokens=4).ask([HumanMessage("Hello.")])
 
 
 def test_two_event_loops_in_a_row_each_open_their_own(endpoint: Endpoint) -> None:

@@ -17,7 +17,7 @@ from langchain_core.outputs import LLMResult
 from agents.errors import EndpointDownError, ModelBusyError, ModelCallError
 from agents.models.adaptive_limit import FIRST_LIMIT
 from agents.models.config import OpenAIModelConfig, VLLMModelConfig
-from agents.models.limiter import Limiter, Ticket, Trouble
+from agents.models.limiter import FailureKind, Limiter, Ticket
 from agents.models.pool import EndpointSettings, ModelPool
 from tests.endpoint import Endpoint
 
@@ -102,7 +102,7 @@ async def test_a_date_in_retry_after_is_read(
     release = Limiter.release
 
     def spy(
-        gate: Limiter, ticket: Ticket, trouble: Trouble | None, retry_after: float | None, work: float
+        gate: Limiter, ticket: Ticket, trouble: FailureKind | None, retry_after: float | None, work: float
     ) -> None:
         waits.append(retry_after)
         release(gate, ticket, trouble, retry_after, work)

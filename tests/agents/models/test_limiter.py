@@ -8,10 +8,10 @@ from statistics import median
 import pytest
 
 from agents.errors import EndpointDownError
-from agents.models.limiter import Limiter, Ticket, Trouble
+from agents.models.limiter import FailureKind, Limiter, Ticket
 from tests.virtual_time import now, virtually
 
-Service = Callable[[int], tuple[float, Trouble | None]]
+Service = Callable[[int], tuple[float, FailureKind | None]]
 
 
 class Load:
@@ -52,18 +52,18 @@ class Load:
     async def _work(self) -> None:
         while True:
             ticket = await self.limiter.acquire()
-            trouble: Trouble | None = Trouble.CANCELLED
+            failure: FailureKind | None = FailureKind.CANCELLED
             self._under_way += 1
             self.most = max(self.most, self._under_way)
             self.sent.append(now())
             try:
                 seconds, outcome = self._service(self._under_way)
                 await asyncio.sleep(seconds)
-                trouble = outcome
-                (self.answered if trouble is None else self.refused).append(now())
+                failure = outcome
+                (self.answered if failure is None else self.refused).append(now())
             finally:
                 self._under_way -= 1
-                self.limiter.release(ticket, trouble)
+                self.limiter.release(ticket, failure)
 
     async def _probe(self) -> bool:
         return self._service(1)[1] is None
@@ -77,16 +77,16 @@ def slower_beyond(capacity: int, *, spread: float = 0.0) -> Service:
 def refusing_beyond(capacity: Callable[[], int], *, seconds: float = 1.0, spread: float = 0.1) -> Service:
     dice = random.Random(3)  # noqa: S311
 
-    def serve(under_way: int) -> tuple[float, Trouble | None]:
+    def serve(under_way: int) -> tuple[float, FailureKind | None]:
         if under_way > capacity():
-            return 0.02, Trouble.BUSY
+            return 0.02, FailureKind.BUSY
         return seconds * dice.lognormvariate(0, spread), None
 
     return serve
 
 
-def out_between(since: float, until: float, trouble: Trouble) -> Service:
-    return lambda under_way: (0.01, trouble) if since <= now() < until else (1.0, None)
+def out_between(since: float, until: float, failure: FailureKind) -> Service:
+    return lambda under_way: (0.01, failure) if since <= now() < until else (1.0, None)
 
 
 async def well() -> bool:
@@ -170,7 +170,7 @@ async def test_the_limit_follows_the_capacity_of_a_slow_endpoint() -> None:
 async def test_single_failures_cost_no_speed() -> None:
     dice = random.Random(5)  # noqa: S311
     load = Load(
-        lambda under_way: (dice.uniform(0.5, 1.5), Trouble.FAILING if dice.random() < 0.01 else None), 64
+        lambda under_way: (dice.uniform(0.5, 1.5), FailureKind.FAILING if dice.random() < 0.01 else None), 64
     )
     await load.run(300)
     assert load.rate(100, 300) > 0.8 * 64
@@ -180,9 +180,9 @@ async def test_single_failures_cost_no_speed() -> None:
 async def test_an_endpoint_that_times_out_when_it_has_too_much_to_do_is_sent_less() -> None:
     dice = random.Random(5)  # noqa: S311
 
-    def serve(under_way: int) -> tuple[float, Trouble | None]:
+    def serve(under_way: int) -> tuple[float, FailureKind | None]:
         late = under_way > 10 and dice.random() < 0.5
-        return (2.0, Trouble.FAILING) if late else (dice.uniform(0.7, 1.3), None)
+        return (2.0, FailureKind.FAILING) if late else (dice.uniform(0.7, 1.3), None)
 
     load = Load(serve, 64)
     await load.run(400)
@@ -190,10 +190,10 @@ async def test_an_endpoint_that_times_out_when_it_has_too_much_to_do_is_sent_les
     assert len(load.refused) < 0.2 * len(load.answered)
 
 
-@pytest.mark.parametrize("trouble", [Trouble.GONE, Trouble.FAILING])
+@pytest.mark.parametrize("failure", [FailureKind.GONE, FailureKind.FAILING])
 @virtually
-async def test_an_outage_costs_few_requests_and_no_speed_afterwards(trouble: Trouble) -> None:
-    load = Load(out_between(60, 90, trouble), 64)
+async def test_an_outage_costs_few_requests_and_no_speed_afterwards(failure: FailureKind) -> None:
+    load = Load(out_between(60, 90, failure), 64)
     await load.run(200)
     assert sum(60 <= moment < 90 for moment in load.sent) < 64 + 8
     assert not any(63 < moment < 90 for moment in load.sent)
@@ -206,7 +206,7 @@ async def test_nothing_is_sent_while_the_circuit_is_open() -> None:
     gate = limiter(8, probe=back.wait)
     await answered_once(gate)
     for ticket in await tickets(gate, 3):
-        gate.release(ticket, Trouble.GONE)
+        gate.release(ticket, FailureKind.GONE)
     assert gate.is_down
     waiting = asyncio.create_task(gate.acquire())
     await asyncio.sleep(20)
@@ -222,7 +222,7 @@ async def test_an_outage_longer_than_patience_ends_all_waiting() -> None:
     gate = limiter(4, patience=100, probe=down)
     await answered_once(gate)
     for ticket in await tickets(gate, 3):
-        gate.release(ticket, Trouble.GONE)
+        gate.release(ticket, FailureKind.GONE)
     waiting = [asyncio.create_task(gate.acquire()) for _ in range(10)]
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [EndpointDownError] * 10
@@ -240,7 +240,7 @@ async def test_a_probe_that_breaks_leaves_nobody_waiting() -> None:
     gate = limiter(4, patience=100, probe=probe)
     await answered_once(gate)
     for ticket in await tickets(gate, 3):
-        gate.release(ticket, Trouble.GONE)
+        gate.release(ticket, FailureKind.GONE)
     with pytest.raises(EndpointDownError):
         await asyncio.wait_for(gate.acquire(), timeout=1000)
 
@@ -253,7 +253,7 @@ async def test_an_outage_shorter_than_patience_ends_with_a_reply() -> None:
     gate = limiter(4, patience=100, probe=probe)
     await answered_once(gate)
     for ticket in await tickets(gate, 3):
-        gate.release(ticket, Trouble.FAILING)
+        gate.release(ticket, FailureKind.FAILING)
     assert len(await tickets(gate, 4)) == 4
     assert 50 < now() <= 80
 
@@ -262,7 +262,7 @@ async def test_an_outage_shorter_than_patience_ends_with_a_reply() -> None:
 async def test_an_endpoint_that_never_answered_opens_no_circuit() -> None:
     gate = limiter(8, probe=down)
     for _ in range(20):
-        gate.release(await gate.acquire(), Trouble.GONE)
+        gate.release(await gate.acquire(), FailureKind.GONE)
     assert not gate.is_down
     assert not gate.has_answered
 
@@ -270,16 +270,16 @@ async def test_an_endpoint_that_never_answered_opens_no_circuit() -> None:
 @virtually
 async def test_single_failures_open_no_circuit() -> None:
     gate = limiter(8, probe=down)
-    for trouble in [
+    for failure in [
         None,
-        Trouble.FAILING,
-        Trouble.FAILING,
+        FailureKind.FAILING,
+        FailureKind.FAILING,
         None,
-        Trouble.GONE,
-        Trouble.GONE,
-        Trouble.OWN,
+        FailureKind.GONE,
+        FailureKind.GONE,
+        FailureKind.OWN,
     ] * 5:
-        gate.release(await gate.acquire(), trouble)
+        gate.release(await gate.acquire(), failure)
     assert not gate.is_down
 
 
@@ -289,7 +289,7 @@ async def test_nobody_is_let_in_before_retry_after_has_passed() -> None:
     refused, *others = await tickets(gate, 4)
     waiting = asyncio.create_task(gate.acquire())
     await asyncio.sleep(1)
-    gate.release(refused, Trouble.BUSY, 20.0)
+    gate.release(refused, FailureKind.BUSY, 20.0)
     late = asyncio.create_task(gate.acquire())
     await asyncio.sleep(5)
     for ticket in others:
@@ -305,8 +305,8 @@ async def test_nobody_is_let_in_before_retry_after_has_passed() -> None:
 async def test_the_longest_retry_after_of_a_burst_counts() -> None:
     gate = limiter(8)
     first, second = await tickets(gate, 2)
-    gate.release(first, Trouble.BUSY, 1.0)
-    gate.release(second, Trouble.BUSY, 10.0)
+    gate.release(first, FailureKind.BUSY, 1.0)
+    gate.release(second, FailureKind.BUSY, 10.0)
     await gate.acquire()
     assert now() >= 10
 
@@ -314,20 +314,20 @@ async def test_the_longest_retry_after_of_a_burst_counts() -> None:
 @virtually
 async def test_retry_after_is_waited_for_no_longer_than_patience() -> None:
     gate = limiter(8, patience=60)
-    gate.release(await gate.acquire(), Trouble.BUSY, 1e9)
+    gate.release(await gate.acquire(), FailureKind.BUSY, 1e9)
     await gate.acquire()
     assert 60 <= now() < 61
 
 
-@pytest.mark.parametrize("trouble", [Trouble.BUSY, Trouble.FAILING])
+@pytest.mark.parametrize("failure", [FailureKind.BUSY, FailureKind.FAILING])
 @virtually
-async def test_a_burst_of_refusals_halves_the_limit_once(trouble: Trouble) -> None:
+async def test_a_burst_of_refusals_halves_the_limit_once(failure: FailureKind) -> None:
     gate = limiter(16)
     for ticket in await tickets(gate, 16):
-        gate.release(ticket, trouble)
+        gate.release(ticket, failure)
     assert gate.limit == 8
     for ticket in await tickets(gate, 8):
-        gate.release(ticket, trouble)
+        gate.release(ticket, failure)
     assert gate.limit == 4
 
 
@@ -336,7 +336,7 @@ async def test_a_cancelled_request_says_nothing_about_the_endpoint() -> None:
     gate = limiter(16, probe=down)
     await answered_once(gate)
     for ticket in await tickets(gate, 16):
-        gate.release(ticket, Trouble.CANCELLED)
+        gate.release(ticket, FailureKind.CANCELLED)
     assert (gate.limit, gate.in_flight, gate.is_down) == (16, 0, False)
 
 
@@ -399,15 +399,15 @@ async def test_no_sequence_of_events_leaks_a_slot(seed: int) -> None:
         nonlocal under_way
         for _ in range(10):
             ticket = await gate.acquire()
-            trouble: Trouble | None = Trouble.CANCELLED
+            failure: FailureKind | None = FailureKind.CANCELLED
             under_way += 1
             assert under_way <= ceiling
             try:
                 await asyncio.sleep(dice.choice([0, 0.1, dice.random()]))
-                trouble = dice.choice([None, None, None, *Trouble])
+                failure = dice.choice([None, None, None, *FailureKind])
             finally:
                 under_way -= 1
-                gate.release(ticket, trouble, dice.choice([None, 0.0, 2.0]))
+                gate.release(ticket, failure, dice.choice([None, 0.0, 2.0]))
             assert 1 <= gate.limit <= ceiling
 
     tasks = [asyncio.create_task(work()) for _ in range(60)]
