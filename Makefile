@@ -15,7 +15,7 @@ test: $(VENV)/.ready
 
 # Runs that are killed at random moments, beside a faulty endpoint: ten minutes or so.
 torture: $(VENV)/.ready
-	$(BIN)/python -m tests.torture
+	$(BIN)/python -m tests.support.torture
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from stores.encoder import EncoderConfig, load_encoder
-from tests.endpoint import Endpoint
+from tests.support.endpoint import Endpoint
 
 
 @pytest.fixture

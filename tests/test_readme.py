@@ -16,7 +16,7 @@ from study.tables import accuracies
 from graph.config.run import RunConfig
 from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
-from tests.endpoint import Endpoint
+from tests.support.endpoint import Endpoint
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -28,7 +28,7 @@ from agents.role import Reply, Role
 from robustft import RunConfig, run
 from stores.dataset import read_samples
 from stores.export import write_samples
-from tests.vllm_server import ARGUMENTS, server_processes, vllm_python
+from tests.support.vllm_server import ARGUMENTS, server_processes, vllm_python
 from training.noise import inject_noise
 
 PYTHON = vllm_python()

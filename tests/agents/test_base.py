@@ -4,7 +4,7 @@ from agents.base import BaseAgent
 from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
-from tests.scripted import ScriptedModel
+from tests.support.scripted import ScriptedModel
 
 LABEL = "Zanzibar-label"
 GOLD = "Quito-gold"

@@ -6,7 +6,7 @@ from agents.checker import VARIABLES, Checker, CheckerConfig, Policy, View, pars
 from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
-from tests.scripted import ScriptedModel
+from tests.support.scripted import ScriptedModel
 
 LABEL = "Oslo"
 SAMPLE = Sample(id="s", prompt="Capital of Norway?", response=LABEL, gold="Quito-gold")

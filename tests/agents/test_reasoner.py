@@ -9,7 +9,7 @@ from agents.reasoner import REASON_VARIABLES, REFLECT_VARIABLES, Reasoner, Reaso
 from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
-from tests.scripted import ScriptedModel
+from tests.support.scripted import ScriptedModel
 
 SAMPLE = Sample(id="s", prompt="Capital of Norway?", response="Zanzibar-label", gold="Quito-gold")
 

@@ -11,7 +11,7 @@ from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.examples import Example, ExampleStore
 from stores.sample import Message, Sample
-from tests.scripted import ScriptedModel
+from tests.support.scripted import ScriptedModel
 
 QUERY = Sample(id="q", prompt="0", response="Zanzibar-label", gold="Quito-gold")
 

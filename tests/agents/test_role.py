@@ -10,8 +10,8 @@ from agents.errors import ModelBusyError, ModelCallError
 from agents.models.config import OpenAIModelConfig
 from agents.models.pool import ModelPool
 from agents.role import Role, Usage
-from tests.endpoint import Endpoint
-from tests.scripted import ScriptedModel
+from tests.support.endpoint import Endpoint
+from tests.support.scripted import ScriptedModel
 
 NOBODY = "http://127.0.0.1:9/v1"
 QUESTION = [HumanMessage("Capital of France?")]

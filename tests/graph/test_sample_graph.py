@@ -16,8 +16,8 @@ from graph.sample_graph import denoise_graph, detect_graph, sample_graph
 from graph.state import SampleInput, SampleState
 from prompts.template import LETTERS, Choice, Template
 from stores.sample import Sample
-from tests.endpoint import Endpoint
-from tests.scripted import ScriptedModel
+from tests.support.endpoint import Endpoint
+from tests.support.scripted import ScriptedModel
 
 AGENTS = ("base", "reasoner", "checker", "relabeler", "reviewer")
 CLEAN = Sample(id="clean", prompt="Capital of Norway?", response="Oslo", gold="Quito-gold")

@@ -14,7 +14,7 @@ import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
-from tests.endpoint import Endpoint, free_port
+from tests.support.endpoint import Endpoint, free_port
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from robustft import run
-from tests.endpoint import Endpoint
-from tests.robustft.cases import Finished, script, write_run
+from tests.support.cases import Finished, script, write_run
+from tests.support.endpoint import Endpoint
 
 
 @pytest.fixture(scope="package")

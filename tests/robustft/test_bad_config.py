@@ -8,7 +8,7 @@ import yaml
 
 from robustft import load_config
 from robustft.cli import main
-from tests.endpoint import Endpoint
+from tests.support.endpoint import Endpoint
 
 DATA = '{"id": "a", "prompt": "What is the capital of France?", "completion": "Paris"}\n'
 

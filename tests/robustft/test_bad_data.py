@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from robustft.cli import main
-from tests.endpoint import Endpoint
+from tests.support.endpoint import Endpoint
 
 GOOD = {"id": "good", "prompt": "What is the capital of France?", "completion": "Paris"}
 CHOICE = {"question": "Which is an animal?", "options": ["dog", "car"], "answer": "A"}

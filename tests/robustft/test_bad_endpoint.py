@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from robustft.cli import main
-from tests.endpoint import Endpoint, free_port
+from tests.support.endpoint import Endpoint, free_port
 
 KEY = "sk-very-secret-0123456789"
 

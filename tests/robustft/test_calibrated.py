@@ -14,8 +14,8 @@ from stores.encoder import EncoderConfig
 from stores.errors import WeightsError
 from stores.run_directory import RunDirectory
 from stores.weights import MINILM, resolve_weights
-from tests.endpoint import Endpoint
-from tests.robustft.cases import command, read_lines, write_run
+from tests.support.cases import command, read_lines, write_run
+from tests.support.endpoint import Endpoint
 
 KINDS = {
     "animal": "dog cat horse cow sheep goat pig lion tiger bear wolf fox deer rabbit mouse rat ape",

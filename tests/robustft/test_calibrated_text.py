@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from robustft import resume, run
-from tests.endpoint import Endpoint
-from tests.robustft.cases import read_lines, write_run
+from tests.support.cases import read_lines, write_run
+from tests.support.endpoint import Endpoint
 
 # What is asked, a right response, and what an expert says of it in other words.
 _LINES = (Path(__file__).parent / "texts.jsonl").read_text(encoding="utf-8").splitlines()

@@ -15,7 +15,7 @@ import pytest
 from robustft import run
 from robustft.cli import main
 from stores.dataset import read_samples
-from tests.endpoint import Endpoint
+from tests.support.endpoint import Endpoint
 
 OPTIONS = {
     "demo": ["--out", "--until"],

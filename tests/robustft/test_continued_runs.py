@@ -16,8 +16,8 @@ from robustft.api import arun
 from stores.errors import StorageError
 from stores.lock import RunLock
 from stores.run_directory import RunDirectory
-from tests.endpoint import Endpoint
-from tests.robustft.cases import CASES, command, read_lines, script, write_run
+from tests.support.cases import CASES, command, read_lines, script, write_run
+from tests.support.endpoint import Endpoint
 from training.finetune import TrainingOutcome
 
 

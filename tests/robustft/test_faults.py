@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from robustft import RunFailedError, run
-from tests.endpoint import Endpoint
-from tests.robustft.cases import Case, Finished, read_lines, said, script, write_run
+from tests.support.cases import Case, Finished, read_lines, said, script, write_run
+from tests.support.endpoint import Endpoint
 
 RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl")
 Messages = list[dict[str, Any]]

@@ -8,8 +8,8 @@ import pytest
 
 from robustft import resume, run
 from stores.errors import StorageError
-from tests.endpoint import Endpoint
-from tests.robustft.cases import Finished, command, read_lines, script, write_run
+from tests.support.cases import Finished, command, read_lines, script, write_run
+from tests.support.endpoint import Endpoint
 
 RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl")
 Resize = Callable[[str], None]

@@ -8,8 +8,8 @@ import pytest
 
 from robustft import run
 from stores.run_directory import RunDirectory
-from tests.endpoint import Endpoint
-from tests.robustft.cases import PROMPTS, command, read_lines, write_run
+from tests.support.cases import PROMPTS, command, read_lines, write_run
+from tests.support.endpoint import Endpoint
 
 PAYLOADS = {
     "jinja": "{{ 7 * 7 }}{% for x in ().__class__.__base__.__subclasses__() %}{{ x }}{% endfor %}{# #}",

@@ -18,8 +18,7 @@ import pytest
 from robustft import load_config, resume, run
 from stores.journal import Journal
 from stores.lock import RunLock
-from tests.endpoint import Endpoint
-from tests.robustft.cases import (
+from tests.support.cases import (
     CASES,
     PROMPTS,
     Finished,
@@ -29,6 +28,7 @@ from tests.robustft.cases import (
     script,
     write_run,
 )
+from tests.support.endpoint import Endpoint
 
 RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl")
 

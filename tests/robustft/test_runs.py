@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from robustft import RobustFTError, RunFailedError, arun, load_config, resume, run
-from tests.endpoint import Endpoint
-from tests.robustft.cases import (
+from tests.support.cases import (
     ANIMALS,
     CASES,
     Case,
@@ -23,6 +22,7 @@ from tests.robustft.cases import (
     script,
     write_run,
 )
+from tests.support.endpoint import Endpoint
 
 
 def test_every_sample_gets_the_status_and_final_answer_its_replies_imply(mixed: Finished) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from robustft.cli import main
-from tests.endpoint import free_port
+from tests.support.endpoint import free_port
 
 ENTRY = "{provider: vllm, name: smollm2-135m-instruct, python: %s}"
 

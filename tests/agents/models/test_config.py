@@ -11,8 +11,8 @@ from agents.errors import EndpointError
 from agents.models.config import OpenAIModelConfig, probe
 from agents.models.pool import ModelPool
 from agents.role import Role
-from tests.endpoint import Endpoint
-from tests.scripted import ScriptedModel
+from tests.support.endpoint import Endpoint
+from tests.support.scripted import ScriptedModel
 
 NOBODY = "http://127.0.0.1:9/v1"
 

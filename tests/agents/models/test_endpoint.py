@@ -19,7 +19,7 @@ from agents.models.adaptive_limit import FIRST_LIMIT
 from agents.models.config import OpenAIModelConfig, VLLMModelConfig
 from agents.models.limiter import FailureKind, Limiter, Ticket
 from agents.models.pool import EndpointSettings, ModelPool
-from tests.endpoint import Endpoint
+from tests.support.endpoint import Endpoint
 
 KEY = "sk-very-secret-0123456789"
 QUESTION = [HumanMessage("Capital of France?")]

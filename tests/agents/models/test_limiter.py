@@ -9,7 +9,7 @@ import pytest
 
 from agents.errors import EndpointDownError
 from agents.models.limiter import FailureKind, Limiter, Ticket
-from tests.virtual_time import now, virtually
+from tests.support.virtual_time import now, virtually
 
 Service = Callable[[int], tuple[float, FailureKind | None]]
 

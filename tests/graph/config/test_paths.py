@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from robustft import RunConfig, load_config, resume, run
-from tests.endpoint import Endpoint
-from tests.robustft.cases import PROMPTS, command, script, write_run
+from tests.support.cases import PROMPTS, command, script, write_run
+from tests.support.endpoint import Endpoint
 
 
 def value_of(config: RunConfig, place: str) -> Any:

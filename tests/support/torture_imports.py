@@ -1,4 +1,4 @@
-"""What the children of `tests/torture.py` need, imported once in the process that they are forked from."""
+"""What the children of the torture need, imported once in the process that they are forked from."""
 
 import torch
 

@@ -1,6 +1,6 @@
 """Kills runs at random moments, beside a faulty endpoint, until they are done; then looks what came of it.
 
-    python -m tests.torture [--runs 100] [--seed 0]        (make torture)
+    python -m tests.support.torture [--runs 100] [--seed 0]        (make torture)
 
 Sixty generated samples go as far as `select` in a process of their own, which is killed with SIGKILL up to
 three times a run and gone on with each time. The endpoint fails, refuses, breaks off and talks nonsense, but
@@ -212,7 +212,7 @@ def torture(runs: int, seed: int, folder: Path) -> dict[str, Any]:
     }
     # Children are forked from a server that has imported everything, and nothing else.
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.torture_imports"])
+    processes.set_forkserver_preload(["tests.support.torture_imports"])
 
     def start(out: Path) -> Any:
         child = processes.Process(target=go, args=(config, str(out)))

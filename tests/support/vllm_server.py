@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 # Small enough to start beside anything; eager, so that nothing is compiled first.
 ARGUMENTS = ("--max-model-len", "2048", "--enforce-eager", "--dtype", "float32")
 

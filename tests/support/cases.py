@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from robustft.cli import main
-from tests.endpoint import Endpoint
+from tests.support.endpoint import Endpoint
 
 PROMPTS = {
     "base": "[base] {{ question }}",
