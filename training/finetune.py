@@ -81,7 +81,7 @@ def train_adapter(
     work.mkdir(exist_ok=True)
     keeps = checkpoints is not None
     try:
-        with _quiet(), _exact_sums():
+        with _quiet(), _safe_products():
             outcome = _train(training_file, weights, work, config, seed=seed, report=report, stop=stop)
         if adapter.exists():
             shutil.rmtree(adapter)
@@ -138,19 +138,24 @@ def _train(
 
 
 @contextmanager
-def _exact_sums() -> Iterator[None]:
-    """Have a GPU add up products of bfloat16 in float32: it may round parts, and `LoraLinear`'s update.
+def _safe_products() -> Iterator[None]:
+    """Keep a GPU from two fast paths that training cannot bear, for a block.
 
-    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    Sums of bfloat16 products may be rounded in parts, and `LoraLinear`'s update with them
+    (https://docs.pytorch.org/docs/stable/notes/cuda.html). The backward pass of cuDNN's attention gave NaN
+    for batches padded to 64 tokens (cuDNN 9.19, torch 2.11, an H200; `benchmarks/finite.py`). Torch's other
+    kernels gave none.
     """
     from torch.backends import cuda
 
-    allowed = cuda.matmul.allow_bf16_reduced_precision_reduction
+    rounds, attends = cuda.matmul.allow_bf16_reduced_precision_reduction, cuda.cudnn_sdp_enabled()
     cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    cuda.enable_cudnn_sdp(False)
     try:
         yield
     finally:
-        cuda.matmul.allow_bf16_reduced_precision_reduction = allowed
+        cuda.matmul.allow_bf16_reduced_precision_reduction = rounds
+        cuda.enable_cudnn_sdp(attends)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from torch.backends.cuda import matmul
+from torch.backends import cuda
 
 from stores.errors import InputError, WeightsError
 from stores.weights import SMOLLM2, resolve_weights
@@ -235,11 +235,18 @@ def test_activations_are_computed_twice_only_where_a_gpu_cannot_hold_them(
 
 
 @pytest.mark.slow
-def test_products_of_bfloat16_are_added_up_in_float32_while_training_alone(tmp_path: Path) -> None:
-    seen: list[bool] = []
-    trained(tmp_path, ROWS, report=lambda _: seen.append(matmul.allow_bf16_reduced_precision_reduction))
-    assert seen == [False, False, False]
-    assert matmul.allow_bf16_reduced_precision_reduction
+def test_no_product_is_rounded_in_parts_and_no_attention_is_cudnns_while_training_alone(
+    tmp_path: Path,
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    def note(step: TrainingStep) -> None:
+        seen.append((cuda.matmul.allow_bf16_reduced_precision_reduction, cuda.cudnn_sdp_enabled()))
+
+    trained(tmp_path, ROWS, report=note)
+    assert seen == [(False, False)] * 3
+    assert cuda.matmul.allow_bf16_reduced_precision_reduction
+    assert cuda.cudnn_sdp_enabled()
 
 
 @pytest.mark.slow
