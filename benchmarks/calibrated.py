@@ -28,7 +28,6 @@ from study.rules import Case, Label, contradicted
 from agents.answers import agree, kind_of
 from graph.config.run import RunConfig
 from graph.evidence import evidence_of
-from graph.numbering import Numbering
 from graph.similarities import said_in
 from graph.state import SampleState
 from stores.dataset import read_samples
@@ -36,6 +35,7 @@ from stores.journal import Journal
 from stores.sample import Sample
 from stores.vectors import QuestionVectors
 from training.calibration.label_model import estimate
+from training.calibration.label_space import Numbering
 from training.metrics import is_right
 from training.noise import NoiseKind
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy
 
 from agents.checker import Check
-from graph.numbering import Numbering
 from graph.similarities import measured, said_in
 from graph.stages.stage import Workspace
 from graph.state import SampleState
+from training.calibration.label_space import Numbering
 from training.calibration.question_classifier import Numbers, Reals, Vectors
 from training.calibration.sources import Evidence
 

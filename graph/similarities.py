@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import numpy
 from langchain_core.embeddings import Embeddings
 
-from graph.numbering import is_free
 from graph.stages.stage import LOOK_AGAIN_SECONDS, Workspace
 from graph.state import SampleState
 from stores.atomic import atomic_path
 from training.calibration.free_text import cosines
+from training.calibration.label_space import is_free
 from training.calibration.question_classifier import Reals
 
 _BLOCK = 256

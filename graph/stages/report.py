@@ -15,13 +15,13 @@ from agents.record import to_decision
 from agents.role import Usage
 from graph.evidence import numbering_of
 from graph.fingerprint import fingerprints
-from graph.numbering import Numbering
 from graph.stages.stage import Workspace, open_stage, standing_outcomes
 from graph.stages.train import left_out
 from graph.state import RunState, SampleState
 from graph.weighing import CALIBRATION
 from stores.atomic import atomic_writer, write_json_atomically
 from training.calibration.agreement import Agreement, AgreementTally
+from training.calibration.label_space import Numbering
 from training.metrics import Tally, is_right
 
 _LOG = logging.getLogger("robustft")

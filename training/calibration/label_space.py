@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from agents.answers import agree, kind_of, normalise
-from graph.state import SampleState
+from agents.record import SampleRecord
 from stores.sample import Sample
 
 # A response that fewer samples have is not one to learn about; nor is one of a thousand.
@@ -82,24 +82,24 @@ class Numbering:
         """Return whether a sample's response compares with others; free text else does not."""
         return self._everywhere or not is_free(sample)
 
-    def size(self, state: SampleState) -> int:
+    def size(self, state: SampleRecord) -> int:
         """Return how many responses a sample can have."""
         if self._classes:
             return self.named(state)
         return len(state.sample.options) or _OPEN
 
-    def named(self, state: SampleState) -> int:
+    def named(self, state: SampleRecord) -> int:
         """Return how many of a sample's responses somebody has named; their numbers come first."""
         return len(self._candidates(state))
 
-    def number(self, state: SampleState, answer: str | None) -> int:
+    def number(self, state: SampleRecord, answer: str | None) -> int:
         """Return an answer's number; -1 where there is none, or it is no response, or several classes."""
         if answer is None:
             return -1
         known = self._numbers.get(self._spelling(answer))
         return self._find(answer, state) if known is None else known
 
-    def response(self, state: SampleState, number: int) -> str | None:
+    def response(self, state: SampleRecord, number: int) -> str | None:
         """Return the response that has a number, in the sample's own words; None where nobody gave it.
 
         An open question's is the shortest: agents say in a sentence what a label says in a word.
@@ -118,7 +118,7 @@ class Numbering:
             (option for option in sample.options if self._spelling(option) == name), candidates[number]
         )
 
-    def _find(self, answer: str, state: SampleState) -> int:
+    def _find(self, answer: str, state: SampleRecord) -> int:
         candidates = self._candidates(state)
         if self._classes and len(candidates) > len(self._classes) and answer == state.sample.response:
             return len(self._classes)
@@ -138,7 +138,7 @@ class Numbering:
             if agree(answer, candidate, kind, sample.options)
         ]
 
-    def _candidates(self, state: SampleState) -> tuple[str, ...]:
+    def _candidates(self, state: SampleRecord) -> tuple[str, ...]:
         """Return what a sample's right response can be; of an open question, what has been said."""
         sample = state.sample
         if self._classes:

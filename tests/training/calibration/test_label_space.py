@@ -1,9 +1,9 @@
 from agents.base import Prediction
 from agents.reviewer import Review
 from agents.role import Usage
-from graph.numbering import Numbering
 from graph.state import SampleState
 from stores.sample import Sample
+from training.calibration.label_space import Numbering
 
 
 def sample(response: str, options: tuple[str, ...] = (), name: str = "s") -> Sample:
