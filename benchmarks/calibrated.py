@@ -27,13 +27,13 @@ from study.rules import Case, Label, contradicted
 
 from agents.answers import agree, kind_of
 from graph.config.run import RunConfig
-from graph.evidence import evidence_of
 from graph.similarities import said_in
 from graph.state import SampleState
 from stores.dataset import read_samples
 from stores.journal import Journal
 from stores.sample import Sample
 from stores.vectors import QuestionVectors
+from training.calibration.label_matrix import evidence_of
 from training.calibration.label_model import estimate
 from training.calibration.label_space import Numbering
 from training.metrics import is_right

@@ -15,12 +15,12 @@ import numpy
 
 from agents.record import Consensus
 from graph.config.run import RunConfig
-from graph.evidence import Collected, collect, states_of
 from graph.similarities import similarities_to
 from graph.stages.stage import Workspace
 from graph.state import SampleState
 from stores.journal import Entry
 from training.calibration.free_text import SimilarityModel, fit_similarities
+from training.calibration.label_matrix import Collected, collect, states_of
 from training.calibration.label_model import Estimate, estimate, update
 from training.calibration.label_space import Numbering
 from training.calibration.question_classifier import Numbers, Reals

@@ -13,7 +13,6 @@ from agents.answers import kind_of
 from agents.checker import View
 from agents.record import to_decision
 from agents.role import Usage
-from graph.evidence import numbering_of
 from graph.fingerprint import fingerprints
 from graph.stages.stage import Workspace, open_stage, standing_outcomes
 from graph.stages.train import left_out
@@ -21,6 +20,7 @@ from graph.state import RunState, SampleState
 from graph.weighing import CALIBRATION
 from stores.atomic import atomic_writer, write_json_atomically
 from training.calibration.agreement import Agreement, AgreementTally
+from training.calibration.label_matrix import numbering_of
 from training.calibration.label_space import Numbering
 from training.metrics import Tally, is_right
 
