@@ -27,7 +27,7 @@ from study.rules import Case, Label, contradicted
 
 from agents.answers import agree, kind_of
 from graph.config.run import RunConfig
-from graph.similarities import said_in
+from graph.stages.calibrate import said_in
 from graph.state import SampleState
 from stores.dataset import read_samples
 from stores.journal import Journal

@@ -9,7 +9,7 @@ from graph.sample_graph import denoise_graph
 from graph.stages.index import open_examples
 from graph.stages.stage import in_thread, open_cache, open_stage
 from graph.state import RunState, SampleState
-from graph.weighing import SETTLED, settle
+from training.calibration.calibrate import SETTLED, settle
 
 
 async def denoise(state: RunState) -> dict[str, Any]:

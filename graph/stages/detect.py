@@ -10,7 +10,7 @@ from graph.sample_graph import detect_graph
 from graph.stages.index import prepare
 from graph.stages.stage import Workspace, meanwhile, open_cache, open_stage
 from graph.state import RunState, SampleInput, SampleState
-from graph.weighing import CALIBRATION, weigh
+from training.calibration.calibrate import CALIBRATION, weigh
 
 
 async def detect(state: RunState) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from graph.similarities import measure
+from graph.stages.calibrate import measure
 from graph.stages.stage import LOOK_AGAIN_SECONDS, Workspace, in_thread, open_stage
 from graph.state import RunState, SampleState
 from stores.examples import Example, ExampleStore

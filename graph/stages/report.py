@@ -17,9 +17,9 @@ from graph.fingerprint import fingerprints
 from graph.stages.stage import Workspace, open_stage, standing_outcomes
 from graph.stages.train import left_out
 from graph.state import RunState, SampleState
-from graph.weighing import CALIBRATION
 from stores.atomic import atomic_writer, write_json_atomically
 from training.calibration.agreement import Agreement, AgreementTally
+from training.calibration.calibrate import CALIBRATION
 from training.calibration.label_matrix import numbering_of
 from training.calibration.label_space import Numbering
 from training.metrics import Tally, is_right

@@ -60,7 +60,7 @@ def test_wrong_texts_are_told_from_right_ones_by_what_the_experts_say(
 def test_each_text_is_encoded_once_and_another_time_only_if_it_changes(
     expert: Endpoint, tmp_path: Path, encoded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graph.similarities._BLOCK", 7)
+    monkeypatch.setattr("graph.stages.calibrate._BLOCK", 7)
     config = write_run(tmp_path, expert.url, rows(), agents__checker__policy="calibrated")
     summary = run(config, tmp_path / "run", until="select")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy
 
 from agents.checker import Check
-from graph.similarities import measured, said_in
+from graph.stages.calibrate import measured, said_in
 from graph.stages.stage import Workspace
 from graph.state import SampleState
 from training.calibration.label_space import Numbering

@@ -15,7 +15,7 @@ import numpy
 
 from agents.record import Consensus
 from graph.config.run import RunConfig
-from graph.similarities import similarities_to
+from graph.stages.calibrate import similarities_to
 from graph.stages.stage import Workspace
 from graph.state import SampleState
 from stores.journal import Entry
