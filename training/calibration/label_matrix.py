@@ -1,103 +1,90 @@
-"""What a run knows of all its samples, as numbers to be weighed: answers that compare, and free text."""
+"""The label matrix: what each view says of each sample, as numbers of a label space.
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+It is the input of weak supervision and crowdsourcing alike: a row for each sample, a column for each view. Of
+two samples of a task with the classes negative (0), neutral (1) and positive (2):
+
+| given response | base | reasoning | judge |
+| -------------- | ---- | --------- | ----- |
+| 0              | 2    | 2         | 0     |
+| 1              | 1    | -1        | -1    |
+
+The first response is negative, both agents say positive, and the judge says noisy. In the second row the
+reasoner's answer was unreadable, and no judge was asked.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy
 
 from agents.checker import Check
-from graph.stages.calibrate import measured, said_in
-from graph.stages.stage import Workspace
-from graph.state import SampleState
-from training.calibration.label_space import Numbering
-from training.calibration.question_classifier import Numbers, Reals, Vectors
-from training.calibration.sources import Evidence
+from agents.record import SampleRecord
+from training.calibration.arrays import Bools, Numbers, Vectors
+from training.calibration.label_space import LabelSpace
+
+# Whose answer a view of the checker is.
+_AGENTS = {"base": "base", "reasoning": "reasoner"}
 
 
 @dataclass(frozen=True)
-class Collected:
-    """The evidence of a run, its samples parted by whether their responses compare.
+class LabelMatrix:
+    """What is known of n samples. Responses are numbers from 0; -1 is an invalid or missing one.
 
     Args:
-        numbering: the numbers of the responses that compare.
-        compared: the places in the dataset of the samples whose responses compare.
-        evidence: about those; None where there are none.
-        free: the places of the samples whose responses are free text.
-        similarities: of those responses to each agent's answer and to the question; NaN where it is missing.
-        verdicts: the judge's of those: 1 reliable, 0 noisy, -1 not asked.
+        given: the responses as given (n).
+        answers: by view, its answers (n each).
+        verdicts: the judge's: 1 reliable, 0 noisy, -1 not asked (n).
+        sizes: how many responses each sample can have (n). Its candidates are the numbers below that.
+        questions: one vector a prompt (n, d), where a number means the same response in every sample, so that
+            prompts can tell; else None. They are read in blocks, and may lie on disk.
+        placed: whether a number is a place that an agent may favour, as with options. The candidates of an
+            open prompt are numbered as they were named, which nobody favours.
+        closed: whether a response could be invalid (n), as with options. To an open prompt it could not. None
+            where it could be everywhere.
     """
 
-    numbering: Numbering
-    compared: Numbers
-    evidence: Evidence | None
-    free: Numbers
-    similarities: Reals
+    given: Numbers
+    answers: Mapping[str, Numbers]
     verdicts: Numbers
+    sizes: Numbers
+    questions: Vectors | None = None
+    placed: bool = False
+    closed: Bools | None = None
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    @property
+    def width(self) -> int:
+        """How many candidates the sample with the most of them has."""
+        return int(self.sizes.max())
+
+    def candidates(self) -> Bools:
+        """Return which candidates each sample has (n, width)."""
+        return numpy.arange(self.width)[None] < self.sizes[:, None]
 
 
-def states_of(work: Workspace) -> Iterator[SampleState]:
-    """Yield every sample in the dataset's order; each has a decision by now."""
-    for sample, entry in work.journal.entries():
-        yield SampleState.from_entry(sample, entry)
-
-
-def numbering_of(work: Workspace) -> Numbering:
-    """Return the numbers of a run's responses that compare."""
-    return Numbering.of(work.journal.samples("train"))
-
-
-def collect(work: Workspace) -> Collected:
-    """Read the evidence of all samples.
-
-    Raises:
-        WeightsError: the encoder cannot be loaded.
-    """
-    numbering = numbering_of(work)
-    views = work.config.agents.checker.views
-    compared, free, verdicts = [], [], []
-
-    def comparing() -> Iterator[SampleState]:
-        for place, state in enumerate(states_of(work)):
-            if numbering.compares(state.sample):
-                compared.append(place)
-                yield state
-            else:
-                free.append(place)
-                verdicts.append(_verdict(state.check))
-
-    evidence = evidence_of(comparing(), numbering, views)
-    if compared and numbering.shared:
-        evidence = replace(evidence, questions=_questions(work, len(compared) + len(free), compared))
-    return Collected(
-        numbering,
-        numpy.array(compared, dtype=numpy.int64),
-        evidence if compared else None,
-        numpy.array(free, dtype=numpy.int64),
-        measured(work, len(compared) + len(free))[free] if free else numpy.zeros((0, len(views) + 1)),
-        numpy.array(verdicts, dtype=numpy.int64),
-    )
-
-
-def evidence_of(states: Iterable[SampleState], numbering: Numbering, views: Sequence[str]) -> Evidence:
-    """Return what is known of samples whose responses compare, but for their questions.
+def label_matrix(records: Iterable[SampleRecord], space: LabelSpace, views: Sequence[str]) -> LabelMatrix:
+    """Return the label matrix of samples that a label space covers, without the prompts' vectors.
 
     Args:
-        states: the samples, with what was said of them.
-        numbering: of their responses.
+        records: the samples, with what was said of them.
+        space: of their responses.
         views: whose answers count.
     """
     given, sizes, verdicts, closed = [], [], [], []
     answers: dict[str, list[int]] = {view: [] for view in views}
     placed = True
-    for state in states:
-        given.append(numbering.number(state, state.sample.response))
-        for view, answer in zip(views, said_in(state, views), strict=True):
-            answers[view].append(numbering.number(state, answer))
-        verdicts.append(_verdict(state.check))
-        sizes.append(numbering.size(state))
-        closed.append(numbering.shared or bool(state.sample.options))
-        placed &= bool(state.sample.options)
-    return Evidence(
+    for record in records:
+        options = bool(record.sample.options)
+        given.append(space.encode(record, record.sample.response))
+        for view, answer in zip(views, view_answers(record, views), strict=True):
+            answers[view].append(space.encode(record, answer))
+        verdicts.append(verdict_of(record.check))
+        sizes.append(space.size(record))
+        closed.append(space.shared or options)
+        placed &= options
+    return LabelMatrix(
         numpy.array(given),
         {view: numpy.array(numbers) for view, numbers in answers.items()},
         numpy.array(verdicts),
@@ -107,15 +94,13 @@ def evidence_of(states: Iterable[SampleState], numbering: Numbering, views: Sequ
     )
 
 
-def _questions(work: Workspace, total: int, rows: Sequence[int]) -> Vectors:
-    for done in work.encoder.make(work.journal.samples("train"), total):
-        work.report(done, total)
-    vectors = work.encoder.all()
-    # A copy only where some are left out.
-    return vectors if len(rows) == total else vectors[rows]
+def view_answers(record: SampleRecord, views: Sequence[str]) -> list[str | None]:
+    """Return what each of the checker's views says of a sample; None where nothing was readable."""
+    answers = record.answers()
+    return [answers.get(_AGENTS[view]) for view in views]
 
 
-def _verdict(check: Check | None) -> int:
+def verdict_of(check: Check | None) -> int:
     """Return what the judge said: 1 reliable, 0 noisy, -1 nothing."""
     if check is None or check.judged is None:
         return -1
