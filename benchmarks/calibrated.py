@@ -27,15 +27,14 @@ from study.rules import Case, Label, contradicted
 
 from agents.answers import agree, kind_of
 from graph.config.run import RunConfig
-from graph.evidence import evidence_of
-from graph.numbering import Numbering
-from graph.similarities import said_in
 from graph.state import SampleState
 from stores.dataset import read_samples
 from stores.journal import Journal
 from stores.sample import Sample
 from stores.vectors import QuestionVectors
+from training.calibration.label_matrix import label_matrix, view_answers
 from training.calibration.label_model import estimate
+from training.calibration.label_space import LabelSpace
 from training.metrics import is_right
 from training.noise import NoiseKind
 
@@ -55,21 +54,21 @@ class _Tools:
 
 def measure(samples: list[Sample], states: list[SampleState], encoder: Embeddings) -> dict[str, Any]:
     """Return the figures of one data set, its samples' answers taken from states (n each)."""
-    numbering = Numbering.of(samples)
-    said = [said_in(state, _VIEWS) for state in states]
+    space = LabelSpace.of(samples)
+    said = [view_answers(state, _VIEWS) for state in states]
     # What was said later in that run was said of another label.
     cases = [
         Case(SampleState(sample=sample, base=state.base, turns=state.turns))
         for sample, state in zip(samples, states, strict=True)
     ]
-    evidence = evidence_of((case.state for case in cases), numbering, _VIEWS)
-    if numbering.shared:
+    matrix = label_matrix((case.state for case in cases), space, _VIEWS)
+    if space.shared:
         questions = numpy.array(encoder.embed_documents([sample.prompt for sample in samples]))
-        evidence = replace(evidence, questions=questions)
-    found = estimate(evidence)
+        matrix = replace(matrix, questions=questions)
+    found = estimate(matrix)
     likeliest = [
-        numbering.response(case.state, int(number))
-        for case, number in zip(cases, found.right.argmax(1), strict=True)
+        space.decode(case.state, int(number))
+        for case, number in zip(cases, found.posterior.argmax(1), strict=True)
     ]
     detections = {
         "calibrated": _detection(cases, [Label(None, False, float(noise)) for noise in found.noise]),

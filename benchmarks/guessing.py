@@ -16,10 +16,10 @@ import numpy
 from numpy.random import Generator
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
+from training.calibration.arrays import Numbers
+from training.calibration.calibrate import noise_threshold
+from training.calibration.label_matrix import LabelMatrix
 from training.calibration.label_model import estimate
-from training.calibration.question_classifier import Numbers
-from training.calibration.sources import Evidence
-from training.calibration.threshold import noise_threshold
 
 
 class World(NamedTuple):
@@ -35,7 +35,7 @@ class World(NamedTuple):
     noise: float
 
 
-def draw(world: World, samples: int, options: int, random: Generator) -> tuple[Evidence, Numbers]:
+def draw(world: World, samples: int, options: int, random: Generator) -> tuple[LabelMatrix, Numbers]:
     """Return what is known of the samples, and their right options."""
     right = random.integers(0, options, samples)
     wrong = (right + random.integers(1, options, samples)) % options
@@ -50,16 +50,16 @@ def draw(world: World, samples: int, options: int, random: Generator) -> tuple[E
     second = numpy.where(random.random(samples) < world.copies, first, own)
     said = {"base": first, "reasoning": second}
     sizes = numpy.full(samples, options)
-    return Evidence(given, said, numpy.full(samples, -1), sizes, placed=True), right
+    return LabelMatrix(given, said, numpy.full(samples, -1), sizes, placed=True), right
 
 
 def measure(world: World, samples: int, options: int, seed: int) -> tuple[float, float, float]:
     """Return the share of right labels before and after, and the area under the curve."""
-    evidence, right = draw(world, samples, options, numpy.random.default_rng(seed))
-    found = estimate(evidence)
+    matrix, right = draw(world, samples, options, numpy.random.default_rng(seed))
+    found = estimate(matrix)
     noisy = found.noise >= noise_threshold(found.noise)
-    after = numpy.where(noisy, found.right.argmax(1), evidence.given)
-    wrong = evidence.given != right
+    after = numpy.where(noisy, found.posterior.argmax(1), matrix.given)
+    wrong = matrix.given != right
     return float(1 - wrong.mean()), float((after == right).mean()), float(roc_auc_score(wrong, found.noise))
 
 

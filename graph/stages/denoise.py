@@ -6,10 +6,10 @@ from typing import Any
 
 from graph.engine import StageProgress, ask_agents, bind_agents
 from graph.sample_graph import denoise_graph
+from graph.stages.calibrate import CONCLUDED, conclude_run
 from graph.stages.index import open_examples
 from graph.stages.stage import in_thread, open_cache, open_stage
 from graph.state import RunState, SampleState
-from graph.weighing import SETTLED, settle
 
 
 async def denoise(state: RunState) -> dict[str, Any]:
@@ -17,7 +17,7 @@ async def denoise(state: RunState) -> dict[str, Any]:
     async with open_stage(state.directory, "denoise") as work:
         counts = await asyncio.to_thread(work.journal.count_status)
         if counts.get("noisy"):
-            await asyncio.to_thread(work.journal.note, SETTLED, "")
+            await asyncio.to_thread(work.journal.note, CONCLUDED, "")
             todo = (SampleState.from_entry(sample, entry) for sample, entry in work.journal.entries("noisy"))
             # With none clean, what is there is of verdicts that no longer stand.
             shows = counts.get("clean") and work.files.chroma.is_dir()
@@ -30,6 +30,6 @@ async def denoise(state: RunState) -> dict[str, Any]:
 
                 progress = StageProgress(work, cache, done=state.noisy - counts["noisy"], total=state.noisy)
                 await ask_agents(work, todo, relabel, progress, dataset=state.samples)
-        if work.config.weighs and not await asyncio.to_thread(work.journal.fact, SETTLED):
-            await asyncio.to_thread(settle, work)
+        if work.config.weighs and not await asyncio.to_thread(work.journal.fact, CONCLUDED):
+            await asyncio.to_thread(conclude_run, work)
     return {}

@@ -7,10 +7,10 @@ from typing import Any
 
 from graph.engine import StageProgress, ask_agents, bind_agents, count_failures
 from graph.sample_graph import detect_graph
+from graph.stages.calibrate import CALIBRATION, calibrate_run
 from graph.stages.index import prepare
 from graph.stages.stage import Workspace, meanwhile, open_cache, open_stage
 from graph.state import RunState, SampleInput, SampleState
-from graph.weighing import CALIBRATION, weigh
 
 
 async def detect(state: RunState) -> dict[str, Any]:
@@ -18,13 +18,13 @@ async def detect(state: RunState) -> dict[str, Any]:
     async with open_stage(state.directory, "detect") as work:
         counts = await asyncio.to_thread(work.journal.count_status)
         pending = state.samples - sum(counts.values())
-        weighs, shows = work.config.weighs, work.config.shows_examples(state.until)
-        # Until all are weighed, none is known to be clean.
-        indexes = pending > 0 and shows and not weighs
+        calibrates, shows = work.config.weighs, work.config.shows_examples(state.until)
+        # Until all are calibrated, none is known to be clean.
+        indexes = pending > 0 and shows and not calibrates
         if pending:
-            await asyncio.to_thread(_forget_weights, work)
+            await asyncio.to_thread(_forget_calibration, work)
             needed = meanwhile(partial(prepare, work, state.samples, indexes))
-            async with open_cache(work) as cache, needed if shows or weighs else nullcontext():
+            async with open_cache(work) as cache, needed if shows or calibrates else nullcontext():
                 context = await bind_agents(work, cache, None)
 
                 async def judge(sample: SampleState) -> dict[str, Any]:
@@ -35,12 +35,12 @@ async def detect(state: RunState) -> dict[str, Any]:
                 await ask_agents(work, todo, judge, progress, dataset=state.samples)
         else:
             await asyncio.to_thread(count_failures, work, state.samples)
-        if weighs and not await asyncio.to_thread(work.journal.fact, CALIBRATION):
-            await asyncio.to_thread(weigh, work)
+        if calibrates and not await asyncio.to_thread(work.journal.fact, CALIBRATION):
+            await asyncio.to_thread(calibrate_run, work)
         counts = await asyncio.to_thread(work.journal.count_status)
     return {"noisy": counts.get("noisy", 0) + counts.get("relabelled", 0), "indexed": indexes}
 
 
-def _forget_weights(work: Workspace) -> None:
+def _forget_calibration(work: Workspace) -> None:
     work.journal.note(CALIBRATION, "")
     work.files.similarities.unlink(missing_ok=True)

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from graph.numbering import is_free
-from graph.similarities import measure
+from graph.stages.calibrate import measure
 from graph.stages.stage import LOOK_AGAIN_SECONDS, Workspace, in_thread, open_stage
 from graph.state import RunState, SampleState
 from stores.examples import Example, ExampleStore
+from training.calibration.label_space import is_free
 
 
 async def index(state: RunState) -> dict[str, Any]:

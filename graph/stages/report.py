@@ -13,15 +13,14 @@ from agents.answers import kind_of
 from agents.checker import View
 from agents.record import to_decision
 from agents.role import Usage
-from graph.evidence import numbering_of
 from graph.fingerprint import fingerprints
-from graph.numbering import Numbering
+from graph.stages.calibrate import CALIBRATION, label_space_of
 from graph.stages.stage import Workspace, open_stage, standing_outcomes
 from graph.stages.train import left_out
 from graph.state import RunState, SampleState
-from graph.weighing import CALIBRATION
 from stores.atomic import atomic_writer, write_json_atomically
 from training.calibration.agreement import Agreement, AgreementTally
+from training.calibration.label_space import LabelSpace
 from training.metrics import Tally, is_right
 
 _LOG = logging.getLogger("robustft")
@@ -41,7 +40,7 @@ async def report(state: RunState) -> dict[str, Any]:
 
 
 def _report(work: Workspace) -> dict[str, Any]:
-    figures = _Figures(numbering_of(work))
+    figures = _Figures(label_space_of(work))
     too_long = left_out(work.journal)
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for state, kept in _states(work):
@@ -109,8 +108,8 @@ def _line(record: dict[str, Any]) -> str:
 class _Figures:
     """Adds up a run's figures, one sample at a time."""
 
-    def __init__(self, numbering: Numbering) -> None:
-        self._numbering = numbering
+    def __init__(self, space: LabelSpace) -> None:
+        self._space = space
         self._samples = dict.fromkeys(
             ("total", "clean", "noisy", "relabelled", "empty", "selected", "training", "failed"), 0
         )
@@ -131,7 +130,7 @@ class _Figures:
         # Free text is not compared by the views; only a judge could.
         comparable = kind_of(state.sample.response, options) != "free"
         if comparable and state.check is not None:
-            choices = self._numbering.size(state) if self._numbering.shared else len(options)
+            choices = self._space.size(state) if self._space.shared else len(options)
             asked: dict[View, bool] = {"base": state.base is not None, "reasoning": bool(state.turns)}
             for view, tally in self._views.items():
                 if asked[view]:

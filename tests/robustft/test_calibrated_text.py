@@ -50,7 +50,7 @@ def test_wrong_texts_are_told_from_right_ones_by_what_the_experts_say(
     wrong = {row["id"] for row in decisions if row["response"] != row["gold"]}
     assert {row["id"] for row in decisions if row["status"] == "relabelled"} == wrong
     for row in decisions:
-        assert {"base", "reasoning", "question", "prior"} >= set(row["check"]["weights"])
+        assert {"base", "reasoning", "questions", "prior"} >= set(row["check"]["weights"])
         # An expert's own words are as good as a response can be.
         assert row["consensus"]["confidence"] > 0.5
         assert row["final"] == (row["base"]["answer"] if row["id"] in wrong else row["response"])
@@ -60,7 +60,7 @@ def test_wrong_texts_are_told_from_right_ones_by_what_the_experts_say(
 def test_each_text_is_encoded_once_and_another_time_only_if_it_changes(
     expert: Endpoint, tmp_path: Path, encoded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graph.similarities._BLOCK", 7)
+    monkeypatch.setattr("graph.stages.calibrate._BLOCK", 7)
     config = write_run(tmp_path, expert.url, rows(), agents__checker__policy="calibrated")
     summary = run(config, tmp_path / "run", until="select")
 

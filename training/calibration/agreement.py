@@ -1,25 +1,25 @@
-"""Whether a model knows anything about the labels it is to check, told without gold.
+"""Whether a model knows anything about the responses that it is to check, told without gold.
 
-Noise takes labels away from a model's answers, but a model that knows something still meets them more often
-than one that guesses. Where it does not, no verdict of its own can be relied on.
+Noise makes right answers disagree with given responses. But a model that knows something still agrees with
+them more often than one that guesses. Where it does not, no verdict can rest on that model alone.
 """
 
 import math
 
 from pydantic import BaseModel, ConfigDict
 
-_FEWEST = 30
-_DEVIATIONS = 2.0
+from training.calibration import priors
 
 
 class Agreement(BaseModel):
-    """How often a view says what the given response says.
+    """How often a view's answer agrees with the given response.
 
     Args:
         n: samples whose answers can be compared, at least thirty.
-        agreed: the share on which they do, 0 to 1.
-        by_chance: the share on which a guess would.
-        above_chance: whether it is more by two standard deviations of guessing.
+        agreed: the share on which they agree, 0 to 1.
+        by_chance: the share on which a guess would agree.
+        above_chance: whether they agree more often, by two standard deviations of guessing. Of 100 answers to
+            questions with four options, guesses agree on 25; from 34 on it is above chance.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,7 +31,7 @@ class Agreement(BaseModel):
 
 
 class AgreementTally:
-    """Counts one sample at a time, of those whose answers can be compared."""
+    """Counts agreement, one sample at a time, of those whose answers can be compared."""
 
     def __init__(self) -> None:
         self._n = 0
@@ -43,9 +43,9 @@ class AgreementTally:
         """Count one sample.
 
         Args:
-            agreed: whether the view says what was given.
-            options: how many there are to choose from, classes as well; 0 where the answer is open, which
-                nobody guesses.
+            agreed: whether the view's answer agrees with the given response.
+            options: how many options or classes there are to choose from; 0 where the prompt is open, whose
+                answer nobody guesses.
         """
         chance = 1 / options if options else 0.0
         self._n += 1
@@ -54,13 +54,13 @@ class AgreementTally:
         self._variance += chance * (1 - chance)
 
     def report(self) -> Agreement | None:
-        """Return what was counted; None where it is too little to tell."""
-        if self._n < _FEWEST:
+        """Return how often they agreed; None where too few were counted."""
+        if self._n < priors.FEWEST_COMPARED:
             return None
         more = self._agreed - self._expected
         return Agreement(
             n=self._n,
             agreed=self._agreed / self._n,
             by_chance=self._expected / self._n,
-            above_chance=more > _DEVIATIONS * math.sqrt(self._variance),
+            above_chance=more > priors.DEVIATIONS * math.sqrt(self._variance),
         )

@@ -1,7 +1,13 @@
-"""What agents' answers tell: an agent copies the one before it, or knows the right response, or guesses.
+"""The agents' answers as a source: annotators that copy, know or guess.
 
-That agents agree says little where they copy, or where their guesses favour the same place among the options.
-A guess is judged by how often its place is guessed at all, as in Zhao et al. (2021, "Calibrate Before Use").
+In crowdsourcing's words each agent is an annotator, and how far it can be trusted is its skill. Agents of one
+model err together: as two sources they would outvote the given response. So all of them are one source.
+
+Where a number means the same response in every sample and prompts tell what annotators say, it is learned
+which answers they give together, for each response that may be right. Elsewhere there is too little to learn
+that from. There an annotator copies the one before it, or knows the right response, or guesses. A guess is
+judged by how often its place is guessed at all, as in Zhao et al. (2021, "Calibrate Before Use"): that
+annotators agree says little where their guesses favour the same place.
 """
 
 from dataclasses import dataclass
@@ -10,18 +16,16 @@ from typing import NamedTuple
 
 import numpy
 
-from training.calibration.question_classifier import Numbers, Reals
+from training.calibration import priors
+from training.calibration.arrays import Numbers, Reals
+from training.calibration.categorical import CategoricalSource
+from training.calibration.label_matrix import LabelMatrix
 
-_ITERATIONS = 50
-_STILL = 1e-4
-# Prior beliefs, in samples. An agent may know nothing, and seldom copies most of its answers.
-_KNOWS = (0.2, 0.1)
-_COPIES = (0.5, 3.0)
-_PLACE = 1.0
+NAME = "agents"
 
 
-class _Habits(NamedTuple):
-    """How often an agent copies, knows where it does not copy, and guesses each place (k) where neither."""
+class AnnotatorSkill(NamedTuple):
+    """How often an annotator copies, knows where it does not copy, and guesses each place (k) otherwise."""
 
     copies: float
     knows: float
@@ -29,54 +33,55 @@ class _Habits(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AnswersView:
-    """Answers of agents that were asked one after the other, about n samples.
+class AnnotatorSource:
+    """Answers of annotators that were asked one after the other, about n samples.
 
     Args:
-        name: of the view.
-        answers: by agent, the number of the candidate that it names, -1 for none of them (agents, n).
+        answers: by annotator, the number of the candidate that it names, -1 for none (annotators, n).
         sizes: how many candidates each sample has (n).
-        placed: whether a number is a place that guesses may favour; else they are all alike.
+        placed: whether a number is a place that guesses may favour; else all places are alike.
     """
 
-    name: str
     answers: Numbers
     sizes: Numbers
     placed: bool
+    name: str = NAME
+    share: float = priors.ANNOTATORS_SHARE
+    leads: bool = True
 
-    def learn(self, right: Reals, rows: Numbers) -> "LearnedAnswers":
-        """Return how far each agent is to be trusted, told from what is believed to be right.
+    def fit(self, posterior: Reals, rows: Numbers) -> "FittedAnnotators":
+        """Return each annotator's skill, told from what is believed to be right.
 
         Args:
-            right: how likely each candidate is to be right (m, candidates).
+            posterior: how likely each candidate is to be right (m, candidates).
             rows: the samples that this is about (m).
         """
-        habits = []
+        skills = []
         for answers, before in zip(self.answers[:, rows], self._before[:, rows], strict=True):
             said = answers >= 0
             cell = _context(answers, before)[said], answers[said]
-            hits, misses = numpy.zeros((2, 3, right.shape[1]))
-            numpy.add.at(hits, cell, right[said, answers[said]])
-            numpy.add.at(misses, cell, 1 - right[said, answers[said]])
+            hits, misses = numpy.zeros((2, 3, posterior.shape[1]))
+            numpy.add.at(hits, cell, posterior[said, answers[said]])
+            numpy.add.at(misses, cell, 1 - posterior[said, answers[said]])
             alike = None if self.placed else float((1 / self.sizes[rows]).mean())
-            habits.append(_learn_habits(hits, misses, alike))
-        return LearnedAnswers(self, habits)
+            skills.append(_fit_skill(hits, misses, alike))
+        return FittedAnnotators(self, skills)
 
-    def likelihood(self, habits: list[_Habits], rows: Numbers) -> Reals:
+    def log_likelihood(self, skills: list[AnnotatorSkill], rows: Numbers) -> Reals:
         """Return the log-probability of the answers, were each candidate right (m, candidates)."""
         joint = numpy.zeros((len(rows), int(self.sizes.max())))
         candidates = numpy.arange(joint.shape[1])
-        for answers, before, habit in zip(self.answers[:, rows], self._before[:, rows], habits, strict=True):
-            copied = numpy.array([0.0, habit.copies, habit.copies])[_context(answers, before)]
-            guess = habit.places[answers] if self.placed else 1 / self.sizes[rows]
-            own = (1 - habit.knows) * guess[:, None] + habit.knows * (answers[:, None] == candidates)
+        for answers, before, skill in zip(self.answers[:, rows], self._before[:, rows], skills, strict=True):
+            copied = numpy.array([0.0, skill.copies, skill.copies])[_context(answers, before)]
+            guess = skill.places[answers] if self.placed else 1 / self.sizes[rows]
+            own = (1 - skill.knows) * guess[:, None] + skill.knows * (answers[:, None] == candidates)
             likely = (1 - copied)[:, None] * own + (copied * (answers == before))[:, None]
             joint += numpy.where(answers[:, None] >= 0, numpy.log(likely + 1e-12), 0.0)
         return joint
 
     @cached_property
     def _before(self) -> Numbers:
-        """What each agent may have copied: the last answer before its own, -1 for none (agents, n)."""
+        """What each annotator may have copied: the last answer before its own, or -1 (annotators, n)."""
         before = numpy.full(self.answers.shape, -1)
         for agent in range(1, len(before)):
             earlier = self.answers[agent - 1]
@@ -85,26 +90,54 @@ class AnswersView:
 
 
 @dataclass(frozen=True)
-class LearnedAnswers:
-    """The view, with what was learned of each agent."""
+class FittedAnnotators:
+    """The source, with each annotator's skill."""
 
-    view: AnswersView
-    habits: list[_Habits]
+    source: AnnotatorSource
+    skills: list[AnnotatorSkill]
 
-    def likelihood(self, rows: Numbers) -> Reals:
+    def log_likelihood(self, rows: Numbers) -> Reals:
         """Return the log-probability of the answers, were each candidate right (m, candidates)."""
-        return self.view.likelihood(self.habits, rows)
+        return self.source.log_likelihood(self.skills, rows)
 
     @property
-    def belief(self) -> float:
+    def log_prior(self) -> float:
         """The logarithm of the prior belief in what was learned."""
         total = 0.0
-        for habit in self.habits:
-            for share, prior in ((habit.copies, _COPIES), (habit.knows, _KNOWS)):
+        for skill in self.skills:
+            for share, prior in ((skill.copies, priors.COPIES), (skill.knows, priors.KNOWS)):
                 total += float(numpy.array(prior) @ numpy.log(numpy.array([share, 1 - share]) + 1e-12))
-            if self.view.placed:
-                total += _PLACE * float(numpy.log(habit.places).sum())
+            if self.source.placed:
+                total += priors.PLACE * float(numpy.log(skill.places).sum())
         return total
+
+
+def annotators(matrix: LabelMatrix, confusion: bool) -> AnnotatorSource | CategoricalSource | None:
+    """Return the agents' answers as a source; None where no agent was asked."""
+    if not matrix.answers:
+        return None
+    answers = numpy.stack(list(matrix.answers.values()))
+    if confusion:
+        return _answers_together(answers, matrix.width)
+    return AnnotatorSource(answers, matrix.sizes, matrix.placed or matrix.questions is not None)
+
+
+def _answers_together(answers: Numbers, size: int) -> CategoricalSource:
+    """Return a source whose patterns are all that annotators say together, a group for each response.
+
+    An example with two classes: ("0", "0") and ("0", "1") are two patterns of what two annotators say. Each
+    has one probability where response 0 is right and another where response 1 is.
+    """
+    said = numpy.where(answers < 0, size, answers)
+    patterns, seen, times = numpy.unique(said, axis=1, return_inverse=True, return_counts=True)
+    candidates = numpy.arange(size)
+    # How many annotators name a candidate (candidates, patterns).
+    named = (patterns[:, None] == candidates[None, :, None]).sum(0)
+    prior = times / times.sum() * priors.LIFT**named
+    prior = priors.CONFUSION_WEIGHT * (1 + size) * prior / prior.sum(1, keepdims=True)
+    numbers = candidates[None] * len(times) + seen.ravel()[:, None]
+    groups = numpy.repeat(candidates, len(times))
+    return CategoricalSource(NAME, numbers, groups, prior.ravel(), share=priors.ANNOTATORS_SHARE, leads=True)
 
 
 def _context(answers: Numbers, before: Numbers) -> Numbers:
@@ -112,8 +145,8 @@ def _context(answers: Numbers, before: Numbers) -> Numbers:
     return numpy.where(before < 0, 0, 1 + (answers == before))
 
 
-def _learn_habits(hits: Reals, misses: Reals, alike: float | None) -> _Habits:
-    """Return an agent's likeliest habits, by expectation-maximisation.
+def _fit_skill(hits: Reals, misses: Reals, alike: float | None) -> AnnotatorSkill:
+    """Return an annotator's likeliest skill, by expectation-maximisation.
 
     Args:
         hits: how many of its answers are right, by context and place (3, k).
@@ -121,25 +154,27 @@ def _learn_habits(hits: Reals, misses: Reals, alike: float | None) -> _Habits:
         alike: the probability of a guess; None to learn that of each place.
     """
     size = hits.shape[1]
-    habits = _Habits(0.2, 0.5, numpy.full(size, 1 / size if alike is None else alike))
+    places = numpy.full(size, 1 / size if alike is None else alike)
+    skill = AnnotatorSkill(priors.FIRST_COPIES, priors.FIRST_KNOWS, places)
     could_copy = hits[1:].sum() + misses[1:].sum()
-    for _ in range(_ITERATIONS):
-        copied = numpy.array([0.0, 0.0, habits.copies])[:, None]
-        own = numpy.array([1.0, 1 - habits.copies, 1 - habits.copies])[:, None]
-        guessed = own * (1 - habits.knows) * habits.places
-        known = own * habits.knows
+    for _ in range(priors.SKILL_ITERATIONS):
+        copied = numpy.array([0.0, 0.0, skill.copies])[:, None]
+        own = numpy.array([1.0, 1 - skill.copies, 1 - skill.copies])[:, None]
+        guessed = own * (1 - skill.knows) * skill.places
+        known = own * skill.knows
         right = hits / (known + guessed + copied + 1e-12)
         wrong = misses / (guessed + copied + 1e-12)
         knew = float((right * known).sum())
         guesses = ((right + wrong) * guessed).sum(0)
         copies = float(((right + wrong) * copied).sum())
-        before = habits
-        places = (guesses + _PLACE) / (guesses.sum() + _PLACE * size) if alike is None else habits.places
-        habits = _Habits(
-            (copies + _COPIES[0]) / (could_copy + sum(_COPIES)),
-            (knew + _KNOWS[0]) / (knew + float(guesses.sum()) + sum(_KNOWS)),
+        before = skill
+        if alike is None:
+            places = (guesses + priors.PLACE) / (guesses.sum() + priors.PLACE * size)
+        skill = AnnotatorSkill(
+            (copies + priors.COPIES[0]) / (could_copy + sum(priors.COPIES)),
+            (knew + priors.KNOWS[0]) / (knew + float(guesses.sum()) + sum(priors.KNOWS)),
             places,
         )
-        if abs(habits.knows - before.knows) + abs(habits.copies - before.copies) < _STILL:
+        if abs(skill.knows - before.knows) + abs(skill.copies - before.copies) < priors.SKILL_CHANGE:
             break
-    return habits
+    return skill

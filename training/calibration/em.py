@@ -1,10 +1,14 @@
-"""The fit of a label model: what is right told from how far views can be trusted, and the other way round.
+"""Expectation-maximisation: what is right, and how far each source can be trusted, each told from the other.
 
-The agents' answers are one view, whatever they have in common: experts of one model err together, and as two
-they would outvote the label. Where questions tell what agents say, those are fitted without the labels first,
-wrong as they may be: begun from the labels the fit takes noise that follows a rule for the truth, and at more
-than half noise it ends the wrong way round. Where questions tell less, less is learned, so that nothing is
-taken for knowledge that is not: agents who guess leave the labels as they are.
+A step has two halves. Each source is fitted to what is believed to be right; then what is right is told from
+all fitted sources and a prior. The steps are repeated until beliefs stand still.
+
+Where the steps begin decides where they end. Where prompts tell what annotators say, the annotators are
+fitted first, without the given responses, however often they are wrong. A fit begun from the given responses
+takes noise that follows a rule for the truth. With more than half of them wrong, it ends the wrong way round.
+
+Elsewhere less is learned, so that nothing is taken for knowledge that is not. Annotators who guess leave the
+responses as they are.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,24 +16,14 @@ from dataclasses import dataclass, replace
 
 import numpy
 
-from training.calibration.question_classifier import (
-    Bools,
-    Numbers,
-    QuestionClassifier,
-    Reals,
-    Vectors,
-    normalised,
-)
-from training.calibration.sources import NOISE, Evidence, View, allowed, one_hot, views_of
+from training.calibration import priors
+from training.calibration.arrays import Bools, Numbers, Reals, Vectors, normalised, one_hot
+from training.calibration.label_matrix import LabelMatrix
+from training.calibration.question_classifier import QuestionClassifier
+from training.calibration.sources import LabelSource, sources_of
 
-# What is believed of each response (m, candidates) before views are looked at, told from what is right.
+# What is believed of each response (m, candidates) before sources are looked at, told from what is right.
 _Prior = Callable[[Reals], Reals]
-
-_ITERATIONS = 120
-_STILL = 1e-3
-# In nats. Answers that have nothing to do with the questions are told better than this once in twenty times
-# (a likelihood ratio's chi-squared test), and are no place to begin.
-_TOLD = 2.0
 
 
 @dataclass(frozen=True)
@@ -37,109 +31,113 @@ class Fit:
     """What a fit came to.
 
     Args:
-        right: each response's probability to be right, of the samples that were learned from (m, candidates).
-        views: what was learned from.
-        by_questions: whether questions tell anything.
+        posterior: each response's probability to be right, of the samples learned from (m, candidates).
+        sources: what was learned from.
+        by_questions: whether prompts tell anything.
     """
 
-    right: Reals
-    views: Sequence[View]
+    posterior: Reals
+    sources: Sequence[LabelSource]
     by_questions: bool
 
 
-def fit_views(evidence: Evidence, rows: Numbers) -> Fit:
-    """Fit the views of a dataset.
+def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
+    """Fit the sources of a dataset.
 
-    Where questions tell what agents say, it is learned which response each view takes for which, from agents
-    alone at first, beginning with their votes. Where questions tell the labels alone, that would find groups
-    of questions that are nobody's responses: only how often a view is wrong is learned. Where they tell
-    neither, they are no view.
+    | prompts tell              | learned                                | begun from                    |
+    | ------------------------- | -------------------------------------- | ----------------------------- |
+    | what annotators say       | which response is taken for which      | votes, by leading sources     |
+    | the given responses alone | how often each source is wrong         | votes, and given responses    |
+    | neither                   | the same, and prompts are no source    | votes, and given responses    |
+
+    In the second case confusion is not learned: it would find groups of prompts that are nobody's responses.
+    Where there are two beginnings, the likelier end is taken.
 
     Args:
-        evidence: of all samples.
+        matrix: of all samples.
         rows: the samples to learn from (m).
     """
-    can_be = allowed(evidence)[rows]
-    given = one_hot(evidence.given[rows], can_be.shape[1])
-    trusting = normalised(can_be * (NOISE / can_be.shape[1] + (1 - NOISE) * given))
-    said = [answers[rows] for answers in evidence.answers.values()]
-    voted = _votes(said, can_be)
-    classifier = None if evidence.questions is None else QuestionClassifier(evidence.questions[rows])
-    if classifier is not None and _tells_agents(classifier, said, voted):
-        views = views_of(evidence, confused=True)
-        problem = _Problem(can_be, rows, views, classifier.predict)
-        agents = replace(problem, views=[view for view in views if view.name == "agents"])
-        return Fit(problem.solve(agents.solve(voted).right).right, views, True)
-    by_questions = evidence.questions is not None and _tells_labels(evidence.questions[rows], given)
-    prior = _shares if classifier is not None else _evenly(can_be)
+    candidates = matrix.candidates()[rows]
+    given = one_hot(matrix.given[rows], candidates.shape[1])
+    trusting = normalised(candidates * (priors.NOISE / candidates.shape[1] + (1 - priors.NOISE) * given))
+    said = [answers[rows] for answers in matrix.answers.values()]
+    voted = _votes(said, candidates)
+    classifier = None if matrix.questions is None else QuestionClassifier(matrix.questions[rows])
+    if classifier is not None and _tells_annotators(classifier, said, voted):
+        sources = sources_of(matrix, confusion=True)
+        problem = _Problem(candidates, rows, sources, classifier.predict)
+        leading = replace(problem, sources=[source for source in sources if source.leads])
+        return Fit(problem.solve(leading.solve(voted).posterior).posterior, sources, True)
+    by_questions = matrix.questions is not None and _tells_given(matrix.questions[rows], given)
+    prior = _shares if classifier is not None else _evenly(candidates)
     if classifier is not None and by_questions:
         prior = classifier.predict
-    views = views_of(evidence, confused=False)
-    problem = _Problem(can_be, rows, views, prior)
+    sources = sources_of(matrix, confusion=False)
+    problem = _Problem(candidates, rows, sources, prior)
     found = max(map(problem.solve, (trusting, voted)), key=lambda solution: solution.score)
-    return Fit(found.right, views, by_questions)
+    return Fit(found.posterior, sources, by_questions)
 
 
-def _shares(right: Reals) -> Reals:
+def _shares(posterior: Reals) -> Reals:
     """Return how often each response is right, the same for all samples (m, candidates)."""
-    return numpy.broadcast_to((right.sum(0) + 1) / (len(right) + right.shape[1]), right.shape)
+    return numpy.broadcast_to((posterior.sum(0) + 1) / (len(posterior) + posterior.shape[1]), posterior.shape)
 
 
-def _evenly(can_be: Bools) -> _Prior:
-    even = normalised(can_be)
-    return lambda right: even
+def _evenly(candidates: Bools) -> _Prior:
+    even = normalised(candidates)
+    return lambda posterior: even
 
 
-def _votes(said: Sequence[Numbers], can_be: Bools) -> Reals:
-    """Return how agents vote (m, candidates)."""
-    votes = numpy.full(can_be.shape, 1e-6)
+def _votes(said: Sequence[Numbers], candidates: Bools) -> Reals:
+    """Return how annotators vote (m, candidates)."""
+    votes = numpy.full(candidates.shape, 1e-6)
     for answers in said:
-        # An answer that an agent gives to everything says little.
-        share = numpy.bincount(answers[answers >= 0], minlength=can_be.shape[1]) / len(answers)
-        votes += one_hot(answers, can_be.shape[1]) / numpy.maximum(share, 0.05)
-    return normalised(votes * can_be)
+        # An answer that an annotator gives to everything says little.
+        share = numpy.bincount(answers[answers >= 0], minlength=candidates.shape[1]) / len(answers)
+        votes += one_hot(answers, candidates.shape[1]) / numpy.maximum(share, priors.RAREST_VOTE)
+    return normalised(votes * candidates)
 
 
-def _tells_agents(classifier: QuestionClassifier, said: Sequence[Numbers], voted: Reals) -> bool:
-    """Return whether questions tell what agents say, alone or together."""
+def _tells_annotators(classifier: QuestionClassifier, said: Sequence[Numbers], voted: Reals) -> bool:
+    """Return whether prompts tell what annotators say, alone or together."""
     size = voted.shape[1]
     alone = [one_hot(numpy.where(answers < 0, size, answers), size + 1) for answers in said]
-    return max(map(classifier.tells, [voted, *alone])) > _TOLD
+    return max(map(classifier.tells, [voted, *alone])) > priors.PROMPTS_TELL
 
 
-def _tells_labels(questions: Vectors, given: Reals) -> bool:
-    """Return whether questions tell the labels, of those that are candidates."""
-    labelled = given.any(1)
-    if not labelled.any():
+def _tells_given(questions: Vectors, given: Reals) -> bool:
+    """Return whether prompts tell the given responses, of those that are valid."""
+    valid = given.any(1)
+    if not valid.any():
         return False
-    return QuestionClassifier(questions[labelled]).tells(given[labelled]) > _TOLD
+    return QuestionClassifier(questions[valid]).tells(given[valid]) > priors.PROMPTS_TELL
 
 
 @dataclass(frozen=True)
 class _Solution:
-    right: Reals
+    posterior: Reals
     score: float
 
 
 @dataclass(frozen=True)
 class _Problem:
-    can_be: Bools
+    candidates: Bools
     rows: Numbers
-    views: Sequence[View]
+    sources: Sequence[LabelSource]
     prior: _Prior
 
-    def solve(self, right: Reals) -> _Solution:
-        """Return what is right, and how likely all of it is, from what is believed to be at first."""
-        for _ in range(_ITERATIONS):
-            learned = [view.learn(right, self.rows) for view in self.views]
-            joint = numpy.log(self.prior(right) + 1e-12)
-            for view in learned:
-                joint += view.likelihood(self.rows)
-            joint[~self.can_be] = -numpy.inf
+    def solve(self, posterior: Reals) -> _Solution:
+        """Return what is right, and how likely all of it is, from what is believed to be right at first."""
+        for _ in range(priors.EM_ITERATIONS):
+            fitted = [source.fit(posterior, self.rows) for source in self.sources]
+            joint = numpy.log(self.prior(posterior) + 1e-12)
+            for source in fitted:
+                joint += source.log_likelihood(self.rows)
+            joint[~self.candidates] = -numpy.inf
             highest = joint.max(1, keepdims=True)
             total = numpy.exp(joint - highest).sum(1, keepdims=True)
-            before, right = right, numpy.exp(joint - highest) / total
-            if numpy.abs(right - before).max() < _STILL:
+            before, posterior = posterior, numpy.exp(joint - highest) / total
+            if numpy.abs(posterior - before).max() < priors.EM_CHANGE:
                 break
-        score = float((numpy.log(total) + highest).sum()) + sum(view.belief for view in learned)
-        return _Solution(right, score)
+        score = float((numpy.log(total) + highest).sum()) + sum(source.log_prior for source in fitted)
+        return _Solution(posterior, score)

@@ -1,10 +1,11 @@
-"""How likely a free-text response is wrong, told from how similar it is to what else is said.
+"""How likely a free-text response is wrong, told from how similar it is to what the views say.
 
-Two experts never give the same free text twice, so that their answers are not compared but measured: the
-similarities of right responses lie around one point, those of wrong ones around a lower one. A mixture of two
-normal distributions finds both without gold. They share their covariance, which keeps more similarity from
-ever speaking against a response, and counts what two experts have in common once. Where two
-groups fit no better than one, nothing is told.
+Two agents never write the same free text twice. So answers are not compared but measured, by the cosine of
+their vectors. The similarities of right responses lie around one point, those of wrong ones around a lower
+one. A mixture of two normal distributions finds both groups without gold.
+
+The groups share their covariance. That keeps more similarity from ever speaking against a response, and it
+counts what two agents have in common once. Where two groups fit no better than one, nothing is told.
 """
 
 from collections.abc import Sequence
@@ -12,19 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
+from langchain_core.embeddings import Embeddings
 
-from training.calibration.question_classifier import Bools, Numbers, Reals
-from training.calibration.sources import LIFT, NOISE, one_hot
-
-# Too few to tell two groups apart: what is common is said of all.
-_FEWEST = 20
-# Of similarities, which are between -1 and 1: groups narrower than this are not told apart.
-_NARROWEST = 1e-3
-_ITERATIONS = 300
-# How many verdicts what is believed of the judge at first is worth.
-_JUDGE = 10.0
-# Shares of wrong responses to begin with: where most right ones are the same, one of its own finds nothing.
-_SHARES = (0.05, 0.15, 0.3, 0.5, 0.7)
+from agents.record import SampleRecord
+from training.calibration import priors
+from training.calibration.arrays import Bools, Numbers, Reals, one_hot
+from training.calibration.label_matrix import view_answers
 
 
 @dataclass(frozen=True)
@@ -32,10 +26,10 @@ class SimilarityModel:
     """The two groups, as a linear score: the logarithm of right against wrong; and a judge's part in it.
 
     Args:
-        slopes: of each view's similarity (views), none below 0.
-        middle: the similarities at which the views say nothing (views).
+        slopes: of the similarity to each view and to the prompt (views + 1), none below 0.
+        middle: the similarities that say nothing (views + 1).
         prior: the score of the group sizes alone.
-        judge: of a judge's verdicts: noisy, which is never for a response, and reliable, never against (2).
+        judge: of a judge's verdicts (2): noisy, which is never for a response, and reliable, never against.
     """
 
     slopes: Reals
@@ -44,7 +38,7 @@ class SimilarityModel:
     judge: Reals
 
     def weights(self, similarities: Reals) -> Reals:
-        """Return what each view says for the responses, in nats (n, views); with the prior they add up."""
+        """Return what each similarity says for a response, in nats (n, views + 1)."""
         known = numpy.where(numpy.isnan(similarities), self.middle, similarities)
         return numpy.asarray(self.slopes * (known - self.middle), dtype=numpy.float64)
 
@@ -68,30 +62,63 @@ def fit_similarities(similarities: Reals, verdicts: Numbers) -> SimilarityModel:
     """Tell right responses from wrong ones.
 
     Args:
-        similarities: of each response to what each view says, and last to its question (n, views), -1 to 1;
-            NaN where there is nothing.
+        similarities: of each response to what each view says, and last to its prompt (n, views + 1), from -1
+            to 1; NaN where there is nothing.
         verdicts: a judge's: 1 reliable, 0 noisy, -1 not asked (n).
     """
     model = _fit_groups(similarities)
     return replace(model, judge=_fit_judge(model.score(similarities), verdicts))
 
 
+def measure_similarities(
+    encoder: Embeddings, responses: Sequence[str], records: Sequence[SampleRecord], views: Sequence[str]
+) -> Reals:
+    """Return how similar texts are to what each view says of a sample, and to its prompt.
+
+    Args:
+        encoder: gives vectors of length 1.
+        responses: one text a sample.
+        records: the samples.
+        views: the checker's views.
+
+    Returns:
+        Cosines, one row a sample (n, views + 1); NaN where a view says nothing.
+    """
+    vectors = encoder.embed_documents(list(responses))
+    others = [[*view_answers(record, views), record.sample.prompt] for record in records]
+    columns = []
+    for texts in zip(*others, strict=True):
+        there = [row for row, text in enumerate(texts) if text is not None]
+        column = numpy.full(len(texts), numpy.nan)
+        if there:
+            encoded = encoder.embed_documents([text for text in texts if text is not None])
+            column[there] = cosines([vectors[row] for row in there], encoded)
+        columns.append(column)
+    return numpy.column_stack(columns)
+
+
+def cosines(vectors: Sequence[Sequence[float]], others: Sequence[Sequence[float]]) -> Reals:
+    """Return the cosine of each pair of vectors of length 1 (n)."""
+    return numpy.asarray((numpy.array(vectors) * numpy.array(others)).sum(1), dtype=numpy.float64)
+
+
 def _fit_groups(similarities: Reals) -> SimilarityModel:
     known = similarities[~numpy.isnan(similarities).any(1)]
-    views = similarities.shape[1]
-    silent, even = numpy.zeros(2), float(numpy.log((1 - NOISE) / NOISE))
-    nothing = SimilarityModel(numpy.zeros(views), numpy.zeros(views), even, silent)
-    if len(known) < _FEWEST or (known == known[0]).all():
+    columns = similarities.shape[1]
+    silent, even = numpy.zeros(2), float(numpy.log((1 - priors.NOISE) / priors.NOISE))
+    nothing = SimilarityModel(numpy.zeros(columns), numpy.zeros(columns), even, silent)
+    if len(known) < priors.FEWEST_TEXTS or (known == known[0]).all():
         return nothing
-    experts = known[:, :-1] if views > 1 else known
-    ranks = experts.mean(1).argsort(kind="stable").argsort()
+    views = known[:, :-1] if columns > 1 else known
+    ranks = views.mean(1).argsort(kind="stable").argsort()
     found = max(
-        (_fit(known, ranks < share * len(known)) for share in _SHARES), key=lambda fit: fit.lower_bound_
+        (_fit(known, ranks < share * len(known)) for share in priors.WRONG_SHARES),
+        key=lambda fit: fit.lower_bound_,
     )
-    # By Akaike's criterion, which asks of another group as many nats as it has parameters.
+    # Akaike's criterion asks of another group as many nats as it has parameters.
     if found.aic(known) >= _fit(known).aic(known):
         return nothing
-    wrong, right = numpy.argsort(found.means_[:, : experts.shape[1]].sum(1))
+    wrong, right = numpy.argsort(found.means_[:, : views.shape[1]].sum(1))
     slopes = numpy.maximum(found.precisions_ @ (found.means_[right] - found.means_[wrong]), 0.0)
     prior = float(numpy.log(found.weights_[right] / found.weights_[wrong]))
     return SimilarityModel(slopes, found.means_.mean(0), prior, silent)
@@ -104,10 +131,13 @@ def _fit_judge(score: Reals, verdicts: Numbers) -> Reals:
         return numpy.zeros(2)
     said = one_hot(verdicts[asked], 2)
     reliable, noisy = said.mean(0)[::-1]
-    # Believed at first to be so much likelier to say what is so.
-    expected = _JUDGE * numpy.array([[noisy, reliable * LIFT], [noisy * LIFT, reliable]]) + 1e-3
+    # Right verdicts are believed at first to be so much likelier than wrong ones.
+    expected = (
+        priors.JUDGE_WEIGHT * numpy.array([[noisy, reliable * priors.LIFT], [noisy * priors.LIFT, reliable]])
+        + 1e-3
+    )
     judge = numpy.zeros(2)
-    for _ in range(_ITERATIONS):
+    for _ in range(priors.MIXTURE_ITERATIONS):
         doubt = numpy.exp(-numpy.logaddexp(0, score[asked] + said @ judge))
         shares = numpy.stack([1 - doubt, doubt]) @ said + expected
         shares /= shares.sum(1, keepdims=True)
@@ -119,14 +149,13 @@ def _fit(known: Reals, low: Bools | None = None) -> Any:
     """Return the mixture of one group, or of two that begin as a lower one and the rest."""
     from sklearn.mixture import GaussianMixture  # type: ignore[import-untyped]
 
-    settings: dict[str, Any] = {"covariance_type": "tied", "reg_covar": _NARROWEST, "random_state": 0}
+    settings: dict[str, Any] = {
+        "covariance_type": "tied",
+        "reg_covar": priors.NARROWEST,
+        "random_state": 0,
+    }
     if low is None:
         return GaussianMixture(1, **settings).fit(known)
     settings["weights_init"] = [low.mean(), 1 - low.mean()]
     settings["means_init"] = [known[low].mean(0), known[~low].mean(0)]
-    return GaussianMixture(2, max_iter=_ITERATIONS, **settings).fit(known)
-
-
-def cosines(vectors: Sequence[Sequence[float]], others: Sequence[Sequence[float]]) -> Reals:
-    """Return the cosine of each pair of vectors of length 1 (n)."""
-    return numpy.asarray((numpy.array(vectors) * numpy.array(others)).sum(1), dtype=numpy.float64)
+    return GaussianMixture(2, max_iter=priors.MIXTURE_ITERATIONS, **settings).fit(known)

@@ -1,12 +1,12 @@
-"""What each sample's right response is, and how likely its given one is wrong, told from all views at once.
+"""The label model: each sample's right response and each given one's noise probability, from all sources.
 
-No gold is needed: how far a view can be trusted shows in how it fits the others. The model is Dawid and
-Skene's (1979) with a classifier of the questions for the prior, as in Raykar et al. (2010, "Learning from
-Crowds"), fitted by expectation-maximisation (`em.py`). In the end a slower classifier learns what was found,
-across folds; labels and agents have taught it already, and count for less beside it.
+No gold is needed: how far a source can be trusted shows in how it fits the others. The model is Dawid and
+Skene's (1979). A classifier of the prompts is its prior, as in Raykar et al. (2010, "Learning from Crowds").
+It is fitted by expectation-maximisation (`em.py`). In the end a slower classifier learns what was found,
+across folds. Given responses and annotators have taught it already, and count for less beside it.
 
-crowd-kit has Dawid and Skene's model without the classifier, snorkel's label model is not kept up, and
-cleanlab's CROWDLAB takes a classifier's view to be better than chance.
+crowd-kit has Dawid and Skene's model without the classifier, snorkel's label model is not maintained, and
+cleanlab's CROWDLAB takes a classifier to be better than chance.
 """
 
 from collections.abc import Mapping
@@ -14,125 +14,113 @@ from dataclasses import dataclass
 
 import numpy
 
-from training.calibration.em import fit_views
-from training.calibration.question_classifier import (
-    Bools,
-    Numbers,
-    Reals,
-    normalised,
-    predict_crossed,
-    predict_others,
-    softmax,
-)
-from training.calibration.sources import Evidence, allowed, one_hot
+from training.calibration import priors
+from training.calibration.arrays import Bools, Numbers, Reals, normalised, one_hot, softmax
+from training.calibration.em import fit_sources
+from training.calibration.label_matrix import LabelMatrix
+from training.calibration.question_classifier import predict_crossed, predict_others
 
-_UPDATES = 20
-# Samples that are learned from; what is learned is then said of all.
-_ENOUGH = 20_000
-# How much of their evidence views keep in the end; see the module's text.
-_LABEL_SHARE = 0.75
-_AGENTS_SHARE = 0.5
-# The judge and the reviewer were shown what the agents say, and repeat much of it; a model repeats itself.
-_VERDICT_SHARE = 0.25
+QUESTIONS = "questions"
+"""What prompts tell, as `check.weights` and the reliability call it."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a label model makes of the evidence.
+    """What the label model makes of a label matrix.
 
     Args:
-        right: the probability of each response to be right (n, candidates).
+        posterior: the probability of each response to be right (n, candidates).
         noise: the probability that the given one is wrong (n).
-        weights: by view, how much it speaks for the given response (n), in nats: the logarithm of how much
-            likelier it is where that response is right than where it is wrong. `questions` comes before all
-            others, where they tell anything. With two candidates, all add up to the logarithm of right
-            against wrong.
-        reliability: by agent, the share of its answers that are right as far as this tells; and by
-            `questions`, where there are any, that of what similar questions alone would answer.
+        weights: by source, how much it speaks for the given response (n), in nats: the logarithm of how much
+            likelier its observation is where that response is right than where it is wrong. `questions` comes
+            before all others, where prompts tell anything. With two candidates, all of them add up to the
+            logarithm of right against wrong.
+        reliability: by view, the share of its answers that are right, as far as this tells; and by
+            `questions`, where prompts tell anything, that of what similar prompts alone would answer.
     """
 
-    right: Reals
+    posterior: Reals
     noise: Reals
     weights: Mapping[str, Reals]
     reliability: Mapping[str, float]
 
 
-def estimate(evidence: Evidence) -> Estimate:
-    """Weigh all views of a dataset against each other.
+def estimate(matrix: LabelMatrix) -> Estimate:
+    """Calibrate all sources of a dataset against each other.
 
     Args:
-        evidence: at least one sample.
+        matrix: at least one sample.
     """
-    rows = _some(len(evidence.given))
-    can_be = allowed(evidence)
-    fit = fit_views(evidence, rows)
+    rows = _some(len(matrix))
+    candidates = matrix.candidates()
+    fit = fit_sources(matrix, rows)
     prior = None
-    if fit.by_questions and evidence.questions is not None:
-        vectors = evidence.questions[rows]
-        others = numpy.setdiff1d(numpy.arange(len(can_be)), rows)
-        prior = numpy.zeros(can_be.shape)
-        prior[rows] = numpy.log(predict_crossed(vectors, fit.right))
-        prior[others] = numpy.log(predict_others(vectors, fit.right, evidence.questions, others))
-    every = numpy.arange(len(can_be))
-    likelihoods = {view.name: view.learn(fit.right, rows).likelihood(every) for view in fit.views}
-    return _report(evidence, prior, likelihoods)
+    if fit.by_questions and matrix.questions is not None:
+        vectors = matrix.questions[rows]
+        others = numpy.setdiff1d(numpy.arange(len(matrix)), rows)
+        prior = numpy.zeros(candidates.shape)
+        prior[rows] = numpy.log(predict_crossed(vectors, fit.posterior))
+        prior[others] = numpy.log(predict_others(vectors, fit.posterior, matrix.questions, others))
+    every = numpy.arange(len(matrix))
+    parts = {}
+    if prior is not None:
+        parts[QUESTIONS] = prior
+    for source in fit.sources:
+        part = source.fit(fit.posterior, rows).log_likelihood(every)
+        parts[source.name] = part if prior is None else source.share * part
+    return _report(matrix, parts)
 
 
-def update(evidence: Evidence, found: Estimate, answers: Numbers, repeats: Bools) -> Reals:
+def update(matrix: LabelMatrix, found: Estimate, answers: Numbers, repeats: Bools) -> Reals:
     """Return each response's probability to be right after one more answer (n, candidates).
 
     Args:
-        evidence: what was estimated from.
+        matrix: what was estimated from.
         found: the estimate.
         answers: of an agent that was asked later (n), -1 where it was not, or its answer is no candidate.
         repeats: whether an answer is of a model that has answered before, and errs where that did (n).
     """
     rows = numpy.flatnonzero(answers >= 0)
-    knows_more = ~repeats[rows] & ("questions" not in found.weights)
-    share = numpy.where(knows_more, 1.0, _VERDICT_SHARE)[:, None]
-    given = one_hot(answers[rows], found.right.shape[1])
-    others = numpy.maximum(evidence.sizes[rows] - 1, 1)[:, None]
-    right = found.right.copy()
-    for _ in range(_UPDATES):
-        # One answer in two, were there nothing to tell by.
-        reliable = ((right[rows] * given).sum() + 1) / (len(rows) + 2)
-        likely = numpy.where(given > 0, reliable, (1 - reliable) / others) ** share
-        right[rows] = normalised(found.right[rows] * likely)
-    return right
+    knows_more = ~repeats[rows] & (QUESTIONS not in found.weights)
+    share = numpy.where(knows_more, 1.0, priors.VERDICT_SHARE)[:, None]
+    said = one_hot(answers[rows], found.posterior.shape[1])
+    others = numpy.maximum(matrix.sizes[rows] - 1, 1)[:, None]
+    posterior = found.posterior.copy()
+    for _ in range(priors.REVIEW_ITERATIONS):
+        # One answer in two is right, were there nothing to tell by.
+        reliable = ((posterior[rows] * said).sum() + 1) / (len(rows) + 2)
+        likely = numpy.where(said > 0, reliable, (1 - reliable) / others) ** share
+        posterior[rows] = normalised(found.posterior[rows] * likely)
+    return posterior
 
 
 def _some(size: int) -> Numbers:
     """Return the rows to learn from: all, or as many as are enough."""
-    if size <= _ENOUGH:
+    if size <= priors.LEARNED_FROM:
         return numpy.arange(size)
-    return numpy.sort(numpy.random.default_rng(0).choice(size, _ENOUGH, replace=False))
+    return numpy.sort(numpy.random.default_rng(0).choice(size, priors.LEARNED_FROM, replace=False))
 
 
-def _report(evidence: Evidence, prior: Reals | None, likelihoods: Mapping[str, Reals]) -> Estimate:
-    can_be = allowed(evidence)
-    shares = {"label": _LABEL_SHARE, "agents": _AGENTS_SHARE, "judge": _VERDICT_SHARE}
-    parts = dict(likelihoods)
-    if prior is not None:
-        parts = {"questions": prior}
-        parts |= {name: shares.get(name, 1.0) * part for name, part in likelihoods.items()}
-    joint = sum(parts.values(), numpy.zeros(can_be.shape))
-    joint[~can_be] = -numpy.inf
-    right = softmax(joint)
-    rows = numpy.arange(len(right))
-    inside = evidence.given >= 0
-    noise = numpy.where(inside, 1 - right[rows, evidence.given], 1.0)
-    given = one_hot(evidence.given, right.shape[1])
-    others = right * (1 - given)
+def _report(matrix: LabelMatrix, parts: Mapping[str, Reals]) -> Estimate:
+    candidates = matrix.candidates()
+    joint = sum(parts.values(), numpy.zeros(candidates.shape))
+    joint[~candidates] = -numpy.inf
+    posterior = softmax(joint)
+    rows = numpy.arange(len(posterior))
+    valid = matrix.given >= 0
+    noise = numpy.where(valid, 1 - posterior[rows, matrix.given], 1.0)
+    given = one_hot(matrix.given, posterior.shape[1])
+    others = posterior * (1 - given)
     others /= numpy.maximum(others.sum(1, keepdims=True), 1e-12)
     weights = {
-        name: numpy.where(inside, part[rows, evidence.given] - (others * part).sum(1), 0.0)
+        name: numpy.where(valid, part[rows, matrix.given] - (others * part).sum(1), 0.0)
         for name, part in parts.items()
     }
     reliability = {
-        name: float(right[rows, answers][answers >= 0].mean())
-        for name, answers in evidence.answers.items()
+        name: float(posterior[rows, answers][answers >= 0].mean())
+        for name, answers in matrix.answers.items()
         if (answers >= 0).any()
     }
-    if prior is not None:
-        reliability["questions"] = float(right[rows, prior.argmax(1)].mean())
-    return Estimate(right, noise, weights, reliability)
+    if QUESTIONS in parts:
+        reliability[QUESTIONS] = float(posterior[rows, parts[QUESTIONS].argmax(1)].mean())
+    return Estimate(posterior, noise, weights, reliability)

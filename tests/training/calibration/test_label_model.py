@@ -4,9 +4,9 @@ import numpy
 import pytest
 from numpy.typing import NDArray
 
+from training.calibration.arrays import Numbers
+from training.calibration.label_matrix import LabelMatrix
 from training.calibration.label_model import Estimate, estimate, update
-from training.calibration.question_classifier import Numbers
-from training.calibration.sources import Evidence
 
 SAMPLES = 400
 CLASSES = 3
@@ -14,7 +14,7 @@ CLASSES = 3
 
 def drawn(
     seed: int, rate: float, skill: float, spread: float = 2.0, apart: float | None = None
-) -> tuple[Evidence, Numbers]:
+) -> tuple[LabelMatrix, Numbers]:
     """Questions in three clouds, labels wrong at a rate, and two experts of one model that err together.
 
     The clouds of the second and the third response lie anywhere, or so far apart.
@@ -31,14 +31,14 @@ def drawn(
     guess = random.integers(0, CLASSES, SAMPLES)
     base = numpy.where(random.random(SAMPLES) < skill, right, guess)
     reasoning = numpy.where(random.random(SAMPLES) < 0.8, base, -1)
-    evidence = Evidence(
+    matrix = LabelMatrix(
         given,
         {"base": base, "reasoning": reasoning},
         numpy.full(SAMPLES, -1),
         numpy.full(SAMPLES, CLASSES),
         questions,
     )
-    return evidence, right
+    return matrix, right
 
 
 def area(scores: NDArray[numpy.float64], wrong: NDArray[numpy.bool_]) -> float:
@@ -48,15 +48,15 @@ def area(scores: NDArray[numpy.float64], wrong: NDArray[numpy.bool_]) -> float:
 
 
 def accuracy(found: Estimate, right: Numbers) -> float:
-    return float((found.right.argmax(1) == right).mean())
+    return float((found.posterior.argmax(1) == right).mean())
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.7])
 def test_the_right_responses_are_found_at_any_rate_of_noise(rate: float) -> None:
-    evidence, right = drawn(0, rate, skill=0.4)
-    wrong = evidence.given != right
+    matrix, right = drawn(0, rate, skill=0.4)
+    wrong = matrix.given != right
 
-    found = estimate(evidence)
+    found = estimate(matrix)
 
     assert accuracy(found, right) > max(1 - rate, 0.75)
     assert area(found.noise, wrong) > 0.85
@@ -64,41 +64,41 @@ def test_the_right_responses_are_found_at_any_rate_of_noise(rate: float) -> None
 
 
 def test_noise_that_follows_a_rule_is_found_where_agents_know_a_little() -> None:
-    evidence, right = drawn(0, 0.0, skill=0.4)
+    matrix, right = drawn(0, 0.0, skill=0.4)
     rule = numpy.random.default_rng(0).random(SAMPLES) < 0.9
     given = numpy.where((right == 0) & rule, 1, right)
 
-    found = estimate(Evidence(given, evidence.answers, evidence.verdicts, evidence.sizes, evidence.questions))
+    found = estimate(LabelMatrix(given, matrix.answers, matrix.verdicts, matrix.sizes, matrix.questions))
 
     assert (given == right).mean() < 0.6
     assert accuracy(found, right) > 0.9
 
 
 def test_a_response_that_no_agent_ever_gives_is_not_lost() -> None:
-    evidence, right = drawn(0, 0.3, skill=0.5)
-    answers = {name: numpy.where(said == 2, 0, said) for name, said in evidence.answers.items()}
+    matrix, right = drawn(0, 0.3, skill=0.5)
+    answers = {name: numpy.where(said == 2, 0, said) for name, said in matrix.answers.items()}
 
-    found = estimate(Evidence(evidence.given, answers, evidence.verdicts, evidence.sizes, evidence.questions))
+    found = estimate(LabelMatrix(matrix.given, answers, matrix.verdicts, matrix.sizes, matrix.questions))
 
-    assert (found.right.argmax(1) == 2)[right == 2].mean() > 0.7
-    assert area(found.noise, evidence.given != right) > 0.9
+    assert (found.posterior.argmax(1) == 2)[right == 2].mean() > 0.7
+    assert area(found.noise, matrix.given != right) > 0.9
 
 
 @pytest.mark.parametrize("seed", [5, 6, 7])
 def test_responses_to_questions_that_are_alike_are_not_taken_for_one(seed: int) -> None:
-    evidence, right = drawn(seed, 0.5, skill=0.4, spread=1.0, apart=0.4)
+    matrix, right = drawn(seed, 0.5, skill=0.4, spread=1.0, apart=0.4)
 
-    found = estimate(evidence).right.argmax(1)
+    found = estimate(matrix).posterior.argmax(1)
 
     assert min((found == number)[right == number].mean() for number in range(CLASSES)) > 0.5
 
 
 def test_agents_that_know_nothing_take_nothing_away() -> None:
-    evidence, right = drawn(1, 0.3, skill=0.0)
+    matrix, right = drawn(1, 0.3, skill=0.0)
 
-    found = estimate(evidence)
+    found = estimate(matrix)
 
-    assert area(found.noise, evidence.given != right) > 0.9
+    assert area(found.noise, matrix.given != right) > 0.9
     assert found.reliability["base"] == pytest.approx(1 / CLASSES, abs=0.1)
 
 
@@ -123,27 +123,27 @@ def unrelated() -> NDArray[numpy.float64]:
 def test_agents_that_guess_leave_the_labels_as_they_are(
     rate: float, favourite: float, questions: NDArray[numpy.float64] | None
 ) -> None:
-    evidence, right = drawn(3, rate, skill=0.0)
+    matrix, right = drawn(3, rate, skill=0.0)
     agents = {name: guessing(seed, right, 0.0, favourite) for seed, name in enumerate(("base", "reasoning"))}
 
-    found = estimate(replace(evidence, answers=agents, questions=questions, placed=True))
+    found = estimate(replace(matrix, answers=agents, questions=questions, placed=True))
 
-    assert float((found.right.argmax(1) == evidence.given).mean()) > 0.95
+    assert float((found.posterior.argmax(1) == matrix.given).mean()) > 0.95
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.5])
 def test_agents_that_know_are_believed_where_questions_tell_nothing(rate: float) -> None:
-    evidence, right = drawn(4, rate, skill=0.0)
+    matrix, right = drawn(4, rate, skill=0.0)
     agents = {name: guessing(seed, right, 0.85, 0.0) for seed, name in enumerate(("base", "reasoning"))}
 
-    found = estimate(replace(evidence, answers=agents, questions=unrelated()))
+    found = estimate(replace(matrix, answers=agents, questions=unrelated()))
 
     assert accuracy(found, right) > 0.88
 
 
 def test_a_strong_agent_is_trusted_where_questions_tell_nothing() -> None:
-    evidence, right = drawn(2, 0.3, skill=0.85)
-    alone = replace(evidence, questions=None, placed=True)
+    matrix, right = drawn(2, 0.3, skill=0.85)
+    alone = replace(matrix, questions=None, placed=True)
 
     found = estimate(alone)
 
@@ -153,13 +153,13 @@ def test_a_strong_agent_is_trusted_where_questions_tell_nothing() -> None:
 
 
 def test_weights_add_up_to_the_noise_probability() -> None:
-    evidence, _ = drawn(3, 0.3, skill=0.4)
-    two = Evidence(
-        evidence.given % 2,
-        {name: numpy.where(answers < 0, -1, answers % 2) for name, answers in evidence.answers.items()},
-        evidence.verdicts,
+    matrix, _ = drawn(3, 0.3, skill=0.4)
+    two = LabelMatrix(
+        matrix.given % 2,
+        {name: numpy.where(answers < 0, -1, answers % 2) for name, answers in matrix.answers.items()},
+        matrix.verdicts,
         numpy.full(SAMPLES, 2),
-        evidence.questions,
+        matrix.questions,
     )
 
     found = estimate(two)
@@ -169,11 +169,11 @@ def test_weights_add_up_to_the_noise_probability() -> None:
 
 
 def test_a_response_that_is_no_candidate_is_noise() -> None:
-    evidence, _ = drawn(4, 0.3, skill=0.4)
-    given = evidence.given.copy()
+    matrix, _ = drawn(4, 0.3, skill=0.4)
+    given = matrix.given.copy()
     given[7] = -1
 
-    found = estimate(Evidence(given, evidence.answers, evidence.verdicts, evidence.sizes, evidence.questions))
+    found = estimate(LabelMatrix(given, matrix.answers, matrix.verdicts, matrix.sizes, matrix.questions))
 
     assert found.noise[7] == 1
 
@@ -183,28 +183,28 @@ def test_a_response_that_is_no_candidate_is_noise() -> None:
 def test_responses_that_are_no_candidates_say_nothing_against_the_others(
     share: float, questions: NDArray[numpy.float64] | None
 ) -> None:
-    evidence, right = drawn(3, 0.0, skill=0.0)
+    matrix, right = drawn(3, 0.0, skill=0.0)
     agents = {name: guessing(seed, right, 0.0, 0.5) for seed, name in enumerate(("base", "reasoning"))}
     none = numpy.random.default_rng(7).random(SAMPLES) < share
-    whole = replace(evidence, answers=agents, questions=questions, placed=True)
+    whole = replace(matrix, answers=agents, questions=questions, placed=True)
 
     found = estimate(replace(whole, given=numpy.where(none, -1, right)))
 
     assert accuracy(found, right) > 0.95 * (1 - share)
-    assert (found.right.argmax(1) == right)[~none].mean() > 0.95
+    assert (found.posterior.argmax(1) == right)[~none].mean() > 0.95
     # Most that is wrong shows, so that the others are trusted the more.
     assert found.noise[~none].mean() < estimate(whole).noise.mean()
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.5, 0.7])
 def test_noise_that_shows_in_some_samples_is_expected_where_it_cannot(rate: float) -> None:
-    evidence, right = drawn(6, rate, skill=0.0)
+    matrix, right = drawn(6, rate, skill=0.0)
     agents = {name: guessing(seed, right, 0.5, 0.0) for seed, name in enumerate(("base", "reasoning"))}
     closed = numpy.arange(SAMPLES) < SAMPLES // 4
-    wrong = evidence.given != right
-    given = numpy.where(wrong & closed, -1, evidence.given)
+    wrong = matrix.given != right
+    given = numpy.where(wrong & closed, -1, matrix.given)
 
-    found = estimate(replace(evidence, given=given, answers=agents, questions=None, closed=closed))
+    found = estimate(replace(matrix, given=given, answers=agents, questions=None, closed=closed))
 
     assert found.noise[~closed].mean() == pytest.approx(wrong[~closed].mean(), abs=0.05)
     assert found.noise[closed & ~wrong].mean() < 0.15
@@ -212,29 +212,29 @@ def test_noise_that_shows_in_some_samples_is_expected_where_it_cannot(rate: floa
 
 
 def test_candidates_of_its_own_are_all_that_a_sample_can_have() -> None:
-    evidence, right = drawn(5, 0.3, skill=0.6)
+    matrix, right = drawn(5, 0.3, skill=0.6)
     sizes = numpy.where(right < 2, 2, 3)
-    given = numpy.where(evidence.given < sizes, evidence.given, 0)
-    answers = {name: numpy.where(said < sizes, said, -1) for name, said in evidence.answers.items()}
+    given = numpy.where(matrix.given < sizes, matrix.given, 0)
+    answers = {name: numpy.where(said < sizes, said, -1) for name, said in matrix.answers.items()}
 
-    found = estimate(Evidence(given, answers, evidence.verdicts, sizes))
+    found = estimate(LabelMatrix(given, answers, matrix.verdicts, sizes))
 
-    assert (found.right[sizes == 2, 2] == 0).all()
-    numpy.testing.assert_allclose(found.right.sum(1), 1)
+    assert (found.posterior[sizes == 2, 2] == 0).all()
+    numpy.testing.assert_allclose(found.posterior.sum(1), 1)
 
 
 def test_a_judge_that_is_right_counts() -> None:
-    evidence, right = drawn(6, 0.3, skill=0.5)
-    clean = evidence.given == right
-    plain = Evidence(evidence.given, evidence.answers, evidence.verdicts, evidence.sizes)
-    judged = Evidence(evidence.given, evidence.answers, clean.astype(numpy.int64), evidence.sizes)
+    matrix, right = drawn(6, 0.3, skill=0.5)
+    clean = matrix.given == right
+    plain = LabelMatrix(matrix.given, matrix.answers, matrix.verdicts, matrix.sizes)
+    judged = LabelMatrix(matrix.given, matrix.answers, clean.astype(numpy.int64), matrix.sizes)
 
     assert area(estimate(judged).noise, ~clean) > area(estimate(plain).noise, ~clean)
 
 
 def test_where_nothing_can_be_learned_two_agents_outvote_a_label() -> None:
     given, said = numpy.array([0, 1, 0]), numpy.array([0, 0, 1])
-    few = Evidence(given, {"base": said, "reasoning": said}, numpy.full(3, -1), numpy.full(3, 10))
+    few = LabelMatrix(given, {"base": said, "reasoning": said}, numpy.full(3, -1), numpy.full(3, 10))
 
     noise = estimate(few).noise
 
@@ -242,7 +242,7 @@ def test_where_nothing_can_be_learned_two_agents_outvote_a_label() -> None:
 
 
 def test_one_sample_without_views_is_judged_by_what_is_common() -> None:
-    alone = Evidence(numpy.array([0]), {}, numpy.array([-1]), numpy.array([4]))
+    alone = LabelMatrix(numpy.array([0]), {}, numpy.array([-1]), numpy.array([4]))
 
     assert 0 < estimate(alone).noise[0] < 1
 
@@ -255,9 +255,9 @@ def test_a_second_look_overrules_the_agents_only_where_another_model_takes_it(
     right[:, 1], right[:, 2] = 0.8, 0.1
     reviewed = numpy.array([2, 2, *[1] * 17, -1])
     unasked = numpy.full(20, -1)
-    evidence = Evidence(numpy.zeros(20, dtype=numpy.int64), {}, unasked, numpy.full(20, 10))
+    matrix = LabelMatrix(numpy.zeros(20, dtype=numpy.int64), {}, unasked, numpy.full(20, 10))
 
-    after = update(evidence, Estimate(right, 1 - right[:, 0], {}, {}), reviewed, numpy.full(20, repeats))
+    after = update(matrix, Estimate(right, 1 - right[:, 0], {}, {}), reviewed, numpy.full(20, repeats))
 
     assert after[0].argmax() == believed
     assert after[5, 1] > 0.8

@@ -1,14 +1,12 @@
 import numpy
 from numpy.typing import NDArray
 
+from training.calibration.arrays import Numbers, Reals, one_hot
 from training.calibration.question_classifier import (
-    Numbers,
     QuestionClassifier,
-    Reals,
     predict_crossed,
     predict_others,
 )
-from training.calibration.sources import one_hot
 
 CLASSES = 3
 

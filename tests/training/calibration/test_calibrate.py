@@ -1,7 +1,7 @@
 import numpy
 import pytest
 
-from training.calibration.threshold import noise_threshold
+from training.calibration.calibrate import noise_threshold
 
 
 def test_as_many_are_noisy_as_there_seem_to_be() -> None:

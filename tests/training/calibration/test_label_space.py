@@ -1,0 +1,107 @@
+from agents.base import Prediction
+from agents.record import SampleRecord
+from agents.reviewer import Review
+from agents.role import Usage
+from stores.sample import Sample
+from training.calibration.label_space import LabelSpace
+
+
+def sample(response: str, options: tuple[str, ...] = (), name: str = "s") -> Sample:
+    return Sample(id=name, prompt=f"Which one, {name}?", response=response, options=options)
+
+
+def record(response: str, options: tuple[str, ...] = (), base: str | None = None) -> SampleRecord:
+    said = None if base is None else Prediction(answer=base, reply=base, usage=Usage())
+    return SampleRecord(sample=sample(response, options), base=said)
+
+
+def test_options_that_all_samples_share_are_classes() -> None:
+    space = LabelSpace.of([sample("no", ("yes", "no")), sample("yes", ("no", "yes"))])
+
+    assert space.shared
+    assert space.encode(record("yes", ("yes", "no")), "Yes.") == space.encode(record("no"), "yes")
+    assert space.decode(record("no", ("Yes", "No")), space.encode(record("no"), "yes")) == "Yes"
+    assert space.size(record("no", ("yes", "no"))) == 2
+
+
+def test_responses_that_repeat_are_classes() -> None:
+    samples = [sample(["spam", "ham"][number % 2], name=str(number)) for number in range(40)]
+    space = LabelSpace.of([*samples, sample("neither")])
+
+    assert space.shared
+    assert {space.encode(record("spam"), "Spam"), space.encode(record("spam"), "ham")} == {0, 1}
+    assert space.encode(record("spam"), "neither") == -1
+    assert space.encode(record("ham"), "It is ham.") == space.encode(record("spam"), "ham")
+    assert space.encode(record("ham"), "It could be spam or ham.") == -1
+
+
+def test_answers_to_questions_of_their_own_are_told_apart_within_a_sample() -> None:
+    space = LabelSpace.of([sample(f"answer {number}", name=str(number)) for number in range(40)])
+    asked = record("Paris", base="Rome")
+
+    assert not space.shared
+    assert space.encode(asked, "Paris") == 0
+    assert space.encode(asked, "the city of Rome") == 1
+    assert space.encode(asked, "Oslo") == -1
+    assert space.decode(asked, 1) == "Rome"
+    assert space.decode(asked, 7) is None
+    assert space.named_count(asked) == 2
+    assert space.size(asked) > 2
+
+
+def test_of_wordings_of_one_answer_the_shortest_is_the_response() -> None:
+    space = LabelSpace.of([sample(f"answer {number}", name=str(number)) for number in range(40)])
+    review = Review(answer="Rome", reason="both agree")
+    asked = record("Paris", base="The capital of Italy is Rome.").model_copy(update={"review": review})
+
+    assert space.encode(asked, "The capital of Italy is Rome.") == space.encode(asked, "Rome") == 1
+    assert space.decode(asked, 1) == "Rome"
+
+
+def test_options_that_differ_are_told_apart_within_a_sample() -> None:
+    first, second = ("dog", "bus"), ("oak", "sea", "sun")
+    space = LabelSpace.of([sample("dog", first), sample("sun", second)])
+
+    assert not space.shared
+    assert space.encode(record("sun", second), "C") == 2
+    assert space.size(record("sun", second)) == 3
+
+
+def test_free_text_is_no_class() -> None:
+    long = "A sentence that is too long to be one of a few responses, " * 3
+    assert not LabelSpace.of([sample(long, name=str(number)) for number in range(40)]).shared
+
+
+def test_a_response_that_is_no_class_is_one_of_its_own() -> None:
+    samples = [sample(["spam", "ham"][number % 2], name=str(number)) for number in range(40)]
+    space = LabelSpace.of([*samples, sample("neither")])
+    rare = record("neither", base="I think it is neither.")
+
+    assert space.encode(rare, "neither") == space.encode(rare, "I think it is neither.") == 2
+    assert (space.size(rare), space.size(record("spam"))) == (3, 2)
+    assert space.decode(rare, 2) == "neither"
+    assert space.encode(rare, "It is ham.") == space.encode(record("spam"), "ham")
+    both = record("spam or ham")
+    assert space.encode(both, "spam or ham") == 2
+    assert space.encode(record("no", ("yes", "no")), "perhaps") == -1
+
+
+def test_a_long_text_among_classes_is_a_wrong_response_and_no_free_text() -> None:
+    samples = [sample(["spam", "ham"][number % 2], name=str(number)) for number in range(40)]
+    long = "I am a language model and cannot tell what kind of message this might well be."
+    space = LabelSpace.of([*samples, sample(long)])
+
+    assert space.covers(sample(long))
+    assert space.encode(record(long), long) == 2
+    assert space.encode(record(long), "The message is spam.") == space.encode(record("ham"), "spam")
+    texts = [sample(f"{long} {number}", name=f"long {number}") for number in range(20)]
+    assert not LabelSpace.of([*samples, *texts]).covers(texts[0])
+
+
+def test_options_that_words_alone_do_not_tell_apart_are_told_by_their_spelling() -> None:
+    ratings = ("AA+", "AA", "AA-", "5 %", "5")
+    space = LabelSpace.of([sample(rating, ratings, name=rating) for rating in ratings])
+
+    numbers = [space.encode(record(rating, ratings), rating) for rating in ratings]
+    assert len(set(numbers)) == len(ratings)
+    assert [space.decode(record("AA", ratings), number) for number in numbers] == list(ratings)
