@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.answers import extract, kind_of, room_for
+from agents.answers.kind import sample_kind
 from agents.role import AgentConfig, Role, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -33,10 +33,10 @@ class BaseAgent:
 
     async def answer(self, sample: Sample) -> Prediction:
         """Predict the answer to a sample's query (Eq. 1)."""
-        kind = kind_of(sample.response, sample.options)
+        kind = sample_kind(sample)
         request = conversation(sample, self.request(sample))
-        reply = await self._role.ask(request, at_most=room_for(kind, sample.options))
-        answer = extract(reply.text, kind, sample.options)
+        reply = await self._role.ask(request, at_most=kind.max_tokens(sample.options))
+        answer = kind.extract(reply.text, sample.options)
         return Prediction(answer=answer, reply=reply.text, usage=reply.usage)
 
     def request(self, sample: Sample) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agents.answers import agree, kind_of
+from agents.answers.kind import sample_kind
 from agents.role import AgentConfig, Role, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -90,9 +90,9 @@ class Checker:
             base: the Base agent's answer.
             reasoning: the Reasoner's last answer.
         """
-        kind = kind_of(sample.response, sample.options)
+        kind = sample_kind(sample)
         answers: dict[View, str | None] = {"base": base, "reasoning": reasoning}
-        views = {view: agree(answers[view], sample.response, kind, sample.options) for view in self._views}
+        views = {view: kind.agree(answers[view], sample.response, sample.options) for view in self._views}
         agreed = tuple(view for view, same in views.items() if same)
         if self._policy == "none":
             return Check(reliable=False, policy="none", agreed=agreed, reason="not checked")

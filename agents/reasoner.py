@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.answers import agree, extract, kind_of
+from agents.answers.kind import sample_kind
 from agents.role import AgentConfig, Role, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -56,7 +56,7 @@ class Reasoner:
             reflection=reflection.reply if reflection else None,
         )
         reply = await self._role.ask(conversation(sample, request))
-        answer = extract(reply.text, kind_of(sample.response, sample.options), sample.options)
+        answer = sample_kind(sample).extract(reply.text, sample.options)
         return Turn(role="reason", reply=reply.text, answer=answer, usage=reply.usage)
 
     async def reflect(self, sample: Sample, turns: list[Turn]) -> Turn:
@@ -74,8 +74,9 @@ class Reasoner:
             return False
         before, after = reasonings[-2:]
         # The same words again stand still even where no answer can be read in them.
-        kind = kind_of(sample.response, sample.options)
-        return before.reply == after.reply or agree(before.answer, after.answer, kind, sample.options) is True
+        if before.reply == after.reply:
+            return True
+        return sample_kind(sample).agree(before.answer, after.answer, sample.options) is True
 
 
 def final_answer(turns: list[Turn]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.answers import extract, kind_of, room_for
+from agents.answers.kind import sample_kind
 from agents.role import AgentConfig, Role, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore, Neighbour
@@ -96,13 +96,13 @@ class Relabeler:
             found = await self._examples.nearest(sample, self._neighbours)
         turns = [turn for neighbour in reversed(found) for turn in self._show(neighbour.sample)]
         request = conversation(sample, self._prompt.render(sample))
-        kind = kind_of(sample.response, sample.options)
-        reply = await self._role.ask([*turns, *request], at_most=room_for(kind, sample.options))
+        kind = sample_kind(sample)
+        reply = await self._role.ask([*turns, *request], at_most=kind.max_tokens(sample.options))
         return ContextAnswer(
             neighbours=tuple(
                 NeighbourReference(id=neighbour.sample.id, distance=neighbour.distance) for neighbour in found
             ),
-            answer=extract(reply.text, kind, sample.options),
+            answer=kind.extract(reply.text, sample.options),
             reply=reply.text,
             log_probabilities=reply.log_probabilities,
             usage=reply.usage,

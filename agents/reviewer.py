@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.answers import agree, extract, kind_of, room_for
+from agents.answers.kind import sample_kind
 from agents.role import AgentConfig, Role, Usage, conversation
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -55,12 +55,12 @@ class Reviewer:
             answer = context or reasoning
             found = "only one" if answer is not None else "no"
             return Review(answer=answer, reason=f"{found} readable answer")
-        kind = kind_of(sample.response, sample.options)
-        if agree(context, reasoning, kind, sample.options):
+        kind = sample_kind(sample)
+        if kind.agree(context, reasoning, sample.options):
             return Review(answer=context, reason="both answers agree")
         request = self._prompt.render(sample, context_answer=context, reasoning_answer=reasoning)
         turns = conversation(sample, request)
-        reply = await self._role.ask(turns, at_most=room_for(kind, sample.options))
-        answer = extract(reply.text, kind, sample.options)
+        reply = await self._role.ask(turns, at_most=kind.max_tokens(sample.options))
+        answer = kind.extract(reply.text, sample.options)
         reason = "reviewed" if answer is not None else "unparsed"
         return Review(answer=answer, reply=reply.text, reason=reason, usage=reply.usage)

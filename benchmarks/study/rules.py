@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 import numpy
 from langchain_core.embeddings import Embeddings
 
-from agents.answers import agree, kind_of, normalise
+from agents.answers.kind import sample_kind
+from agents.answers.words import normalise
 from graph.state import SampleState
 from stores.sample import Sample
 
@@ -229,4 +230,4 @@ def _suspicion(state: SampleState) -> float | None:
 
 
 def _same(answer: str, other: str, sample: Sample) -> bool:
-    return agree(answer, other, kind_of(sample.response, sample.options), sample.options) is True
+    return sample_kind(sample).agree(answer, other, sample.options) is True

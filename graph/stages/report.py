@@ -9,7 +9,7 @@ from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
-from agents.answers import kind_of
+from agents.answers.kind import sample_kind
 from agents.checker import View
 from agents.record import to_decision
 from agents.role import Usage
@@ -129,8 +129,7 @@ class _Figures:
         self._samples["failed"] += status == "failed"
         gold, options = state.sample.gold, state.sample.options
         # Free text is not compared by the views; only a judge could.
-        comparable = kind_of(state.sample.response, options) != "free"
-        if comparable and state.check is not None:
+        if sample_kind(state.sample).comparable and state.check is not None:
             choices = self._numbering.size(state) if self._numbering.shared else len(options)
             asked: dict[View, bool] = {"base": state.base is not None, "reasoning": bool(state.turns)}
             for view, tally in self._views.items():
