@@ -117,6 +117,6 @@ def _questions(work: Workspace, total: int, rows: Sequence[int]) -> Vectors:
 
 def _verdict(check: Check | None) -> int:
     """Return what the judge said: 1 reliable, 0 noisy, -1 nothing."""
-    if check is None or check.judged is None:
+    if check is None or check.judged in (None, "unreadable"):
         return -1
     return int(check.judged == "reliable")

@@ -18,14 +18,12 @@ from training.calibration.free_text import cosines
 from training.calibration.question_classifier import Reals
 
 _BLOCK = 256
-# Whose answer a view of the checker is.
-_AGENTS = {"base": "base", "reasoning": "reasoner"}
 
 
 def said_in(state: SampleState, views: Sequence[str]) -> list[str | None]:
     """Return what the checker's views say."""
-    answers = state.answers()
-    return [answers.get(_AGENTS[view]) for view in views]
+    answers = state.view_answers()
+    return [answers.get(view) for view in views]
 
 
 def similarities_to(

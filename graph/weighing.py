@@ -169,11 +169,9 @@ def _repeats(state: SampleState, config: RunConfig) -> bool:
     """
     agents = config.agents
     asked = state.review is not None and state.review.reply is not None
-    author, *views = (
-        config.models[agent.model].name
-        for agent in (agents.reviewer if asked else agents.relabeler, agents.base, agents.reasoner)
-    )
-    return author in views
+    author = agents.reviewer if asked else agents.relabeler
+    views = {config.models[agent.model].name for agent in agents.views().values()}
+    return config.models[author.model].name in views
 
 
 def _conclude_free(work: Workspace, found: _Findings) -> Iterator[Consensus | None]:

@@ -224,7 +224,7 @@ def _suspicion(state: SampleState) -> float | None:
         return None
     if state.check.noise is not None:
         return state.check.noise
-    views = [view for view in (state.base, state.turns) if view]
+    views = state.view_answers()
     contradicting = 1 - len(state.check.agreed) / len(views) if views else float(not state.check.reliable)
     return (contradicting + (not state.check.reliable)) / 2
 

@@ -1,6 +1,6 @@
+from agents.agent import Usage
 from agents.base import Prediction
 from agents.reviewer import Review
-from agents.role import Usage
 from graph.numbering import Numbering
 from graph.state import SampleState
 from stores.sample import Sample
@@ -51,7 +51,7 @@ def test_answers_to_questions_of_their_own_are_told_apart_within_a_sample() -> N
 
 def test_of_wordings_of_one_answer_the_shortest_is_the_response() -> None:
     numbering = Numbering.of([sample(f"answer {number}", name=str(number)) for number in range(40)])
-    review = Review(answer="Rome", reason="both agree")
+    review = Review(answer="Rome", reason="both answers agree")
     asked = state("Paris", base="The capital of Italy is Rome.").model_copy(update={"review": review})
 
     assert numbering.number(asked, "The capital of Italy is Rome.") == numbering.number(asked, "Rome") == 1
