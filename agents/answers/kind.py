@@ -48,7 +48,12 @@ class AnswerKind(Protocol):
 
 
 # The first that recognises a response is its kind; the last one recognises all.
-KINDS: tuple[AnswerKind, ...] = (Choice(), Number(), Short(), Free())
+KINDS: tuple[AnswerKind, ...] = (
+    Choice(),
+    Number(),
+    Short(),
+    Free(),
+)
 
 
 def answer_kind(response: str, options: Sequence[str] = ()) -> AnswerKind:

@@ -64,14 +64,6 @@ class AgentsConfig(BaseModel):
         """Return the settings of the agents that the checker can look at, by the names of their views."""
         return {agent.view: agent for agent in self.by_name().values() if agent.view is not None}
 
-    @model_validator(mode="after")
-    def _check_views(self) -> "AgentsConfig":
-        known = list(self.views())
-        for view in self.checker.views:
-            if view not in known:
-                raise ValueError(f"checker.views: no agent gives the view '{view}'{suggest(view, known)}")
-        return self
-
 
 class ExecutionConfig(BaseModel):
     """How a run goes."""
@@ -107,6 +99,14 @@ class RunConfig(BaseModel):
         for place, model in named.items():
             if model not in self.models:
                 raise ValueError(f"{place}: no model '{model}' in models{suggest(model, list(self.models))}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_views(self) -> "RunConfig":
+        known = list(self.agents.views())
+        for view in self.agents.checker.views:
+            if view not in known:
+                raise ValueError(f"agents.checker.views: no agent gives '{view}'{suggest(view, known)}")
         return self
 
     @model_validator(mode="after")
