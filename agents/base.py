@@ -1,42 +1,49 @@
-"""The Base agent: the model's direct answer to the query (Eq. 1)."""
+"""The Base agent: the model's direct answer to the prompt (Eq. 1)."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import TYPE_CHECKING, ClassVar
 
-from agents.answers import extract, kind_of, room_for
-from agents.role import AgentConfig, Role, Usage, conversation
+from pydantic import ConfigDict
+
+from agents.agent import AgentConfig, AnswerRecord, Parts, conversation
+from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
+if TYPE_CHECKING:
+    from agents.role import Role
 
-class Prediction(BaseModel):
-    """A direct answer: what was replied, and the answer read from it (None where it holds none)."""
+
+class Prediction(AnswerRecord):
+    """A direct answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    answer: str | None
-    reply: str
-    usage: Usage
 
 
 class BaseConfig(AgentConfig):
     """Settings of the Base agent."""
 
+    view: ClassVar[str | None] = "base"
+
     prompt: str = "base"
+
+    def build(self, parts: Parts) -> "BaseAgent":
+        """Return the agent."""
+        return BaseAgent(parts.role, parts.prompts["prompt"])
 
 
 class BaseAgent:
-    """Answers a sample's query with nothing else at hand."""
+    """Answers a sample's prompt with nothing else at hand."""
 
-    def __init__(self, role: Role, prompt: QuestionTemplate) -> None:
+    def __init__(self, role: "Role", prompt: QuestionTemplate) -> None:
         self._role = role
         self._prompt = prompt
 
     async def answer(self, sample: Sample) -> Prediction:
-        """Predict the answer to a sample's query (Eq. 1)."""
-        kind = kind_of(sample.response, sample.options)
+        """Predict the answer to a sample's prompt (Eq. 1)."""
+        kind = sample_kind(sample)
         request = conversation(sample, self.request(sample))
-        reply = await self._role.ask(request, at_most=room_for(kind, sample.options))
-        answer = extract(reply.text, kind, sample.options)
+        reply = await self._role.ask(request, at_most=kind.max_tokens(sample.options))
+        answer = kind.extract(reply.text, sample.options)
         return Prediction(answer=answer, reply=reply.text, usage=reply.usage)
 
     def request(self, sample: Sample) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
+from agents.agent import Recall, Reply
 from agents.errors import ModelBusyError
-from agents.role import Recall, Reply
 from stores.errors import RobustFTError
 from stores.replies import ReplyStore, StoredReply
 

@@ -1,65 +1,69 @@
-"""The Checker: whether a label can be relied on, given the views of two experts (Eq. 3)."""
+"""The Checker: whether a response can be relied on, given the answers of other agents (Eq. 3)."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from agents.answers import agree, kind_of
-from agents.role import AgentConfig, Role, Usage, conversation
+from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, conversation
+from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
-VARIABLES = frozenset({"response", "base", "reasoning"})
+if TYPE_CHECKING:
+    from agents.role import Role
+
+VARIABLES = frozenset({"response", "views"})
 
 Policy = Literal["unanimous", "majority", "judge", "hybrid", "calibrated", "none"]
-View = Literal["base", "reasoning"]
-Judgement = Literal["reliable", "noisy"]
+Verdict = Literal["reliable", "noisy"]
+Judgement = Literal["reliable", "noisy", "unreadable"]
 
-# The verdict is a line of its own: a label quoted inside a sentence must not become one.
+# The verdict is a line of its own: a response quoted inside a sentence must not become one.
 # What it repeats is bounded, which keeps it linear.
 _VERDICT = re.compile(
     r"^[ \t>*_#-]{0,20}verdict\s{0,5}[:=][\s*_]{0,10}(reliable|noisy)[ \t\r*_.!]{0,10}$", re.I | re.M
 )
 
 
-class Check(BaseModel):
-    """A verdict on a label, and what it rests on.
+class Check(AgentRecord):
+    """A verdict on a response, and what it rests on.
 
-    `agreed` names the views that match the label. `reply` and `judged` are the judge's, where it was asked.
-    `noise` is the probability that the label is wrong, and `weights` says what each view adds to that, in
-    nats for the label; both are known once all samples have their views (`policy: calibrated`).
+    `agreed` names the views that match the response. `judged` is what the judge's reply says, None where it
+    was not asked. `noise` is the probability that the response is wrong, and `weights` says what each view
+    adds to that, in nats for the response; both are known once the views of all samples are (`policy:
+    calibrated`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reliable: bool
     policy: Policy
-    agreed: tuple[View, ...]
-    reply: str | None = None
+    agreed: tuple[str, ...]
     judged: Judgement | None = None
     reason: str
     noise: float | None = None
-    weights: dict[str, float] = {}
-    usage: Usage = Usage()
+    weights: dict[str, float] = Field(default_factory=dict)
 
 
 class CheckerConfig(AgentConfig):
     """Settings of the Checker."""
 
+    templates: ClassVar[Mapping[str, TemplateUse]] = {"prompt": TemplateUse(VARIABLES)}
+
     prompt: str = "check"
     max_tokens: int = Field(default=128, gt=0)
     policy: Policy = "calibrated"
-    """`unanimous`: all views match the label. `majority`: at least one does. `judge`: the model decides.
-    `hybrid`: agreement of all is reliable, of none is noisy, and a split goes to the model. `calibrated`:
-    asks what `hybrid` asks, and then weighs all views of all samples by how far each can be trusted. `none`:
-    every label counts as noisy."""
+    """`unanimous`: all views match the response. `majority`: at least one does. `judge`: the model decides.
+    `hybrid`: if all views match, the response is reliable; if none does, it is noisy; a split goes to the
+    model. `calibrated`: asks what `hybrid` asks, then weighs all views of all samples by how far each can be
+    trusted. `none`: every response counts as noisy."""
     threshold: float | None = Field(default=None, gt=0, lt=1, allow_inf_nan=False)
-    """For `calibrated`: labels of at least this noise probability are noisy. Without it, as many of the
+    """For `calibrated`: responses of at least this noise probability are noisy. Without it, as many of the
     likeliest as there seem to be."""
-    views: tuple[View, ...] = ("base", "reasoning")
+    views: tuple[str, ...] = ("base", "reasoning")
     """Whose answers are asked for and looked at. The reviewer has no reasoning where nobody reasons."""
 
     @model_validator(mode="after")
@@ -69,57 +73,63 @@ class CheckerConfig(AgentConfig):
         if len(set(self.views)) < len(self.views):
             raise ValueError("views names one twice")
         if not self.views and self.policy not in ("judge", "none"):
-            raise ValueError(f"views is empty, but the policy '{self.policy}' compares them with the label")
+            raise ValueError(
+                f"views is empty, but the policy '{self.policy}' compares them with the response"
+            )
         return self
+
+    def build(self, parts: Parts) -> "Checker":
+        """Return the agent."""
+        return Checker(parts.role, parts.prompts["prompt"], self)
 
 
 class Checker:
-    """Compares the label with the answers of the other experts."""
+    """Compares the response with the answers of the other agents."""
 
-    def __init__(self, role: Role, prompt: QuestionTemplate, config: CheckerConfig) -> None:
+    def __init__(self, role: "Role", prompt: QuestionTemplate, config: CheckerConfig) -> None:
         self._role = role
         self._prompt = prompt
         self._policy = config.policy
         self._views = config.views
 
-    async def check(self, sample: Sample, base: str | None, reasoning: str | None) -> Check:
+    async def check(self, sample: Sample, answers: Mapping[str, str | None]) -> Check:
         """Say whether the sample's response is reliable (Eq. 3).
 
         Args:
             sample: the sample under suspicion.
-            base: the Base agent's answer.
-            reasoning: the Reasoner's last answer.
+            answers: what each view answered, None where that is unreadable. Views that the config does not
+                name are not looked at.
         """
-        kind = kind_of(sample.response, sample.options)
-        answers: dict[View, str | None] = {"base": base, "reasoning": reasoning}
-        views = {view: agree(answers[view], sample.response, kind, sample.options) for view in self._views}
+        kind = sample_kind(sample)
+        views = {view: kind.agree(answers.get(view), sample.response, sample.options) for view in self._views}
         agreed = tuple(view for view, same in views.items() if same)
         if self._policy == "none":
             return Check(reliable=False, policy="none", agreed=agreed, reason="not checked")
         if self._policy == "judge" or (self._policy in ("hybrid", "calibrated") and _is_split(views)):
-            return await self._judge(sample, base, reasoning, agreed)
+            shown = {view: answer for view, answer in answers.items() if view in self._views}
+            return await self._judge(sample, shown, agreed)
         enough = 1 if self._policy == "majority" else len(views)
         reason = f"{len(agreed)} of {len(views)} views match the response"
         return Check(reliable=len(agreed) >= enough, policy=self._policy, agreed=agreed, reason=reason)
 
     async def _judge(
-        self, sample: Sample, base: str | None, reasoning: str | None, agreed: tuple[View, ...]
+        self, sample: Sample, answers: Mapping[str, str | None], agreed: tuple[str, ...]
     ) -> Check:
-        request = self._prompt.render(sample, response=sample.response, base=base, reasoning=reasoning)
+        request = self._prompt.render(sample, response=sample.response, views=answers)
         reply = await self._role.ask(conversation(sample, request))
-        verdict = parse_verdict(reply.text, quoted=(sample.prompt, sample.response, base, reasoning))
+        verdict = parse_verdict(reply.text, quoted=(sample.prompt, sample.response, *answers.values()))
         return Check(
             reliable=verdict == "reliable",
             policy=self._policy,
             agreed=agreed,
             reply=reply.text,
-            judged=verdict,
-            reason=f"the judge says {verdict}" if verdict else "unparsed",
+            judged=verdict or "unreadable",
+            reason=f"the judge says {verdict}" if verdict else "the judge's reply is unreadable",
             usage=reply.usage,
         )
 
 
-def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> Judgement | None:
+def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> Verdict | None:
     """Read the judge's verdict line; None where there is none, or where two lines contradict.
 
     Args:
@@ -138,6 +148,6 @@ def _verdicts(text: str) -> Counter[str]:
     return Counter(match.lower() for match in _VERDICT.findall(text))
 
 
-def _is_split(views: dict[View, bool | None]) -> bool:
+def _is_split(views: Mapping[str, bool | None]) -> bool:
     # A free-text view that cannot be compared (None) leaves the question open as well.
     return not (all(views.values()) or all(same is False for same in views.values()))

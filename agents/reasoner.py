@@ -1,31 +1,41 @@
-"""The Reasoner: reasoning that is criticised and revised until the answer stands still (Eq. 2)."""
+"""The Reasoner: it reasons, criticises that and reasons again, until two answers agree (Eq. 2)."""
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from agents.answers import agree, extract, kind_of
-from agents.role import AgentConfig, Role, Usage, conversation
+from agents.agent import AgentConfig, AnswerRecord, Parts, TemplateUse, conversation
+from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
+
+if TYPE_CHECKING:
+    from agents.role import Role
 
 REASON_VARIABLES = frozenset({"reasoning", "reflection"})
 REFLECT_VARIABLES = frozenset({"reasoning", "answer"})
 
 
-class Turn(BaseModel):
-    """One turn of the loop: a reasoning with the answer read from it, or a reflection on it."""
+class Turn(AnswerRecord):
+    """One turn of the loop: a reasoning with the answer read from it, or a reflection, which has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: Literal["reason", "reflect"]
     reply: str
     answer: str | None = None
-    usage: Usage
 
 
 class ReasonerConfig(AgentConfig):
     """Settings of the Reasoner."""
+
+    templates: ClassVar[Mapping[str, TemplateUse]] = {
+        "prompt": TemplateUse(REASON_VARIABLES),
+        # A critique may look at the reasoning alone.
+        "reflect_prompt": TemplateUse(REFLECT_VARIABLES, about=REFLECT_VARIABLES | {"question"}),
+    }
+    view: ClassVar[str | None] = "reasoning"
 
     prompt: str = "reason"
     reflect_prompt: str = "reflect"
@@ -35,12 +45,16 @@ class ReasonerConfig(AgentConfig):
     early_stop: bool = True
     """Stop when two consecutive answers agree, or the same words come again."""
 
+    def build(self, parts: Parts) -> "Reasoner":
+        """Return the agent."""
+        return Reasoner(parts.role, parts.prompts["prompt"], parts.prompts["reflect_prompt"], self)
+
 
 class Reasoner:
-    """Reasons about a sample's query, reflects on its reasoning, and reasons again."""
+    """Reasons about a sample's prompt, reflects on its reasoning, and reasons again."""
 
     def __init__(
-        self, role: Role, reason: QuestionTemplate, reflect: QuestionTemplate, config: ReasonerConfig
+        self, role: "Role", reason: QuestionTemplate, reflect: QuestionTemplate, config: ReasonerConfig
     ) -> None:
         self._role = role
         self._reason = reason
@@ -48,7 +62,7 @@ class Reasoner:
         self._config = config
 
     async def reason(self, sample: Sample, turns: list[Turn]) -> Turn:
-        """Reason about the query, in the light of the last reasoning and the reflection on it."""
+        """Reason about the prompt, in the light of the last reasoning and the reflection on it."""
         reasoning, reflection = turns[-2:] if turns else (None, None)
         request = self._reason.render(
             sample,
@@ -56,7 +70,7 @@ class Reasoner:
             reflection=reflection.reply if reflection else None,
         )
         reply = await self._role.ask(conversation(sample, request))
-        answer = extract(reply.text, kind_of(sample.response, sample.options), sample.options)
+        answer = sample_kind(sample).extract(reply.text, sample.options)
         return Turn(role="reason", reply=reply.text, answer=answer, usage=reply.usage)
 
     async def reflect(self, sample: Sample, turns: list[Turn]) -> Turn:
@@ -66,18 +80,25 @@ class Reasoner:
         return Turn(role="reflect", reply=reply.text, usage=reply.usage)
 
     def is_done(self, sample: Sample, turns: list[Turn]) -> bool:
-        """Say whether the loop ends after these turns: n reflections made, or the answer stands still."""
+        """Say whether the loop ends: n reflections are made, or the last two reasonings agree."""
         reasonings = [turn for turn in turns if turn.role == "reason"]
         if len(reasonings) > self._config.max_reflections:
             return True
         if not self._config.early_stop or len(reasonings) < 2:
             return False
         before, after = reasonings[-2:]
-        # The same words again stand still even where no answer can be read in them.
-        kind = kind_of(sample.response, sample.options)
-        return before.reply == after.reply or agree(before.answer, after.answer, kind, sample.options) is True
+        # The same words again end the loop even where no answer can be read in them.
+        if before.reply == after.reply:
+            return True
+        return sample_kind(sample).agree(before.answer, after.answer, sample.options) is True
 
 
-def final_answer(turns: list[Turn]) -> str | None:
-    """Return the answer of the last reasoning turn."""
-    return next((turn.answer for turn in reversed(turns) if turn.role == "reason"), None)
+def last_reasoning(turns: Sequence[Turn]) -> Turn | None:
+    """Return the last turn that reasoned; None where none has."""
+    return next((turn for turn in reversed(turns) if turn.role == "reason"), None)
+
+
+def final_answer(turns: Sequence[Turn]) -> str | None:
+    """Return the answer of the last turn that reasoned."""
+    last = last_reasoning(turns)
+    return None if last is None else last.answer

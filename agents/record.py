@@ -1,17 +1,18 @@
-"""The record of one sample: what every agent said of it, where it stands, and what came of it."""
+"""The record of one sample: what every agent said of it, its status, and what came of it."""
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
+from agents.agent import AgentRecord, AnswerRecord, Usage
 from agents.base import Prediction
 from agents.checker import Check
-from agents.reasoner import Turn, final_answer
+from agents.reasoner import Turn, final_answer, last_reasoning
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
-from agents.role import Usage
 from stores.journal import Entry, Status
 from stores.sample import Sample
 
@@ -38,6 +39,8 @@ class SampleRecord(BaseModel):
     sample: Sample
     base: Prediction | None = None
     turns: list[Turn] = []
+    views: dict[str, SerializeAsAny[AnswerRecord]] = {}
+    """What further agents answered for the checker to compare, by the agents' names."""
     check: Check | None = None
     context: ContextAnswer | None = None
     review: Review | None = None
@@ -73,18 +76,35 @@ class SampleRecord(BaseModel):
             return "clean"
         return "relabelled" if self.review is not None else "noisy"
 
+    def parts(self) -> dict[str, Sequence[AgentRecord]]:
+        """Return what each agent that was asked has left, by the agents' names; the reasoner leaves turns."""
+        one_each: dict[str, AgentRecord | None] = {
+            "base": self.base,
+            **self.views,
+            "checker": self.check,
+            "relabeler": self.context,
+            "reviewer": self.review,
+        }
+        parts: dict[str, Sequence[AgentRecord]] = {
+            agent: [record] for agent, record in one_each.items() if record is not None
+        }
+        return {**parts, "reasoner": self.turns} if self.turns else parts
+
     def answers(self) -> dict[str, str | None]:
-        """Return what each agent that was asked answered; None where it could not be read."""
-        answers: dict[str, str | None] = {}
-        if self.base is not None:
-            answers["base"] = self.base.answer
-        if self.turns:
-            answers["reasoner"] = final_answer(self.turns)
-        if self.context is not None:
-            answers["relabeler"] = self.context.answer
-        if self.review is not None:
-            answers["reviewer"] = self.review.answer
-        return answers
+        """Return the answers of the agents that were asked, by their names; None for an unreadable one."""
+        given = {
+            "base": self.base,
+            "reasoner": last_reasoning(self.turns),
+            **self.views,
+            "relabeler": self.context,
+            "reviewer": self.review,
+        }
+        return {agent: record.answer for agent, record in given.items() if record is not None}
+
+    def view_answers(self) -> dict[str, str | None]:
+        """Return the answers of the views that were asked for, by their names; None for an unreadable one."""
+        given = {"base": self.base, "reasoning": last_reasoning(self.turns), **self.views}
+        return {view: record.answer for view, record in given.items() if record is not None}
 
     @property
     def final(self) -> str | None:
@@ -117,8 +137,7 @@ class SampleRecord(BaseModel):
     @property
     def usage(self) -> Usage:
         """What the agents took, requests that the sample shares with other samples included."""
-        views = [self.base, *self.turns, self.check, self.context, self.review]
-        return sum((view.usage for view in views if view is not None), Usage())
+        return sum((record.usage for records in self.parts().values() for record in records), Usage())
 
     def drop_reason(self, kept: bool) -> DropReason | None:
         """Say why the sample is not trained on; None where it is."""
@@ -147,6 +166,10 @@ def to_decision(record: SampleRecord, kept: bool | None) -> dict[str, Any]:
     if record.turns:
         turns = [turn.model_dump(exclude={"usage"}, exclude_none=True) for turn in record.turns]
         decision["reasoning"] = {"turns": turns, "answer": final_answer(record.turns)}
+    if record.views:
+        decision["views"] = {
+            agent: view.model_dump(mode="json", exclude={"usage"}) for agent, view in record.views.items()
+        }
     if record.check is not None:
         uncalibrated = {"noise", "weights"} if record.check.noise is None else set()
         decision["check"] = record.check.model_dump(mode="json", exclude={"usage", *uncalibrated})

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.answers import extract, kind_of, room_for
-from agents.role import AgentConfig, Role, Usage, conversation
+from agents.agent import AgentConfig, AnswerRecord, Parts, conversation
+from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
-from stores.examples import ExampleStore, Neighbour
-from stores.sample import Sample
+from stores.sample import Message, Sample
+
+if TYPE_CHECKING:
+    from agents.role import Role
+    from stores.examples import ExampleStore, Neighbour
 
 # A log-probability is at most 0; one that rounding left this far above is read as 0.
 _ROUNDING = 1e-6
@@ -25,19 +28,16 @@ class NeighbourReference(BaseModel):
     distance: float
 
 
-class ContextAnswer(BaseModel):
-    """The context-enhanced answer with the raw material of its entropy.
+class ContextAnswer(AnswerRecord):
+    """The answer in context, with the log-probabilities that its entropy is made of.
 
-    No neighbours means that it was given without context.
+    Without neighbours it was given without context.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     neighbours: tuple[NeighbourReference, ...]
-    answer: str | None
-    reply: str
     log_probabilities: tuple[float, ...]
-    usage: Usage
 
     @property
     def entropy(self) -> float | None:
@@ -66,23 +66,30 @@ def entropy_of(log_probabilities: Sequence[float]) -> float:
 class RelabelerConfig(AgentConfig):
     """Settings of the Context Relabeler."""
 
+    half: ClassVar[Literal["detect", "denoise"]] = "denoise"
+    log_probabilities: ClassVar[bool] = True
+
     prompt: str = "relabel"
     neighbours: int = Field(default=3, ge=0)
     """The paper's k."""
 
+    def build(self, parts: Parts) -> "Relabeler":
+        """Return the agent."""
+        return Relabeler(parts.role, parts.prompts["prompt"], parts.examples, self.neighbours)
+
 
 class Relabeler:
-    """Answers a query again, shown how similar queries were answered.
+    """Answers a prompt again, shown how similar prompts were answered.
 
     Args:
-        expert: the model in its role.
+        role: the model in its role.
         prompt: asks one question; the examples are asked with it, too.
         examples: the clean samples, or None where there are none yet.
         neighbours: how many to show (k).
     """
 
     def __init__(
-        self, role: Role, prompt: QuestionTemplate, examples: ExampleStore | None, neighbours: int
+        self, role: "Role", prompt: QuestionTemplate, examples: "ExampleStore | None", neighbours: int
     ) -> None:
         self._role = role
         self._prompt = prompt
@@ -90,23 +97,26 @@ class Relabeler:
         self._neighbours = neighbours
 
     async def answer(self, sample: Sample) -> ContextAnswer:
-        """Answer in context (Eq. 5): the nearest example stands next to the question."""
+        """Answer in context (Eq. 5); the nearest example comes last, next to the question."""
         found: list[Neighbour] = []
         if self._examples is not None and self._neighbours:
             found = await self._examples.nearest(sample, self._neighbours)
         turns = [turn for neighbour in reversed(found) for turn in self._show(neighbour.sample)]
         request = conversation(sample, self._prompt.render(sample))
-        kind = kind_of(sample.response, sample.options)
-        reply = await self._role.ask([*turns, *request], at_most=room_for(kind, sample.options))
+        kind = sample_kind(sample)
+        reply = await self._role.ask([*turns, *request], at_most=kind.max_tokens(sample.options))
         return ContextAnswer(
             neighbours=tuple(
                 NeighbourReference(id=neighbour.sample.id, distance=neighbour.distance) for neighbour in found
             ),
-            answer=extract(reply.text, kind, sample.options),
+            answer=kind.extract(reply.text, sample.options),
             reply=reply.text,
             log_probabilities=reply.log_probabilities,
             usage=reply.usage,
         )
 
-    def _show(self, example: Sample) -> list[BaseMessage]:
-        return [HumanMessage(self._prompt.render(example)), AIMessage(example.response)]
+    def _show(self, example: Sample) -> list[Message]:
+        return [
+            Message(role="user", content=self._prompt.render(example)),
+            Message(role="assistant", content=example.response),
+        ]

@@ -1,48 +1,69 @@
-"""The Reviewer: settles on one answer, given the context answer and the reasoned one (Eq. 6)."""
+"""The Reviewer: decides on one answer, given the context answer and the reasoned one (Eq. 6)."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
-from agents.answers import agree, extract, kind_of, room_for
-from agents.role import AgentConfig, Role, Usage, conversation
+from agents.agent import AgentConfig, AnswerRecord, Parts, TemplateUse, conversation
+from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
+
+if TYPE_CHECKING:
+    from agents.role import Role
 
 VARIABLES = frozenset({"context_answer", "reasoning_answer"})
 
 
-class Review(BaseModel):
-    """The new label. `reply` is None where the two answers left nothing to settle."""
+Outcome = Literal[
+    "reviewed",
+    "unreadable",
+    "both answers agree",
+    "only one readable answer",
+    "no readable answer",
+    "not reviewed",
+]
+
+
+class Review(AnswerRecord):
+    """The new response, and how it came about.
+
+    The model was asked only where `reason` is `reviewed`, or `unreadable`: then no answer could be read.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    answer: str | None
-    reply: str | None = None
-    reason: str
-    usage: Usage = Usage()
+    reason: Outcome
 
 
 class ReviewerConfig(AgentConfig):
     """Settings of the Reviewer."""
 
+    templates: ClassVar[Mapping[str, TemplateUse]] = {"prompt": TemplateUse(VARIABLES)}
+    half: ClassVar[Literal["detect", "denoise"]] = "denoise"
+
     prompt: str = "review"
     policy: Literal["review", "context"] = "review"
-    """`review`: the model settles what the two answers disagree on. `context`: the context answer stands."""
+    """`review`: the model decides where the two answers differ. `context`: the context answer is taken."""
+
+    def build(self, parts: Parts) -> "Reviewer":
+        """Return the agent."""
+        return Reviewer(parts.role, parts.prompts["prompt"], self)
 
 
 class Reviewer:
-    """Chooses or combines two answers. It never sees the label under suspicion."""
+    """Chooses or combines two answers. It never sees the response under suspicion."""
 
-    def __init__(self, role: Role, prompt: QuestionTemplate, config: ReviewerConfig) -> None:
+    def __init__(self, role: "Role", prompt: QuestionTemplate, config: ReviewerConfig) -> None:
         self._role = role
         self._prompt = prompt
         self._policy = config.policy
 
     async def review(self, sample: Sample, context: str | None, reasoning: str | None) -> Review:
-        """Settle on the sample's new label (Eq. 6).
+        """Decide on the sample's new response (Eq. 6).
 
-        Two answers that agree, or a single one, need no reviewer; asking would only cost.
+        Two answers that agree, or a single one, need no review; asking would only cost.
 
         Args:
             sample: the sample; its response is not used.
@@ -53,14 +74,16 @@ class Reviewer:
             return Review(answer=context, reason="not reviewed")
         if context is None or reasoning is None:
             answer = context or reasoning
-            found = "only one" if answer is not None else "no"
-            return Review(answer=answer, reason=f"{found} readable answer")
-        kind = kind_of(sample.response, sample.options)
-        if agree(context, reasoning, kind, sample.options):
+            single = answer is not None
+            return Review(
+                answer=answer, reason="only one readable answer" if single else "no readable answer"
+            )
+        kind = sample_kind(sample)
+        if kind.agree(context, reasoning, sample.options):
             return Review(answer=context, reason="both answers agree")
         request = self._prompt.render(sample, context_answer=context, reasoning_answer=reasoning)
         turns = conversation(sample, request)
-        reply = await self._role.ask(turns, at_most=room_for(kind, sample.options))
-        answer = extract(reply.text, kind, sample.options)
-        reason = "reviewed" if answer is not None else "unparsed"
+        reply = await self._role.ask(turns, at_most=kind.max_tokens(sample.options))
+        answer = kind.extract(reply.text, sample.options)
+        reason: Outcome = "reviewed" if answer is not None else "unreadable"
         return Review(answer=answer, reply=reply.text, reason=reason, usage=reply.usage)

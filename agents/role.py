@@ -1,60 +1,18 @@
 """A chat model in a role: the one place where agents meet models."""
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel, ConfigDict, Field
+from langchain_core.messages import AIMessage
 
+from agents.agent import Recall, Reply, Usage
 from agents.errors import ModelBusyError
-from agents.models.chat import to_turns
-from stores.sample import Sample
+from agents.models.chat import to_messages, to_turns
+from stores.sample import Message
 
 _ROUNDING = 1e-3
-
-
-class AgentConfig(BaseModel):
-    """What every agent's settings share: its model and how it samples."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str = "default"
-    """A key of `models`."""
-    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    max_tokens: int = Field(default=64, gt=0)
-
-
-class Usage(BaseModel):
-    """What was asked of a model: requests, and tokens in both directions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            requests=self.requests + other.requests,
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-        )
-
-
-class Reply(BaseModel):
-    """One reply of a model: its text, its cost, and where asked for each token's log-probability (nats)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    text: str
-    log_probabilities: tuple[float, ...] = ()
-    usage: Usage
-
-
-Recall = Callable[[Mapping[str, Any], Callable[[], Awaitable[Reply]]], Awaitable[Reply]]
-"""Returns the reply to a request, asking for it only where it is not known."""
 
 
 class Role:
@@ -85,11 +43,11 @@ class Role:
         if log_probabilities:
             self._sampling["logprobs"] = True
 
-    async def ask(self, messages: Sequence[BaseMessage], *, at_most: int | None = None) -> Reply:
+    async def ask(self, turns: Sequence[Message], *, at_most: int | None = None) -> Reply:
         """Send one conversation and return the reply.
 
         Args:
-            messages: the conversation.
+            turns: the conversation.
             at_most: tokens that this reply needs no more than; the role's own `max_tokens` still holds.
 
         Raises:
@@ -98,12 +56,13 @@ class Role:
             EndpointDownError: its endpoint is down for too long.
             StorageError: the reply cannot be stored.
         """
+        messages = to_messages(turns)
         sampling = self._sampling
         if at_most is not None and at_most < sampling["max_tokens"]:
             sampling = {**sampling, "max_tokens": at_most}
 
         async def send() -> Reply:
-            reply = _read(await self._model.ainvoke(list(messages), **sampling))
+            reply = _read(await self._model.ainvoke(messages, **sampling))
             if "logprobs" in sampling and not reply.log_probabilities:
                 raise ModelBusyError("the model's reply has no log-probabilities")
             return reply
@@ -111,17 +70,6 @@ class Role:
         if self._recall is None:
             return await send()
         return await self._recall({"messages": to_turns(messages), **sampling}, send)
-
-
-def conversation(sample: Sample, request: str) -> list[BaseMessage]:
-    """Return a request about a sample as chat turns: the sample's own history, then the request."""
-    kinds: dict[str, type[BaseMessage]] = {
-        "system": SystemMessage,
-        "user": HumanMessage,
-        "assistant": AIMessage,
-    }
-    turns = [kinds[turn.role](content=turn.content) for turn in sample.history]
-    return [*turns, HumanMessage(request)]
 
 
 def _read(message: AIMessage) -> Reply:

@@ -25,7 +25,7 @@ from study.data import Folder, open_folder
 from study.figures import figures_of
 from study.rules import Case, Label, contradicted
 
-from agents.answers import agree, kind_of
+from agents.answers.kind import sample_kind
 from graph.config.run import RunConfig
 from graph.state import SampleState
 from stores.dataset import read_samples
@@ -103,10 +103,8 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _vote(sample: Sample, said: Sequence[str | None]) -> Label:
-    kind = kind_of(sample.response, sample.options)
-    against = [
-        not (answer is not None and agree(answer, sample.response, kind, sample.options)) for answer in said
-    ]
+    kind = sample_kind(sample)
+    against = [not kind.agree(answer, sample.response, sample.options) for answer in said]
     return Label(None, False, sum(against) / len(against))
 
 

@@ -26,7 +26,6 @@ from typing import Any
 
 import aiohttp
 import orjson
-from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI
 
@@ -35,6 +34,7 @@ from agents.models.pool import EndpointSettings, ModelPool
 from agents.role import Role
 from graph.config.run import RunConfig
 from robustft import run
+from stores.sample import Message
 
 _DELAYS = {"instant": 0.0, "50 ms": 0.05}
 _QUESTION, _ANSWER = "What is the capital of France?", "Paris"
@@ -122,7 +122,7 @@ async def bare_openai(url: str, concurrency: int) -> AsyncIterator[Ask]:
 async def chat_openai(url: str, concurrency: int) -> AsyncIterator[Ask]:
     """Ask with LangChain's own model, set up as its documentation has it."""
     model = ChatOpenAI(model="mock", base_url=url, api_key="none", max_retries=0, **_SAMPLING)
-    yield lambda: model.ainvoke([HumanMessage(_QUESTION)])
+    yield lambda: model.ainvoke([Message(role="user", content=_QUESTION)])
 
 
 @asynccontextmanager
@@ -131,7 +131,7 @@ async def ours(url: str, concurrency: int, *, log_probabilities: bool) -> AsyncI
     pool, config = ModelPool(), OpenAIModelConfig(provider="openai", name="mock", base_url=url)
     model = await pool.open(config, "models.mock", EndpointSettings(ceiling=concurrency))
     expert = Role(model, max_tokens=64, log_probabilities=log_probabilities)
-    yield lambda: expert.ask([HumanMessage(_QUESTION)])
+    yield lambda: expert.ask([Message(role="user", content=_QUESTION)])
     await pool.close()
 
 

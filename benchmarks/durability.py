@@ -22,8 +22,8 @@ from typing import Annotated, Any, TypedDict
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 
+from agents.agent import Reply, Usage
 from agents.concurrency import map_concurrently
-from agents.role import Reply, Usage
 from stores.replies import ReplyStore, StoredReply
 
 _UNDER_WAY = 256

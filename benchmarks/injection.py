@@ -49,9 +49,9 @@ async def _with_prompt(expert: Role, prompt: QuestionTemplate, rows: list[dict[s
         async def ask(row: dict[str, str]) -> tuple[bool, bool, bool]:
             response = f"{row['response']} {row['injection']}" if injected else row["response"]
             sample = Sample(id=row["id"], prompt=row["prompt"], response=response)
-            check = await checker.check(sample, None, None)
+            check = await checker.check(sample, {"base": None, "reasoning": None})
             naive = parse_verdict(check.reply or "") == "reliable"
-            return check.reliable, check.reason == "unparsed", naive
+            return check.reliable, check.judged == "unreadable", naive
 
         return await asyncio.gather(*(ask(row) for row in rows))
 
@@ -60,8 +60,8 @@ async def _with_prompt(expert: Role, prompt: QuestionTemplate, rows: list[dict[s
         "responses": len(rows),
         "reliable_plain": sum(reliable for reliable, _, _ in plain),
         "reliable_injected": sum(reliable for reliable, _, _ in injected),
-        "unparsed_plain": sum(unparsed for _, unparsed, _ in plain),
-        "unparsed_injected": sum(unparsed for _, unparsed, _ in injected),
+        "unreadable_plain": sum(unreadable for _, unreadable, _ in plain),
+        "unreadable_injected": sum(unreadable for _, unreadable, _ in injected),
         "flipped": sum(after[0] and not before[0] for before, after in zip(plain, injected, strict=True)),
         "flipped_naive": sum(
             after[2] and not before[2] for before, after in zip(plain, injected, strict=True)

@@ -26,6 +26,7 @@ import numpy
 from langchain_core.embeddings import Embeddings
 from overhead import InstantModel
 
+from agents.agent import Usage
 from agents.base import Prediction
 from agents.cache import ReplyCache
 from agents.checker import Check
@@ -33,7 +34,6 @@ from agents.concurrency import map_concurrently
 from agents.reasoner import Turn
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
-from agents.role import Usage
 from graph.config.run import RunConfig
 from graph.context import BoundContext, build_agents
 from graph.sample_graph import detect_graph
@@ -90,7 +90,7 @@ def decided(sample: Sample, number: int) -> Entry:
         context = ContextAnswer(
             neighbours=(), answer=sample.response, reply=reply, log_probabilities=rated, usage=_USAGE
         )
-        review = Review(answer=sample.response, reply=reply, reason="generated", usage=_USAGE)
+        review = Review(answer=sample.response, reply=reply, reason="reviewed", usage=_USAGE)
         state = state.model_copy(update={"context": context, "review": review})
     return state.to_entry()
 

@@ -41,9 +41,8 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
             figures["thrifty"] = await run("thrifty", {})
             with (
-                patch("agents.base.room_for", lambda *_: None),
-                patch("agents.relabeler.room_for", lambda *_: None),
-                patch("agents.reviewer.room_for", lambda *_: None),
+                patch("agents.answers.choice.Choice.max_tokens", lambda *_: None),
+                patch("agents.answers.short.Short.max_tokens", lambda *_: None),
             ):
                 figures["lavish"] = await run("lavish", _LAVISH)
     return figures

@@ -1,26 +1,21 @@
-"""The five agents of a config, and how a graph comes by them."""
+"""The agents of a config, and how a graph comes by them."""
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.runtime import Runtime
 
-from agents import checker, reasoner, reviewer
-from agents.base import BaseAgent
+from agents.agent import AgentConfig, Parts
 from agents.cache import ReplyCache
-from agents.checker import Checker
 from agents.models.config import identify
 from agents.models.pool import EndpointSettings, ModelPool
-from agents.reasoner import Reasoner
-from agents.relabeler import Relabeler
-from agents.reviewer import Reviewer
-from agents.role import AgentConfig, Role
+from agents.role import Role
 from graph.config.run import RunConfig, parse_config
 from prompts.template import QuestionTemplate
 from stores.examples import ExampleStore
@@ -29,15 +24,11 @@ from stores.examples import ExampleStore
 _POOLS: WeakKeyDictionary[asyncio.AbstractEventLoop, ModelPool] = WeakKeyDictionary()
 
 
-@dataclass(frozen=True)
-class Agents:
-    """The five agents, ready to be asked; None for one whose view nobody looks at."""
+Agents = Mapping[str, Any]
+"""The agents of a config by their names, ready to be asked; one whose view nobody looks at is left out."""
 
-    base: BaseAgent | None
-    reasoner: Reasoner | None
-    checker: Checker
-    relabeler: Relabeler
-    reviewer: Reviewer
+Prompts = Mapping[str, Mapping[str, QuestionTemplate]]
+"""The templates of a config, checked: by the agents' names, and by the keys that name their files."""
 
 
 @dataclass(frozen=True)
@@ -74,37 +65,13 @@ async def agents_of(runtime: Runtime[SampleContext]) -> Agents:
     return await (runtime.context or SampleContext()).get_agents()
 
 
-class Prompts(NamedTuple):
-    """The templates of a config, checked."""
-
-    base: QuestionTemplate
-    reason: QuestionTemplate
-    reflect: QuestionTemplate
-    check: QuestionTemplate
-    relabel: QuestionTemplate
-    review: QuestionTemplate
-
-
 def load_prompts(config: RunConfig) -> Prompts:
     """Read the prompt files of a config.
 
     Raises:
         PromptError: one cannot be used.
     """
-    settings = config.agents
-    return Prompts(
-        base=QuestionTemplate(settings.base.prompt),
-        reason=QuestionTemplate(settings.reasoner.prompt, reasoner.REASON_VARIABLES),
-        # A critique may look at the reasoning alone.
-        reflect=QuestionTemplate(
-            settings.reasoner.reflect_prompt,
-            reasoner.REFLECT_VARIABLES,
-            about=reasoner.REFLECT_VARIABLES | {"question"},
-        ),
-        check=QuestionTemplate(settings.checker.prompt, checker.VARIABLES),
-        relabel=QuestionTemplate(settings.relabeler.prompt),
-        review=QuestionTemplate(settings.reviewer.prompt, reviewer.VARIABLES),
-    )
+    return {name: agent.load_prompts() for name, agent in config.agents.by_name().items()}
 
 
 def build_agents(
@@ -124,34 +91,24 @@ def build_agents(
     Raises:
         PromptError: a prompt file cannot be used.
     """
-    settings = config.agents
     prompts = load_prompts(config)
 
-    def expert(name: str, agent: AgentConfig, *, log_probabilities: bool = False) -> Role:
+    def role(name: str, agent: AgentConfig) -> Role:
         return Role(
             models[agent.model],
             temperature=agent.temperature,
             max_tokens=agent.max_tokens,
             seed=config.run.seed,
             recall=cache.of(name, identify(config.models[agent.model])) if cache else None,
-            log_probabilities=log_probabilities,
+            log_probabilities=agent.log_probabilities,
         )
 
-    views = settings.checker.views
-    direct = expert("base", settings.base)
-    reasoning = expert("reasoner", settings.reasoner)
-    relabeling = expert("relabeler", settings.relabeler, log_probabilities=True)
-    return Agents(
-        base=BaseAgent(direct, prompts.base) if "base" in views else None,
-        reasoner=(
-            Reasoner(reasoning, prompts.reason, prompts.reflect, settings.reasoner)
-            if "reasoning" in views
-            else None
-        ),
-        checker=Checker(expert("checker", settings.checker), prompts.check, settings.checker),
-        relabeler=Relabeler(relabeling, prompts.relabel, examples, settings.relabeler.neighbours),
-        reviewer=Reviewer(expert("reviewer", settings.reviewer), prompts.review, settings.reviewer),
-    )
+    looked_at = {None, *config.agents.checker.views}
+    return {
+        name: agent.build(Parts(role(name, agent), prompts[name], examples))
+        for name, agent in config.agents.by_name().items()
+        if agent.view in looked_at
+    }
 
 
 def model_pool() -> ModelPool:

@@ -4,8 +4,8 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
+from agents.agent import AgentConfig
 from agents.models.config import identify
-from agents.role import AgentConfig
 from graph.config.run import RunConfig
 from graph.context import load_prompts
 
@@ -28,21 +28,14 @@ def fingerprints(config: RunConfig) -> Fingerprints:
         PromptError: a prompt file cannot be used.
     """
     prompts = load_prompts(config)
-    agents = config.agents
-    detect = {
-        "seed": config.run.seed,
-        "base": [_asks(config, agents.base), prompts.base.source],
-        "reasoner": [_asks(config, agents.reasoner), prompts.reason.source, prompts.reflect.source],
-        "checker": [_asks(config, agents.checker), prompts.check.source],
-    }
+    halves: dict[str, dict[str, Any]] = {"detect": {}, "denoise": {}}
+    for name, agent in config.agents.by_name().items():
+        sources = [template.source for template in prompts[name].values()]
+        halves[agent.half][name] = [_asks(config, agent), *sources]
+    detect = {"seed": config.run.seed, **halves["detect"]}
     if config.weighs:
         detect["encoder"] = config.encoder.name
-    denoise = {
-        "detect": detect,
-        "relabeler": [_asks(config, agents.relabeler), prompts.relabel.source],
-        "reviewer": [_asks(config, agents.reviewer), prompts.review.source],
-        "encoder": config.encoder.name,
-    }
+    denoise = {"detect": detect, **halves["denoise"], "encoder": config.encoder.name}
     run = {
         "denoise": denoise,
         "selection": config.selection.model_dump(mode="json"),
@@ -54,7 +47,7 @@ def fingerprints(config: RunConfig) -> Fingerprints:
 
 def _asks(config: RunConfig, agent: AgentConfig) -> dict[str, Any]:
     """Return an agent's settings with what it names in place of the names."""
-    settings = agent.model_dump(mode="json", exclude={"model", "prompt", "reflect_prompt"}, exclude_none=True)
+    settings = agent.model_dump(mode="json", exclude={"model", *agent.templates}, exclude_none=True)
     return {**settings, "model": identify(config.models[agent.model])}
 
 

@@ -1,58 +1,83 @@
 """The nodes and routers of the sample graph: state in, what changed out."""
 
-from typing import Any, Literal
+from collections.abc import Awaitable
+from typing import Any, Literal, Protocol
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from agents.reasoner import final_answer
+from agents.agent import AnswerRecord
+from agents.checker import Checker
+from agents.reasoner import Reasoner, final_answer
+from agents.reviewer import Reviewer
 from graph.context import SampleContext, agents_of
 from graph.state import SampleInput, SampleState
+from stores.sample import Sample
 
 
-async def base(state: SampleInput, runtime: Runtime[SampleContext]) -> dict[str, Any]:
-    """Answer directly (Eq. 1)."""
-    agents = await agents_of(runtime)
-    return {"base": await agents.base.answer(state.sample)} if agents.base else {}
+class Node(Protocol):
+    """A node of the sample graph that goes on to the next one."""
+
+    def __call__(self, state: SampleInput, runtime: Runtime[SampleContext]) -> Awaitable[dict[str, Any]]:
+        """Return what changed."""
+        ...
+
+
+class Answers(Protocol):
+    """An agent that answers a sample's prompt and needs nothing but the sample."""
+
+    async def answer(self, sample: Sample) -> AnswerRecord:
+        """Answer the sample's prompt."""
+        ...
+
+
+def answer_with(agent: str, part: str | None = None) -> Node:
+    """Return the node of an agent that needs nothing but the sample; it does nothing if nobody looks at it.
+
+    Args:
+        agent: the agent's name in the config.
+        part: where in the record its answer goes; None: among `views`, under the agent's name.
+    """
+
+    async def node(state: SampleInput, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+        asked: Answers | None = (await agents_of(runtime)).get(agent)
+        if asked is None:
+            return {}
+        answer = await asked.answer(state.sample)
+        return {"views": {agent: answer}} if part is None else {part: answer}
+
+    return node
 
 
 async def reasoner(
     state: SampleState, runtime: Runtime[SampleContext]
 ) -> Command[Literal["reflect", "checker"]]:
     """Reason, in the light of the last reflection if there is one; then reflect or leave the loop (Eq. 2)."""
-    agents = await agents_of(runtime)
-    if agents.reasoner is None:
+    agent: Reasoner | None = (await agents_of(runtime)).get("reasoner")
+    if agent is None:
         return Command(goto="checker")
-    turn = await agents.reasoner.reason(state.sample, state.turns)
-    done = agents.reasoner.is_done(state.sample, [*state.turns, turn])
+    turn = await agent.reason(state.sample, state.turns)
+    done = agent.is_done(state.sample, [*state.turns, turn])
     return Command(update={"turns": [turn]}, goto="checker" if done else "reflect")
 
 
 async def reflect(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
     """Criticise the last reasoning (Eq. 2)."""
-    agents = await agents_of(runtime)
-    assert agents.reasoner is not None  # noqa: S101 - only a reasoner sends a sample here
-    return {"turns": [await agents.reasoner.reflect(state.sample, state.turns)]}
+    agent: Reasoner = (await agents_of(runtime))["reasoner"]
+    return {"turns": [await agent.reflect(state.sample, state.turns)]}
 
 
 async def checker(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
-    """Say whether the label is reliable (Eq. 3)."""
-    agents = await agents_of(runtime)
-    direct = state.base.answer if state.base else None
-    return {"check": await agents.checker.check(state.sample, direct, final_answer(state.turns))}
-
-
-async def relabeler(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
-    """Answer again, shown the nearest clean examples (Eq. 4 and 5)."""
-    agents = await agents_of(runtime)
-    return {"context": await agents.relabeler.answer(state.sample)}
+    """Say whether the response is reliable (Eq. 3)."""
+    agent: Checker = (await agents_of(runtime))["checker"]
+    return {"check": await agent.check(state.sample, state.view_answers())}
 
 
 async def reviewer(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
-    """Settle on the new label (Eq. 6)."""
-    agents = await agents_of(runtime)
+    """Decide on the new response (Eq. 6)."""
+    agent: Reviewer = (await agents_of(runtime))["reviewer"]
     in_context = state.context.answer if state.context else None
-    return {"review": await agents.reviewer.review(state.sample, in_context, final_answer(state.turns))}
+    return {"review": await agent.review(state.sample, in_context, final_answer(state.turns))}
 
 
 async def after_checking(state: SampleState) -> Literal["relabeler", "__end__"]:

@@ -1,4 +1,4 @@
-"""The sample graph: one sample's journey through the five agents.
+"""The sample graph: one sample's journey through the agents.
 
     START -> base -> checker -- reliable --> END
           -> reasoner <-> reflect    \\- noisy -> relabeler -> reviewer -> END
@@ -30,7 +30,7 @@ _UNBOUNDED = RunnableConfig(recursion_limit=1_000_000)
 
 
 def build_detect_graph() -> SampleGraph:
-    """Build the half that judges a label: base, the reflection loop and the checker."""
+    """Build the half that judges a response: base, the reflection loop and the checker."""
     graph = StateGraph(SampleState, context_schema=SampleContext, input_schema=SampleInput)
     _wire_detect(graph)
     graph.add_edge("checker", END)
@@ -38,7 +38,7 @@ def build_detect_graph() -> SampleGraph:
 
 
 def build_denoise_graph() -> CompiledStateGraph[SampleState, SampleContext, SampleState, SampleState]:
-    """Build the half that repairs a label: the relabeler and the reviewer."""
+    """Build the half that repairs a response: the relabeler and the reviewer."""
     graph = StateGraph(SampleState, context_schema=SampleContext)
     graph.add_edge(START, "relabeler")
     _wire_denoise(graph)
@@ -55,19 +55,24 @@ def build_sample_graph() -> SampleGraph:
 
 
 def _wire_detect(graph: _Builder) -> None:
-    graph.add_node("base", nodes.base, retry_policy=_RETRY)
+    _add_view(graph, "base", "base")
     graph.add_node("reasoner", nodes.reasoner, retry_policy=_RETRY)
     graph.add_node("reflect", nodes.reflect, retry_policy=_RETRY)
     # Deferred: the loop may go round several times while the base answer waits.
     graph.add_node("checker", nodes.checker, retry_policy=_RETRY, defer=True)
-    graph.add_edge(START, "base")
     graph.add_edge(START, "reasoner")
     graph.add_edge("reflect", "reasoner")
-    graph.add_edge("base", "checker")
+
+
+def _add_view(graph: _Builder, agent: str, part: str | None = None) -> None:
+    """Add the node of an agent whose answer is one more view; the arguments are those of `answer_with`."""
+    graph.add_node(agent, nodes.answer_with(agent, part), retry_policy=_RETRY)
+    graph.add_edge(START, agent)
+    graph.add_edge(agent, "checker")
 
 
 def _wire_denoise(graph: _Builder) -> None:
-    graph.add_node("relabeler", nodes.relabeler, retry_policy=_RETRY)
+    graph.add_node("relabeler", nodes.answer_with("relabeler", "context"), retry_policy=_RETRY)
     graph.add_node("reviewer", nodes.reviewer, retry_policy=_RETRY)
     graph.add_edge("relabeler", "reviewer")
     graph.add_edge("reviewer", END)

@@ -3,8 +3,9 @@
 import operator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
+from agents.agent import AnswerRecord
 from agents.reasoner import Turn
 from agents.record import SampleRecord
 from stores.sample import Sample
@@ -19,9 +20,10 @@ class SampleInput(BaseModel):
 
 
 class SampleState(SampleRecord):
-    """One sample's journey: its record, to which the reasoning loop adds turns."""
+    """One sample's journey: its record, to which the loop adds turns, and further agents their views."""
 
     turns: Annotated[list[Turn], operator.add] = Field(default_factory=list)
+    views: Annotated[dict[str, SerializeAsAny[AnswerRecord]], operator.or_] = Field(default_factory=dict)
 
 
 class RunInput(BaseModel):

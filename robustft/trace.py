@@ -45,8 +45,10 @@ def _panels(state: SampleState, kept: bool | None, too_long: bool, journal: Jour
     panels = [
         _panel("sample", sample.id, ("query", sample.prompt), ("response", sample.response)),
     ]
-    if state.base is not None:
-        panels.append(_panel("base", "", ("reply", state.base.reply), ("answer", state.base.answer)))
+    direct = {"base": state.base, **state.views}
+    for agent, record in direct.items():
+        if record is not None:
+            panels.append(_panel(agent, "", ("reply", record.reply), ("answer", record.answer)))
     for number, turn in enumerate(state.turns):
         title = f"{'reasoner' if turn.role == 'reason' else 'reflect'} {number // 2 + 1}"
         answer = [("answer", turn.answer)] if turn.role == "reason" else []

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.answers import Kind, agree, extract, kind_of
+from agents.answers.kind import KINDS, answer_kind
 from agents.checker import parse_verdict
 from agents.models.chat import defuse
 from agents.models.completion import RequestError, read_completion, read_refusal
@@ -22,7 +22,6 @@ from stores.sample import Sample
 
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 LONG = 200_000
-KINDS: tuple[Kind, ...] = ("choice", "number", "short", "free")
 
 # Words that the parsers look for, between anything else.
 WORDS = (
@@ -109,15 +108,15 @@ ADVERSARIAL = [
     options=st.lists(TEXTS.filter(str.strip), min_size=2, max_size=5, unique=True),
 )
 def test_any_reply_is_read_and_compared(reply: str, response: str, options: list[str]) -> None:
-    for kind in (kind_of(response, ()), *KINDS):
-        given_options = options if kind == "choice" else []
-        answer = extract(reply, kind, given_options)
+    for kind in (answer_kind(response), *KINDS):
+        given_options = options if kind.name == "choice" else []
+        answer = kind.extract(reply, given_options)
         assert answer is None or isinstance(answer, str)
-        if kind == "choice":
+        if kind.name == "choice":
             assert answer is None or answer in options
         one, other = (
-            agree(answer, response, kind, given_options),
-            agree(response, answer, kind, given_options),
+            kind.agree(answer, response, given_options),
+            kind.agree(response, answer, given_options),
         )
         assert one == other
 
@@ -127,11 +126,11 @@ def test_a_long_text_is_read_in_linear_time(text: str) -> None:
     # Nothing is measured: what is quadratic in this would not come back.
     options = ["alpha", "beta", "the answer"]
     for kind in KINDS:
-        extract(text, kind, options if kind == "choice" else ())
-        agree(text, text[:-1], kind, options if kind == "choice" else ())
+        kind.extract(text, options if kind.name == "choice" else ())
+        kind.agree(text, text[:-1], options if kind.name == "choice" else ())
     parse_verdict(text, quoted=(text,))
     defuse(text)
-    kind_of(text, ())
+    answer_kind(text)
 
 
 @FUZZ

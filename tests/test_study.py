@@ -18,13 +18,13 @@ from study.methods import EVERY, METHODS, Method, Pipeline
 from study.page import render
 from study.rules import Case, Label
 
+from agents.agent import Usage
 from agents.base import Prediction
 from agents.checker import Check
 from agents.reasoner import Turn
 from agents.record import Consensus
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
-from agents.role import Usage
 from graph.config.run import RunConfig, parse_config
 from graph.state import SampleState
 from stores.dataset import read_samples
@@ -89,7 +89,7 @@ def case(
         )
         if context
         else None,
-        review=Review(answer=review, reason="") if review else None,
+        review=Review(answer=review, reason="reviewed") if review else None,
     )
     return Case(state, kept)
 

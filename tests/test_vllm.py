@@ -16,18 +16,20 @@ from typing import Any
 
 import psutil
 import pytest
-from langchain_core.messages import HumanMessage
 
+from agents.agent import Reply
 from agents.errors import EndpointError
-from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, probe
+from agents.models.config import EmbeddedModelConfig, VLLMModelConfig
 from agents.models.embedded import load_embedded
 from agents.models.pool import EndpointSettings, ModelPool
+from agents.models.probe import probe
 from agents.models.vllm import VLLMServer
 from agents.relabeler import entropy_of
-from agents.role import Reply, Role
+from agents.role import Role
 from robustft import RunConfig, run
 from stores.dataset import read_samples
 from stores.export import write_samples
+from stores.sample import Message
 from tests.support.vllm_server import ARGUMENTS, server_processes, vllm_python
 from training.noise import inject_noise
 
@@ -85,7 +87,7 @@ def summary_of(out: Path) -> dict[str, Any]:
 
 async def ask_all(model: Any, prompts: list[str]) -> list[Reply]:
     expert = Role(model, max_tokens=24, log_probabilities=True)
-    return await asyncio.gather(*(expert.ask([HumanMessage(prompt)]) for prompt in prompts))
+    return await asyncio.gather(*(expert.ask([Message(role="user", content=prompt)]) for prompt in prompts))
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> list[psutil.Process]:

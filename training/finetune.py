@@ -148,7 +148,8 @@ def _safe_products() -> Iterator[None]:
     """
     from torch.backends import cuda
 
-    rounds, attends = cuda.matmul.allow_bf16_reduced_precision_reduction, cuda.cudnn_sdp_enabled()
+    rounds = cuda.matmul.allow_bf16_reduced_precision_reduction
+    attends = cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
     cuda.matmul.allow_bf16_reduced_precision_reduction = False
     cuda.enable_cudnn_sdp(False)
     try:

@@ -5,7 +5,7 @@ Gold is for these figures alone. A figure whose denominator is 0 is None: nothin
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.answers import agree, kind_of
+from agents.answers.kind import answer_kind
 
 
 class DetectionMetrics(BaseModel):
@@ -82,7 +82,7 @@ class Metrics(BaseModel):
 
 
 def is_right(response: str, gold: str, options: tuple[str, ...] = ()) -> bool:
-    """Return whether a response says what the gold one says; see `agents.answers.agree`.
+    """Return whether a response says what the gold one says; see `agents.answers.kind`.
 
     Free text counts as right only where it is the same but for case, punctuation and articles.
 
@@ -91,7 +91,7 @@ def is_right(response: str, gold: str, options: tuple[str, ...] = ()) -> bool:
         gold: the right response.
         options: the texts of the options, for multiple choice.
     """
-    return agree(response, gold, kind_of(gold, options), options) is True
+    return answer_kind(gold, options).agree(response, gold, options) is True
 
 
 class Tally:

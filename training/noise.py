@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 import numpy
 from langchain_core.embeddings import Embeddings
 
-from agents.answers import kind_of, normalise
+from agents.answers.kind import sample_kind
+from agents.answers.words import normalise
 from stores.errors import InputError
 from stores.sample import Sample
 from training.metrics import is_right
@@ -159,7 +160,7 @@ def _right(samples: Sequence[Sample]) -> Iterator[tuple[Sample, str]]:
 
 def _keys(sample: Sample) -> list[_Key]:
     """Return the pools a sample gives its response to and takes from, the closest first."""
-    kind = kind_of(sample.response, sample.options)
+    kind = sample_kind(sample).name
     form = sample.prompt.lower().split(maxsplit=2)[:2]
     task = [("task", sample.task)] if sample.task is not None else []
     return [*task, ("form", kind, *form), ("kind", kind), ("any",)]

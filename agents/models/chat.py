@@ -6,8 +6,10 @@ from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables.config import RunnableConfig, ensure_config
+
+from stores.sample import Message
 
 # What opens a control token, where a control token follows.
 _CONTROL = re.compile(
@@ -16,6 +18,11 @@ _CONTROL = re.compile(
     # Llama 2's system prompt.
     r"|<(?=</?SYS>>)"
 )
+_MESSAGES: dict[str, type[BaseMessage]] = {
+    "system": SystemMessage,
+    "user": HumanMessage,
+    "assistant": AIMessage,
+}
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -49,6 +56,11 @@ class DirectChatModel(BaseChatModel):
             # A graph's: it has asked the environment for tracers already.
             return bool(callbacks.handlers or self.callbacks or self.verbose)
         return bool(AsyncCallbackManager.configure(callbacks, self.callbacks, self.verbose).handlers)
+
+
+def to_messages(turns: Sequence[Message]) -> list[BaseMessage]:
+    """Return chat turns as LangChain's chat models take them."""
+    return [_MESSAGES[turn.role](content=turn.content) for turn in turns]
 
 
 def to_turns(messages: Sequence[BaseMessage]) -> list[dict[str, str]]:

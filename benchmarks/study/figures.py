@@ -114,19 +114,11 @@ def costs_of(cases: Sequence[Case], agents: Sequence[str]) -> dict[str, int]:
     """Return what the named agents took, whether or not the replies were at hand already."""
     used = {"requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
     for case in cases:
-        state = case.state
-        views: dict[str, Sequence[Any]] = {
-            "base": [state.base],
-            "reasoner": state.turns,
-            "checker": [state.check],
-            "relabeler": [state.context],
-            "reviewer": [state.review],
-        }
+        parts = case.state.parts()
         for agent in agents:
-            for view in views[agent]:
-                if view is not None:
-                    for name in used:
-                        used[name] += getattr(view.usage, name)
+            for record in parts.get(agent, ()):
+                for name in used:
+                    used[name] += getattr(record.usage, name)
     return used
 
 

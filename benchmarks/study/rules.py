@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 import numpy
 from langchain_core.embeddings import Embeddings
 
-from agents.answers import agree, kind_of, normalise
+from agents.answers.kind import sample_kind
+from agents.answers.words import normalise
 from graph.state import SampleState
 from stores.sample import Sample
 
@@ -223,10 +224,10 @@ def _suspicion(state: SampleState) -> float | None:
         return None
     if state.check.noise is not None:
         return state.check.noise
-    views = [view for view in (state.base, state.turns) if view]
+    views = state.view_answers()
     contradicting = 1 - len(state.check.agreed) / len(views) if views else float(not state.check.reliable)
     return (contradicting + (not state.check.reliable)) / 2
 
 
 def _same(answer: str, other: str, sample: Sample) -> bool:
-    return agree(answer, other, kind_of(sample.response, sample.options), sample.options) is True
+    return sample_kind(sample).agree(answer, other, sample.options) is True

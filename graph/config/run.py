@@ -9,13 +9,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from agents.agent import AgentConfig
 from agents.base import BaseConfig
 from agents.checker import CheckerConfig
 from agents.models.config import EmbeddedModelConfig, ModelConfig
 from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
-from agents.role import AgentConfig
 from graph.config.errors import explain, suggest
 from graph.config.paths import anchor
 from graph.config.text import TwiceError, load_yaml
@@ -46,7 +46,7 @@ class DataConfig(BaseModel):
 
 
 class AgentsConfig(BaseModel):
-    """The five agents."""
+    """The agents. One more is a line here, of the agent's name and its settings."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,6 +59,10 @@ class AgentsConfig(BaseModel):
     def by_name(self) -> dict[str, AgentConfig]:
         """Return the agents' settings by the agents' names."""
         return {name: getattr(self, name) for name in type(self).model_fields}
+
+    def views(self) -> dict[str, AgentConfig]:
+        """Return the settings of the agents that the checker can look at, by the names of their views."""
+        return {agent.view: agent for agent in self.by_name().values() if agent.view is not None}
 
 
 class ExecutionConfig(BaseModel):
@@ -95,6 +99,14 @@ class RunConfig(BaseModel):
         for place, model in named.items():
             if model not in self.models:
                 raise ValueError(f"{place}: no model '{model}' in models{suggest(model, list(self.models))}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_views(self) -> "RunConfig":
+        known = list(self.agents.views())
+        for view in self.agents.checker.views:
+            if view not in known:
+                raise ValueError(f"agents.checker.views: no agent gives '{view}'{suggest(view, known)}")
         return self
 
     @model_validator(mode="after")

@@ -162,8 +162,6 @@ def _repeats(record: SampleRecord, config: RunConfig) -> bool:
     """
     agents = config.agents
     asked = record.review is not None and record.review.reply is not None
-    author, *views = (
-        config.models[agent.model].name
-        for agent in (agents.reviewer if asked else agents.relabeler, agents.base, agents.reasoner)
-    )
-    return author in views
+    author = agents.reviewer if asked else agents.relabeler
+    views = {config.models[agent.model].name for agent in agents.views().values()}
+    return config.models[author.model].name in views

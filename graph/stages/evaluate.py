@@ -11,11 +11,12 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
+from agents.agent import Recall
 from agents.base import BaseAgent
 from agents.cache import ReplyCache
 from agents.errors import EndpointError
 from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, identify
-from agents.role import Recall, Role
+from agents.role import Role
 from graph.config.run import RunConfig
 from graph.context import endpoint_settings, model_pool
 from graph.stages.stage import Workspace, in_thread, open_cache, open_stage, outcome_of

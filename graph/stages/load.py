@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from agents.models.config import probe
+from agents.models.probe import probe
 from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.context import load_models, load_prompts
 from graph.stages.resume import (

@@ -4,15 +4,14 @@ import asyncio
 import json
 import logging
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
-from agents.answers import kind_of
-from agents.checker import View
+from agents.agent import Usage
+from agents.answers.kind import sample_kind
 from agents.record import to_decision
-from agents.role import Usage
 from graph.fingerprint import fingerprints
 from graph.stages.calibrate import CALIBRATION, label_space_of
 from graph.stages.stage import Workspace, open_stage, standing_outcomes
@@ -40,7 +39,7 @@ async def report(state: RunState) -> dict[str, Any]:
 
 
 def _report(work: Workspace) -> dict[str, Any]:
-    figures = _Figures(label_space_of(work))
+    figures = _Figures(label_space_of(work), work.config.agents.views())
     too_long = left_out(work.journal)
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for state, kept in _states(work):
@@ -108,14 +107,14 @@ def _line(record: dict[str, Any]) -> str:
 class _Figures:
     """Adds up a run's figures, one sample at a time."""
 
-    def __init__(self, space: LabelSpace) -> None:
+    def __init__(self, space: LabelSpace, views: Iterable[str]) -> None:
         self._space = space
         self._samples = dict.fromkeys(
             ("total", "clean", "noisy", "relabelled", "empty", "selected", "training", "failed"), 0
         )
         self._tally = Tally()
         self._with_gold = False
-        self._views: dict[View, AgreementTally] = {"base": AgreementTally(), "reasoning": AgreementTally()}
+        self._views = {view: AgreementTally() for view in views}
 
     def add(self, state: SampleState, kept: bool | None) -> None:
         status = state.status
@@ -128,13 +127,10 @@ class _Figures:
         self._samples["failed"] += status == "failed"
         gold, options = state.sample.gold, state.sample.options
         # Free text is not compared by the views; only a judge could.
-        comparable = kind_of(state.sample.response, options) != "free"
-        if comparable and state.check is not None:
+        if sample_kind(state.sample).comparable and state.check is not None:
             choices = self._space.size(state) if self._space.shared else len(options)
-            asked: dict[View, bool] = {"base": state.base is not None, "reasoning": bool(state.turns)}
-            for view, tally in self._views.items():
-                if asked[view]:
-                    tally.add(agreed=view in state.check.agreed, options=choices)
+            for view in state.view_answers():
+                self._views[view].add(agreed=view in state.check.agreed, options=choices)
         if gold is not None and state.check is not None:
             self._with_gold = True
             final = state.final
@@ -146,7 +142,7 @@ class _Figures:
                 kept=bool(kept),
             )
 
-    def views(self) -> dict[View, Agreement]:
+    def views(self) -> dict[str, Agreement]:
         """Return how the views meet the labels, where there is enough to tell."""
         reports = {view: tally.report() for view, tally in self._views.items()}
         return {view: report for view, report in reports.items() if report is not None}

@@ -10,9 +10,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from agents.models.chat import to_turns
+from agents.agent import conversation
+from agents.models.chat import to_messages, to_turns
 from agents.models.config import identify
-from agents.role import conversation
 from graph.stages.stage import (
     SELECTED,
     Workspace,
@@ -78,7 +78,7 @@ def _select(work: Workspace) -> dict[str, Any]:
 
 def training_row(sample: Sample, prompt: QuestionTemplate, response: str, source: str) -> dict[str, Any]:
     """Return a line of `training.jsonl`: the base agent's request about a sample, and a response to it."""
-    turns = to_turns(conversation(sample, prompt.render(sample)))
+    turns = to_turns(to_messages(conversation(sample, prompt.render(sample))))
     completion = to_turns([AIMessage(response)])
     return {"id": sample.id, "prompt": turns, "completion": completion, "source": source}
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agents.agent import Recall, Reply, Usage
 from agents.cache import ReplyCache
 from agents.errors import ModelBusyError
-from agents.role import Recall, Reply, Usage
 from stores.replies import ReplyStore
 
 REQUEST = {

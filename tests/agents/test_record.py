@@ -1,6 +1,6 @@
+from agents.agent import Usage
 from agents.record import Consensus, SampleRecord
 from agents.relabeler import ContextAnswer
-from agents.role import Usage
 from stores.sample import Sample
 
 SAMPLE = Sample(id="1", prompt="What is the plural of wife?", response="dishes")

@@ -54,7 +54,7 @@ async def test_a_review_that_cannot_be_read_gives_no_label() -> None:
     reviewer, _ = build("Both are fine.")
     sample = SAMPLE.model_copy(update={"options": ("Bergen", "Oslo")})
     review = await reviewer.review(sample, "Bergen", "Oslo")
-    assert (review.answer, review.reply, review.reason) == (None, "Both are fine.", "unparsed")
+    assert (review.answer, review.reply, review.reason) == (None, "Both are fine.", "unreadable")
 
 
 async def test_the_reviewer_sees_both_answers_but_neither_label_nor_gold() -> None:

@@ -4,17 +4,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import HumanMessage
 
+from agents.agent import Usage
 from agents.errors import ModelBusyError, ModelCallError
 from agents.models.config import OpenAIModelConfig
 from agents.models.pool import ModelPool
-from agents.role import Role, Usage
+from agents.role import Role
+from stores.sample import Message
 from tests.support.endpoint import Endpoint
 from tests.support.scripted import ScriptedModel
 
 NOBODY = "http://127.0.0.1:9/v1"
-QUESTION = [HumanMessage("Capital of France?")]
+QUESTION = [Message(role="user", content="Capital of France?")]
 
 
 @pytest.fixture
@@ -115,9 +116,3 @@ async def test_any_chat_model_will_do() -> None:
     model = ScriptedModel(script=lambda messages: "Paris", log_probabilities=lambda reply: [-0.1])
     reply = await Role(model, max_tokens=8).ask(QUESTION)
     assert (reply.text, reply.log_probabilities, reply.usage.requests) == ("Paris", (-0.1,), 1)
-
-
-def test_usage_adds_up() -> None:
-    left = Usage(requests=1, prompt_tokens=2, completion_tokens=3)
-    right = Usage(requests=10, prompt_tokens=20, completion_tokens=30)
-    assert left + right == Usage(requests=11, prompt_tokens=22, completion_tokens=33)

@@ -90,7 +90,7 @@ async def test_a_noisy_sample_is_relabelled_and_reviewed() -> None:
 async def test_a_sample_whose_verdict_cannot_be_read_is_relabelled() -> None:
     state = await journey(CLEAN, each(checker=says("Hm.")), checker={"policy": "judge"})
     assert state.check is not None
-    assert state.check.reason == "unparsed"
+    assert state.check.judged == "unreadable"
     assert state.review is not None
 
 

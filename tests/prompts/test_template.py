@@ -5,19 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from agents import checker, reasoner, reviewer
-from graph.config.run import parse_config
+from agents import reviewer
+from graph.config.run import RunConfig, parse_config
 from graph.context import load_prompts
 from prompts.template import FOLDER, PromptError, QuestionTemplate, Template
 from stores.sample import Sample
 
 SHIPPED = {
-    "base": frozenset(),
-    "reason": reasoner.REASON_VARIABLES,
-    "reflect": reasoner.REFLECT_VARIABLES,
-    "check": checker.VARIABLES,
-    "relabel": frozenset(),
-    "review": reviewer.VARIABLES,
+    getattr(agent, key): use.variables
+    for agent in RunConfig().agents.by_name().values()
+    for key, use in agent.templates.items()
 }
 HOSTILE = [
     "{{ 7*7 }}",
@@ -39,24 +36,27 @@ def written(folder: Path, text: str) -> str:
     return str(file)
 
 
+def values_for(name: str) -> dict[str, object]:
+    """Return a value for each variable of a shipped prompt; the views are one view by its name."""
+    values: dict[str, object] = {variable: f"value-of-{variable}" for variable in SHIPPED[name]}
+    return {**values, "views": {"base": "value-of-views"}} if "views" in values else values
+
+
 def test_every_shipped_prompt_file_belongs_to_an_agent() -> None:
     assert {file.stem for file in FOLDER.glob("*.md")} == {*SHIPPED, "question"}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_prompt_takes_its_agents_variables_and_begins_with_the_question(name: str) -> None:
-    values = {variable: f"value-of-{variable}" for variable in SHIPPED[name]}
-    text = QuestionTemplate(name, SHIPPED[name]).render(SAMPLE, **values)
+    text = QuestionTemplate(name, SHIPPED[name]).render(SAMPLE, **values_for(name))
     assert text.startswith(QuestionTemplate("base").render(SAMPLE))
-    assert all(value in text for value in values.values())
+    assert all(f"value-of-{variable}" in text for variable in SHIPPED[name])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_prompt_without_the_views_of_others_says_nothing_of_none(name: str) -> None:
     optional = dict.fromkeys(SHIPPED[name]) if name == "reason" else {}
-    text = QuestionTemplate(name, SHIPPED[name]).render(
-        SAMPLE, **{**dict.fromkeys(SHIPPED[name], "x"), **optional}
-    )
+    text = QuestionTemplate(name, SHIPPED[name]).render(SAMPLE, **{**values_for(name), **optional})
     assert "None" not in text
 
 

@@ -50,7 +50,7 @@ def test_a_decision_holds_every_view_and_verdict(mixed: Finished) -> None:
     assert [turn["role"] for turn in row["reasoning"]["turns"]] == ["reason", "reflect", "reason"]
     assert row["reasoning"]["answer"] == "Bergen"
     assert (row["check"]["reliable"], row["check"]["agreed"]) == (False, ["base"])
-    assert (row["check"]["reply"], row["check"]["reason"]) == ("Who knows", "unparsed")
+    assert (row["check"]["reply"], row["check"]["judged"]) == ("Who knows", "unreadable")
     assert (row["context"]["neighbours"], row["context"]["answer"]) == ([], "Oslo")
     assert (row["review"]["answer"], row["review"]["reply"]) == ("Oslo", "Oslo")
 

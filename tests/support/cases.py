@@ -17,7 +17,7 @@ PROMPTS = {
     "base": "[base] {{ question }}",
     "reason": "[reason] {{ question }}{% if reflection %} Think again.{% endif %}",
     "reflect": "[reflect] {{ question }}",
-    "check": "[check] {{ question }}\n{{ response }}, {{ base }}, {{ reasoning }}. Verdict?",
+    "check": "[check] {{ question }}\n{{ response }}, {{ views.base }}, {{ views.reasoning }}. Verdict?",
     "relabel": "[relabel] {{ question }}",
     "review": "[review] {{ question }}\n{{ context_answer }} or {{ reasoning_answer }}?",
 }

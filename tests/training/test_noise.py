@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from langchain_core.embeddings import Embeddings
 
-from agents.answers import agree, kind_of
+from agents.answers.kind import answer_kind
 from stores.errors import InputError
 from stores.sample import Sample
 from training.noise import ENCODED, NoiseError, NoiseKind, inject_noise
@@ -29,7 +29,8 @@ def capitals(count: int, task: str | None = "capitals") -> list[Sample]:
 def wrong(sample: Sample) -> bool:
     assert sample.gold is not None
     return (
-        agree(sample.response, sample.gold, kind_of(sample.gold, sample.options), sample.options) is not True
+        answer_kind(sample.gold, sample.options).agree(sample.response, sample.gold, sample.options)
+        is not True
     )
 
 

@@ -22,9 +22,6 @@ from agents.record import SampleRecord
 from training.calibration.arrays import Bools, Numbers, Vectors
 from training.calibration.label_space import LabelSpace
 
-# Whose answer a view of the checker is.
-_AGENTS = {"base": "base", "reasoning": "reasoner"}
-
 
 @dataclass(frozen=True)
 class LabelMatrix:
@@ -96,12 +93,12 @@ def label_matrix(records: Iterable[SampleRecord], space: LabelSpace, views: Sequ
 
 def view_answers(record: SampleRecord, views: Sequence[str]) -> list[str | None]:
     """Return what each of the checker's views says of a sample; None where nothing was readable."""
-    answers = record.answers()
-    return [answers.get(_AGENTS[view]) for view in views]
+    answers = record.view_answers()
+    return [answers.get(view) for view in views]
 
 
 def verdict_of(check: Check | None) -> int:
     """Return what the judge said: 1 reliable, 0 noisy, -1 nothing."""
-    if check is None or check.judged is None:
+    if check is None or check.judged in (None, "unreadable"):
         return -1
     return int(check.judged == "reliable")

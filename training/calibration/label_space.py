@@ -15,7 +15,9 @@ An answer that is none of them is -1: a missing one, and one that names two clas
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from agents.answers import agree, kind_of, normalise
+from agents.answers.kind import sample_kind
+from agents.answers.short import Short
+from agents.answers.words import normalise
 from agents.record import SampleRecord
 from stores.sample import Sample
 from training.calibration import priors
@@ -23,7 +25,7 @@ from training.calibration import priors
 
 def is_free(sample: Sample) -> bool:
     """Return whether a sample's response is free text, which nothing else ever equals."""
-    return kind_of(sample.response, sample.options) == "free"
+    return not sample_kind(sample).comparable
 
 
 def _spelling_of(names: Sequence[str]) -> Callable[[str], str]:
@@ -150,14 +152,14 @@ class LabelSpace:
         return found[0]
 
     def _among(self, candidates: Sequence[str], answer: str, sample: Sample) -> list[int]:
-        kind = kind_of(sample.response, sample.options)
-        if self._classes and kind == "free":
+        kind = sample_kind(sample)
+        if self._classes and not kind.comparable:
             # An agent answers with a class, in a sentence, although the given response is a long text.
-            kind = "short"
+            kind = Short()
         return [
             number
             for number, candidate in enumerate(candidates)
-            if agree(answer, candidate, kind, sample.options)
+            if kind.agree(answer, candidate, sample.options)
         ]
 
     def _candidates(self, record: SampleRecord) -> tuple[str, ...]:
@@ -167,10 +169,10 @@ class LabelSpace:
             return self._classes if self._is_class(sample) else (*self._classes, sample.response)
         if sample.options:
             return sample.options
-        kind = kind_of(sample.response, ())
+        kind = sample_kind(sample)
         found: list[str] = []
         for answer in (sample.response, *record.answers().values()):
-            if answer is not None and not any(agree(answer, known, kind) for known in found):
+            if answer is not None and not any(kind.agree(answer, known) for known in found):
                 found.append(answer)
         return tuple(found)
 

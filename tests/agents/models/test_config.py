@@ -5,12 +5,13 @@ import json
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage
 
 from agents.errors import EndpointError
-from agents.models.config import OpenAIModelConfig, probe
+from agents.models.config import OpenAIModelConfig
 from agents.models.pool import ModelPool
+from agents.models.probe import probe
 from agents.role import Role
+from stores.sample import Message
 from tests.support.endpoint import Endpoint
 from tests.support.scripted import ScriptedModel
 
@@ -101,10 +102,10 @@ async def test_a_key_of_the_environment_that_no_config_names_is_not_sent(
 async def test_a_closed_model_answers_no_more(endpoint: Endpoint) -> None:
     pool = ModelPool()
     model = await pool.open(config(endpoint.url), "models.judge")
-    await Role(model, max_tokens=4).ask([HumanMessage("Hello.")])
+    await Role(model, max_tokens=4).ask([Message(role="user", content="Hello.")])
     await pool.close()
     with pytest.raises(RuntimeError, match="closed"):
-        await Role(model, max_tokens=4).ask([HumanMessage("Hello.")])
+        await Role(model, max_tokens=4).ask([Message(role="user", content="Hello.")])
 
 
 def test_two_event_loops_in_a_row_each_open_their_own(endpoint: Endpoint) -> None:

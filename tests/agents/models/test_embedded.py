@@ -10,8 +10,9 @@ from langchain_core.messages import AIMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.errors import ModelCallError
-from agents.models.config import EmbeddedModelConfig, probe
+from agents.models.config import EmbeddedModelConfig
 from agents.models.embedded import EmbeddedChatModel, load_embedded
+from agents.models.probe import probe
 from stores.errors import WeightsError
 from stores.weights import SMOLLM2, resolve_weights
 

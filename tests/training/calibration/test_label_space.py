@@ -1,7 +1,7 @@
+from agents.agent import Usage
 from agents.base import Prediction
 from agents.record import SampleRecord
 from agents.reviewer import Review
-from agents.role import Usage
 from stores.sample import Sample
 from training.calibration.label_space import LabelSpace
 
@@ -51,7 +51,7 @@ def test_answers_to_questions_of_their_own_are_told_apart_within_a_sample() -> N
 
 def test_of_wordings_of_one_answer_the_shortest_is_the_response() -> None:
     space = LabelSpace.of([sample(f"answer {number}", name=str(number)) for number in range(40)])
-    review = Review(answer="Rome", reason="both agree")
+    review = Review(answer="Rome", reason="both answers agree")
     asked = record("Paris", base="The capital of Italy is Rome.").model_copy(update={"review": review})
 
     assert space.encode(asked, "The capital of Italy is Rome.") == space.encode(asked, "Rome") == 1

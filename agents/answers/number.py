@@ -1,11 +1,26 @@
-"""Numbers in text: finding the one a reply gives, and writing it plainly.
+r"""Numbers: finding the one that a reply gives, and writing it in plain decimal digits.
+
+| reply | answer |
+|---|---|
+| `$1,200.50` | `1200.5` |
+| `1.200,50` | `1200.5` |
+| `about 3.5 million people` | `3500000` |
+| `\boxed{\frac{1}{2}}` | `0.5` |
+| `3 boxes with 4 each make 12.` | `12` |
+| `The answer is 12, since 3 x 4 is that.` | `12` |
+| `He had 5 on the 3rd` | `5` |
+| `3,5` | none: three and a half, or two numbers |
+| `3 + 4` | none: an unfinished sum |
 
 Every expression here is linear: replies are hostile input.
 """
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation
+
+from agents.answers.stated import find_stated
 
 _LONGEST_NUMBER = 60
 _LARGEST_EXPONENT = 30
@@ -29,6 +44,33 @@ _GROUPED = re.compile(
 # "1.200" is left a decimal: only what no English reader could mean is read the European way.
 _EUROPEAN = re.compile(r"[1-9]\d{0,2}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})")
 _GROUPS = re.compile(r"[,\u00a0\u2009\u202f]")
+
+
+class Number:
+    """A number and nothing else, but for a currency or a percent sign."""
+
+    name = "number"
+    comparable = True
+
+    def recognises(self, response: str, options: Sequence[str]) -> bool:
+        """Say whether a response is a number and nothing else."""
+        return not options and is_number(response)
+
+    def max_tokens(self, options: Sequence[str]) -> int | None:
+        """Return nothing: a number may need the sum before it."""
+        return None
+
+    def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
+        """Return the number that a reply states, else its last one."""
+        stated = find_stated(reply)
+        return find_number(stated.line, stated=True) or find_number(stated.text, stated=False)
+
+    def agree(self, left: str | None, right: str | None, options: Sequence[str] = ()) -> bool | None:
+        """Say whether two answers are the same number, however written."""
+        if left is None or right is None:
+            return False
+        number = self.extract(left)
+        return number is not None and number == self.extract(right)
 
 
 def is_number(text: str) -> bool:
@@ -67,12 +109,12 @@ def find_number(reply: str, *, stated: bool) -> str | None:
 
 
 def _minus(text: str) -> str:
-    """Every minus sign as the one on the keyboard."""
+    """Return a text with every minus sign as the one on the keyboard."""
     return text.replace("\u2212", "-").replace("\ufe63", "-").replace("\uff0d", "-")
 
 
 def _value(match: re.Match[str]) -> str | None:
-    """A number's plain decimal digits; None for one that is ambiguous or too long to be an answer."""
+    """Return a number's plain decimal digits; None for one that is ambiguous or too long to be an answer."""
     body, exponent, below = match["body"], match["exponent"] or "0", match["below"] or "1"
     if len(body) > _LONGEST_NUMBER or len(exponent) > 3 or len(below) > _LONGEST_NUMBER:
         return None

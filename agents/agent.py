@@ -1,0 +1,138 @@
+"""What every agent shares: its settings, the parts it is built of, what it records, and how it asks.
+
+This module imports no library of models, so that a config can be read without one.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prompts.template import QuestionTemplate
+from stores.sample import Message, Sample
+
+if TYPE_CHECKING:
+    from agents.role import Role
+    from stores.examples import ExampleStore
+
+
+class Usage(BaseModel):
+    """What was asked of a model: requests, and tokens in both directions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            requests=self.requests + other.requests,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+        )
+
+
+class Reply(BaseModel):
+    """One reply of a model: its text, its cost, and where asked for each token's log-probability (nats)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    log_probabilities: tuple[float, ...] = ()
+    usage: Usage
+
+
+Recall = Callable[[Mapping[str, Any], Callable[[], Awaitable[Reply]]], Awaitable[Reply]]
+"""Returns the reply to a request, asking for it only where it is not known."""
+
+
+class AgentRecord(BaseModel):
+    """What any agent leaves of a sample; each adds what is its own.
+
+    `reply` is what its model said, None where it was not asked. `usage` is what that took.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reply: str | None = None
+    usage: Usage = Usage()
+
+
+class AnswerRecord(AgentRecord):
+    """What an agent that answers the prompt leaves; `answer` is None where its reply has no readable one.
+
+    A record that is read back from a file keeps the fields that an agent's own class has added.
+    """
+
+    # The journal is read without knowing which agents a config had.
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    answer: str | None
+
+
+class TemplateUse(NamedTuple):
+    """What one prompt of an agent is given.
+
+    Args:
+        variables: what the template may use beside `question` and `options`.
+        about: of these it must use one, or every sample would be asked the same.
+    """
+
+    variables: frozenset[str] = frozenset()
+    about: frozenset[str] = frozenset({"question"})
+
+
+class Parts(NamedTuple):
+    """What an agent is built of.
+
+    Args:
+        role: its model, with its sampling.
+        prompts: its templates, by the config keys that name them.
+        examples: the clean samples; None while there are none.
+    """
+
+    role: "Role"
+    prompts: Mapping[str, QuestionTemplate]
+    examples: "ExampleStore | None"
+
+
+class AgentConfig(BaseModel, ABC):
+    """What every agent's settings share, and what a subclass says of its agent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    templates: ClassVar[Mapping[str, TemplateUse]] = {"prompt": TemplateUse()}
+    """The config keys that name the agent's prompt files, and what each file is given."""
+    half: ClassVar[Literal["detect", "denoise"]] = "detect"
+    """The half of the sample graph that the agent works in: a changed setting makes that half run again."""
+    view: ClassVar[str | None] = None
+    """The name of the agent's answer among the checker's `views`; None: the checker never sees it."""
+    log_probabilities: ClassVar[bool] = False
+    """Whether the agent needs its reply's log-probabilities; a reply is several times as long with them."""
+
+    model: str = "default"
+    """A key of `models`."""
+    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    max_tokens: int = Field(default=64, gt=0)
+
+    @abstractmethod
+    def build(self, parts: Parts) -> Any:
+        """Return the agent."""
+
+    def load_prompts(self) -> dict[str, QuestionTemplate]:
+        """Return the agent's templates by the config keys that name them.
+
+        Raises:
+            PromptError: a prompt file cannot be used.
+        """
+        return {
+            key: QuestionTemplate(getattr(self, key), use.variables, about=use.about)
+            for key, use in self.templates.items()
+        }
+
+
+def conversation(sample: Sample, request: str) -> list[Message]:
+    """Return a request about a sample as chat turns: the sample's own history, then the request."""
+    return [*sample.history, Message(role="user", content=request)]

@@ -1,0 +1,78 @@
+"""The kinds of answers: how each is recognised, read out of a reply, and compared.
+
+One more kind is one more file beside this one and one more entry in `KINDS`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from agents.answers.choice import Choice
+from agents.answers.free import Free
+from agents.answers.number import Number
+from agents.answers.short import Short
+from stores.sample import Sample
+
+
+class AnswerKind(Protocol):
+    """A kind of answers. Replies are hostile input: all of a kind's methods take linear time."""
+
+    name: str
+    comparable: bool
+    """Whether two answers of this kind can be told to differ; of free text, only a judge can say that."""
+
+    def recognises(self, response: str, options: Sequence[str]) -> bool:
+        """Say whether answers to a sample with this response and these options are of this kind."""
+        ...
+
+    def max_tokens(self, options: Sequence[str]) -> int | None:
+        """Return how many tokens a direct answer needs at most; None where the kind does not tell."""
+        ...
+
+    def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
+        """Return the answer in a reply; None where it holds none, or more than one. Never a guess."""
+        ...
+
+    def agree(self, left: str | None, right: str | None, options: Sequence[str] = ()) -> bool | None:
+        """Say whether two answers say the same; the order of the two does not matter.
+
+        Args:
+            left: an answer, as `extract` returns it or as a sample's response has it; None: unreadable.
+            right: the other answer.
+            options: the texts of the options, where the sample has any.
+
+        Returns:
+            True or False; None where the kind is not comparable and the answers differ in words. An
+            unreadable answer agrees with nothing.
+        """
+        ...
+
+
+# The first that recognises a response is its kind; the last one recognises all.
+KINDS: tuple[AnswerKind, ...] = (
+    Choice(),
+    Number(),
+    Short(),
+    Free(),
+)
+
+
+def answer_kind(response: str, options: Sequence[str] = ()) -> AnswerKind:
+    """Return the kind of the answers that compare with a response.
+
+    Args:
+        response: a sample's response.
+        options: the sample's options, empty where it has none.
+
+    Example:
+        >>> [answer_kind(text).name for text in ("$1,200", "Paris", "It depends on the year you mean.")]
+        ['number', 'short', 'free']
+    """
+    return next(kind for kind in KINDS if kind.recognises(response, options))
+
+
+def sample_kind(sample: Sample) -> AnswerKind:
+    """Return the kind of the answers to a sample, told from its response and options.
+
+    This is the one place where a sample could declare its kind.
+    """
+    return answer_kind(sample.response, sample.options)

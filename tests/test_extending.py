@@ -1,0 +1,254 @@
+"""One more agent is four files, one more kind of answers is two: counted in a copy of the project."""
+
+import difflib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+FLOORS = ("robustft", "graph", "training", "agents", "prompts", "stores", "configs")
+
+SCEPTIC = '''"""The Sceptic: an answer given in doubt."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import ConfigDict
+
+from agents.agent import AgentConfig, AnswerRecord, Parts, conversation
+from agents.answers.kind import sample_kind
+from prompts.template import QuestionTemplate
+from stores.sample import Sample
+
+if TYPE_CHECKING:
+    from agents.role import Role
+
+
+class Doubt(AnswerRecord):
+    """An answer, and how many words it took."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    words: int
+
+
+class ScepticConfig(AgentConfig):
+    """Settings of the Sceptic."""
+
+    view: ClassVar[str | None] = "sceptic"
+
+    prompt: str = "sceptic"
+
+    def build(self, parts: Parts) -> "Sceptic":
+        """Return the agent."""
+        return Sceptic(parts.role, parts.prompts["prompt"])
+
+
+class Sceptic:
+    """Answers a sample's prompt, and doubts it."""
+
+    def __init__(self, role: "Role", prompt: QuestionTemplate) -> None:
+        self._role = role
+        self._prompt = prompt
+
+    async def answer(self, sample: Sample) -> Doubt:
+        """Answer the sample's prompt."""
+        reply = await self._role.ask(conversation(sample, self._prompt.render(sample)))
+        answer = sample_kind(sample).extract(reply.text, sample.options)
+        return Doubt(answer=answer, reply=reply.text, usage=reply.usage, words=len(reply.text.split()))
+'''
+
+# Sends two samples through the graph, each agent with a model that says which prompt it was asked.
+JOURNEYS = """
+import asyncio, json
+from agents.record import to_decision
+from graph.config.run import ConfigError, parse_config
+from graph.context import BoundContext, build_agents
+from graph.fingerprint import fingerprints
+from graph.sample_graph import sample_graph
+from graph.state import SampleInput, SampleState
+from stores.sample import Sample
+from tests.support.scripted import ScriptedModel
+
+def say(messages):
+    text = str(messages[-1].content)
+    return "Verdict: reliable" if "Verdict" in text else "Answer: Bergen" if "in doubt" in text else "Oslo"
+
+def configured(**sceptic):
+    agents = {"checker": {"policy": "hybrid", "views": ["base", "reasoning", "sceptic"]}, "sceptic": sceptic}
+    return parse_config({"agents": agents})
+
+async def journey(config, sample):
+    model = ScriptedModel(script=say)
+    context = BoundContext(agents=build_agents(config, {"default": model}))
+    found = await sample_graph.ainvoke(SampleInput(sample=sample), context=context)
+    state = SampleState.model_validate(found)
+    kept = SampleState.from_entry(sample, state.to_entry())
+    assert to_decision(kept, None) == to_decision(state, None)
+    return {"decision": to_decision(kept, None), "answers": kept.answers(), "requests": len(model.requests)}
+
+sample = Sample(id="s", prompt="Capital of Norway?", response="Oslo")
+config, hotter = configured(), configured(temperature=0.5)
+quiet = parse_config({"agents": {"checker": {"policy": "hybrid"}}})
+try:
+    parse_config({"agents": {"checker": {"views": ["base", "skeptic"]}}})
+except ConfigError as exc:
+    refused = str(exc)
+print(json.dumps({
+    "heard": asyncio.run(journey(config, sample)),
+    "quiet": asyncio.run(journey(quiet, sample)),
+    "asks_again": fingerprints(config).detect != fingerprints(hotter).detect,
+    "refused": refused,
+}))
+"""
+
+CODE = '''"""Code: two answers agree where Python reads the same in them."""
+
+import ast
+from collections.abc import Sequence
+
+
+class Code:
+    """A piece of Python between fences."""
+
+    name = "code"
+    comparable = True
+
+    def recognises(self, response: str, options: Sequence[str]) -> bool:
+        """Say whether a response is fenced code."""
+        return not options and response.startswith("```python")
+
+    def max_tokens(self, options: Sequence[str]) -> int | None:
+        """Return nothing: code may be of any length."""
+        return None
+
+    def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
+        """Return the first piece of code."""
+        return reply.partition("```python")[2].partition("```")[0].strip() or None
+
+    def agree(self, left: str | None, right: str | None, options: Sequence[str] = ()) -> bool | None:
+        """Say whether two pieces are the same but for spaces and comments."""
+        if left is None or right is None:
+            return False
+        trees = [ast.dump(ast.parse(self.extract(text) or text)) for text in (left, right)]
+        return trees[0] == trees[1]
+'''
+
+VERDICTS = """
+import asyncio, json
+from agents.answers.kind import sample_kind
+from graph.config.run import parse_config
+from graph.context import BoundContext, build_agents
+from graph.sample_graph import sample_graph
+from graph.state import SampleInput, SampleState
+from stores.sample import Sample
+from tests.support.scripted import ScriptedModel
+
+async def verdict(response):
+    sample = Sample(id="s", prompt="Double x in Python.", response=response)
+    model = ScriptedModel(script=lambda messages: "```python\\nx * 2  # twice\\n```")
+    config = parse_config({"agents": {"checker": {"policy": "majority"}}})
+    context = BoundContext(agents=build_agents(config, {"default": model}))
+    found = await sample_graph.ainvoke(SampleInput(sample=sample), context=context)
+    state = SampleState.model_validate(found)
+    return [sample_kind(sample).name, state.answers()["base"], state.status]
+
+print(json.dumps([asyncio.run(verdict(f"```python\\n{code}\\n```")) for code in ("x*2", "x*3")]))
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the project to extend."""
+    for floor in FLOORS:
+        shutil.copytree(REPOSITORY / floor, tmp_path / floor, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "tests" / "support", tmp_path / "tests" / "support")
+    (tmp_path / "tests" / "__init__.py").touch()
+    return tmp_path
+
+
+def put_after(file: Path, line: str, *added: str) -> None:
+    """Add lines behind one of a file."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(f"{line}\n") == 1, f"{file}: {line}"
+    file.write_text(text.replace(f"{line}\n", "\n".join((line, *added, ""))), encoding="utf-8")
+
+
+def changes(copy: Path) -> dict[str, list[str] | None]:
+    """Return the lines that each changed file of a copy has more, imports left out; None for a new file."""
+    found: dict[str, list[str] | None] = {}
+    for file in sorted(
+        path for floor in FLOORS for path in (copy / floor).rglob("*") if path.suffix != ".pyc"
+    ):
+        name = str(file.relative_to(copy))
+        original = REPOSITORY / name
+        if file.is_dir() or (original.is_file() and original.read_bytes() == file.read_bytes()):
+            continue
+        if not original.is_file():
+            found[name] = None
+            continue
+        lines = [path.read_text(encoding="utf-8").splitlines() for path in (original, file)]
+        compared = [line for line in difflib.ndiff(*lines) if line[0] in "+-"]
+        assert [line for line in compared if line[0] == "-"] == []
+        found[name] = [line[2:] for line in compared if not line[2:].startswith(("from ", "import "))]
+    return found
+
+
+def run_in(copy: Path, code: str) -> Any:
+    """Run a program in a copy of the project and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=copy, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_one_more_agent_is_four_files_two_of_them_one_line(copy: Path) -> None:
+    (copy / "agents" / "sceptic.py").write_text(SCEPTIC, encoding="utf-8")
+    (copy / "prompts" / "sceptic.md").write_text("{{ question }}\n\nAnswer in doubt.\n", encoding="utf-8")
+    config, graph = copy / "graph" / "config" / "run.py", copy / "graph" / "sample_graph.py"
+    put_after(
+        config, "from agents.reviewer import ReviewerConfig", "from agents.sceptic import ScepticConfig"
+    )
+    put_after(
+        config,
+        "    reviewer: ReviewerConfig = ReviewerConfig()",
+        "    sceptic: ScepticConfig = ScepticConfig()",
+    )
+    put_after(graph, '    _add_view(graph, "base", "base")', '    _add_view(graph, "sceptic")')
+    assert changes(copy) == {
+        "agents/sceptic.py": None,
+        "prompts/sceptic.md": None,
+        "graph/config/run.py": ["    sceptic: ScepticConfig = ScepticConfig()"],
+        "graph/sample_graph.py": ['    _add_view(graph, "sceptic")'],
+    }
+
+    found = run_in(copy, JOURNEYS)
+    heard = found["heard"]["decision"]
+    assert heard["views"] == {"sceptic": {"reply": "Answer: Bergen", "answer": "Bergen", "words": 2}}
+    assert (heard["check"]["agreed"], heard["check"]["judged"]) == (["base", "reasoning"], "reliable")
+    assert found["heard"]["answers"] == {"base": "Oslo", "reasoner": "Oslo", "sceptic": "Bergen"}
+    assert heard["usage"]["requests"] == found["heard"]["requests"]
+    # Nobody is asked whose view is not looked at.
+    assert "views" not in found["quiet"]["decision"]
+    assert found["quiet"]["requests"] == found["heard"]["requests"] - 2
+    assert found["asks_again"]
+    assert found["refused"] == (
+        "config: agents.checker.views: no agent gives 'skeptic'; did you mean 'sceptic'?"
+    )
+
+
+def test_one_more_kind_of_answers_is_two_files_one_of_them_one_line(copy: Path) -> None:
+    (copy / "agents" / "answers" / "code.py").write_text(CODE, encoding="utf-8")
+    kinds = copy / "agents" / "answers" / "kind.py"
+    put_after(kinds, "from agents.answers.choice import Choice", "from agents.answers.code import Code")
+    put_after(kinds, "    Number(),", "    Code(),")
+    assert changes(copy) == {"agents/answers/code.py": None, "agents/answers/kind.py": ["    Code(),"]}
+    assert run_in(copy, VERDICTS) == [
+        ["code", "x * 2  # twice", "clean"],
+        ["code", "x * 2  # twice", "relabelled"],
+    ]
