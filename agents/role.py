@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.errors import ModelBusyError
 from agents.models.chat import to_turns
+from stores.records import Usage as Usage
 from stores.sample import Sample
 
 _ROUNDING = 1e-3
@@ -24,23 +25,6 @@ class AgentConfig(BaseModel):
     """A key of `models`."""
     temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     max_tokens: int = Field(default=64, gt=0)
-
-
-class Usage(BaseModel):
-    """What was asked of a model: requests, and tokens in both directions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            requests=self.requests + other.requests,
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-        )
 
 
 class Reply(BaseModel):

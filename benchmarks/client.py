@@ -174,13 +174,13 @@ def time_pipeline(url: str, samples: int, concurrency: int) -> Timing:
         }
         config = RunConfig.model_validate(settings)
         wall, cpu = time.perf_counter(), time.process_time()
-        summary = run(config, Path(folder) / "run", until="denoise")
+        summary = run(config, Path(folder) / "run", until="denoise").summary
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    if summary["samples"]["relabelled"] != samples // 2:
-        raise RuntimeError(f"half of the samples should be relabelled: {summary['samples']}")
-    asked, by_agent = summary["usage"]["requests"], summary["usage"]["by_agent"]
-    denoising = by_agent["relabeler"]["requests"] + by_agent["reviewer"]["requests"]
-    detect, denoise = summary["timing"]["detect"], summary["timing"]["denoise"]
+    if summary.samples.relabelled != samples // 2:
+        raise RuntimeError(f"half of the samples should be relabelled: {summary.samples}")
+    asked, by_agent = summary.usage.requests, summary.usage.by_agent
+    denoising = by_agent["relabeler"].requests + by_agent["reviewer"].requests
+    detect, denoise = summary.timing["detect"], summary.timing["denoise"]
     rates = {"pipeline": asked / (detect + denoise), "pipeline_whole_run": asked / wall}
     rates |= {"pipeline_detect": (asked - denoising) / detect, "pipeline_denoise": denoising / denoise}
     return rates, 1000 * cpu / asked

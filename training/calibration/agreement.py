@@ -6,28 +6,10 @@ than one that guesses. Where it does not, no verdict of its own can be relied on
 
 import math
 
-from pydantic import BaseModel, ConfigDict
+from stores.records import Agreement
 
 _FEWEST = 30
 _DEVIATIONS = 2.0
-
-
-class Agreement(BaseModel):
-    """How often a view says what the given response says.
-
-    Args:
-        n: samples whose answers can be compared, at least thirty.
-        agreed: the share on which they do, 0 to 1.
-        by_chance: the share on which a guess would.
-        above_chance: whether it is more by two standard deviations of guessing.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    n: int
-    agreed: float
-    by_chance: float
-    above_chance: bool
 
 
 class AgreementTally:
