@@ -253,6 +253,12 @@ def test_what_needs_calibration_is_refused_without_it(setting: str, named: str) 
         load_config(None, ["agents.checker.policy=hybrid", setting])
 
 
+def test_a_share_to_keep_is_refused_where_all_are_kept() -> None:
+    with pytest.raises(ConfigError, match=r"^--set selection.keep=0.4: .*weighting: soft keeps every"):
+        load_config(None, ["training.weighting=soft", "selection.keep=0.4"])
+    assert load_config(None, ["training.weighting=soft"]).selection.keep == 0.5
+
+
 def test_a_rare_label_that_agents_confirm_is_kept_and_a_stray_text_is_not(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
