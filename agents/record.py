@@ -181,7 +181,9 @@ def _agents(record: SampleRecord) -> dict[str, AgentAnswer]:
     if record.turns:
         said["reasoner"] = AgentAnswer(
             answer=final_answer(record.turns),
-            turns=tuple(ReasoningTurn(**turn.model_dump(exclude={"usage"})) for turn in record.turns),
+            turns=tuple(
+                ReasoningTurn(role=turn.role, reply=turn.reply, answer=turn.answer) for turn in record.turns
+            ),
             usage=sum((turn.usage for turn in record.turns), Usage()),
         )
     if (check := record.check) is not None and check.reply is not None:
@@ -190,11 +192,15 @@ def _agents(record: SampleRecord) -> dict[str, AgentAnswer]:
         said["relabeler"] = AgentAnswer(
             answer=context.answer,
             reply=context.reply,
-            neighbours=tuple(NeighbourShown(**shown.model_dump()) for shown in context.neighbours),
+            neighbours=tuple(
+                NeighbourShown(id=shown.id, distance=shown.distance) for shown in context.neighbours
+            ),
             log_probabilities=context.log_probabilities,
             entropy=context.entropy,
             usage=context.usage,
         )
     if (review := record.review) is not None:
-        said["reviewer"] = AgentAnswer(**review.model_dump())
+        said["reviewer"] = AgentAnswer(
+            answer=review.answer, reply=review.reply, reason=review.reason, usage=review.usage
+        )
     return said
