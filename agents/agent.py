@@ -10,28 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from prompts.template import QuestionTemplate
+from stores.records import Usage as Usage
 from stores.sample import Message, Sample
 
 if TYPE_CHECKING:
     from agents.role import Role
     from stores.examples import ExampleStore
-
-
-class Usage(BaseModel):
-    """What was asked of a model: requests, and tokens in both directions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            requests=self.requests + other.requests,
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-        )
 
 
 class Reply(BaseModel):

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
@@ -14,21 +14,19 @@ from agents.reasoner import Turn, final_answer, last_reasoning
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
 from stores.journal import Entry, Status
+from stores.records import (
+    AgentAnswer,
+    Decision,
+    DropReason,
+    NeighbourShown,
+    ReasoningTurn,
+    Verdict,
+)
+from stores.records import Consensus as Consensus
 from stores.sample import Sample
 
 # Less than two confidences can differ by: they have six digits.
 _TIE = 1e-7
-
-DropReason = Literal["high_entropy", "low_confidence", "failed", "empty"]
-
-
-class Consensus(BaseModel):
-    """What all views of all samples together say of one: its right response, and how likely that is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    answer: str
-    confidence: float
 
 
 class SampleRecord(BaseModel):
@@ -139,9 +137,16 @@ class SampleRecord(BaseModel):
         """What the agents took, requests that the sample shares with other samples included."""
         return sum((record.usage for records in self.parts().values() for record in records), Usage())
 
-    def drop_reason(self, kept: bool) -> DropReason | None:
-        """Say why the sample is not trained on; None where it is."""
-        if kept:
+    def drop_reason(self, kept: bool | None, *, too_long: bool = False) -> DropReason | None:
+        """Say why the sample is not trained on; None where it is, or where that is not decided yet.
+
+        Args:
+            kept: whether selection kept it; None before selection.
+            too_long: whether training left it out.
+        """
+        if too_long:
+            return "too_long"
+        if kept is not False:
             return None
         if self.status == "failed":
             return "failed"
@@ -150,41 +155,73 @@ class SampleRecord(BaseModel):
         return "high_entropy" if self.consensus is None else "low_confidence"
 
 
-def to_decision(record: SampleRecord, kept: bool | None) -> dict[str, Any]:
-    """Return a sample's line of `decisions.jsonl` (its fields are a contract; see the README)."""
+def to_decision(record: SampleRecord, kept: bool | None, *, too_long: bool = False) -> Decision:
+    """Return a sample's line of decisions.jsonl.
+
+    Args:
+        record: what is known of the sample.
+        kept: whether selection kept it; None before selection.
+        too_long: whether training left it out, as longer than it may be.
+    """
     sample = record.sample
-    decision: dict[str, Any] = {
-        "id": sample.id,
-        "prompt": sample.prompt,
-        "response": sample.response,
-        "status": record.status,
-    }
-    if sample.options:
-        decision["options"] = list(sample.options)
-    if record.base is not None:
-        decision["base"] = record.base.model_dump(exclude={"usage"})
+    return Decision(
+        id=sample.id,
+        status=record.status,
+        prompt=sample.prompt,
+        response=sample.response,
+        final=record.final,
+        kept=False if too_long else kept,
+        drop_reason=record.drop_reason(kept, too_long=too_long),
+        failure=record.failure,
+        options=sample.options,
+        gold=sample.gold,
+        check=_verdict(record.check) if record.check is not None else None,
+        consensus=record.consensus,
+        agents=_agents(record),
+    )
+
+
+def _verdict(check: Check) -> Verdict:
+    return Verdict(
+        verdict="clean" if check.reliable else "noisy",
+        policy=check.policy,
+        agreed=check.agreed,
+        reason=check.reason,
+        noise_probability=check.noise,
+        weights=check.weights,
+    )
+
+
+def _agents(record: SampleRecord) -> dict[str, AgentAnswer]:
+    """Return what each agent said, of those that had something to say."""
+    said: dict[str, AgentAnswer] = {}
+    if (base := record.base) is not None:
+        said["base"] = AgentAnswer(answer=base.answer, reply=base.reply, usage=base.usage)
     if record.turns:
-        turns = [turn.model_dump(exclude={"usage"}, exclude_none=True) for turn in record.turns]
-        decision["reasoning"] = {"turns": turns, "answer": final_answer(record.turns)}
-    if record.views:
-        decision["views"] = {
-            agent: view.model_dump(mode="json", exclude={"usage"}) for agent, view in record.views.items()
-        }
-    if record.check is not None:
-        uncalibrated = {"noise", "weights"} if record.check.noise is None else set()
-        decision["check"] = record.check.model_dump(mode="json", exclude={"usage", *uncalibrated})
-    if record.context is not None:
-        context = record.context.model_dump(mode="json", exclude={"usage"})
-        decision["context"] = {**context, "entropy": record.context.entropy}
-    if record.review is not None:
-        decision["review"] = record.review.model_dump(exclude={"usage"})
-    if record.consensus is not None:
-        decision["consensus"] = record.consensus.model_dump()
-    decision["final"] = record.final
-    decision["kept"] = kept
-    if record.failure is not None:
-        decision["failure"] = record.failure
-    if sample.gold is not None:
-        decision["gold"] = sample.gold
-    decision["usage"] = record.usage.model_dump()
-    return decision
+        said["reasoner"] = AgentAnswer(
+            answer=final_answer(record.turns),
+            turns=tuple(
+                ReasoningTurn(role=turn.role, reply=turn.reply, answer=turn.answer) for turn in record.turns
+            ),
+            usage=sum((turn.usage for turn in record.turns), Usage()),
+        )
+    for agent, view in record.views.items():
+        said[agent] = AgentAnswer(answer=view.answer, reply=view.reply, usage=view.usage)
+    if (check := record.check) is not None and check.reply is not None:
+        said["checker"] = AgentAnswer(answer=check.judged, reply=check.reply, usage=check.usage)
+    if (context := record.context) is not None:
+        said["relabeler"] = AgentAnswer(
+            answer=context.answer,
+            reply=context.reply,
+            neighbours=tuple(
+                NeighbourShown(id=shown.id, distance=shown.distance) for shown in context.neighbours
+            ),
+            log_probabilities=context.log_probabilities,
+            entropy=context.entropy,
+            usage=context.usage,
+        )
+    if (review := record.review) is not None:
+        said["reviewer"] = AgentAnswer(
+            answer=review.answer, reply=review.reply, reason=review.reason, usage=review.usage
+        )
+    return said

@@ -21,6 +21,7 @@ from graph.stages.evaluate import in_base_role, load_tuned
 from graph.stages.select import training_row
 from graph.stages.stage import Workspace
 from prompts.template import QuestionTemplate
+from stores.records import Contender
 from stores.sample import Sample
 from stores.weights import resolve_weights
 from training.evaluation import evaluate
@@ -35,7 +36,7 @@ def measure(work: Workspace, seeds: int, test_limit: int | None) -> dict[str, An
         noisy = Path(folder) / "noisy.jsonl"
         noisy.write_text("".join(_as_given(work)), encoding="utf-8")
         sets = {"noisy": noisy, "cleaned": work.files.training}
-        vanilla = _share(work, test, None)
+        untuned = _share(work, test, None)
         for seed in range(seeds):
             for name, rows in sets.items():
                 adapter = Path(folder) / f"{name}-{seed}"
@@ -45,7 +46,7 @@ def measure(work: Workspace, seeds: int, test_limit: int | None) -> dict[str, An
     return {
         "test_samples": len(test),
         "training_samples": sizes,
-        "vanilla": vanilla,
+        "untuned": untuned,
         "accuracy": accuracy,
         "median": {name: statistics.median(values) for name, values in accuracy.items()},
     }
@@ -54,7 +55,7 @@ def measure(work: Workspace, seeds: int, test_limit: int | None) -> dict[str, An
 def _as_given(work: Workspace) -> Iterator[str]:
     prompt = QuestionTemplate(work.config.agents.base.prompt)
     for sample in work.journal.samples("train"):
-        yield json.dumps(training_row(sample, prompt, sample.response, "original")) + "\n"
+        yield training_row(sample, prompt, sample.response, "original").to_line() + "\n"
 
 
 def _train(work: Workspace, rows: Path, adapter: Path, seed: int) -> None:
@@ -65,7 +66,8 @@ def _train(work: Workspace, rows: Path, adapter: Path, seed: int) -> None:
 
 def _share(work: Workspace, test: list[Sample], adapter: Path | None) -> float:
     agent = in_base_role(work.config, load_tuned(work.config, adapter))
-    accuracy = asyncio.run(evaluate(iter(test), agent, lambda lines: None, concurrency=64))
+    name: Contender = "untuned" if adapter is None else "tuned"
+    accuracy = asyncio.run(evaluate(iter(test), agent, name, lambda records: None, concurrency=64))
     return round(accuracy.right / accuracy.n, 4)
 
 

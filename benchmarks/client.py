@@ -26,6 +26,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI
 
@@ -122,7 +123,7 @@ async def bare_openai(url: str, concurrency: int) -> AsyncIterator[Ask]:
 async def chat_openai(url: str, concurrency: int) -> AsyncIterator[Ask]:
     """Ask with LangChain's own model, set up as its documentation has it."""
     model = ChatOpenAI(model="mock", base_url=url, api_key="none", max_retries=0, **_SAMPLING)
-    yield lambda: model.ainvoke([Message(role="user", content=_QUESTION)])
+    yield lambda: model.ainvoke([HumanMessage(_QUESTION)])
 
 
 @asynccontextmanager
@@ -174,13 +175,13 @@ def time_pipeline(url: str, samples: int, concurrency: int) -> Timing:
         }
         config = RunConfig.model_validate(settings)
         wall, cpu = time.perf_counter(), time.process_time()
-        summary = run(config, Path(folder) / "run", until="denoise")
+        summary = run(config, Path(folder) / "run", until="denoise").summary
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    if summary["samples"]["relabelled"] != samples // 2:
-        raise RuntimeError(f"half of the samples should be relabelled: {summary['samples']}")
-    asked, by_agent = summary["usage"]["requests"], summary["usage"]["by_agent"]
-    denoising = by_agent["relabeler"]["requests"] + by_agent["reviewer"]["requests"]
-    detect, denoise = summary["timing"]["detect"], summary["timing"]["denoise"]
+    if summary.samples.relabelled != samples // 2:
+        raise RuntimeError(f"half of the samples should be relabelled: {summary.samples}")
+    asked, by_agent = summary.usage.requests, summary.usage.by_agent
+    denoising = by_agent["relabeler"].requests + by_agent["reviewer"].requests
+    detect, denoise = summary.timing["detect"], summary.timing["denoise"]
     rates = {"pipeline": asked / (detect + denoise), "pipeline_whole_run": asked / wall}
     rates |= {"pipeline_detect": (asked - denoising) / detect, "pipeline_denoise": denoising / denoise}
     return rates, 1000 * cpu / asked

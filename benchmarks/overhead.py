@@ -131,13 +131,13 @@ def detect(samples: int) -> dict[str, Any]:
         checker = {"policy": "hybrid"}
         config = RunConfig.model_validate({"data": {"train": str(data)}, "agents": {"checker": checker}})
         started = time.perf_counter()
-        summary = run(config, Path(folder) / "run", until="detect")
+        summary = run(config, Path(folder) / "run", until="detect").summary
         seconds = time.perf_counter() - started
         size = sum(path.stat().st_size for path in (Path(folder) / "run").rglob("*") if path.is_file())
     return {
         "samples": samples,
         "samples_per_second": round(samples / seconds, 1),
-        "detect_samples_per_second": round(samples / summary["timing"]["detect"], 1),
+        "detect_samples_per_second": round(samples / summary.timing["detect"], 1),
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "bytes_on_disk_per_sample": round(size / samples),
     }

@@ -16,7 +16,7 @@ import orjson
 from agents.models.config import VLLMModelConfig
 from agents.models.endpoint import EndpointClient
 from agents.models.vllm import VLLMServer
-from robustft import RunConfig, arun
+from robustft import RunConfig, Summary, arun
 
 NAME = "smollm2-135m-instruct"
 # The paper's settings, on a server that runs already.
@@ -48,7 +48,7 @@ class Recording(NamedTuple):
 
     stages: dict[str, list[Request]]
     seconds: float
-    summary: dict[str, Any]
+    summary: Summary
 
     @property
     def requests(self) -> int:
@@ -121,14 +121,13 @@ async def record(
 
     EndpointClient.post = note  # type: ignore[method-assign]
     try:
-        summary = await arun(config, out, limit=samples, until="denoise", progress=follow)
+        finished = await arun(config, out, limit=samples, until="denoise", progress=follow)
     finally:
         EndpointClient.post = send  # type: ignore[method-assign]
     sent.pop("load", None)
-    decisions = (out / "decisions.jsonl").read_bytes().splitlines()
-    prompts = sorted((orjson.loads(line)["prompt"] for line in decisions), key=len, reverse=True)
+    prompts = sorted((decision.prompt for decision in finished.decisions()), key=len, reverse=True)
     stages = {stage: _requests(replies, prompts) for stage, replies in sent.items()}
-    return Recording(stages, began["report"] - began["detect"], summary)
+    return Recording(stages, began["report"] - began["detect"], finished.summary)
 
 
 def _requests(sent: list[_Sent], prompts: list[str]) -> list[Request]:

@@ -50,7 +50,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "samples": arguments.samples,
         "requests": recording.requests,
-        "tokens": {key: recording.summary["usage"][key] for key in ("prompt_tokens", "completion_tokens")},
+        "tokens": recording.summary.usage.model_dump(include={"prompt_tokens", "completion_tokens"}),
         "replay_by_concurrency": {str(key): round(value, 2) for key, value in tried.items()},
         "best_concurrency": best,
         "ours_requests_per_second": [round(value, 2) for value in ours],

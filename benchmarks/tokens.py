@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from replay import parser_for, record, server
+from robustft import Summary
 
 _LAVISH = {"reasoner": {"early_stop": False}, "checker": {"policy": "judge"}}
 
@@ -48,18 +49,18 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-def _figures(summary: dict[str, Any]) -> dict[str, Any]:
-    samples = summary["samples"]["total"]
-    usage = summary["usage"]
+def _figures(summary: Summary) -> dict[str, Any]:
+    samples = summary.samples.total
+    usage = summary.usage
     return {
         "tokens_per_sample": {
-            agent: round((spent["prompt_tokens"] + spent["completion_tokens"]) / samples, 1)
-            for agent, spent in {**usage["by_agent"], "all": usage}.items()
+            agent: round((spent.prompt_tokens + spent.completion_tokens) / samples, 1)
+            for agent, spent in {**usage.by_agent, "all": usage}.items()
         },
-        "completion_tokens_per_sample": round(usage["completion_tokens"] / samples, 1),
-        "requests_per_sample": round(usage["requests"] / samples, 2),
-        "detection": summary["detection"],
-        "clean": summary["samples"]["clean"],
+        "completion_tokens_per_sample": round(usage.completion_tokens / samples, 1),
+        "requests_per_sample": round(usage.requests / samples, 2),
+        "detection": summary.detection.model_dump() if summary.detection else None,
+        "clean": summary.samples.clean,
     }
 
 

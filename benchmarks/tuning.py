@@ -137,7 +137,7 @@ def main() -> None:
         return
     prompt = QuestionTemplate(RunConfig().agents.base.prompt)
     samples = islice(read_samples(arguments.data), arguments.samples)
-    lines = [json.dumps(training_row(sample, prompt, sample.response, "original")) for sample in samples]
+    lines = [training_row(sample, prompt, sample.response, "original").to_line() for sample in samples]
     results = {}
     for trainer in _TRAINERS:
         with tempfile.TemporaryDirectory(prefix="robustft-training-") as folder:

@@ -8,18 +8,28 @@ from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
 from graph.stages.stage import Progress, RunFailedError
 from robustft.api import arun, resume, run
-from stores.errors import InputError, RobustFTError
+from robustft.run import Run, load_run
+from stores.errors import InputError, RecordError, RobustFTError
+from stores.records import Decision, Dropped, Evaluation, Summary, TrainingRow
 from stores.sample import Sample
 
 __all__ = [
+    "Decision",
+    "Dropped",
+    "Evaluation",
     "InputError",
     "Progress",
+    "RecordError",
     "RobustFTError",
+    "Run",
     "RunConfig",
     "RunFailedError",
     "Sample",
+    "Summary",
+    "TrainingRow",
     "arun",
     "load_config",
+    "load_run",
     "resume",
     "run",
     "run_graph",

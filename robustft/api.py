@@ -15,6 +15,7 @@ from graph.context import close_models
 from graph.run_graph import run_graph
 from graph.stages.stage import Progress, holding
 from graph.state import RunInput, Stage
+from robustft.run import Run, load_run
 from stores.run_directory import RunDirectory, ensure_free
 
 ProgressListener = Callable[[Progress], None]
@@ -28,7 +29,7 @@ async def arun(
     until: Stage = "evaluate",
     reuse: str | Path | None = None,
     progress: ProgressListener | None = None,
-) -> dict[str, Any]:
+) -> Run:
     """Denoise a dataset and fine-tune on it; see `run`."""
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
     directory = Path(out) if out is not None else default_directory("run")
@@ -54,7 +55,7 @@ def run(
     until: Stage = "evaluate",
     reuse: str | Path | None = None,
     progress: ProgressListener | None = None,
-) -> dict[str, Any]:
+) -> Run:
     """Denoise a dataset and fine-tune on it.
 
     Args:
@@ -66,7 +67,7 @@ def run(
         progress: is told how far each stage is.
 
     Returns:
-        The content of the run's `summary.json`.
+        What the run has left: its figures are `.summary`, its records `.decisions()` and so on.
 
     Raises:
         InputError: the config, the data, a model or the directory is wrong; nothing was written.
@@ -84,7 +85,7 @@ def resume(
     retry_failed: bool = False,
     reuse: str | Path | None = None,
     progress: ProgressListener | None = None,
-) -> dict[str, Any]:
+) -> Run:
     """Continue an interrupted run; no reply that arrived is asked for again.
 
     Args:
@@ -125,12 +126,12 @@ def _settled(config: RunConfig) -> dict[str, Any]:
     return content
 
 
-def _drive(running: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+def _drive(running: Coroutine[Any, Any, Run]) -> Run:
     """Run a coroutine in an event loop of its own, which the first Ctrl-C stops in order."""
     return asyncio.run(_stopped_once(running))
 
 
-async def _stopped_once(running: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+async def _stopped_once(running: Coroutine[Any, Any, Run]) -> Run:
     """Let further Ctrl-Cs pass while the first one's stop is under way.
 
     asyncio would raise the second one wherever its loop is, and what was about to be woken there would wait
@@ -154,17 +155,12 @@ async def _stopped_once(running: Coroutine[Any, Any, dict[str, Any]]) -> dict[st
         signal.signal(signal.SIGINT, stop)
 
 
-async def _invoke(request: RunInput, progress: ProgressListener | None) -> dict[str, Any]:
-    summary: dict[str, Any] = {}
+async def _invoke(request: RunInput, progress: ProgressListener | None) -> Run:
     with holding():
         try:
-            async for mode, chunk in run_graph.astream(request, stream_mode=["custom", "updates"]):
-                if not isinstance(chunk, dict):
-                    continue
-                if mode == "custom" and progress is not None:
+            async for chunk in run_graph.astream(request, stream_mode="custom"):
+                if isinstance(chunk, dict) and progress is not None:
                     progress(Progress(**chunk))
-                elif "report" in chunk:
-                    summary = chunk["report"]["summary"]
         finally:
             await close_models()
-    return summary
+    return load_run(request.directory)

@@ -1,7 +1,6 @@
 """The `robustft` command."""
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -24,6 +23,7 @@ from robustft.api import default_directory
 from robustft.api import resume as resume_run
 from robustft.api import run as start_run
 from robustft.progress import LiveProgress
+from robustft.schema import SchemaName
 from robustft.tables import print_summary
 from stores.errors import InputError, RobustFTError
 from stores.export import ExportFormat
@@ -154,7 +154,7 @@ def evaluate(
     _check_adapter(adapter)
     with _stoppable(), LiveProgress(errors) as progress:
         figures = asyncio.run(evaluate_file(load_config(config, set_ or ()), test, adapter, progress))
-    console.print_json(json.dumps(figures))
+    console.print_json(figures.model_dump_json(exclude_none=True))
 
 
 @app.command()
@@ -220,6 +220,21 @@ def export(
 
 
 @app.command()
+def schema(
+    name: Annotated[SchemaName | None, typer.Argument(help="Which; all without it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write into this folder instead of printing.")] = None,
+) -> None:
+    """Print or write the JSON schemas of the config and of the records that a run leaves."""
+    from robustft.schema import show_schema, write_schemas
+
+    if out is None:
+        console.print(show_schema(name), markup=False, highlight=False, soft_wrap=True)
+        return
+    for file in write_schemas(out, name):
+        console.print(str(file), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def doctor(
     config: Annotated[Path | None, typer.Argument(help="A YAML config; without one, the defaults.")] = None,
     set_: Set = None,
@@ -250,8 +265,8 @@ def main() -> None:
 
 def _run(config: RunConfig, directory: Path, *, until: Stage, reuse: Path | None = None) -> None:
     with _stoppable(directory), LiveProgress(console) as progress:
-        summary = start_run(config, directory, until=until, reuse=reuse, progress=progress)
-    print_summary(console, summary, directory)
+        finished = start_run(config, directory, until=until, reuse=reuse, progress=progress)
+    print_summary(console, finished.summary, finished.directory)
 
 
 def _resume(
@@ -263,10 +278,10 @@ def _resume(
     reuse: Path | None = None,
 ) -> None:
     with _stoppable(directory), LiveProgress(console) as progress:
-        summary = resume_run(
+        finished = resume_run(
             directory, config=config, until=until, retry_failed=retry_failed, reuse=reuse, progress=progress
         )
-    print_summary(console, summary, directory)
+    print_summary(console, finished.summary, finished.directory)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 from graph.config.run import RunConfig
 from graph.context import close_models
@@ -10,11 +9,12 @@ from graph.stages.evaluate import compare
 from graph.stages.stage import Progress
 from robustft.api import ProgressListener
 from stores.dataset import read_samples
+from stores.records import EvaluationFigures
 
 
 async def evaluate_file(
     config: RunConfig, test: str, adapter: Path | None, progress: ProgressListener
-) -> dict[str, Any]:
+) -> EvaluationFigures:
     """Return how often the model of `training.model` answers a file right, with and without an adapter.
 
     Args:

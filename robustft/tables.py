@@ -1,18 +1,21 @@
 """What a run found, as a table a person can read."""
 
+import unicodedata
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from stores.records import Summary
 
 
-def print_summary(console: Console, summary: dict[str, Any], directory: Path) -> None:
+def print_summary(console: Console, summary: Summary, directory: Path) -> None:
     """Print a run's figures, where its files are, and how to look into a sample."""
     table = Table(title="RobustFT", show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column()
-    for name, figure in _rows(summary):
+    for name, figure in [*_responses(summary), *_tuned(summary), *_costs(summary)]:
         table.add_row(name, figure)
     console.print(table)
     console.print(f"files: {directory}", markup=False, highlight=False, soft_wrap=True)
@@ -24,82 +27,100 @@ def print_summary(console: Console, summary: dict[str, Any], directory: Path) ->
     )
 
 
-def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    return [*_labels(summary), *_tuned(summary), *_costs(summary)]
+def printable(text: str, limit: int | None = None) -> Text:
+    """Return data as it may be shown: no markup, no escape sequences, cut at `limit` characters.
+
+    Args:
+        text: a prompt, a reply or anything else that came from outside.
+        limit: the most characters to show; None for all.
+    """
+    clean = "".join(
+        character
+        if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
+        else "\ufffd"
+        for character in text
+    )
+    if limit is not None and len(clean) > limit:
+        clean = clean[: limit - 1] + "…"
+    return Text(clean)
 
 
-def _labels(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what was found of the labels, and what became of them."""
-    samples = summary["samples"]
-    rows = [
-        ("samples", f"{samples['total']}: {samples['clean']} judged clean, {samples['noisy']} noisy"),
-    ]
-    if samples["failed"]:
-        rows.append(("failed", f"{samples['failed']} (see dropped.jsonl and decisions.jsonl)"))
-    if detection := summary.get("detection"):
+def _responses(summary: Summary) -> list[tuple[str, str]]:
+    """Return what was found of the responses, and what became of them."""
+    samples = summary.samples
+    rows = [("samples", f"{samples.total}: {samples.clean} judged clean, {samples.noisy} noisy")]
+    if samples.failed:
+        rows.append(("failed", f"{samples.failed} (see dropped.jsonl and decisions.jsonl)"))
+    rows += _found(summary)
+    empty = f" ({samples.empty} without a readable answer)" if samples.empty else ""
+    measure = "confidence" if summary.calibration else "entropy"
+    rows.append(("relabelled", f"{samples.relabelled}{empty}, of which {samples.kept} kept by {measure}"))
+    return rows + _repaired(summary)
+
+
+def _found(summary: Summary) -> list[tuple[str, str]]:
+    rows = []
+    if detection := summary.detection:
         rows.append(
             (
-                "wrong labels",
-                f"{detection['wrong']} in the data, {detection['found']} of them found: "
-                f"precision {_share(detection['precision'])}, recall {_share(detection['recall'])}, "
-                f"F1 {_share(detection['f1'])}",
+                "wrong responses",
+                f"{detection.wrong} in the data, {detection.found} of them found: "
+                f"precision {_percent(detection.precision)}, recall {_percent(detection.recall)}, "
+                f"F1 {_percent(detection.f1)}",
             )
         )
-    calibration = summary.get("calibration")
-    if calibration:
-        shares = [f"{name} {_share(share)}" for name, share in calibration["reliability"].items()]
+    if calibration := summary.calibration:
+        shares = [f"{name} {_percent(share)}" for name, share in calibration.reliability.items()]
         right = f"; right, it seems: {', '.join(shares)}" if shares else ""
-        rows.append(("estimated", f"{_share(calibration['noise'])} of the labels are wrong{right}"))
-    empty = f" ({samples['empty']} without a readable answer)" if samples["empty"] else ""
-    measure = "confidence" if calibration else "entropy"
-    rows.append(
-        ("relabelled", f"{samples['relabelled']}{empty}, of which {samples['selected']} kept by {measure}")
-    )
-    if relabel := summary.get("relabel"):
+        rows.append(("estimated", f"{_percent(calibration.noise_rate)} of the responses are wrong{right}"))
+    return rows
+
+
+def _repaired(summary: Summary) -> list[tuple[str, str]]:
+    rows = []
+    if relabel := summary.relabel:
         rows.append(
             (
                 "relabels right",
-                f"{_share(relabel['accuracy'])} of all, "
-                f"{_share(relabel['selected_accuracy'])} of those kept, "
-                f"{_share(relabel['dropped_accuracy'])} of those dropped",
+                f"{_percent(relabel.accuracy)} of all, {_percent(relabel.kept_accuracy)} of those kept, "
+                f"{_percent(relabel.dropped_accuracy)} of those dropped",
             )
         )
-    if purity := summary.get("training_set"):
+    if purity := summary.training_set:
         rows.append(
             (
-                "right labels",
-                f"{_share(purity['purity_before'])} of the data as given, "
-                f"{_share(purity['purity'])} of the {purity['size']} trained on",
+                "right responses",
+                f"{_percent(purity.purity_before)} of the data as given, "
+                f"{_percent(purity.purity)} of the {purity.size} trained on",
             )
         )
     return rows
 
 
-def _tuned(summary: dict[str, Any]) -> list[tuple[str, str]]:
+def _tuned(summary: Summary) -> list[tuple[str, str]]:
     """Return how training and evaluation went."""
     rows = []
-    if too_long := (summary.get("training") or {}).get("dropped"):
-        rows.append(("too long", f"{too_long} left out (training.max_length; see dropped.jsonl)"))
-    for stage in ("training", "evaluation"):
-        if skipped := (summary.get(stage) or {}).get("skipped"):
-            rows.append((stage, f"skipped: {skipped}"))
-    if (evaluation := summary.get("evaluation")) and "n" in evaluation:
-        tuned = f", tuned {_share(evaluation['tuned'])}" if "tuned" in evaluation else ""
-        rows.append(
-            ("accuracy", f"vanilla {_share(evaluation['vanilla'])}{tuned} on {evaluation['n']} held-out")
-        )
+    training, evaluation = summary.training, summary.evaluation
+    if training is not None and training.dropped:
+        rows.append(("too long", f"{training.dropped} left out (training.max_length; see dropped.jsonl)"))
+    for stage, figures in (("training", training), ("evaluation", evaluation)):
+        if figures is not None and figures.skipped:
+            rows.append((stage, f"skipped: {figures.skipped}"))
+    if evaluation is not None and not evaluation.skipped:
+        tuned = f", tuned {_percent(evaluation.tuned)}" if evaluation.tuned is not None else ""
+        rows.append(("accuracy", f"untuned {_percent(evaluation.untuned)}{tuned} on {evaluation.n} held-out"))
     return rows
 
 
-def _costs(summary: dict[str, Any]) -> list[tuple[str, str]]:
+def _costs(summary: Summary) -> list[tuple[str, str]]:
     """Return what was asked, and how long it all took."""
-    usage = summary["usage"]
-    tokens = f"{usage['prompt_tokens']:,} + {usage['completion_tokens']:,} tokens"
+    usage = summary.usage
+    tokens = f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens"
     return [
-        ("asked", f"{usage['requests']:,} requests, {tokens}"),
-        ("time", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary["timing"].items())),
+        ("asked", f"{usage.requests:,} requests, {tokens}"),
+        ("time", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary.timing.items())),
     ]
 
 
-def _share(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.1%}"
+def _percent(share: float | None) -> str:
+    return "n/a" if share is None else f"{share:.1%}"

@@ -7,14 +7,17 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from agents.checker import Check
+from agents.record import to_decision
 from graph.stages.stage import storage_errors
 from graph.stages.train import left_out
 from graph.state import SampleState
-from robustft.text import printable
+from robustft.tables import printable
 from stores.errors import InputError
 from stores.journal import Journal
+from stores.records import AgentAnswer, Decision, NeighbourShown, Verdict
 from stores.run_directory import RunDirectory
+
+Line = tuple[str, str | None]
 
 
 def print_trace(directory: Path, identifier: str, console: Console) -> None:
@@ -34,64 +37,65 @@ def print_trace(directory: Path, identifier: str, console: Console) -> None:
         entry = journal.entry(identifier)
         if entry is None:
             raise InputError(f"{directory}: sample '{identifier}' has no verdict yet")
-        too_long = identifier in left_out(journal)
-        panels = _panels(SampleState.from_entry(sample, entry), entry.kept, too_long, journal)
+        state = SampleState.from_entry(sample, entry)
+        decision = to_decision(state, entry.kept, too_long=identifier in left_out(journal))
+        panels = _panels(decision, journal)
     for panel in panels:
         console.print(panel)
 
 
-def _panels(state: SampleState, kept: bool | None, too_long: bool, journal: Journal) -> list[Panel]:
-    sample = state.sample
-    panels = [
-        _panel("sample", sample.id, ("query", sample.prompt), ("response", sample.response)),
-    ]
-    direct = {"base": state.base, **state.views}
-    for agent, record in direct.items():
-        if record is not None:
-            panels.append(_panel(agent, "", ("reply", record.reply), ("answer", record.answer)))
-    for number, turn in enumerate(state.turns):
-        title = f"{'reasoner' if turn.role == 'reason' else 'reflect'} {number // 2 + 1}"
-        answer = [("answer", turn.answer)] if turn.role == "reason" else []
-        panels.append(_panel(title, "", ("reply", turn.reply), *answer))
-    if state.check is not None:
-        verdict = "reliable" if state.check.reliable else "noisy"
-        judge = [("judge's reply", state.check.reply)] if state.check.reply is not None else []
-        panels.append(
-            _panel(
-                "checker",
-                f"{state.check.policy}: {verdict}",
-                ("because", state.check.reason),
-                ("views that match", ", ".join(state.check.agreed) or "none"),
-                *_weights(state.check),
-                *judge,
-            )
-        )
-    if state.context is not None:
-        shown = [
-            _neighbour(reference.id, reference.distance, journal) for reference in state.context.neighbours
-        ]
-        entropy = state.context.entropy
-        panels.append(
-            _panel(
-                "relabeler",
-                "" if entropy is None else f"entropy {entropy:.4f}",
-                *(shown or [("neighbours", "none: answered without context")]),
-                ("reply", state.context.reply),
-                ("answer", state.context.answer),
-            )
-        )
-    if state.review is not None:
-        reply = [("reply", state.review.reply)] if state.review.reply is not None else []
-        panels.append(_panel("reviewer", state.review.reason, *reply, ("answer", state.review.answer)))
-    if state.consensus is not None:
-        note = f"confidence {state.consensus.confidence:.2f}"
-        panels.append(_panel("consensus", note, ("answer", state.consensus.answer)))
-    panels.append(_panel("outcome", state.status, *_outcome(state, kept, too_long)))
+def _panels(decision: Decision, journal: Journal) -> list[Panel]:
+    agents = dict(decision.agents)
+    checker = agents.pop("checker", None)
+    panels = [_panel("sample", decision.id, ("prompt", decision.prompt), ("response", decision.response))]
+    for name in ("base", "reasoner"):
+        if (agent := agents.pop(name, None)) is not None:
+            panels += _agent(name, agent, journal)
+    if decision.check is not None:
+        panels.append(_checker(decision.check, checker))
+    for name, agent in agents.items():
+        panels += _agent(name, agent, journal)
+    if decision.consensus is not None:
+        note = f"confidence {decision.consensus.confidence:.2f}"
+        panels.append(_panel("consensus", note, ("answer", decision.consensus.answer)))
+    panels.append(_panel("outcome", decision.status, *_outcome(decision)))
     return panels
 
 
-def _weights(check: Check) -> list[tuple[str, str | None]]:
-    """Return how each view weighs, the heaviest first."""
+def _agent(name: str, agent: AgentAnswer, journal: Journal) -> list[Panel]:
+    """Return an agent's panels: one, or one a turn."""
+    if agent.turns:
+        return _turns(name, agent)
+    note = agent.reason or ("" if agent.entropy is None else f"entropy {agent.entropy:.4f}")
+    shown = [_neighbour(neighbour, journal) for neighbour in agent.neighbours]
+    if name == "relabeler" and not shown:
+        shown = [("neighbours", "none: answered without context")]
+    reply = [("reply", agent.reply)] if agent.reply is not None else []
+    return [_panel(name, note, *shown, *reply, ("answer", agent.answer))]
+
+
+def _turns(name: str, agent: AgentAnswer) -> list[Panel]:
+    panels = []
+    for number, turn in enumerate(agent.turns):
+        title = f"{name if turn.role == 'reason' else 'reflect'} {number // 2 + 1}"
+        answer = [("answer", turn.answer)] if turn.role == "reason" else []
+        panels.append(_panel(title, "", ("reply", turn.reply), *answer))
+    return panels
+
+
+def _checker(check: Verdict, judge: AgentAnswer | None) -> Panel:
+    return _panel(
+        "checker",
+        f"{check.policy}: {check.verdict}",
+        ("because", check.reason),
+        ("views that match", ", ".join(check.agreed) or "none"),
+        *_weights(check),
+        *([("judge's reply", judge.reply)] if judge is not None else []),
+    )
+
+
+def _weights(check: Verdict) -> list[Line]:
+    """Return how much each view weighs, the heaviest first."""
     ranked = sorted(check.weights.items(), key=lambda item: -abs(item[1]))
     if not ranked:
         return []
@@ -99,25 +103,24 @@ def _weights(check: Check) -> list[tuple[str, str | None]]:
     return [("weights (nats for the response)", said)]
 
 
-def _neighbour(identifier: str, distance: float, journal: Journal) -> tuple[str, str]:
-    found = journal.sample(identifier)
+def _neighbour(shown: NeighbourShown, journal: Journal) -> Line:
+    found = journal.sample(shown.id)
     text = f"{found.prompt} -> {found.response}" if found else "no longer in the data"
-    return f"neighbour {identifier} at {distance:.3f}", text
+    return f"neighbour {shown.id} at {shown.distance:.3f}", text
 
 
-def _outcome(state: SampleState, kept: bool | None, too_long: bool) -> list[tuple[str, str | None]]:
-    lines: list[tuple[str, str | None]] = [("final", state.final)]
-    if state.failure is not None:
-        lines.append(("failure", state.failure))
-    if kept is not None:
-        reason = "too_long" if too_long else state.drop_reason(kept)
-        lines.append(("trained on", f"no: {reason}" if reason else "yes"))
-    if state.sample.gold is not None:
-        lines.append(("gold", state.sample.gold))
+def _outcome(decision: Decision) -> list[Line]:
+    lines: list[Line] = [("final", decision.final)]
+    if decision.failure is not None:
+        lines.append(("failure", decision.failure))
+    if decision.kept is not None:
+        lines.append(("trained on", "yes" if decision.kept else f"no: {decision.drop_reason}"))
+    if decision.gold is not None:
+        lines.append(("gold", decision.gold))
     return lines
 
 
-def _panel(title: str, note: str, *lines: tuple[str, str | None]) -> Panel:
+def _panel(title: str, note: str, *lines: Line) -> Panel:
     body = Text()
     for name, value in lines:
         body.append(f"{name}: ", style="bold").append_text(

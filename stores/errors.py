@@ -50,6 +50,10 @@ class DataError(InputError):
         super().__init__(f"{', '.join(place)}: {message}")
 
 
+class RecordError(DataError):
+    """A record that a run left cannot be read: it is damaged, or of another version."""
+
+
 class RunDirectoryError(InputError):
     """A run directory cannot be created, read or resumed."""
 

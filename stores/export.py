@@ -1,32 +1,21 @@
 """Writing what a run trained on in the forms that other trainers read."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError
-
 from stores.atomic import atomic_path, atomic_writer
-from stores.dataset import read_json_lines
 from stores.errors import DataError
+from stores.record_files import read_numbered
+from stores.records import TrainingRow
 from stores.sample import Message, Sample
 
 ExportFormat = Literal["messages", "prompt-completion", "alpaca", "sharegpt", "parquet"]
 
 _SHAREGPT_NAMES = {"system": "system", "user": "human", "assistant": "gpt"}
 _PARQUET_BATCH = 1024
-
-
-class _TrainingRow(BaseModel):
-    """One line of a run's training.jsonl."""
-
-    id: str
-    prompt: list[Message] = Field(min_length=1)
-    completion: list[Message] = Field(min_length=1, max_length=1)
-    source: Literal["original", "relabelled"]
-    weight: float | None = None
 
 
 def export_training(training: Path, target: Path, format: ExportFormat) -> int:  # noqa: A002 - the flag's name
@@ -64,27 +53,17 @@ def export_training(training: Path, target: Path, format: ExportFormat) -> int: 
         raise DataError(f"cannot be written: {error.strerror or error}", path=target) from error
 
 
-def _training_rows(training: Path) -> Iterator[tuple[int, _TrainingRow]]:
-    count = 0
-    for line, row in read_json_lines(training):
-        try:
-            checked = _TrainingRow.model_validate(row)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise DataError(first["msg"], path=training, line=line, field=field) from error
-        if checked.prompt[-1].role != "user":
-            raise DataError("must end with a user turn", path=training, line=line, field="prompt")
-        if checked.completion[0].role != "assistant":
-            raise DataError("must be an assistant turn", path=training, line=line, field="completion")
-        count += 1
-        yield line, checked
-    if not count:
+def _training_rows(training: Path) -> Iterator[tuple[int, TrainingRow]]:
+    rows = read_numbered(training, TrainingRow)
+    first = next(rows, None)
+    if first is None:
         raise DataError("holds no rows, so there is nothing to export", path=training)
+    yield first
+    yield from rows
 
 
 def _write_lines(
-    rows: Iterator[tuple[int, _TrainingRow]], target: Path, form: ExportFormat, training: Path
+    rows: Iterator[tuple[int, TrainingRow]], target: Path, form: ExportFormat, training: Path
 ) -> int:
     count = 0
     with atomic_writer(target) as file:
@@ -104,7 +83,7 @@ def _write_lines(
     return count
 
 
-def _write_parquet(rows: Iterator[tuple[int, _TrainingRow]], target: Path) -> int:
+def _write_parquet(rows: Iterator[tuple[int, TrainingRow]], target: Path) -> int:
     # imported here because it takes a quarter of a second, which only Parquet users should pay
     import pyarrow  # type: ignore[import-untyped]
     import pyarrow.parquet  # type: ignore[import-untyped]
@@ -135,22 +114,22 @@ def _write_parquet(rows: Iterator[tuple[int, _TrainingRow]], target: Path) -> in
     return count
 
 
-def _turns(messages: list[Message]) -> list[dict[str, str]]:
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.content} for message in messages]
 
 
-def _prompt_completion(row: _TrainingRow) -> dict[str, object]:
+def _prompt_completion(row: TrainingRow) -> dict[str, object]:
     if len(row.prompt) == 1:
         return {"prompt": row.prompt[0].content, "completion": row.completion[0].content}
     return {"prompt": _turns(row.prompt), "completion": _turns(row.completion)}
 
 
-def _sharegpt(row: _TrainingRow) -> dict[str, object]:
+def _sharegpt(row: TrainingRow) -> dict[str, object]:
     turns = row.prompt + row.completion
     return {"conversations": [{"from": _SHAREGPT_NAMES[turn.role], "value": turn.content} for turn in turns]}
 
 
-def _alpaca(row: _TrainingRow, training: Path, line: int) -> dict[str, object]:
+def _alpaca(row: TrainingRow, training: Path, line: int) -> dict[str, object]:
     exported: dict[str, object] = {
         "instruction": row.prompt[-1].content,
         "input": "",

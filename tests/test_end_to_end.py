@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from robustft import load_run
 from stores.dataset import read_samples
 from stores.export import write_samples
 from training.noise import inject_noise
@@ -84,21 +85,22 @@ def test_the_counts_follow_from_the_decisions(finished: Finished) -> None:
     decisions = finished.rows("decisions.jsonl")
     samples = finished.summary()["samples"]
     clean = sum(row["status"] == "clean" for row in decisions)
-    selected = sum(row["status"] == "relabelled" and row["kept"] for row in decisions)
+    kept = sum(row["status"] == "relabelled" and row["kept"] for row in decisions)
     assert samples == {
         "total": TRAIN,
         "clean": clean,
         "noisy": TRAIN - clean,
         "relabelled": TRAIN - clean,
         "empty": sum(row["status"] == "relabelled" and row["final"] is None for row in decisions),
-        "selected": selected,
-        "training": clean + selected,
+        "kept": kept,
+        "training": clean + kept,
         "failed": 0,
     }
 
 
 def test_entropy_follows_from_the_log_probabilities(finished: Finished) -> None:
-    contexts = [row["context"] for row in finished.rows("decisions.jsonl") if "context" in row]
+    agents = [row["agents"] for row in finished.rows("decisions.jsonl")]
+    contexts = [said["relabeler"] for said in agents if "relabeler" in said]
     assert contexts
     for context in contexts:
         values = context["log_probabilities"]
@@ -113,7 +115,7 @@ def test_selection_is_the_floor_of_the_most_confident_and_of_those_the_lowest_en
     keep = yaml.safe_load((finished.out / "config.yaml").read_text())["selection"]["keep"]
     rows = [row for row in finished.rows("decisions.jsonl") if row["status"] == "relabelled"]
     ranked = sorted(
-        (-row["consensus"]["confidence"], row["context"]["entropy"], row["id"])
+        (-row["consensus"]["confidence"], row["agents"]["relabeler"]["entropy"], row["id"])
         for row in rows
         if row["final"] is not None
     )
@@ -125,7 +127,7 @@ def test_neighbours_are_clean_and_never_the_sample_itself(finished: Finished) ->
     decisions = finished.rows("decisions.jsonl")
     clean = {row["id"] for row in decisions if row["status"] == "clean"}
     for row in decisions:
-        shown = [neighbour["id"] for neighbour in row.get("context", {}).get("neighbours", [])]
+        shown = [neighbour["id"] for neighbour in row["agents"].get("relabeler", {}).get("neighbours", [])]
         assert set(shown) <= clean - {row["id"]}
         assert len(set(shown)) == len(shown) <= 3
     assert (finished.out / "chroma").is_dir() == bool(clean)
@@ -145,7 +147,7 @@ def test_training_and_dropped_share_out_the_data(finished: Finished) -> None:
 def test_the_measured_figures_follow_from_gold(finished: Finished) -> None:
     decisions, summary = finished.rows("decisions.jsonl"), finished.summary()
     wrong = {row["id"] for row in decisions if row["response"] != row["gold"]}
-    noisy = {row["id"] for row in decisions if not row["check"]["reliable"]}
+    noisy = {row["id"] for row in decisions if row["check"]["verdict"] == "noisy"}
     assert len(wrong) == round(RATE * TRAIN)
     assert summary["detection"]["precision"] == pytest.approx(len(wrong & noisy) / len(noisy))
     assert summary["detection"]["recall"] == pytest.approx(len(wrong & noisy) / len(wrong))
@@ -171,7 +173,7 @@ def test_the_evaluation_follows_from_its_rows(finished: Finished) -> None:
     rows, figures = finished.rows("evaluation.jsonl"), finished.summary()["evaluation"]
     ids = sorted(sample.id for sample in read_samples(finished.out.parent / "test.jsonl"))
     assert figures["n"] == TEST == len(ids)
-    for name in ("vanilla", "tuned"):
+    for name in ("untuned", "tuned"):
         own = [row for row in rows if row["model"] == name]
         assert sorted(row["id"] for row in own) == ids
         right = sum(row["right"] for row in own)
@@ -181,10 +183,10 @@ def test_the_evaluation_follows_from_its_rows(finished: Finished) -> None:
 
 def test_usage_adds_up(finished: Finished) -> None:
     usage = finished.summary()["usage"]
-    decisions = finished.rows("decisions.jsonl")
+    spent = [decision.usage for decision in load_run(finished.out).decisions()]
     for name in ("requests", "prompt_tokens", "completion_tokens"):
         total = sum(agent[name] for agent in usage["by_agent"].values())
-        assert usage[name] == total == sum(row["usage"][name] for row in decisions)
+        assert usage[name] == total == sum(getattr(used, name) for used in spent)
 
 
 def test_what_is_printed_names_the_files_and_the_next_command(finished: Finished) -> None:

@@ -30,6 +30,7 @@ from graph.state import SampleState
 from stores.dataset import read_samples
 from stores.errors import DataError, InputError
 from stores.export import write_samples
+from stores.records import RunUsage, Samples, Summary
 from stores.sample import Sample
 from training.noise import inject_noise
 
@@ -250,7 +251,13 @@ def test_seconds_to_decide_are_those_of_a_run_that_asked_for_itself_alone(
 ) -> None:
     cases = [case("bad", base="good", **({"context": "good"} if not agents else {})) for _ in range(4)]
     method = Method(Pipeline(), rules.decided, agents or ("base",))
-    summary = {"usage": {"requests": sent}, "timing": {"detect": 2.0, "denoise": 1.0}}
+    summary = Summary(
+        samples=Samples(),
+        usage=RunUsage(requests=sent, by_agent={}),
+        timing={"detect": 2.0, "denoise": 1.0},
+        config_hash="",
+        versions={},
+    )
     assert seconds_to_decide(method, cases, summary, 0.5) == (3.5 if known else None)
 
 

@@ -1,13 +1,13 @@
 """How often a model answers held-out samples right, by the same comparison as the checker's."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from agents.base import BaseAgent
 from agents.concurrency import map_concurrently
 from agents.errors import AgentError
+from stores.records import Contender, Evaluation
 from stores.sample import Sample
 from training.metrics import is_right
 
@@ -29,36 +29,38 @@ class Accuracy(BaseModel):
 async def evaluate(
     samples: Iterator[Sample],
     agent: BaseAgent,
-    record: Callable[[list[dict[str, Any]]], None],
+    model: Contender,
+    record: Callable[[list[Evaluation]], None],
     *,
     concurrency: int,
 ) -> Accuracy:
-    """Ask an agent every held-out query and compare its answers with the right responses.
+    """Ask an agent every held-out prompt and compare its answers with the right responses.
 
     A reply that holds no answer, or a request that failed, counts as wrong.
 
     Args:
         samples: held-out samples; the right response is `gold` where there is one, else `response`.
         agent: the model to evaluate, in the base agent's role.
-        record: takes finished samples, one plain record each.
+        model: what its records call it.
+        record: takes the records of finished samples.
         concurrency: how many samples are under way at once.
     """
     accuracy = Accuracy()
 
-    async def ask(sample: Sample) -> dict[str, Any]:
+    async def ask(sample: Sample) -> Evaluation:
         gold = sample.gold if sample.gold is not None else sample.response
-        finished = {"id": sample.id, "prompt": sample.prompt, "gold": gold}
+        finished = Evaluation(model=model, id=sample.id, prompt=sample.prompt, gold=gold, right=False)
         try:
             prediction = await agent.answer(sample)
         except AgentError as exc:
-            return {**finished, "failure": str(exc), "right": False}
+            return finished.model_copy(update={"failure": str(exc)})
         answer = prediction.answer
         right = answer is not None and is_right(answer, gold, sample.options)
-        return {**finished, "reply": prediction.reply, "answer": answer, "right": right}
+        return finished.model_copy(update={"reply": prediction.reply, "answer": answer, "right": right})
 
-    def count(answers: list[dict[str, Any]]) -> None:
+    def count(answers: list[Evaluation]) -> None:
         accuracy.n += len(answers)
-        accuracy.right += sum(answer["right"] for answer in answers)
+        accuracy.right += sum(answer.right for answer in answers)
         record(answers)
 
     await map_concurrently(samples, ask, count, concurrency=concurrency)

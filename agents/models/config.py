@@ -80,7 +80,7 @@ class VLLMModelConfig(BaseModel):
     def _check_address(cls, value: str | None) -> str | None:
         return None if value is None else check_address(value)
 
-    @field_validator("args", mode="before")
+    @field_validator("args", mode="before", json_schema_input_type=tuple[str | int | float, ...])
     @classmethod
     def _as_text(cls, value: object) -> object:
         # YAML reads `2` as a number; on a command line everything is text.

@@ -6,7 +6,6 @@ at the same training set share its adapter's accuracy, from the records there ar
 
 import asyncio
 import hashlib
-import json
 import shutil
 import threading
 import time
@@ -32,6 +31,8 @@ from robustft import resume, run
 from stores.encoder import load_encoder
 from stores.examples import Example, ExampleStore
 from stores.journal import Journal
+from stores.record_files import write_records
+from stores.records import Contender, Evaluation, Summary, TrainingRow
 from stores.run_directory import holds_run
 from stores.sample import Sample
 from stores.weights import resolve_weights
@@ -114,7 +115,7 @@ class Study:
     def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
         """Return each response's mean log-probability a token under the model that is to be tuned."""
         rows = [self._row(sample, response) for sample, response in zip(samples, responses, strict=True)]
-        keys = [json.dumps([row["prompt"], row["completion"]]) for row in rows]
+        keys = [row.model_dump_json(include={"prompt", "completion"}) for row in rows]
         new = {key: row for key, row in zip(keys, rows, strict=True) if key not in self._scored}
         if new:
             scores = mean_log_probabilities(self._weights, None, list(new.values()))
@@ -160,24 +161,24 @@ class Study:
 
     def _cases(
         self, cell: Cell, folder: Folder, pipeline: Pipeline | None
-    ) -> tuple[list[Case], dict[str, Any]]:
-        """Return what a pipeline made of a cell's samples, and the summary of its run."""
+    ) -> tuple[list[Case], Summary | None]:
+        """Return what a pipeline made of a cell's samples, and the summary of its run, if there was one."""
         encoder = self.encoder if cell.kind in ENCODED else None
         samples = folder.noisy_samples(cell.rate, cell.kind, self._samples, self._seed, encoder)
         if pipeline is None:
-            return [Case(SampleState(sample=sample)) for sample in samples], {}
+            return [Case(SampleState(sample=sample)) for sample in samples], None
         config = self._with(pipeline)
         name = f"{cell.dataset}-{cell.kind or 'given'}-{cell.rate}"
         size = f"{self._samples}-{self._seed}"
         config.data.train = str(save(self._work / "data" / f"{name}-{size}.jsonl", samples).absolute())
         directory = self._work / "runs" / f"{name}-{size}-{fingerprints(config).run}"
         if holds_run(directory):
-            summary = resume(directory, until=pipeline.until)
+            finished = resume(directory, until=pipeline.until)
         else:
-            summary = run(config, directory, until=pipeline.until, reuse=self._latest_run())
+            finished = run(config, directory, until=pipeline.until, reuse=self._latest_run())
         with closing(Journal(directory / "journal.sqlite")) as journal:
             states = [(SampleState.from_entry(*found), found[1].kept) for found in journal.entries()]
-            return [Case(state, kept) for state, kept in states], summary
+            return [Case(state, kept) for state, kept in states], finished.summary
 
     def _with(self, pipeline: Pipeline) -> RunConfig:
         """Return the study's config with a pipeline's settings."""
@@ -192,9 +193,9 @@ class Study:
         runs = [path for path in (self._work / "runs").glob("*") if (path / "summary.json").is_file()]
         return max(runs, key=lambda path: (path / "summary.json").stat().st_mtime, default=None)
 
-    def _row(self, sample: Sample, response: str) -> dict[str, Any]:
+    def _row(self, sample: Sample, response: str, weight: float | None = None) -> TrainingRow:
         prompt = QuestionTemplate(self._config.agents.base.prompt)
-        return training_row(sample, prompt, response, "original")
+        return training_row(sample, prompt, response, "original", weight)
 
     def _tune(
         self,
@@ -208,12 +209,11 @@ class Study:
         rows = []
         for case, label in zip(cases, labels, strict=True):
             if label.response is not None:
-                weight = {} if label.weight is None else {"weight": label.weight}
-                rows.append({**self._row(case.sample, label.response), **weight})
+                rows.append(self._row(case.sample, label.response, label.weight))
         # Ids differ where the responses do, and are not trained on.
-        trained_on = ("prompt", "completion", "weight")
-        content = [[row[name] for name in trained_on if name in row] for row in rows]
-        soft = any("weight" in row for row in rows)
+        trained_on = {"prompt", "completion", "weight"}
+        content = [list(row.model_dump(include=trained_on, exclude_none=True).values()) for row in rows]
+        soft = any(row.weight is not None for row in rows)
         training = self._config.training.model_copy(update={"weighting": "soft"} if soft else {})
         settings = training.model_dump_json(exclude={"weighting"})
         prompt = QuestionTemplate(self._config.agents.base.prompt).source
@@ -237,7 +237,7 @@ class Study:
 
     def _train_and_test(
         self,
-        rows: list[dict[str, Any]],
+        rows: list[TrainingRow],
         config: TrainingConfig,
         test: list[Sample],
         seed: int,
@@ -247,7 +247,7 @@ class Study:
         if rows:
             training = adapter.with_suffix(".jsonl")
             training.parent.mkdir(parents=True, exist_ok=True)
-            training.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+            write_records(training, rows)
             train_adapter(
                 training,
                 self._weights,
@@ -262,11 +262,12 @@ class Study:
         trained = time.monotonic()
         tuned = adapter if rows else None
         model = load_tuned(self._config, tuned)
-        answers = _ask(in_base_role(self._config, model), test)
+        name: Contender = "tuned" if rows else "untuned"
+        answers = _ask(in_base_role(self._config, model), test, name)
         other_words = []
         for wording in self._wordings:
             reworded = self._with(Pipeline({"base": {"prompt": str(wording)}}))
-            other_words.append(_accuracy(_ask(in_base_role(reworded, model), test), test)["accuracy"])
+            other_words.append(_accuracy(_ask(in_base_role(reworded, model), test, name), test)["accuracy"])
         del model
         right = [self._row(sample, _gold(sample)) for sample in test]
         likely = mean_log_probabilities(self._weights, tuned, right)
@@ -288,7 +289,7 @@ class Study:
                 pass
             expert = Role(load_tuned(config, None), max_tokens=settings.max_tokens)
             agent: Any = Relabeler(expert, QuestionTemplate(settings.prompt), store, settings.neighbours)
-            answers = _ask(agent, test)
+            answers = _ask(agent, test, "untuned")
         finally:
             store.close()
         seconds = {"train": 0.0, "test": round(time.monotonic() - began, 1)}
@@ -296,26 +297,26 @@ class Study:
 
 
 def seconds_to_decide(
-    method: Method, cases: Sequence[Case], summary: dict[str, Any], ruling: float
+    method: Method, cases: Sequence[Case], summary: Summary | None, ruling: float
 ) -> float | None:
     """Return how long a method took to decide; None where that was not measured.
 
     A run says nothing of it that was told what others had asked, or that asks more than the method needs.
     """
-    if method.pipeline is None:
+    if method.pipeline is None or summary is None:
         return round(ruling, 1)
     needed = costs_of(cases, method.agents)["requests"]
-    sent = summary["usage"]["requests"]
+    sent = summary.usage.requests
     # Requests that samples share are sent once.
     if sent < _MEASURED * needed or costs_of(cases, EVERY_AGENT)["requests"] > needed:
         return None
-    seconds: float = sum(summary["timing"].values())
+    seconds: float = sum(summary.timing.values())
     return round(seconds + ruling, 1)
 
 
-def _ask(agent: BaseAgent, test: list[Sample]) -> list[dict[str, Any]]:
-    answers: list[dict[str, Any]] = []
-    asyncio.run(evaluate(iter(test), agent, answers.extend, concurrency=64))
+def _ask(agent: BaseAgent, test: list[Sample], model: Contender) -> list[Evaluation]:
+    answers: list[Evaluation] = []
+    asyncio.run(evaluate(iter(test), agent, model, answers.extend, concurrency=64))
     return answers
 
 
@@ -323,16 +324,16 @@ def _gold(sample: Sample) -> str:
     return sample.gold if sample.gold is not None else sample.response
 
 
-def _accuracy(answers: list[dict[str, Any]], test: list[Sample]) -> dict[str, Any]:
+def _accuracy(answers: list[Evaluation], test: list[Sample]) -> dict[str, Any]:
     """Return the share answered right, in all and by category: the task, else the right option."""
     categories = {sample.id: sample.task or (_gold(sample) if sample.options else "all") for sample in test}
     right: dict[str, list[bool]] = {}
     for answer in answers:
-        right.setdefault(categories[answer["id"]], []).append(answer["right"])
+        right.setdefault(categories[answer.id], []).append(answer.right)
     many = len(right) > 12  # options that differ from question to question are no categories
     return {
-        "accuracy": sum(answer["right"] for answer in answers) / len(answers),
-        "unreadable": sum(answer.get("answer") is None for answer in answers),
+        "accuracy": sum(answer.right for answer in answers) / len(answers),
+        "unreadable": sum(answer.answer is None for answer in answers),
         "by_category": {} if many else {name: sum(hits) / len(hits) for name, hits in sorted(right.items())},
     }
 

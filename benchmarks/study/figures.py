@@ -7,7 +7,6 @@ from study.rules import Case, Label
 from training.metrics import Tally, is_right
 
 _BINS = 10
-_RELABEL = {"accuracy", "selected_accuracy", "relabelled", "selected"}
 # By whether the checker trusts the given response, whether it is right, and whether the final one is.
 _OUTCOMES = {
     (False, False, True): "repaired",
@@ -34,7 +33,7 @@ def figures_of(cases: Sequence[Case], labels: Sequence[Label]) -> dict[str, Any]
         judges |= label.noisy is not None
         tally.add(
             judged_noisy=bool(label.noisy),
-            label_right=label_right,
+            response_right=label_right,
             relabelled=label.new is not None,
             final_right=None if final is None else is_right(final, gold, options),
             kept=label.response is not None,
@@ -42,11 +41,18 @@ def figures_of(cases: Sequence[Case], labels: Sequence[Label]) -> dict[str, Any]
         wrong.append(not label_right)
         scores.append(label.score)
     report = tally.report()
-    relabel = report.relabel.model_dump(include=_RELABEL) if report.relabel.relabelled else None
+    found = report.relabel
+    # The records of the study keep the names that they were begun with.
+    relabel = {
+        "accuracy": found.accuracy,
+        "selected_accuracy": found.kept_accuracy,
+        "relabelled": found.relabelled,
+        "selected": found.kept,
+    }
     detection = {**report.detection.model_dump(), **_scored(wrong, scores)} if judges else None
     return {
         "detection": detection,
-        "relabel": relabel,
+        "relabel": relabel if found.relabelled else None,
         "purity": report.training_set.purity,
         "purity_before": report.training_set.purity_before,
         "n_train": sum(label.response is not None for label in labels),

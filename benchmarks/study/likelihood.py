@@ -8,19 +8,20 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from stores.records import TrainingRow
 from training.lora import load_tokenizer, training_dtype
 from training.objectives.tokens import tokenize
 
 _BATCH = 16
 
 
-def mean_log_probabilities(weights: str, adapter: Path | None, rows: Sequence[dict[str, Any]]) -> list[float]:
+def mean_log_probabilities(weights: str, adapter: Path | None, rows: Sequence[TrainingRow]) -> list[float]:
     """Return the mean log-probability (nats) of each row's response tokens.
 
     Args:
         weights: the model, a folder or a hub id.
         adapter: a PEFT adapter on it, or None.
-        rows: `prompt` and `completion` as lists of turns.
+        rows: prompts with their responses.
     """
     tokenizer = load_tokenizer(weights)
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -113,6 +113,13 @@ class RunConfig(BaseModel):
     def _check_weighting(self) -> "RunConfig":
         if self.training.weighting == "soft" and not self.weighs:
             raise ValueError("training.weighting: soft needs agents.checker.policy: calibrated")
+        default = SelectionConfig().keep
+        # A run's own config names every default, so the default cannot be told from no choice.
+        if self.training.weighting == "soft" and self.selection.keep != default:
+            raise ValueError(
+                f"selection.keep: {self.selection.keep} would be ignored: training.weighting: soft keeps "
+                f"every relabelled sample; leave selection.keep out, or at {default}"
+            )
         return self
 
     @property

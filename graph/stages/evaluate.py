@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import hashlib
-import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from graph.stages.stage import Workspace, in_thread, open_cache, open_stage, out
 from graph.state import RunState
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
+from stores.records import Contender, Evaluation, EvaluationFigures
 from stores.sample import Sample
 from training.evaluation import evaluate as evaluate_agent
 
@@ -42,8 +42,8 @@ async def evaluate(state: RunState) -> dict[str, Any]:
             return {}
         async with in_thread(atomic_writer(work.files.evaluation)) as lines, open_cache(work) as cache:
 
-            def record(answers: list[dict[str, Any]]) -> None:
-                lines.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in answers)
+            def record(answers: list[Evaluation]) -> None:
+                lines.writelines(answer.to_line() + "\n" for answer in answers)
 
             figures = await compare(
                 work.config,
@@ -54,7 +54,7 @@ async def evaluate(state: RunState) -> dict[str, Any]:
                 work.files.path,
                 cache,
             )
-            work.outcome = {**figures, "inputs": inputs}
+            work.outcome = {**figures.model_dump(exclude_none=True), "inputs": inputs}
     return {}
 
 
@@ -62,11 +62,11 @@ async def compare(
     config: RunConfig,
     adapter: Path | None,
     samples: Callable[[], Iterator[Sample]],
-    record: Callable[[list[dict[str, Any]]], None],
+    record: Callable[[list[Evaluation]], None],
     report: Callable[[int], None],
     logs: Path | None = None,
     cache: ReplyCache | None = None,
-) -> dict[str, Any]:
+) -> EvaluationFigures:
     """Evaluate the model that is tuned, then the same with its adapter.
 
     Both are asked what the model was trained on: the base agent's prompt. They answer on vLLM where the
@@ -76,7 +76,7 @@ async def compare(
         config: names the model, the prompt and the concurrency.
         adapter: a PEFT adapter; None for the bare model alone.
         samples: starts the held-out samples anew.
-        record: takes finished samples, one plain record each and model.
+        record: takes the records of finished samples.
         report: takes how many samples are done, over both models.
         logs: the folder for the log of a server that is started.
         cache: what the models have replied before.
@@ -88,21 +88,21 @@ async def compare(
         EndpointError: the server cannot be started or reached.
         WeightsError: the model or the adapter cannot be loaded.
     """
-    figures: dict[str, Any] = {}
+    figures = EvaluationFigures()
     done = 0
     async for name, model, identity in _contenders(config, adapter, logs):
         recall = cache.of(name, identity) if cache else None
         agent = in_base_role(config, model, recall)
         del model
 
-        def note(answers: list[dict[str, Any]], name: str = name) -> None:
+        def note(answers: list[Evaluation]) -> None:
             nonlocal done
             done += len(answers)
-            record([{"model": name, **answer} for answer in answers])
+            record(answers)
             report(done)
 
-        accuracy = await evaluate_agent(samples(), agent, note, concurrency=config.run.concurrency)
-        figures |= {"n": accuracy.n, name: accuracy.share}
+        accuracy = await evaluate_agent(samples(), agent, name, note, concurrency=config.run.concurrency)
+        figures = figures.model_copy(update={"n": accuracy.n, name: accuracy.share})
         # One model in memory at a time: its modules refer to each other in circles.
         del agent
         await asyncio.to_thread(gc.collect)
@@ -111,8 +111,8 @@ async def compare(
 
 async def _contenders(
     config: RunConfig, adapter: Path | None, logs: Path | None
-) -> AsyncIterator[tuple[str, BaseChatModel, str]]:
-    """Yield the model without its adapter as `vanilla`, with it as `tuned`; each is loaded when due.
+) -> AsyncIterator[tuple[Contender, BaseChatModel, str]]:
+    """Yield the model without its adapter as `untuned`, with it as `tuned`; each is loaded when due.
 
     Each comes with what tells it from all others.
     """
@@ -127,22 +127,22 @@ async def _contenders(
             _LOG.warning("%s; evaluating in this process instead", exc)
         else:
             for name, model in served.items():
-                yield name, model, identify(entry) if name == "vanilla" else tuned
+                yield name, model, identify(entry) if name == "untuned" else tuned
             return
-    yield "vanilla", await asyncio.to_thread(load_tuned, config, None), identify(entry)
+    yield "untuned", await asyncio.to_thread(load_tuned, config, None), identify(entry)
     if adapter is not None:
         yield "tuned", await asyncio.to_thread(load_tuned, config, adapter), tuned
 
 
 async def _on_vllm(
     config: RunConfig, entry: VLLMModelConfig, adapter: Path | None, logs: Path | None
-) -> dict[str, BaseChatModel]:
+) -> dict[Contender, BaseChatModel]:
     settings = endpoint_settings(config, logs)
     label = f"models.{config.training.model}"
     if adapter is None:
-        return {"vanilla": await model_pool().open(entry, label, settings)}
-    vanilla, tuned = await model_pool().open_tuned(entry, label, settings, adapter)
-    return {"vanilla": vanilla, "tuned": tuned}
+        return {"untuned": await model_pool().open(entry, label, settings)}
+    untuned, tuned = await model_pool().open_tuned(entry, label, settings, adapter)
+    return {"untuned": untuned, "tuned": tuned}
 
 
 def load_tuned(config: RunConfig, adapter: Path | None) -> BaseChatModel:

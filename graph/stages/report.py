@@ -4,23 +4,35 @@ import asyncio
 import json
 import logging
 import platform
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
-from agents.agent import Usage
 from agents.answers.kind import sample_kind
 from agents.record import to_decision
 from graph.fingerprint import fingerprints
 from graph.stages.calibrate import CALIBRATION, label_space_of
-from graph.stages.stage import Workspace, open_stage, standing_outcomes
+from graph.stages.stage import SELECTED, Workspace, open_stage, standing_outcomes
 from graph.stages.train import left_out
 from graph.state import RunState, SampleState
-from stores.atomic import atomic_writer, write_json_atomically
-from training.calibration.agreement import Agreement, AgreementTally
+from stores.atomic import atomic_writer
+from stores.record_files import write_summary
+from stores.records import (
+    Agreement,
+    Calibration,
+    Dropped,
+    EvaluationFigures,
+    RunUsage,
+    Samples,
+    Summary,
+    TrainingFigures,
+    Usage,
+)
+from training.calibration.agreement import AgreementTally
 from training.calibration.label_space import LabelSpace
-from training.metrics import Tally, is_right
+from training.metrics import Metrics, Tally, is_right
 
 _LOG = logging.getLogger("robustft")
 _BY_CHANCE = (
@@ -34,64 +46,84 @@ async def report(state: RunState) -> dict[str, Any]:
     """Write decisions.jsonl, dropped.jsonl and summary.json from the journal."""
     async with open_stage(state.directory, "report") as work:
         summary = await asyncio.to_thread(_report, work)
-        work.report(summary["samples"]["total"], summary["samples"]["total"])
-    return {"summary": summary}
+        work.report(summary.samples.total, summary.samples.total)
+    return {"summary": summary.to_json()}
 
 
-def _report(work: Workspace) -> dict[str, Any]:
-    figures = _Figures(label_space_of(work), work.config.agents.views())
-    too_long = left_out(work.journal)
-    with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
-        for state, kept in _states(work):
-            kept = kept and state.sample.id not in too_long if kept is not None else None
-            decisions.write(_line(to_decision(state, kept)))
-            if kept is False:
-                reason = "too_long" if state.sample.id in too_long else state.drop_reason(kept)
-                dropped.write(_line({"id": state.sample.id, "reason": reason}))
-            figures.add(state, kept)
-    summary = {**figures.summary(), "usage": _usage(work)}
-    views = figures.views()
-    summary["views"] = {name: agreement.model_dump() for name, agreement in views.items()}
-    calibration = json.loads(work.journal.fact(CALIBRATION) or "{}")
-    if calibration:
-        summary["calibration"] = calibration
-    # Where similar questions tell, the verdicts do not rest on the model alone.
-    questions_tell = "questions" in calibration.get("reliability", {})
-    if views and not questions_tell and not any(agreement.above_chance for agreement in views.values()):
-        _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
-    summary["samples"]["total"] = work.journal.count_samples("train")
-    stages = work.journal.stages()
-    outcomes = standing_outcomes(work.journal)
-    named = {"train": "training", "evaluate": "evaluation"}
-    summary |= {named[stage]: _brief(outcome) for stage, outcome in outcomes.items()}
-    summary["timing"] = {name: round(seconds, 3) for name, (seconds, _) in stages.items()}
-    summary["config_hash"] = fingerprints(work.config).run
-    summary["versions"] = {
-        "python": platform.python_version(),
-        **{name: version(name) for name in _VERSIONED},
-    }
-    write_json_atomically(work.files.summary, summary)
+def _report(work: Workspace) -> Summary:
+    figures = _write_decisions(work)
+    summary = _summary(work, figures)
+    _warn_of_guesses(summary)
+    write_summary(work.files.summary, summary)
     return summary
 
 
-def _usage(work: Workspace) -> dict[str, Any]:
-    """Return what the run has sent: a request that several samples share was sent once."""
+def _write_decisions(work: Workspace) -> "_Figures":
+    """Write what became of each sample, and add it up."""
+    figures = _Figures(label_space_of(work), work.config.agents.views())
+    too_long = left_out(work.journal)
+    selected = bool(work.journal.fact(SELECTED))
+    with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
+        for sample, entry in work.journal.entries():
+            state = SampleState.from_entry(sample, entry)
+            kept = entry.kept if selected else None
+            decision = to_decision(state, kept, too_long=sample.id in too_long)
+            decisions.write(decision.to_line() + "\n")
+            if decision.drop_reason is not None:
+                dropped.write(Dropped(id=sample.id, reason=decision.drop_reason).to_line() + "\n")
+            figures.add(state, bool(decision.kept))
+    return figures
+
+
+def _summary(work: Workspace, figures: "_Figures") -> Summary:
+    measured = figures.measured()
+    outcomes = standing_outcomes(work.journal)
+    return Summary(
+        samples=figures.samples(work.journal.count_samples("train")),
+        detection=measured.detection if measured else None,
+        relabel=measured.relabel if measured else None,
+        training_set=measured.training_set if measured else None,
+        views=figures.views(),
+        calibration=_calibration(work),
+        usage=_usage(work),
+        training=TrainingFigures(**_counted(outcomes["train"])) if "train" in outcomes else None,
+        evaluation=EvaluationFigures(**_counted(outcomes["evaluate"])) if "evaluate" in outcomes else None,
+        timing={name: round(seconds, 3) for name, (seconds, _) in work.journal.stages().items()},
+        config_hash=fingerprints(work.config).run,
+        versions={
+            "python": platform.python_version(),
+            **{name: version(name) for name in _VERSIONED},
+        },
+    )
+
+
+def _warn_of_guesses(summary: Summary) -> None:
+    # Where similar questions tell, the verdicts do not rest on the model alone.
+    views = summary.views
+    questions_tell = summary.calibration is not None and "questions" in summary.calibration.reliability
+    if views and not questions_tell and not any(agreement.above_chance for agreement in views.values()):
+        _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
+
+
+def _calibration(work: Workspace) -> Calibration | None:
+    fact = json.loads(work.journal.fact(CALIBRATION) or "{}")
+    if not fact:
+        return None
+    return Calibration(noise_rate=fact["noise"], threshold=fact["threshold"], reliability=fact["reliability"])
+
+
+def _usage(work: Workspace) -> RunUsage:
     with closing(work.files.open_replies()) as replies:
         sent = replies.usage()
     by_agent = {}
     for agent in sorted(work.config.agents.by_name()):
         requests, prompts, completions = sent.get(agent, (0, 0, 0))
         by_agent[agent] = Usage(requests=requests, prompt_tokens=prompts, completion_tokens=completions)
-    total = sum(by_agent.values(), Usage()).model_dump()
-    return {**total, "by_agent": {agent: usage.model_dump() for agent, usage in by_agent.items()}}
+    total = sum(by_agent.values(), Usage())
+    return RunUsage(**total.model_dump(), by_agent=by_agent)
 
 
-def _states(work: Workspace) -> Iterator[tuple[SampleState, bool | None]]:
-    for sample, entry in work.journal.entries():
-        yield SampleState.from_entry(sample, entry), entry.kept
-
-
-def _brief(outcome: dict[str, Any]) -> dict[str, Any]:
+def _counted(outcome: dict[str, Any]) -> dict[str, Any]:
     """Return a stage's outcome with lists of ids as counts; dropped.jsonl has the ids."""
     return {
         name: len(value) if isinstance(value, list) else value
@@ -100,30 +132,24 @@ def _brief(outcome: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _line(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False) + "\n"
-
-
 class _Figures:
     """Adds up a run's figures, one sample at a time."""
 
     def __init__(self, space: LabelSpace, views: Iterable[str]) -> None:
         self._space = space
-        self._samples = dict.fromkeys(
-            ("total", "clean", "noisy", "relabelled", "empty", "selected", "training", "failed"), 0
-        )
+        self._samples: Counter[str] = Counter()
         self._tally = Tally()
         self._with_gold = False
         self._views = {view: AgreementTally() for view in views}
 
-    def add(self, state: SampleState, kept: bool | None) -> None:
+    def add(self, state: SampleState, kept: bool) -> None:
         status = state.status
         self._samples["clean"] += status == "clean"
         self._samples["noisy"] += state.check is not None and not state.check.reliable
         self._samples["relabelled"] += status == "relabelled"
         self._samples["empty"] += status == "relabelled" and state.final is None
-        self._samples["selected"] += status == "relabelled" and bool(kept)
-        self._samples["training"] += bool(kept)
+        self._samples["kept"] += status == "relabelled" and kept
+        self._samples["training"] += kept
         self._samples["failed"] += status == "failed"
         gold, options = state.sample.gold, state.sample.options
         # Free text is not compared by the views; only a judge could.
@@ -136,18 +162,21 @@ class _Figures:
             final = state.final
             self._tally.add(
                 judged_noisy=not state.check.reliable,
-                label_right=is_right(state.sample.response, gold, options),
+                response_right=is_right(state.sample.response, gold, options),
                 relabelled=not state.check.reliable and final is not None,
                 final_right=None if final is None else is_right(final, gold, options),
-                kept=bool(kept),
+                kept=kept,
             )
 
-    def views(self) -> dict[str, Agreement]:
-        """Return how the views meet the labels, where there is enough to tell."""
-        reports = {view: tally.report() for view, tally in self._views.items()}
-        return {view: report for view, report in reports.items() if report is not None}
+    def samples(self, total: int) -> Samples:
+        """Return the counts, of a dataset of this size."""
+        return Samples(total=total, **self._samples)
 
-    def summary(self) -> dict[str, Any]:
-        # Without gold there is nothing to measure: no figure is better than an empty one.
-        measured = self._tally.report().model_dump(exclude={"samples"}) if self._with_gold else {}
-        return {"samples": self._samples, **measured}
+    def measured(self) -> Metrics | None:
+        """Return the figures that need gold; None where there is none."""
+        return self._tally.report() if self._with_gold else None
+
+    def views(self) -> dict[str, Agreement]:
+        """Return how often the views say what the responses say, where there are samples enough."""
+        reports: dict[str, Agreement | None] = {name: tally.report() for name, tally in self._views.items()}
+        return {name: report for name, report in reports.items() if report is not None}

@@ -2,16 +2,12 @@
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import AIMessage
-
 from agents.agent import conversation
-from agents.models.chat import to_messages, to_turns
 from agents.models.config import identify
 from graph.stages.stage import (
     SELECTED,
@@ -22,10 +18,11 @@ from graph.stages.stage import (
 from graph.stages.train import finished_training, leave_out
 from graph.state import RunState, SampleState
 from prompts.template import QuestionTemplate
-from stores.atomic import atomic_writer
 from stores.errors import InputError
+from stores.record_files import write_records
+from stores.records import Source, TrainingRow
 from stores.run_directory import RunDirectory
-from stores.sample import Sample
+from stores.sample import Message, Sample
 from training.selection import select as select_by_entropy
 
 
@@ -65,35 +62,51 @@ def training_set(directory: Path) -> Path:
 
 
 def _select(work: Workspace) -> dict[str, Any]:
-    # Weighed by how likely they are right, all can be kept.
+    # Weighted by how likely they are right, all can be kept.
     keep = 1.0 if work.config.training.weighting == "soft" else work.config.selection.keep
     work.journal.keep(select_by_entropy(work.journal.candidates(), keep))
-    counts = {"original": 0, "relabelled": 0}
-    with atomic_writer(work.files.training) as lines:
+    counts: dict[Source, int] = {"original": 0, "relabelled": 0}
+
+    def counted() -> Iterator[TrainingRow]:
         for row in _training_rows(work):
-            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-            counts[row["source"]] += 1
-    return {**counts, "size": sum(counts.values())}
+            counts[row.source] += 1
+            yield row
+
+    size = write_records(work.files.training, counted())
+    return {"original": counts["original"], "relabelled": counts["relabelled"], "size": size}
 
 
-def training_row(sample: Sample, prompt: QuestionTemplate, response: str, source: str) -> dict[str, Any]:
-    """Return a line of `training.jsonl`: the base agent's request about a sample, and a response to it."""
-    turns = to_turns(to_messages(conversation(sample, prompt.render(sample))))
-    completion = to_turns([AIMessage(response)])
-    return {"id": sample.id, "prompt": turns, "completion": completion, "source": source}
+def training_row(
+    sample: Sample, prompt: QuestionTemplate, response: str, source: Source, weight: float | None = None
+) -> TrainingRow:
+    """Return a line of training.jsonl: the base agent's request about a sample, and a response to it.
+
+    Args:
+        sample: what is asked about.
+        prompt: the base agent's template.
+        response: what is trained on.
+        source: whether that is the sample's own response or a new one.
+        weight: how much it counts, 0 to 1; None for in full.
+    """
+    return TrainingRow(
+        id=sample.id,
+        prompt=tuple(conversation(sample, prompt.render(sample))),
+        completion=(Message(role="assistant", content=response),),
+        source=source,
+        weight=weight,
+    )
 
 
-def _training_rows(work: Workspace) -> Iterator[dict[str, Any]]:
+def _training_rows(work: Workspace) -> Iterator[TrainingRow]:
     prompt = QuestionTemplate(work.config.agents.base.prompt)
+    soft = work.config.training.weighting == "soft"
     for sample, entry in work.journal.entries():
         state = SampleState.from_entry(sample, entry)
         response = state.final
         if entry.kept and response is not None:
-            source = "original" if state.status == "clean" else "relabelled"
-            row = training_row(sample, prompt, response, source)
-            if work.config.training.weighting == "soft" and state.consensus is not None:
-                row["weight"] = state.consensus.confidence
-            yield row
+            source: Source = "original" if state.status == "clean" else "relabelled"
+            weight = state.consensus.confidence if soft and state.consensus is not None else None
+            yield training_row(sample, prompt, response, source, weight)
 
 
 def _inputs_of(work: Workspace) -> str:

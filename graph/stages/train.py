@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import json
 import shutil
 import threading
 from pathlib import Path
@@ -16,8 +15,10 @@ from graph.stages.stage import (
     standing_outcomes,
 )
 from graph.state import RunState
-from stores.atomic import atomic_writer, write_text_atomically
+from stores.atomic import write_text_atomically
 from stores.journal import Journal
+from stores.record_files import read_records, write_records
+from stores.records import TrainingRow
 from stores.weights import resolve_weights
 
 
@@ -101,5 +102,5 @@ def leave_out(training: Path, dropped: set[str]) -> None:
     """Rewrite the training set as what was trained on, without the samples that were too long."""
     if not dropped:
         return
-    with training.open(encoding="utf-8") as rows, atomic_writer(training) as lines:
-        lines.writelines(row for row in rows if json.loads(row)["id"] not in dropped)
+    rows = read_records(training, TrainingRow)
+    write_records(training, (row for row in rows if row.id not in dropped))

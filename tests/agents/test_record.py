@@ -1,6 +1,14 @@
+from typing import Any
+
+import pytest
+
 from agents.agent import Usage
-from agents.record import Consensus, SampleRecord
-from agents.relabeler import ContextAnswer
+from agents.base import Prediction
+from agents.checker import Check
+from agents.reasoner import Turn
+from agents.record import Consensus, SampleRecord, to_decision
+from agents.relabeler import ContextAnswer, NeighbourReference
+from agents.reviewer import Review
 from stores.sample import Sample
 
 SAMPLE = Sample(id="1", prompt="What is the plural of wife?", response="dishes")
@@ -23,3 +31,70 @@ def test_of_equal_confidences_the_lower_entropy_is_surer() -> None:
 def test_no_entropy_outweighs_a_confidence() -> None:
     assert concluded(0.999999, -20.0) < concluded(0.999998, -0.0)
     assert concluded(1.0, -20.0) < concluded(0.999999, -0.0)
+
+
+SPENT = Usage(requests=1, prompt_tokens=10, completion_tokens=2)
+NOISY = Check(
+    reliable=False, policy="hybrid", agreed=("base",), reply="Verdict: noisy", judged="noisy", reason="!"
+)
+
+
+def relabelled(answer: str | None = "wives", **changes: Any) -> SampleRecord:
+    known: dict[str, Any] = {
+        "sample": SAMPLE,
+        "base": Prediction(answer="dishes", reply="Dishes.", usage=SPENT),
+        "turns": [
+            Turn(role="reason", reply="Hm: wives", answer="wives", usage=SPENT),
+            Turn(role="reflect", reply="Good.", usage=SPENT),
+        ],
+        "check": NOISY,
+        "context": ContextAnswer(
+            neighbours=(NeighbourReference(id="7", distance=0.25),),
+            answer=answer,
+            reply="wives",
+            log_probabilities=(-0.5, -0.1),
+            usage=SPENT,
+        ),
+        "review": Review(answer=answer, reason="both answers agree"),
+    }
+    return SampleRecord(**(known | changes))
+
+
+def test_a_decision_says_what_every_agent_that_was_asked_said() -> None:
+    record = relabelled()
+    decision = to_decision(record, True)
+    assert list(decision.agents) == ["base", "reasoner", "checker", "relabeler", "reviewer"]
+    answers = {name: agent.answer for name, agent in decision.agents.items()}
+    assert answers == record.answers() | {"checker": "noisy"}
+    assert decision.agents["relabeler"].entropy == pytest.approx(0.3)
+    assert decision.usage == record.usage == Usage(requests=4, prompt_tokens=40, completion_tokens=8)
+    assert (decision.status, decision.final, decision.kept) == ("relabelled", "wives", True)
+
+
+def test_a_checker_that_asked_no_judge_said_nothing() -> None:
+    check = Check(reliable=True, policy="hybrid", agreed=("base",), reason="1 of 1 views match the response")
+    decision = to_decision(SampleRecord(sample=SAMPLE, check=check), None)
+    assert decision.agents == {}
+    assert decision.check is not None
+    assert (decision.check.verdict, decision.check.reason) == ("clean", check.reason)
+    assert (decision.status, decision.kept, decision.drop_reason) == ("clean", None, None)
+
+
+@pytest.mark.parametrize(
+    ("record", "kept", "too_long", "reason"),
+    [
+        (relabelled(), True, False, None),
+        (relabelled(), None, False, None),
+        (relabelled(), True, True, "too_long"),
+        (relabelled(), False, False, "high_entropy"),
+        (relabelled(consensus=Consensus(answer="wives", confidence=0.6)), False, False, "low_confidence"),
+        (relabelled(None), False, False, "empty"),
+        (relabelled(failure="ModelCallError: no"), False, False, "failed"),
+    ],
+)
+def test_a_sample_that_is_not_trained_on_has_one_reason(
+    record: SampleRecord, kept: bool | None, too_long: bool, reason: str | None
+) -> None:
+    decision = to_decision(record, kept, too_long=too_long)
+    assert decision.drop_reason == reason
+    assert decision.kept == (False if reason else kept)

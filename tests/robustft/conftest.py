@@ -14,6 +14,6 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     folder = tmp_path_factory.mktemp("mixed")
     endpoint = script(Endpoint())
     config = write_run(folder, endpoint.url)
-    summary = run(config, folder / "run", until="select")
+    summary = run(config, folder / "run", until="select").summary
     yield Finished(folder / "run", summary, endpoint)
     endpoint.stop()

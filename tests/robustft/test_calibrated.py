@@ -85,12 +85,13 @@ def test_a_strong_expert_is_not_worse_off_than_with_a_vote(expert: Endpoint, tmp
 
 
 def test_the_summary_says_what_the_views_are_worth(expert: Endpoint, tmp_path: Path) -> None:
-    summary = run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="detect")
+    summary = run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="detect").summary
 
-    calibration = summary["calibration"]
-    assert calibration["noise"] == pytest.approx(1 / 3, abs=0.1)
-    assert calibration["reliability"]["base"] == pytest.approx(0.9, abs=0.1)
-    assert set(calibration["reliability"]) == {"base", "reasoning", "questions"}
+    calibration = summary.calibration
+    assert calibration is not None
+    assert calibration.noise_rate == pytest.approx(1 / 3, abs=0.1)
+    assert calibration.reliability["base"] == pytest.approx(0.9, abs=0.1)
+    assert set(calibration.reliability) == {"base", "reasoning", "questions"}
 
 
 def test_a_model_that_adds_nothing_is_said_to(
@@ -117,13 +118,13 @@ def test_a_decision_says_what_every_view_weighs(expert: Endpoint, tmp_path: Path
 
     for row in read_lines(tmp_path / "run" / "decisions.jsonl"):
         check = row["check"]
-        assert 0 <= check["noise"] <= 1
+        assert 0 <= check["noise_probability"] <= 1
         assert {"questions", "label", "agents"} <= set(check["weights"])
-        assert check["reliable"] == (row["status"] == "clean")
+        assert (check["verdict"] == "clean") == (row["status"] == "clean")
         assert 0 < row["consensus"]["confidence"] <= 1
         assert row["final"] == row["consensus"]["answer"]
     clean = [row for row in read_lines(tmp_path / "run" / "decisions.jsonl") if row["status"] == "clean"]
-    assert max(row["check"]["noise"] for row in clean) < 0.5
+    assert max(row["check"]["noise_probability"] for row in clean) < 0.5
 
 
 def test_weighing_asks_nothing_more_and_is_not_done_twice(expert: Endpoint, tmp_path: Path) -> None:
@@ -141,9 +142,9 @@ def test_weighing_asks_nothing_more_and_is_not_done_twice(expert: Endpoint, tmp_
 
 
 def test_each_question_is_encoded_once(expert: Endpoint, tmp_path: Path, encoded: list[str]) -> None:
-    summary = run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="select")
+    summary = run(begin(tmp_path, expert, CALIBRATED), tmp_path / "run", until="select").summary
 
-    assert summary["usage"]["by_agent"]["relabeler"]["requests"] > 0
+    assert summary.usage.by_agent["relabeler"].requests > 0
     assert sorted(encoded) == sorted(RIGHT)
 
 
@@ -218,7 +219,7 @@ def test_a_threshold_of_ones_own_decides(expert: Endpoint, tmp_path: Path) -> No
     run(begin(tmp_path, expert, *settings), tmp_path / "run", until="detect")
 
     for row in read_lines(tmp_path / "run" / "decisions.jsonl"):
-        assert row["check"]["reliable"] == (row["check"]["noise"] < 0.999)
+        assert (row["check"]["verdict"] == "clean") == (row["check"]["noise_probability"] < 0.999)
 
 
 def test_the_table_says_how_much_noise_there_seems_to_be(
@@ -250,6 +251,12 @@ def test_a_trace_shows_the_weights(
 def test_what_needs_calibration_is_refused_without_it(setting: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         load_config(None, ["agents.checker.policy=hybrid", setting])
+
+
+def test_a_share_to_keep_is_refused_where_all_are_kept() -> None:
+    with pytest.raises(ConfigError, match=r"^--set selection.keep=0.4: .*weighting: soft keeps every"):
+        load_config(None, ["training.weighting=soft", "selection.keep=0.4"])
+    assert load_config(None, ["training.weighting=soft"]).selection.keep == 0.5
 
 
 def test_a_rare_label_that_agents_confirm_is_kept_and_a_stray_text_is_not(
@@ -284,7 +291,7 @@ def test_samples_that_failed_first_change_nothing_in_the_end(endpoint: Endpoint,
     endpoint.refuse = lambda messages: 400 if "cat?" in messages[-1]["content"] else None
     run(whole, tmp_path / "run", until="select")
     endpoint.refuse = lambda messages: None
-    assert (tmp_path / "run" / "decisions.jsonl").read_text().count('"failed"') == 1
+    assert (tmp_path / "run" / "decisions.jsonl").read_text().count('"status": "failed"') == 1
 
     resume(tmp_path / "run", until="select", retry_failed=True)
 
@@ -323,4 +330,4 @@ def test_a_certain_verdict_says_so(expert: Endpoint, tmp_path: Path) -> None:
     garbled = {**rows()[1], "id": "garbled", "prompt": "What is a yak?", "completion": "lamina"}
     data.write_text(data.read_text() + json.dumps(garbled) + "\n")
     run(config, tmp_path / "run", until="detect")
-    assert read_lines(tmp_path / "run" / "decisions.jsonl")[-1]["check"]["noise"] == 1.0
+    assert read_lines(tmp_path / "run" / "decisions.jsonl")[-1]["check"]["noise_probability"] == 1.0

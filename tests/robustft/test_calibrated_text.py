@@ -53,7 +53,7 @@ def test_wrong_texts_are_told_from_right_ones_by_what_the_experts_say(
         assert {"base", "reasoning", "questions", "prior"} >= set(row["check"]["weights"])
         # An expert's own words are as good as a response can be.
         assert row["consensus"]["confidence"] > 0.5
-        assert row["final"] == (row["base"]["answer"] if row["id"] in wrong else row["response"])
+        assert row["final"] == (row["agents"]["base"]["answer"] if row["id"] in wrong else row["response"])
 
 
 @pytest.mark.slow
@@ -62,9 +62,9 @@ def test_each_text_is_encoded_once_and_another_time_only_if_it_changes(
 ) -> None:
     monkeypatch.setattr("graph.stages.calibrate._BLOCK", 7)
     config = write_run(tmp_path, expert.url, rows(), agents__checker__policy="calibrated")
-    summary = run(config, tmp_path / "run", until="select")
+    summary = run(config, tmp_path / "run", until="select").summary
 
-    relabelled = summary["samples"]["relabelled"]
+    relabelled = summary.samples.relabelled
     questions = [question for question, _, _ in TEXTS]
     assert relabelled
     assert [encoded.count(question) for question in questions] == [1] * len(questions)

@@ -333,7 +333,7 @@ def test_a_trace_of_a_clean_sample_ends_with_the_checker(
 ) -> None:
     assert command(monkeypatch, "trace", finished, "clean") == 0
     told = plain(capsys.readouterr().out)
-    assert "reliable" in told
+    assert ": clean" in told
     assert "relabeler" not in told
     assert "reviewer" not in told
 

@@ -139,7 +139,7 @@ def test_a_log_probability_a_little_above_0_is_0(tmp_path: Path, endpoint: Endpo
     sabotage(scripted(endpoint, cases), faults, role="relabel")
     run(write_run(tmp_path, endpoint.url, cases), tmp_path / "run", until="select")
     rows = read_lines(tmp_path / "run" / "decisions.jsonl")
-    assert next(row for row in rows if row["id"] == "rounded")["context"]["entropy"] == 0
+    assert next(row for row in rows if row["id"] == "rounded")["agents"]["relabeler"]["entropy"] == 0
 
 
 def refuse_by_status(times: int) -> Callable[[Messages], int | None]:
@@ -231,10 +231,10 @@ def test_usage_that_makes_no_sense_counts_as_none(
         [{"prompt_tokens": -5}, "lots", None, [], {"completion_tokens": "many"}, 7, {"prompt_tokens": 1e9}]
     )
     script(endpoint).alter = lambda reply, messages: {**reply, "usage": next(wrong, None)}
-    summary = run(write_run(tmp_path, endpoint.url), tmp_path / "run", until="select")
-    assert summary["samples"] == mixed.summary["samples"]
-    assert summary["usage"]["requests"] == mixed.summary["usage"]["requests"]
-    assert summary["usage"]["prompt_tokens"] == summary["usage"]["completion_tokens"] == 0
+    summary = run(write_run(tmp_path, endpoint.url), tmp_path / "run", until="select").summary
+    assert summary.samples == mixed.summary.samples
+    assert summary.usage.requests == mixed.summary.usage.requests
+    assert summary.usage.prompt_tokens == summary.usage.completion_tokens == 0
 
 
 def test_a_model_that_changes_its_name_is_warned_of_once(

@@ -167,4 +167,4 @@ def test_a_verdict_in_a_label_is_not_the_judges(tmp_path: Path, endpoint: Endpoi
     )
     run(config, tmp_path / "run", until="detect")
     (row,) = read_lines(RunDirectory(tmp_path / "run").decisions)
-    assert (row["check"]["reliable"], row["check"]["judged"]) == (False, "unreadable")
+    assert (row["check"]["verdict"], row["agents"]["checker"]["answer"]) == ("noisy", "unreadable")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from robustft import load_config, resume, run
+from robustft import load_config, load_run, resume, run
 from stores.journal import Journal
 from stores.lock import RunLock
 from tests.support.cases import (
@@ -73,35 +73,35 @@ def journal_entries(out: Path) -> list[Any]:
 @pytest.mark.parametrize("stage", ["detect", "denoise"])
 def test_a_run_until_a_stage_goes_on_from_there(stage: Any, tmp_path: Path, endpoint: Endpoint) -> None:
     config = write_run(tmp_path, script(endpoint).url)
-    first = run(config, tmp_path / "run", until=stage)
-    assert first["samples"]["noisy"] == 6
+    first = run(config, tmp_path / "run", until=stage).summary
+    assert first.samples.noisy == 6
     assert not (tmp_path / "run" / "training.jsonl").exists()
     assert {row["kept"] for row in read_lines(tmp_path / "run" / "decisions.jsonl")} == {None}
     endpoint_before = asked(endpoint)
-    second = resume(tmp_path / "run", until="select")
-    assert second["samples"]["training"] == 6
+    second = resume(tmp_path / "run", until="select").summary
+    assert second.samples.training == 6
     assert not (asked(endpoint) - endpoint_before) & endpoint_before
-    assert second["usage"]["requests"] == asked(endpoint).total()
+    assert second.usage.requests == asked(endpoint).total()
 
 
 def test_resuming_a_finished_run_asks_nothing_and_changes_no_record(
     tmp_path: Path, endpoint: Endpoint
 ) -> None:
     out = tmp_path / "run"
-    first = run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    first = run(write_run(tmp_path, script(endpoint).url), out, until="select").summary
     records = {name: (out / name).read_bytes() for name in ("decisions.jsonl", "training.jsonl")}
     endpoint.requests.clear()
-    second = resume(out, until="select")
+    second = resume(out, until="select").summary
     assert endpoint.requests == []
     assert records == {name: (out / name).read_bytes() for name in records}
-    assert (second["samples"], second["usage"]) == (first["samples"], first["usage"])
+    assert (second.samples, second.usage) == (first.samples, first.usage)
 
 
 def test_a_finished_detection_asks_no_model_whether_it_answers(tmp_path: Path, endpoint: Endpoint) -> None:
     out = tmp_path / "run"
     run(write_run(tmp_path, script(endpoint).url), out, until="detect")
     endpoint.requests.clear()
-    assert resume(out, until="detect")["samples"]["noisy"] == 6
+    assert resume(out, until="detect").summary.samples.noisy == 6
     assert endpoint.requests == []
 
 
@@ -150,11 +150,11 @@ def test_an_interrupted_run_is_finished_by_resume_without_asking_again(
     endpoint.delay = 0
     before = endpoint.texts()
     endpoint.requests.clear()
-    summary = resume(out, until="select")
+    summary = resume(out, until="select").summary
     # What was under way when it ended: with one request at a time, one at most.
     assert len({text for text in endpoint.texts() if text.startswith("[")}.intersection(before)) <= 1
     assert (replies(out).items() & answered.items()) == answered.items()
-    assert summary["usage"] == mixed.summary["usage"]
+    assert summary.usage == mixed.summary.usage
     for name in RECORDS:
         assert (out / name).read_bytes() == (mixed.out / name).read_bytes()
 
@@ -293,12 +293,12 @@ def test_keeping_more_is_a_matter_of_the_records_alone(
     tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = write_run(tmp_path, script(endpoint).url)
-    first = run(config, tmp_path / "run", until="select")
+    first = run(config, tmp_path / "run", until="select").summary
     again = ["run", config, "--out", tmp_path / "run", "--resume", "--until", "select"]
     assert command(monkeypatch, *again, "--set", "selection.keep=1.0") == 0
-    second = json.loads((tmp_path / "run" / "summary.json").read_text())
-    assert second["samples"]["selected"] > first["samples"]["selected"]
-    assert len(read_lines(tmp_path / "run" / "training.jsonl")) == second["samples"]["training"]
+    second = load_run(tmp_path / "run").summary
+    assert second.samples.kept > first.samples.kept
+    assert len(read_lines(tmp_path / "run" / "training.jsonl")) == second.samples.training
 
 
 def test_a_changed_config_leads_to_the_records_of_a_run_with_it(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -315,9 +315,9 @@ def test_another_runs_replies_are_reused(tmp_path: Path, endpoint: Endpoint, mix
     config = write_run(tmp_path, script(endpoint).url)
     run(config, tmp_path / "old", until="select")
     before = asked(endpoint)
-    summary = run(config, tmp_path / "new", until="select", reuse=tmp_path / "old")
+    summary = run(config, tmp_path / "new", until="select", reuse=tmp_path / "old").summary
     assert asked(endpoint) == before
-    assert summary["usage"]["requests"] == 0
+    assert summary.usage.requests == 0
     for name in RECORDS:
         assert (tmp_path / "new" / name).read_bytes() == (mixed.out / name).read_bytes()
 
@@ -362,11 +362,11 @@ def test_what_cannot_be_reused_is_refused_before_a_run_is_gone_on_with(
 
 def test_equal_questions_are_asked_once(tmp_path: Path, endpoint: Endpoint) -> None:
     twins = [CASES[4], CASES[4]._replace(id="m2", label="Paris"), CASES[0]]
-    summary = run(write_run(tmp_path, script(endpoint).url, twins), tmp_path / "run", until="select")
+    summary = run(write_run(tmp_path, script(endpoint).url, twins), tmp_path / "run", until="select").summary
     texts = [text for text in endpoint.texts() if text.startswith("[")]
     assert len(texts) == len(set(texts))
-    assert summary["usage"]["requests"] == asked(endpoint).total()
-    assert summary["samples"]["relabelled"] == 2
+    assert summary.usage.requests == asked(endpoint).total()
+    assert summary.samples.relabelled == 2
 
 
 def test_a_directory_in_use_is_refused_with_its_holder(
@@ -392,7 +392,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path, endpoint: Endp
     code += "lock = RunLock(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)"
     subprocess.run([sys.executable, "-c", code, str(out)], check=False, cwd=Path(__file__).parents[2])
     assert json.loads((out / "run.lock").read_text())["pid"] != os.getpid()
-    assert resume(out, until="select")["samples"]["relabelled"] == 6
+    assert resume(out, until="select").summary.samples.relabelled == 6
 
 
 @pytest.mark.parametrize("name", ["journal.sqlite", "replies.sqlite"])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from robustft import RobustFTError, RunFailedError, arun, load_config, resume, run
+from robustft import RobustFTError, Run, RunFailedError, arun, load_config, load_run, resume, run
+from stores.records import Dropped, Samples, Usage
 from tests.support.cases import (
     ANIMALS,
     CASES,
@@ -36,9 +37,9 @@ def test_decisions_stand_in_the_order_of_the_data(mixed: Finished) -> None:
 
 
 def test_a_decision_has_the_promised_fields_in_their_order(mixed: Finished) -> None:
-    order = ["id", "prompt", "response", "status", "options", "base", "reasoning", "check", "context"]
-    order += ["review", "final", "kept", "gold", "usage"]
-    optional = {"options", "context", "review", "gold"}
+    order = ["version", "id", "status", "prompt", "response", "final", "kept", "drop_reason", "options"]
+    order += ["check", "agents"]
+    optional = {"options", "drop_reason"}
     for row in read_lines(mixed.out / "decisions.jsonl"):
         assert list(row) == [name for name in order if name in row]
         assert set(order) - set(row) <= optional
@@ -46,17 +47,20 @@ def test_a_decision_has_the_promised_fields_in_their_order(mixed: Finished) -> N
 
 def test_a_decision_holds_every_view_and_verdict(mixed: Finished) -> None:
     row = next(row for row in read_lines(mixed.out / "decisions.jsonl") if row["id"] == "u")
-    assert row["base"] == {"answer": "Oslo", "reply": "Oslo"}
-    assert [turn["role"] for turn in row["reasoning"]["turns"]] == ["reason", "reflect", "reason"]
-    assert row["reasoning"]["answer"] == "Bergen"
-    assert (row["check"]["reliable"], row["check"]["agreed"]) == (False, ["base"])
-    assert (row["check"]["reply"], row["check"]["judged"]) == ("Who knows", "unreadable")
-    assert (row["context"]["neighbours"], row["context"]["answer"]) == ([], "Oslo")
-    assert (row["review"]["answer"], row["review"]["reply"]) == ("Oslo", "Oslo")
+    agents = row["agents"]
+    assert list(agents) == ["base", "reasoner", "checker", "relabeler", "reviewer"]
+    assert (agents["base"]["answer"], agents["base"]["reply"]) == ("Oslo", "Oslo")
+    assert [turn["role"] for turn in agents["reasoner"]["turns"]] == ["reason", "reflect", "reason"]
+    assert agents["reasoner"]["answer"] == "Bergen"
+    assert (row["check"]["verdict"], row["check"]["agreed"]) == ("noisy", ["base"])
+    assert (agents["checker"]["reply"], agents["checker"]["answer"]) == ("Who knows", "unreadable")
+    assert ("neighbours" in agents["relabeler"], agents["relabeler"]["answer"]) == (False, "Oslo")
+    assert (agents["reviewer"]["answer"], agents["reviewer"]["reply"]) == ("Oslo", "Oslo")
 
 
 def test_entropy_is_the_mean_negative_log_probability_of_the_context_answer(mixed: Finished) -> None:
-    contexts = [row["context"] for row in read_lines(mixed.out / "decisions.jsonl") if "context" in row]
+    agents = [row["agents"] for row in read_lines(mixed.out / "decisions.jsonl")]
+    contexts = [said["relabeler"] for said in agents if "relabeler" in said]
     for context in contexts:
         expected = [-len(token) / 10 for token in context["reply"].split()]
         assert context["log_probabilities"] == expected
@@ -67,7 +71,7 @@ def test_entropy_is_the_mean_negative_log_probability_of_the_context_answer(mixe
 def test_selection_keeps_exactly_the_floor_of_lowest_entropy_ties_by_id(mixed: Finished) -> None:
     rows = read_lines(mixed.out / "decisions.jsonl")
     candidates = [row for row in rows if row["status"] == "relabelled" and row["final"] is not None]
-    ranked = sorted((row["context"]["entropy"], row["id"]) for row in candidates)
+    ranked = sorted((row["agents"]["relabeler"]["entropy"], row["id"]) for row in candidates)
     assert len(ranked) == 5
     assert len({entropy for entropy, _ in ranked}) < len(ranked), "the cases must hold a tie"
     assert {row["id"] for row in candidates if row["kept"]} == {name for _, name in ranked[:2]} == {"m", "b"}
@@ -98,37 +102,36 @@ def test_what_was_left_out_is_listed_with_its_reason(mixed: Finished) -> None:
 
 
 def test_the_summary_counts_add_up(mixed: Finished) -> None:
-    samples = mixed.summary["samples"]
+    samples = mixed.summary.samples
     trained = len(read_lines(mixed.out / "training.jsonl"))
-    assert samples == {
-        "total": 10, "clean": 4, "noisy": 6, "relabelled": 6, "empty": 1, "selected": 2, "training": trained,
-        "failed": 0,
-    }  # fmt: skip
-    assert samples["training"] == samples["clean"] + samples["selected"]
-    assert json.loads((mixed.out / "summary.json").read_text()) == mixed.summary
+    assert samples == Samples(
+        total=10, clean=4, noisy=6, relabelled=6, empty=1, kept=2, training=trained, failed=0
+    )
+    assert samples.training == samples.clean + samples.kept
+    assert json.loads((mixed.out / "summary.json").read_text()) == mixed.summary.to_json()
 
 
 def test_the_summary_of_data_without_gold_measures_nothing(mixed: Finished) -> None:
-    assert not {"detection", "relabel", "training_set", "evaluation"} & set(mixed.summary)
+    summary = mixed.summary
+    assert (summary.detection, summary.relabel, summary.training_set, summary.evaluation) == (None,) * 4
 
 
 def test_usage_is_what_the_endpoint_was_asked(mixed: Finished) -> None:
-    usage = mixed.summary["usage"]
+    usage = mixed.summary.usage
     roles = Counter(role for role, _ in asked(mixed.endpoint).elements())
     named = {"base": "base", "reason": "reasoner", "reflect": "reasoner", "check": "checker"}
     named |= {"relabel": "relabeler", "review": "reviewer"}
     expected: Counter[str] = Counter()
     for role, count in roles.items():
         expected[named[role]] += count
-    assert {agent: used["requests"] for agent, used in usage["by_agent"].items()} == expected
-    assert usage["requests"] == roles.total() == len(mixed.endpoint.requests) - 1
-    assert usage["prompt_tokens"] == 7 * roles.total()
+    assert {agent: used.requests for agent, used in usage.by_agent.items()} == expected
+    assert usage.requests == roles.total() == len(mixed.endpoint.requests) - 1
+    assert usage.prompt_tokens == 7 * roles.total()
 
 
 def test_usage_of_the_decisions_adds_up_to_the_summary(mixed: Finished) -> None:
-    rows = read_lines(mixed.out / "decisions.jsonl")
-    for name in ("requests", "prompt_tokens", "completion_tokens"):
-        assert sum(row["usage"][name] for row in rows) == mixed.summary["usage"][name]
+    spent = sum((decision.usage for decision in load_run(mixed.out).decisions()), Usage())
+    assert spent.model_dump() == mixed.summary.usage.model_dump(exclude={"by_agent"})
 
 
 def test_only_a_split_goes_to_the_judge_and_only_a_disagreement_to_the_reviewer(mixed: Finished) -> None:
@@ -149,8 +152,9 @@ def test_gold_feeds_the_figures_and_never_a_request(tmp_path: Path, endpoint: En
     gold = "".join(f"{json.dumps({**case.row(), 'completion': 'Eldorado'})}\n" for case in CASES[3:6])
     (tmp_path / "gold.jsonl").write_text(gold)
     config = write_run(tmp_path, endpoint.url, data__gold="gold.jsonl")
-    summary = run(config, tmp_path / "run", until="select")
-    assert summary["detection"]["recall"] == pytest.approx(2 / 3)
+    summary = run(config, tmp_path / "run", until="select").summary
+    assert summary.detection is not None
+    assert summary.detection.recall == pytest.approx(2 / 3)
     assert "Eldorado" not in json.dumps(endpoint.requests)
     rows = {row["id"]: row.get("gold") for row in read_lines(tmp_path / "run" / "decisions.jsonl")}
     assert {name for name, right in rows.items() if right == "Eldorado"} == {"s", "m", "v"}
@@ -163,8 +167,8 @@ def test_relabeling_sees_the_nearest_clean_samples_only(tmp_path: Path, endpoint
     run(config, tmp_path / "run", until="select")
     rows = read_lines(tmp_path / "run" / "decisions.jsonl")
     clean = {row["id"] for row in rows if row["status"] == "clean"}
-    for row in (row for row in rows if "context" in row):
-        shown = row["context"]["neighbours"]
+    for row in (row for row in rows if "relabeler" in row["agents"]):
+        shown = row["agents"]["relabeler"]["neighbours"]
         assert len(shown) == 3
         assert {neighbour["id"] for neighbour in shown} <= clean
         assert shown == sorted(shown, key=lambda neighbour: (neighbour["distance"], neighbour["id"]))
@@ -191,7 +195,7 @@ def test_data_with_nothing_clean_is_relabelled_without_context(
     assert command(monkeypatch, "run", config, *arguments) == 0
     assert "0 judged clean, 6 noisy" in capsys.readouterr().out
     rows = read_lines(tmp_path / "run" / "decisions.jsonl")
-    assert [row["context"]["neighbours"] for row in rows] == [[]] * 6
+    assert [row["agents"]["relabeler"].get("neighbours") for row in rows] == [None] * 6
 
 
 def test_examples_of_verdicts_that_no_longer_stand_are_not_shown(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -201,7 +205,7 @@ def test_examples_of_verdicts_that_no_longer_stand_are_not_shown(tmp_path: Path,
     again = load_config(config, [*doubts, "agents.relabeler.neighbours=3"])
     resume(tmp_path / "run", config=again, until="select")
     rows = read_lines(tmp_path / "run" / "decisions.jsonl")
-    assert [row["context"]["neighbours"] for row in rows] == [[]] * len(CASES)
+    assert [row["agents"]["relabeler"].get("neighbours") for row in rows] == [None] * len(CASES)
 
 
 def test_keeping_nothing_drops_every_relabelled_sample(
@@ -216,7 +220,7 @@ def test_keeping_nothing_drops_every_relabelled_sample(
 
 def test_keeping_all_keeps_every_relabelled_sample_with_an_answer(tmp_path: Path, endpoint: Endpoint) -> None:
     config = write_run(tmp_path, script(endpoint).url, selection__keep=1)
-    assert run(config, tmp_path / "run", until="select")["samples"]["selected"] == 5
+    assert run(config, tmp_path / "run", until="select").summary.samples.kept == 5
 
 
 @pytest.mark.slow
@@ -239,7 +243,7 @@ def test_a_sample_too_long_to_train_on_stays_out_after_a_resume(tmp_path: Path, 
     run(load_config(path, [*settings, "training.epochs=1"]), tmp_path / "run")
     training = (tmp_path / "run" / "training.jsonl").read_bytes()
     assert [row["id"] for row in read_lines(tmp_path / "run" / "training.jsonl")] == ["z", "a", "n"]
-    assert read_lines(tmp_path / "run" / "dropped.jsonl") == [{"id": "long", "reason": "too_long"}]
+    assert list(load_run(tmp_path / "run").dropped()) == [Dropped(id="long", reason="too_long")]
     resume(tmp_path / "run")
     assert (tmp_path / "run" / "training.jsonl").read_bytes() == training
 
@@ -251,12 +255,12 @@ def test_samples_that_are_all_too_long_to_train_on_are_listed_as_such(
     out = tmp_path / "run"
     settings = ["models.tuned={provider: embedded}", "training.model=tuned", "training.max_length=8"]
     path = write_run(tmp_path, script(endpoint).url, CASES[:3])
-    summaries = [run(load_config(path, settings), out), resume(out)]
-    for summary in summaries:
-        assert summary["training"]["dropped"] == 3
-        assert "training.max_length" in summary["training"]["skipped"]
-        assert summary["samples"]["training"] == 0
-    dropped = [{"id": name, "reason": "too_long"} for name in "zan"]
+    for summary in (run(load_config(path, settings), out).summary, resume(out).summary):
+        assert summary.training is not None
+        assert summary.training.dropped == 3
+        assert "training.max_length" in str(summary.training.skipped)
+        assert summary.samples.training == 0
+    dropped = [{"version": 1, "id": name, "reason": "too_long"} for name in "zan"]
     assert read_lines(out / "dropped.jsonl") == dropped
     assert (out / "training.jsonl").read_text() == ""
     capsys.readouterr()
@@ -270,14 +274,16 @@ def test_a_sample_whose_request_is_refused_fails_alone(role: str, tmp_path: Path
         400 if messages[-1]["content"].startswith(f"[{role}] {victim.query}") else None
     )
     victim = next(case for case in CASES if case.id == "u")
-    summary = run(write_run(tmp_path, endpoint.url, run__max_failed=0.1), tmp_path / "run", until="select")
+    summary = run(
+        write_run(tmp_path, endpoint.url, run__max_failed=0.1), tmp_path / "run", until="select"
+    ).summary
     rows = {row["id"]: row for row in read_lines(tmp_path / "run" / "decisions.jsonl")}
     assert rows["u"]["status"] == "failed"
     assert "scripted failure" in rows["u"]["failure"]
-    assert {"id": "u", "reason": "failed"} in read_lines(tmp_path / "run" / "dropped.jsonl")
+    assert {"version": 1, "id": "u", "reason": "failed"} in read_lines(tmp_path / "run" / "dropped.jsonl")
     expected = {case.id: case.status for case in CASES if case.id != "u"}
     assert {name: row["status"] for name, row in rows.items() if name != "u"} == expected
-    assert summary["samples"]["failed"] == 1
+    assert summary.samples.failed == 1
 
 
 def test_an_endpoint_that_is_busy_for_a_moment_is_asked_again(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -291,9 +297,9 @@ def test_an_endpoint_that_is_busy_for_a_moment_is_asked_again(tmp_path: Path, en
         return None
 
     script(endpoint).refuse = refuse
-    summary = run(write_run(tmp_path, endpoint.url, CASES[:2]), tmp_path / "run", until="select")
+    summary = run(write_run(tmp_path, endpoint.url, CASES[:2]), tmp_path / "run", until="select").summary
     assert len(refused) == 2
-    assert (summary["samples"]["failed"], summary["samples"]["clean"]) == (0, 2)
+    assert (summary.samples.failed, summary.samples.clean) == (0, 2)
 
 
 def test_failures_in_detection_within_the_budget_do_not_stop_relabeling(
@@ -302,8 +308,8 @@ def test_failures_in_detection_within_the_budget_do_not_stop_relabeling(
     script(endpoint).refuse = lambda messages: 400 if "France" in messages[-1]["content"] else None
     cases = [CASES[0], *(case for case in CASES if case.status == "clean" and case.id != "z"), CASES[4]]
     config = write_run(tmp_path, endpoint.url, cases, run__max_failed=0.25)
-    samples = run(config, tmp_path / "run", until="select")["samples"]
-    assert (samples["failed"], samples["relabelled"]) == (1, 1)
+    samples = run(config, tmp_path / "run", until="select").summary.samples
+    assert (samples.failed, samples.relabelled) == (1, 1)
 
 
 def test_until_detect_asks_no_relabeler(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -340,21 +346,21 @@ def test_two_runs_at_once_in_one_event_loop_do_not_mix(tmp_path: Path, endpoint:
         folder.mkdir()
         write_run(folder, endpoint.url, cases)
 
-    async def both() -> list[dict[str, Any]]:
+    async def both() -> list[Run]:
         runs = (arun(folder / "my.yaml", folder / "run", until="select") for folder in folders)
         return await asyncio.gather(*runs)
 
-    first, second = asyncio.run(both())
-    assert (first["samples"]["total"], second["samples"]["total"]) == (4, 6)
+    first, second = (done.summary for done in asyncio.run(both()))
+    assert (first.samples.total, second.samples.total) == (4, 6)
     assert [row["id"] for row in read_lines(folders[1] / "run" / "decisions.jsonl")] == list("mvkueb")
 
 
 def test_two_runs_after_another_in_one_process_work(tmp_path: Path, endpoint: Endpoint) -> None:
     config = write_run(tmp_path, script(endpoint).url)
-    first = asyncio.run(arun(config, tmp_path / "one", until="select"))
-    second = asyncio.run(arun(config, tmp_path / "two", until="select"))
-    assert first["samples"] == second["samples"]
-    assert first["config_hash"] == second["config_hash"]
+    first = asyncio.run(arun(config, tmp_path / "one", until="select")).summary
+    second = asyncio.run(arun(config, tmp_path / "two", until="select")).summary
+    assert first.samples == second.samples
+    assert first.config_hash == second.config_hash
 
 
 def test_progress_is_reported_for_every_stage(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -380,7 +386,7 @@ def test_python_callers_get_typed_errors(tmp_path: Path, endpoint: Endpoint) -> 
 
 def test_a_limit_takes_the_first_samples(tmp_path: Path, endpoint: Endpoint) -> None:
     config = write_run(tmp_path, script(endpoint).url)
-    assert run(config, tmp_path / "run", limit=3, until="select")["samples"]["total"] == 3
+    assert run(config, tmp_path / "run", limit=3, until="select").summary.samples.total == 3
     assert [row["id"] for row in read_lines(tmp_path / "run" / "decisions.jsonl")] == ["z", "a", "n"]
 
 
@@ -402,8 +408,10 @@ def test_a_model_that_meets_the_labels_by_chance_is_called_so(
     endpoint.reply = lambda messages: (
         same[role_of(text)] if (text := messages[-1]["content"]).startswith("[") else "yes"
     )
-    summary = run(load_config(write_run(tmp_path, endpoint.url, cases)), tmp_path / "run", until="denoise")
-    assert summary["views"]["base"] == {
+    summary = run(
+        load_config(write_run(tmp_path, endpoint.url, cases)), tmp_path / "run", until="denoise"
+    ).summary
+    assert summary.views["base"].model_dump() == {
         "n": 40,
         "agreed": 0.25 if warns else 0.5,
         "by_chance": pytest.approx(1 / 3),

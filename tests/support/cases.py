@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from robustft import Summary
 from robustft.cli import main
 from tests.support.endpoint import Endpoint
 
@@ -152,5 +153,5 @@ class Finished(NamedTuple):
     """A run until select over all cases."""
 
     out: Path
-    summary: dict[str, Any]
+    summary: Summary
     endpoint: Endpoint

@@ -256,7 +256,7 @@ def test_too_long_samples_are_dropped_or_cut_and_named(tmp_path: Path) -> None:
     tokens, _ = read(tmp_path, [*ROWS, LONG])
     assert (tokens.samples, tokens.dropped, tokens.cut) == (12, ["long"], [])
 
-    endless = {**LONG, "id": "endless", "prompt": LONG["completion"]}
+    endless = {**LONG, "id": "endless", "prompt": [{**LONG["completion"][0], "role": "user"}]}
     cutting = CONFIG.model_copy(update={"too_long": "cut"})
     tokens, _ = read(tmp_path, [*ROWS, LONG, endless], cutting)
     assert (tokens.samples, tokens.dropped, tokens.cut) == (13, ["endless"], ["long"])

@@ -3,9 +3,9 @@ import pytest
 from training.metrics import Tally, is_right
 
 
-def test_detection_counts_wrong_labels_judged_noisy() -> None:
+def test_detection_counts_wrong_responses_judged_noisy() -> None:
     tally = Tally()
-    for judged_noisy, label_right, times in [
+    for judged_noisy, response_right, times in [
         (True, False, 6),
         (True, True, 2),
         (False, False, 3),
@@ -14,7 +14,7 @@ def test_detection_counts_wrong_labels_judged_noisy() -> None:
         for _ in range(times):
             tally.add(
                 judged_noisy=judged_noisy,
-                label_right=label_right,
+                response_right=response_right,
                 relabelled=False,
                 final_right=None,
                 kept=False,
@@ -30,22 +30,22 @@ def test_relabelling_is_split_by_what_selection_kept() -> None:
     for final_right, kept, times in [(True, True, 3), (False, True, 1), (True, False, 1), (False, False, 3)]:
         for _ in range(times):
             tally.add(
-                judged_noisy=True, label_right=False, relabelled=True, final_right=final_right, kept=kept
+                judged_noisy=True, response_right=False, relabelled=True, final_right=final_right, kept=kept
             )
     # Neither a clean sample nor a failed one was relabelled.
-    tally.add(judged_noisy=False, label_right=True, relabelled=False, final_right=True, kept=True)
-    tally.add(judged_noisy=True, label_right=False, relabelled=False, final_right=None, kept=False)
+    tally.add(judged_noisy=False, response_right=True, relabelled=False, final_right=True, kept=True)
+    tally.add(judged_noisy=True, response_right=False, relabelled=False, final_right=None, kept=False)
     relabel = tally.report().relabel
-    assert (relabel.accuracy, relabel.selected_accuracy, relabel.dropped_accuracy) == (0.5, 0.75, 0.25)
-    assert (relabel.relabelled, relabel.selected, relabel.dropped) == (8, 4, 4)
+    assert (relabel.accuracy, relabel.kept_accuracy, relabel.dropped_accuracy) == (0.5, 0.75, 0.25)
+    assert (relabel.relabelled, relabel.kept, relabel.dropped) == (8, 4, 4)
 
 
 def test_purity_is_of_what_is_trained_on_and_purity_before_of_what_was_given() -> None:
     tally = Tally()
-    tally.add(judged_noisy=False, label_right=True, relabelled=False, final_right=True, kept=True)
-    tally.add(judged_noisy=False, label_right=False, relabelled=False, final_right=False, kept=True)
-    tally.add(judged_noisy=True, label_right=False, relabelled=True, final_right=True, kept=True)
-    tally.add(judged_noisy=True, label_right=False, relabelled=True, final_right=False, kept=False)
+    tally.add(judged_noisy=False, response_right=True, relabelled=False, final_right=True, kept=True)
+    tally.add(judged_noisy=False, response_right=False, relabelled=False, final_right=False, kept=True)
+    tally.add(judged_noisy=True, response_right=False, relabelled=True, final_right=True, kept=True)
+    tally.add(judged_noisy=True, response_right=False, relabelled=True, final_right=False, kept=False)
     report = tally.report()
     assert (report.training_set.size, report.samples) == (3, 4)
     assert report.training_set.purity == pytest.approx(2 / 3)
@@ -67,17 +67,19 @@ def test_a_figure_that_nothing_was_measured_for_is_none_and_not_zero() -> None:
 
 def test_nothing_judged_noisy_has_no_precision_but_a_recall_of_zero() -> None:
     tally = Tally()
-    tally.add(judged_noisy=False, label_right=False, relabelled=False, final_right=False, kept=True)
+    tally.add(judged_noisy=False, response_right=False, relabelled=False, final_right=False, kept=True)
     detection = tally.report().detection
     assert (detection.precision, detection.recall, detection.f1) == (None, 0, 0)
 
 
 @pytest.mark.parametrize(("relabelled", "kept"), [(False, True), (True, False)])
-def test_a_sample_without_a_label_is_neither_relabelled_nor_in_the_training_set(
+def test_a_sample_without_a_response_is_neither_relabelled_nor_in_the_training_set(
     relabelled: bool, kept: bool
 ) -> None:
-    with pytest.raises(ValueError, match="final label"):
-        Tally().add(judged_noisy=True, label_right=False, relabelled=relabelled, final_right=None, kept=kept)
+    with pytest.raises(ValueError, match="final response"):
+        Tally().add(
+            judged_noisy=True, response_right=False, relabelled=relabelled, final_right=None, kept=kept
+        )
 
 
 @pytest.mark.parametrize(

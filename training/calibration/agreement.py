@@ -6,28 +6,8 @@ them more often than one that guesses. Where it does not, no verdict can rest on
 
 import math
 
-from pydantic import BaseModel, ConfigDict
-
+from stores.records import Agreement
 from training.calibration import priors
-
-
-class Agreement(BaseModel):
-    """How often a view's answer agrees with the given response.
-
-    Args:
-        n: samples whose answers can be compared, at least thirty.
-        agreed: the share on which they agree, 0 to 1.
-        by_chance: the share on which a guess would agree.
-        above_chance: whether they agree more often, by two standard deviations of guessing. Of 100 answers to
-            questions with four options, guesses agree on 25; from 34 on it is above chance.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    n: int
-    agreed: float
-    by_chance: float
-    above_chance: bool
 
 
 class AgreementTally:

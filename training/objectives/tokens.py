@@ -1,12 +1,14 @@
 """The training file as tokens, with labels on the response alone."""
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from stores.record_files import read_records
+from stores.records import TrainingRow
+from stores.sample import Message
 from training.errors import NothingToTrainError, TrainingInterrupted
 from training.lora import TrainingConfig
 
@@ -39,6 +41,7 @@ class Tokens:
 
         Raises:
             TrainingInterrupted: `stop` was set.
+            RecordError: a line of the training file is no row.
             NothingToTrainError: no sample is left.
         """
         import pyarrow as pa  # type: ignore[import-untyped]
@@ -51,8 +54,8 @@ class Tokens:
             ("weight", pa.float32()),
         ]
         schema = pa.schema(columns)
-        with training_file.open(encoding="utf-8") as lines, pa.ipc.new_stream(self.file, schema) as writer:
-            rows = map(json.loads, filter(str.strip, lines))
+        rows = read_records(training_file, TrainingRow)
+        with pa.ipc.new_stream(self.file, schema) as writer:
             while batch := list(islice(rows, _READ_AT_ONCE)):
                 if stop.is_set():
                     raise TrainingInterrupted("training was stopped before its first step")
@@ -66,15 +69,15 @@ class Tokens:
                 self.dropped,
             )
 
-    def _fit(self, rows: list[dict[str, Any]], tokenizer: Any) -> Iterator[dict[str, Any]]:
+    def _fit(self, rows: list[TrainingRow], tokenizer: Any) -> Iterator[dict[str, Any]]:
         limit = self._config.max_length
         for row, (whole, start) in zip(rows, tokenize(rows, tokenizer), strict=True):
             too_long = len(whole) > limit
             if (too_long and self._config.too_long == "drop") or start >= min(limit, len(whole)):
-                self.dropped.append(row["id"])
+                self.dropped.append(row.id)
                 continue
             if too_long:
-                self.cut.append(row["id"])
+                self.cut.append(row.id)
             kept = whole[:limit]
             self.samples += 1
             self.longest = max(self.longest, len(kept))
@@ -82,25 +85,29 @@ class Tokens:
                 "input_ids": kept,
                 "labels": [IGNORED] * start + kept[start:],
                 "length": len(kept),
-                "weight": row.get("weight", 1.0),
+                "weight": 1.0 if row.weight is None else row.weight,
             }
 
 
-def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any) -> Iterator[tuple[list[int], int]]:
+def tokenize(rows: Sequence[TrainingRow], tokenizer: Any) -> Iterator[tuple[list[int], int]]:
     """Yield each row's tokens and where its response begins.
 
     Args:
-        rows: `prompt` and `completion` as lists of turns.
+        rows: prompts with their responses.
         tokenizer: a chat model's.
     """
     prompts = tokenizer.apply_chat_template(
-        [row["prompt"] for row in rows], add_generation_prompt=True, return_dict=True
+        [_turns(row.prompt) for row in rows], add_generation_prompt=True, return_dict=True
     )["input_ids"]
     wholes = tokenizer.apply_chat_template(
-        [row["prompt"] + row["completion"] for row in rows], return_dict=True
+        [_turns(row.prompt + row.completion) for row in rows], return_dict=True
     )["input_ids"]
     for prompt, whole in zip(prompts, wholes, strict=True):
         yield whole, _common_prefix(prompt, whole)
+
+
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def _common_prefix(left: list[int], right: list[int]) -> int:

@@ -152,7 +152,7 @@ def test_a_config_in_python_names_files_of_the_working_directory_for_good(
     config = RunConfig.model_validate(yaml.safe_load((tmp_path / "my.yaml").read_text()))
     run(config, "run", until="detect")
     monkeypatch.chdir("/")
-    assert resume(tmp_path / "run", until="select")["samples"]["relabelled"] == 6
+    assert resume(tmp_path / "run", until="select").summary.samples.relabelled == 6
 
 
 def test_a_runs_own_config_is_not_relative_to_the_run(tmp_path: Path, endpoint: Endpoint) -> None:

@@ -1,0 +1,180 @@
+"""Reading what a run has left, typed: its config, its records and its figures."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from graph.config.run import RunConfig, load_config
+from stores.errors import InputError, RunDirectoryError
+from stores.record_files import read_records, read_summary
+from stores.records import Decision, Dropped, Evaluation, Record, Summary, TrainingRow
+from stores.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped]
+
+R = TypeVar("R", bound=Record)
+
+
+class Run:
+    """A run's directory, for reading. Nothing is opened for writing, so that a read-only disk will do.
+
+    What is large is read as it is asked for, one record at a time.
+
+    Args:
+        directory: the run directory.
+
+    Raises:
+        RunDirectoryError: there is no run in it.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self._files = RunDirectory(Path(directory))
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.directory)!r})"
+
+    @property
+    def directory(self) -> Path:
+        """The run directory."""
+        return self._files.path
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The config that the run was made with.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        return load_config(self._files.config)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """The run's figures.
+
+        Raises:
+            RunDirectoryError: the run has not come so far.
+            RecordError: the file is damaged, or of another version.
+        """
+        return read_summary(self._there(self._files.summary))
+
+    def decisions(self) -> Iterator[Decision]:
+        """Yield what was decided on each sample, in the order of the data; see `summary` for the errors."""
+        return self._records(self._files.decisions, Decision)
+
+    def decision(self, identifier: str) -> Decision:
+        """Return what was decided on one sample. The file is read up to it.
+
+        Raises:
+            InputError: the run has no such sample.
+        """
+        known: list[str] = []
+        for decision in self.decisions():
+            if decision.id == identifier:
+                return decision
+            if len(known) < 3:
+                known.append(decision.id)
+        raise InputError(f"{self.directory}: no sample '{identifier}'; its ids look like {', '.join(known)}")
+
+    def training(self) -> Iterator[TrainingRow]:
+        """Yield what is trained on.
+
+        Raises:
+            RunDirectoryError: there is no training set, or one of decisions that have changed since.
+        """
+        first = next(self.decisions(), None)
+        if first is not None and first.kept is None:
+            raise self._missing("training set of its decisions")
+        return self._records(self._files.training, TrainingRow)
+
+    def dropped(self) -> Iterator[Dropped]:
+        """Yield which samples are not trained on, and why."""
+        return self._records(self._files.dropped, Dropped)
+
+    def evaluation(self) -> Iterator[Evaluation]:
+        """Yield what the models answered to the held-out samples; nothing where there are none.
+
+        Raises:
+            RunDirectoryError: there is no evaluation, or one of decisions that have changed since.
+        """
+        figures = self.summary.evaluation
+        if figures is None:
+            raise self._missing("evaluation")
+        return iter(()) if figures.skipped else self._records(self._files.evaluation, Evaluation)
+
+    def prompts(self) -> dict[str, str]:
+        """Return the templates that the run has used, by their names.
+
+        Raises:
+            RunDirectoryError: one cannot be read.
+        """
+        folder = self.directory / "prompts"
+        try:
+            files = sorted(file for file in folder.glob("*.md") if file.is_file())
+            return {file.stem: file.read_text(encoding="utf-8") for file in files}
+        except (OSError, UnicodeDecodeError) as exc:
+            raise RunDirectoryError(f"{folder}: a prompt cannot be read ({exc})") from exc
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return the decisions as a table with one row a sample: what became of it, its answers, its cost.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            # Imported here: it is optional, and takes half a second.
+            import pandas
+        except ImportError as exc:
+            raise InputError("to_pandas needs pandas: pip install pandas") from exc
+        rows = [_flat(decision) for decision in self.decisions()]
+        return pandas.DataFrame(rows, columns=None if rows else [*_COLUMNS])
+
+    def _records(self, path: Path, kind: type[R]) -> Iterator[R]:
+        return read_records(self._there(path), kind)
+
+    def _there(self, path: Path) -> Path:
+        if not path.is_file():
+            raise self._missing(path.name)
+        return path
+
+    def _missing(self, what: str) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"{self.directory}: has no {what} yet; `robustft resume {self.directory}` goes on with the run"
+        )
+
+
+def load_run(directory: str | Path) -> Run:
+    """Return what a run has left in its directory, for reading.
+
+    Raises:
+        RunDirectoryError: there is no run in that directory.
+
+    Example:
+        >>> run = load_run("runs/demo-20260101-120000")  # doctest: +SKIP
+        >>> run.summary.samples.relabelled  # doctest: +SKIP
+        >>> [d.id for d in run.decisions() if d.status == "relabelled"]  # doctest: +SKIP
+    """
+    return Run(directory)
+
+
+_COLUMNS = (
+    "id",
+    "status",
+    "prompt",
+    "response",
+    "final",
+    "kept",
+    "drop_reason",
+    "failure",
+    "gold",
+    "noise_probability",
+    "confidence",
+)
+
+
+def _flat(decision: Decision) -> dict[str, Any]:
+    """Return a decision as one row: what became of the sample, each agent's answer, the cost."""
+    row: dict[str, Any] = {name: getattr(decision, name) for name in _COLUMNS}
+    row |= {name: agent.answer for name, agent in decision.agents.items()}
+    return row | decision.usage.model_dump()

@@ -1,0 +1,103 @@
+"""Reading and writing the files of a run's records."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from stores.atomic import atomic_writer, write_json_atomically
+from stores.errors import RecordError
+from stores.records import VERSION, Record, Summary
+
+R = TypeVar("R", bound=Record)
+
+
+def write_records(path: Path, records: Iterable[Record]) -> int:
+    """Write records as JSON lines, whole or not at all; returns how many.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    count = 0
+    with atomic_writer(path) as lines:
+        for record in records:
+            lines.write(record.to_line() + "\n")
+            count += 1
+    return count
+
+
+def read_records(path: Path, kind: type[R]) -> Iterator[R]:
+    """Yield the records of a file one by one; see `read_numbered`."""
+    for _, record in read_numbered(path, kind):
+        yield record
+
+
+def read_numbered(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:
+    """Yield each record of a file with its line number, from 1 on. One line is in memory at a time.
+
+    Raises:
+        RecordError: the file cannot be read, or a line is no record of this kind and version.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, _parse(line, kind, path, number)
+    except OSError as exc:
+        raise RecordError(f"cannot be read: {exc.strerror or exc}", path=path) from exc
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """Write a summary as indented JSON, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_json_atomically(path, summary.to_json())
+
+
+def read_summary(path: Path) -> Summary:
+    """Read a run's summary.
+
+    Raises:
+        RecordError: the file cannot be read, or is no summary of this version.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise RecordError(f"cannot be read: {exc.strerror or exc}", path=path) from exc
+    return _parse(content, Summary, path)
+
+
+def _parse(content: bytes, kind: type[R], path: Path, line: int | None = None) -> R:
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as exc:
+        field, problem = _explain(exc, content)
+        raise RecordError(problem, path=path, line=line, field=field) from exc
+
+
+def _explain(error: ValidationError, content: bytes) -> tuple[str | None, str]:
+    """Return which field is to blame, if one is, and what is wrong with the record."""
+    try:
+        value: Any = from_json(content)
+    except ValueError as exc:
+        return None, f"is cut off or damaged ({exc}); `robustft resume` writes a run's records again"
+    if not isinstance(value, dict):
+        return None, f"must be a JSON object, not {type(value).__name__}"
+    version = value.get("version")
+    if isinstance(version, int) and version > VERSION:
+        return None, (
+            f"was written by a newer RobustFT (version {version} of the record; this one reads {VERSION}): "
+            "update robustft"
+        )
+    first = error.errors()[0]
+    problem = first["msg"].removeprefix("Value error, ")
+    if "version" not in value:
+        problem += (
+            " (the record has no version: an earlier RobustFT wrote it, or another program; "
+            "`robustft run --reuse DIR` makes a new run of its replies)"
+        )
+    return ".".join(map(str, first["loc"])) or None, problem

@@ -1,0 +1,335 @@
+"""The records that a run leaves: what a line of each of its files, and its summary, holds.
+
+Each record has a `version`, which is written. A version is raised when a key is renamed, removed or means
+something else, so that a reader of another version refuses the file instead of misreading it.
+"""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from stores.journal import Status
+from stores.sample import Message
+
+VERSION: Literal[1] = 1
+
+DropReason = Literal["high_entropy", "low_confidence", "failed", "empty", "too_long"]
+"""Why a sample is not trained on: selection left it out, it has no new response, or it does not fit."""
+
+Source = Literal["original", "relabelled"]
+Contender = Literal["untuned", "tuned"]
+"""The model without and with its adapter."""
+
+
+class Part(BaseModel):
+    """A part of a record: it cannot be changed, and has no key that its model does not name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Record(Part):
+    """A record of a run."""
+
+    version: Literal[1] = VERSION
+
+    def to_line(self) -> str:
+        """Return the record as one line of JSON, without the keys that say nothing."""
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        return json.dumps({"version": self.version, **content}, ensure_ascii=False, allow_nan=False)
+
+
+class Usage(Part):
+    """What was asked of a model: requests, and tokens in both directions."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            requests=self.requests + other.requests,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+        )
+
+
+class ReasoningTurn(Part):
+    """One turn of the reasoner: a reasoning with the answer read from it, or a reflection on it."""
+
+    role: Literal["reason", "reflect"]
+    reply: str
+    answer: str | None = None
+
+
+class NeighbourShown(Part):
+    """A clean sample that the relabeler was shown as an example."""
+
+    id: str
+    distance: float
+    """The cosine distance between the two prompts, 0 to 2."""
+
+
+class AgentAnswer(Part):
+    """What one agent said of a sample. All agents have this shape; what an agent lacks is left out."""
+
+    answer: str | None = None
+    """What was read from the reply; none where nothing could be read. The checker's is its verdict."""
+    reply: str | None = None
+    """The raw text; none where the agent decided without asking its model. The reasoner's are its turns."""
+    reason: str | None = None
+    """Why the agent answered so, where it says."""
+    turns: tuple[ReasoningTurn, ...] = ()
+    neighbours: tuple[NeighbourShown, ...] = ()
+    log_probabilities: tuple[float, ...] = ()
+    """Of each token of the reply, in nats."""
+    entropy: float | None = None
+    """The mean negative log-probability of those tokens, in nats (Eq. 7)."""
+    usage: Usage = Usage()
+
+
+class Verdict(Part):
+    """What the checker decided about a response, and what that rests on."""
+
+    verdict: Literal["clean", "noisy"]
+    policy: str
+    agreed: tuple[str, ...]
+    """The views whose answer matches the response."""
+    reason: str
+    noise_probability: float | None = Field(default=None, ge=0, le=1)
+    """The probability that the response is wrong; none unless the policy is `calibrated`."""
+    weights: dict[str, float] = {}
+    """What each view adds to that, in nats for the response."""
+
+
+class Consensus(Part):
+    """What all views of all samples together say of one: its right response, and how likely that is."""
+
+    answer: str
+    confidence: float
+
+
+class Decision(Record):
+    """A line of decisions.jsonl: one sample, what became of it, and what every agent said.
+
+    Example: the responses that were replaced are
+    `[(d.response, d.final) for d in run.decisions() if d.status == "relabelled"]`.
+    """
+
+    id: str
+    status: Status
+    """`noisy` means that the run was stopped before the sample was relabelled."""
+    prompt: str
+    response: str
+    """As the data give it."""
+    final: str | None
+    """The response the sample may be trained on; none where there is none."""
+    kept: bool | None
+    """Whether it is trained on; none before selection."""
+    drop_reason: DropReason | None = None
+    failure: str | None = None
+    """Why the sample could not be finished."""
+    options: tuple[str, ...] = ()
+    gold: str | None = None
+    check: Verdict | None = None
+    consensus: Consensus | None = None
+    agents: dict[str, AgentAnswer] = {}
+    """By the agents' names, in the order in which they were asked."""
+
+    @property
+    def noise_probability(self) -> float | None:
+        """The probability that the given response is wrong; None unless the checker is calibrated."""
+        return self.check.noise_probability if self.check else None
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability that the final response is right; None unless the checker is calibrated."""
+        return self.consensus.confidence if self.consensus else None
+
+    @property
+    def usage(self) -> Usage:
+        """What all agents took, requests that the sample shares with other samples included."""
+        return sum((agent.usage for agent in self.agents.values()), Usage())
+
+
+class TrainingRow(Record):
+    """A line of training.jsonl: a conversation, and the response that is trained on."""
+
+    id: str
+    prompt: tuple[Message, ...] = Field(min_length=1)
+    """The base agent's request, after the sample's own earlier turns; a user turn ends it."""
+    completion: tuple[Message, ...] = Field(min_length=1, max_length=1)
+    source: Source
+    weight: float | None = None
+    """How much the response counts in the loss, 0 to 1; none is 1 (`training.weighting: soft`)."""
+
+    @field_validator("prompt")
+    @classmethod
+    def _ends_with_user(cls, turns: tuple[Message, ...]) -> tuple[Message, ...]:
+        if turns[-1].role != "user":
+            raise ValueError("must end with a user turn")
+        return turns
+
+    @field_validator("completion")
+    @classmethod
+    def _is_assistant(cls, turns: tuple[Message, ...]) -> tuple[Message, ...]:
+        if turns[0].role != "assistant":
+            raise ValueError("must be an assistant turn")
+        return turns
+
+
+class Dropped(Record):
+    """A line of dropped.jsonl: a sample that is not trained on."""
+
+    id: str
+    reason: DropReason
+
+
+class Evaluation(Record):
+    """A line of evaluation.jsonl: what a model answered to a held-out sample."""
+
+    model: Contender
+    id: str
+    prompt: str
+    gold: str
+    """The right response."""
+    right: bool
+    answer: str | None = None
+    """None where the reply holds none, or the request failed."""
+    reply: str | None = None
+    failure: str | None = None
+
+
+class Samples(Part):
+    """How many samples there are, by what became of them."""
+
+    total: int = 0
+    clean: int = 0
+    noisy: int = 0
+    """Judged noisy, relabelled since or not."""
+    relabelled: int = 0
+    empty: int = 0
+    """Relabelled without a readable answer."""
+    kept: int = 0
+    """Relabelled and trained on."""
+    training: int = 0
+    """Trained on: clean ones and those kept."""
+    failed: int = 0
+
+
+class Detection(Part):
+    """How well wrong responses were found, against gold. None where nothing was measured."""
+
+    precision: float | None
+    """The share of the responses judged noisy that are wrong."""
+    recall: float | None
+    """The share of the wrong responses that were judged noisy."""
+    f1: float | None
+    wrong: int
+    """Wrong responses in the data."""
+    found: int
+    """Those of them that were judged noisy."""
+
+
+class Relabel(Part):
+    """How right the new responses are, against gold. None where nothing was measured."""
+
+    accuracy: float | None
+    """The share of all relabelled samples whose new response is right."""
+    kept_accuracy: float | None
+    """The same among those that selection kept."""
+    dropped_accuracy: float | None
+    """The same among those that it dropped."""
+    relabelled: int
+    kept: int
+    dropped: int
+
+
+class TrainingSet(Part):
+    """How right the responses are that are trained on, against gold. None where nothing was measured."""
+
+    purity: float | None
+    """The share of right responses in the training set."""
+    size: int
+    """Samples in the training set whose gold is known."""
+    purity_before: float | None
+    """The share of right responses in the data as given."""
+
+
+class Agreement(Part):
+    """How often a view says what the given response says."""
+
+    n: int
+    """Samples whose answers can be compared."""
+    agreed: float
+    """The share on which they are the same."""
+    by_chance: float
+    """The share on which a guess would be."""
+    above_chance: bool
+    """Whether it is more by two standard deviations of guessing."""
+
+
+class Calibration(Part):
+    """What the calibrated checker estimates over all samples."""
+
+    noise_rate: float
+    """The share of the given responses that are wrong."""
+    threshold: float
+    """Responses of at least this noise probability are noisy."""
+    reliability: dict[str, float]
+    """The share of each view's answers that are right."""
+
+
+class RunUsage(Usage):
+    """What a run has sent, in all and by agent: a request that several samples share was sent once."""
+
+    by_agent: dict[str, Usage]
+
+
+class TrainingFigures(Part):
+    """What training did."""
+
+    skipped: str | None = None
+    """Why there was no training."""
+    samples: int = 0
+    steps: int = 0
+    loss: float | None = None
+    """The mean over all steps, in nats a token of the response."""
+    seconds: float = 0.0
+    dropped: int = 0
+    """Samples that were too long (`training.max_length`); dropped.jsonl names them."""
+    cut: int = 0
+    """Samples whose end was cut off."""
+
+
+class EvaluationFigures(Part):
+    """The share of the held-out samples that the model answers right."""
+
+    skipped: str | None = None
+    """Why there was no evaluation."""
+    n: int = 0
+    untuned: float | None = None
+    tuned: float | None = None
+
+
+class Summary(Record):
+    """summary.json: a run's figures. A part that was not measured is none."""
+
+    samples: Samples
+    detection: Detection | None = None
+    relabel: Relabel | None = None
+    training_set: TrainingSet | None = None
+    views: dict[str, Agreement] = {}
+    """By the views' names; only those with samples enough to tell."""
+    calibration: Calibration | None = None
+    usage: RunUsage
+    training: TrainingFigures | None = None
+    evaluation: EvaluationFigures | None = None
+    timing: dict[str, float]
+    """Seconds that each stage took."""
+    config_hash: str
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as plain data, its empty parts included."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,46 @@
+"""How often a model answers held-out samples right, and the record of each answer."""
+
+from typing import Any
+
+from agents.agent import Usage
+from agents.base import BaseAgent, Prediction
+from agents.errors import ModelCallError
+from stores.records import Evaluation
+from stores.sample import Sample
+from training.evaluation import evaluate
+
+SAMPLES = [
+    Sample(id="right", prompt="Capital of France?", response="Lyon", gold="Paris"),
+    Sample(id="wrong", prompt="Capital of Italy?", response="Rome"),
+    Sample(id="unread", prompt="Which is an animal?", response="dog", options=("dog", "oak")),
+    Sample(id="refused", prompt="Capital of Peru?", response="Lima"),
+]
+
+
+class Scripted(BaseAgent):
+    """Answers from a table; refuses what is not in it."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, Any] = {"right": "paris", "wrong": "Milan", "unread": None}
+
+    async def answer(self, sample: Sample) -> Prediction:
+        if sample.id not in self._answers:
+            raise ModelCallError("no")
+        return Prediction(answer=self._answers[sample.id], reply="...", usage=Usage())
+
+
+async def test_each_answer_is_a_record_and_what_cannot_be_read_is_wrong() -> None:
+    records: list[Evaluation] = []
+    accuracy = await evaluate(iter(SAMPLES), Scripted(), "tuned", records.extend, concurrency=1)
+    assert (accuracy.n, accuracy.right, accuracy.share) == (4, 1, 0.25)
+    found = {record.id: record for record in records}
+    assert {name: record.right for name, record in found.items()} == {
+        "right": True,
+        "wrong": False,
+        "unread": False,
+        "refused": False,
+    }
+    assert {record.model for record in records} == {"tuned"}
+    assert (found["right"].gold, found["wrong"].gold) == ("Paris", "Rome")
+    assert (found["unread"].answer, found["unread"].reply) == (None, "...")
+    assert (found["refused"].reply, found["refused"].failure) == (None, "no")
