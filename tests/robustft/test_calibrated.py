@@ -76,8 +76,8 @@ CALIBRATED = "agents.checker.policy=calibrated"
 
 
 def test_a_strong_expert_is_not_worse_off_than_with_a_vote(expert: Endpoint, tmp_path: Path) -> None:
-    voted = run(begin(tmp_path, expert), tmp_path / "voted", until="select")
-    weighed = run(begin(tmp_path, expert, CALIBRATED), tmp_path / "weighed", until="select")
+    voted = run(begin(tmp_path, expert), tmp_path / "voted", until="select").summary.to_json()
+    weighed = run(begin(tmp_path, expert, CALIBRATED), tmp_path / "weighed", until="select").summary.to_json()
 
     assert weighed["detection"]["f1"] >= voted["detection"]["f1"] > 0.8
     assert weighed["training_set"]["purity"] >= voted["training_set"]["purity"]
@@ -228,7 +228,7 @@ def test_the_table_says_how_much_noise_there_seems_to_be(
     config = write_run(tmp_path, expert.url, rows(), agents__checker__policy="calibrated")
     assert command(monkeypatch, "run", config, "--out", tmp_path / "run", "--until", "select") == 0
     shown = " ".join(capsys.readouterr().out.replace("│", "").split())
-    assert "% of the labels are wrong; right, it seems: base " in shown
+    assert "% of the responses are wrong; right, it seems: base " in shown
     assert "kept by confidence" in shown
 
 
