@@ -1,7 +1,192 @@
+"""The whole method without a run: records in memory in, verdicts and consensus out."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy
 import pytest
 
-from training.calibration.calibrate import noise_threshold
+import training.calibration.calibrate
+from agents.record import SampleRecord
+from tests.support.judged_records import WordEncoder, record, reviewed
+from training.calibration.calibrate import Records, calibrate, calibrated, conclude, noise_threshold
+from training.calibration.free_text import measure_similarities
+from training.calibration.label_space import LabelSpace
+
+VIEWS = ("base", "reasoning")
+KINDS = {
+    "animal": "furry legs tail eats sleeps runs",
+    "plant": "green leaves roots grows blooms seeds",
+    "vehicle": "wheels engine drives road fuel brakes",
+}
+OPTIONS = tuple(KINDS)
+ROOM = Path(training.calibration.calibrate.__file__).parent
+
+
+def classes() -> list[SampleRecord]:
+    """Every fourth response is wrong; each agent errs on another sixth."""
+    found = []
+    for number in range(72):
+        right, wrong, other = (OPTIONS[(number + by) % 3] for by in range(3))
+        words = KINDS[right].split()
+        first, second = words[number // 3 % 6], words[(number // 3 + number // 18 + 1) % 6]
+        found.append(
+            record(
+                wrong if number % 4 == 0 else right,
+                other if number % 6 == 1 else right,
+                other if number % 6 == 2 else right,
+                name=str(number),
+                prompt=f"It has {first} and {second}. What is it?",
+                options=OPTIONS,
+            )
+        )
+    return found
+
+
+def texts() -> list[SampleRecord]:
+    """Long answers, of which every third speaks of something else."""
+    found = []
+    for number in range(60):
+        right = (
+            f"the w{number} is what people of every town know very well for the v{number} kind of use it has"
+        )
+        other = f"nobody {number} ever asked for such long talk about other matters than those here meant"
+        given = other if number % 3 == 0 else right
+        found.append(record(given, right, right + " indeed", name=f"t{number}", prompt=f"What is w{number}?"))
+    return found
+
+
+def relabelled(judged: list[SampleRecord]) -> list[SampleRecord]:
+    """Return the records once the noisy ones have the base agent's answer for their review."""
+    return [reviewed(one, one.answers()["base"]) if one.status == "noisy" else one for one in judged]
+
+
+def streamed(records: list[SampleRecord]) -> tuple[Records, list[int]]:
+    """Return a stream that can be started anew, and how far each start was read."""
+    starts: list[int] = []
+
+    def start() -> Iterator[SampleRecord]:
+        at = len(starts)
+        starts.append(0)
+        for one in records:
+            starts[at] += 1
+            yield one
+
+    return start, starts
+
+
+def test_wrong_responses_get_a_verdict_and_the_right_one_in_the_end() -> None:
+    records, _ = streamed(classes())
+    encoder = WordEncoder()
+
+    found = calibrate(records, encoder, VIEWS, threshold=0.5)
+    judged = list(calibrated(records, found))
+
+    assert [one.sample.id for one in judged if one.status == "noisy"] == [str(n) for n in range(0, 72, 4)]
+    assert found.noise_rate == pytest.approx(0.25, abs=0.05)
+    assert found.reliability["base"] == pytest.approx(5 / 6, abs=0.12)
+    for one in judged:
+        assert one.check is not None
+        assert one.check.noise is not None
+        assert 0 <= one.check.noise <= 1
+        assert {"label", "agents"} <= set(one.check.weights)
+
+    again, _ = streamed(relabelled(judged))
+    concluded = list(conclude(again, encoder, calibrate(again, encoder, VIEWS), lambda one: True))
+
+    right = [OPTIONS[number % 3] for number in range(72)]
+    assert [one.final for one in concluded] == right
+    assert all(one.consensus is not None and one.consensus.confidence > 0.5 for one in concluded)
+
+
+def test_free_text_is_measured_and_judged_by_the_same_call() -> None:
+    records, _ = streamed(texts())
+    encoder = WordEncoder()
+
+    found = calibrate(records, encoder, VIEWS)
+    judged = list(calibrated(records, found))
+
+    assert found.matrix is None
+    assert [one.sample.id for one in judged if one.status == "noisy"] == [f"t{n}" for n in range(0, 60, 3)]
+    said = {name for one in judged if one.check for name in one.check.weights}
+    assert said <= {*VIEWS, "questions", "prior"}
+    again, _ = streamed(relabelled(judged))
+    for one in conclude(again, encoder, calibrate(again, encoder, VIEWS), lambda one: True):
+        assert one.consensus is not None
+        right = one.sample.response if one.status == "clean" else one.answers()["base"]
+        assert one.consensus.answer == right
+        assert one.consensus.confidence > 0.5
+
+
+def test_what_is_at_hand_is_not_made_again_and_changes_nothing() -> None:
+    mixed = [*classes(), *texts()]
+    records, _ = streamed(mixed)
+    encoder = WordEncoder()
+    whole = calibrate(records, encoder, VIEWS)
+    measured = measure_similarities(encoder, [one.sample.response for one in mixed], mixed, VIEWS)
+    vectors = numpy.array(encoder.embed_documents([one.sample.prompt for one in mixed]), dtype=numpy.float32)
+
+    silent = WordEncoder()
+    found = calibrate(
+        records,
+        silent,
+        VIEWS,
+        space=LabelSpace.of(one.sample for one in mixed),
+        questions=lambda: vectors,
+        similarities=lambda: measured,
+    )
+
+    assert silent.encoded == []
+    numpy.testing.assert_array_equal(found.noise, whole.noise)
+    assert found.covered.tolist() == list(range(72))
+    assert found.free.tolist() == list(range(72, 132))
+
+
+def test_the_stream_is_read_anew_and_never_held() -> None:
+    records, starts = streamed(classes())
+    judged = calibrated(records, calibrate(records, WordEncoder(), VIEWS))
+    begun = len(starts)
+
+    next(judged)
+
+    assert len(starts) == begun + 1
+    assert starts[-1] == 1
+
+
+def test_a_sample_that_failed_says_nothing_and_gets_no_consensus() -> None:
+    lost = record("plant", name="lost", prompt="It has leaves. What is it?", options=OPTIONS)
+    failed = lost.model_copy(update={"base": None, "turns": [], "check": None, "failure": "no answer"})
+    records, _ = streamed([*classes(), failed])
+    encoder = WordEncoder()
+
+    found = calibrate(records, encoder, VIEWS)
+
+    assert "lost" not in {one.sample.id for one in calibrated(records, found)}
+    assert "lost" not in {one.sample.id for one in conclude(records, encoder, found, lambda one: False)}
+
+
+def test_a_threshold_of_ones_own_decides() -> None:
+    records, _ = streamed(classes())
+    found = calibrate(records, WordEncoder(), VIEWS, threshold=0.999)
+
+    for one in calibrated(records, found):
+        assert one.check is not None
+        assert one.check.noise is not None
+        assert one.check.reliable == (one.check.noise < 0.999)
+
+
+def test_the_room_opens_no_file_and_knows_no_run() -> None:
+    below = ("agents", "stores.sample", "training.calibration")
+    others = ("numpy", "sklearn", "pydantic", "langchain_core.embeddings", "collections", "dataclasses")
+    small = ("typing", "functools", "itertools", "bisect", "math")
+    for module in ROOM.glob("*.py"):
+        tree = ast.parse(module.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                assert str(node.module).startswith((*below, *others, *small)), (module.name, node.module)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("open", "print"), module.name
 
 
 def test_as_many_are_noisy_as_there_seem_to_be() -> None:

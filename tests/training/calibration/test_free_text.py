@@ -1,7 +1,8 @@
 import numpy
 import pytest
 
-from training.calibration.free_text import SimilarityModel, cosines, fit_similarities
+from tests.support.judged_records import WordEncoder, record
+from training.calibration.free_text import SimilarityModel, cosines, fit_similarities, measure_similarities
 
 
 def drawn(rate: float, samples: int = 300) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -104,3 +105,18 @@ def test_a_judge_that_knows_is_believed_and_one_that_does_not_is_not(samples: in
 
 def test_cosines_are_of_pairs() -> None:
     assert cosines([[1, 0], [0, 1]], [[1, 0], [1, 0]]).tolist() == [1, 0]
+
+
+def test_a_text_is_measured_against_each_view_and_the_prompt() -> None:
+    known = [
+        record("red apples grow", "red apples grow", None, prompt="What grows?"),
+        record("blue whales swim", "blue whales sing", "cars drive", prompt="Who?", name="b"),
+    ]
+    texts = [one.sample.response for one in known]
+
+    similarities = measure_similarities(WordEncoder(), texts, known, ("base", "reasoning"))
+
+    assert similarities.shape == (2, 3)
+    assert similarities[0, 0] == pytest.approx(1)
+    assert numpy.isnan(similarities[0, 1])
+    assert similarities[1, 0] > similarities[1, 1]

@@ -1,0 +1,81 @@
+"""Where the fit ends: with what begins it, and with how much it dares to learn."""
+
+from dataclasses import replace
+
+import numpy
+import pytest
+
+from training.calibration.arrays import Numbers
+from training.calibration.em import fit_sources
+from training.calibration.label_matrix import LabelMatrix
+
+SAMPLES = 300
+CLASSES = 3
+ROWS = numpy.arange(SAMPLES)
+
+
+def drawn(skill: float, rate: float, *, told: bool) -> tuple[LabelMatrix, Numbers]:
+    """Prompts in three clouds, or anywhere; two annotators of one skill; responses wrong at a rate."""
+    random = numpy.random.default_rng(0)
+    right = random.integers(0, CLASSES, SAMPLES)
+    centres = 3 * numpy.eye(12)[right] if told else numpy.zeros((SAMPLES, 12))
+    questions = centres + random.normal(size=(SAMPLES, 12))
+    questions /= numpy.linalg.norm(questions, axis=1, keepdims=True)
+    answers = {
+        name: numpy.where(random.random(SAMPLES) < skill, right, random.integers(0, CLASSES, SAMPLES))
+        for name in ("base", "reasoning")
+    }
+    given = numpy.where(random.random(SAMPLES) < rate, (right + 1) % CLASSES, right)
+    sizes = numpy.full(SAMPLES, CLASSES)
+    return LabelMatrix(given, answers, numpy.full(SAMPLES, -1), sizes, questions), right
+
+
+def test_with_prompts_that_tell_most_responses_may_be_wrong_by_one_rule() -> None:
+    matrix, right = drawn(skill=0.5, rate=0.8, told=True)
+
+    fit = fit_sources(matrix, ROWS)
+
+    assert fit.by_questions
+    assert (fit.posterior.argmax(1) == right).mean() > 0.9
+
+
+def test_prompts_that_tell_nothing_are_no_source() -> None:
+    matrix, right = drawn(skill=0.8, rate=0.2, told=False)
+
+    fit = fit_sources(matrix, ROWS)
+
+    assert not fit.by_questions
+    assert (fit.posterior.argmax(1) == right).mean() > 0.85
+
+
+def test_prompts_that_tell_the_responses_alone_are_a_source() -> None:
+    matrix, _ = drawn(skill=0.0, rate=0.1, told=True)
+
+    fit = fit_sources(replace(matrix, answers={}), ROWS)
+
+    assert fit.by_questions
+    assert {source.name for source in fit.sources} == {"label"}
+
+
+def test_a_sample_is_never_believed_to_have_a_candidate_that_it_has_not() -> None:
+    matrix, _ = drawn(skill=0.8, rate=0.2, told=False)
+    sizes = numpy.where(ROWS % 2, 2, 3)
+    fewer = replace(matrix, sizes=sizes, questions=None, given=numpy.minimum(matrix.given, sizes - 1))
+
+    posterior = fit_sources(fewer, ROWS).posterior
+
+    assert (posterior[sizes == 2, 2] == 0).all()
+    numpy.testing.assert_allclose(posterior.sum(1), 1)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_only_the_rows_asked_for_are_learned_from(told: bool) -> None:
+    matrix, _ = drawn(skill=0.6, rate=0.3, told=told)
+    rows = numpy.arange(0, SAMPLES, 2)
+    spoiled = matrix.given.copy()
+    spoiled[1::2] = 0
+
+    fits = [fit_sources(replace(matrix, given=given), rows) for given in (matrix.given, spoiled)]
+
+    assert fits[0].posterior.shape == (len(rows), CLASSES)
+    numpy.testing.assert_array_equal(fits[0].posterior, fits[1].posterior)
