@@ -26,6 +26,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI
 
@@ -122,7 +123,7 @@ async def bare_openai(url: str, concurrency: int) -> AsyncIterator[Ask]:
 async def chat_openai(url: str, concurrency: int) -> AsyncIterator[Ask]:
     """Ask with LangChain's own model, set up as its documentation has it."""
     model = ChatOpenAI(model="mock", base_url=url, api_key="none", max_retries=0, **_SAMPLING)
-    yield lambda: model.ainvoke([Message(role="user", content=_QUESTION)])
+    yield lambda: model.ainvoke([HumanMessage(_QUESTION)])
 
 
 @asynccontextmanager
