@@ -26,7 +26,7 @@ async def map_concurrently(
     """Work on every item, at most `concurrency` at once, and record results as they come.
 
     Items are pulled and results recorded in threads, a batch at a time, so both may block. The first
-    exception of any part ends the sweep and is raised; what was finished by then is recorded.
+    exception of any part stops all work and is raised; what was finished by then is recorded.
 
     Args:
         items: read lazily, never more than a few batches ahead.

@@ -20,8 +20,8 @@ class ModelCallError(AgentError):
 
 
 class ModelBusyError(ModelCallError):
-    """A model failed this time: asking again may help, and the graph's retry policy does.
+    """A model failed this time. Asking again may help, and the graph's retry policy does so.
 
-    What is not the request's fault never comes here: the client waits out refusals for want of room and
-    outages (`agents/endpoint.py`, `agents/limiter.py`).
+    An endpoint that is full or down does not raise this: the client waits until it has room or is back
+    (`agents/models/endpoint.py`, `agents/models/limiter.py`).
     """

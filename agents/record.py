@@ -67,7 +67,7 @@ class SampleRecord(BaseModel):
 
     @property
     def status(self) -> Status:
-        """Where the sample stands; `noisy` is judged so and not relabelled yet."""
+        """What has become of the sample; `noisy` is judged so and not relabelled yet."""
         if self.failure is not None or self.check is None:
             return "failed"
         if self.check.reliable:
@@ -76,17 +76,19 @@ class SampleRecord(BaseModel):
 
     def parts(self) -> dict[str, Sequence[AgentRecord]]:
         """Return what each agent that was asked has left, by the agents' names; the reasoner leaves turns."""
-        one_each: dict[str, AgentRecord | None] = {
-            "base": self.base,
-            **self.views,
-            "checker": self.check,
-            "relabeler": self.context,
-            "reviewer": self.review,
-        }
+
+        def one(record: AgentRecord | None) -> Sequence[AgentRecord]:
+            return [] if record is None else [record]
+
         parts: dict[str, Sequence[AgentRecord]] = {
-            agent: [record] for agent, record in one_each.items() if record is not None
+            "base": one(self.base),
+            "reasoner": self.turns,
+            **{agent: [view] for agent, view in self.views.items()},
+            "checker": one(self.check),
+            "relabeler": one(self.context),
+            "reviewer": one(self.review),
         }
-        return {**parts, "reasoner": self.turns} if self.turns else parts
+        return {agent: records for agent, records in parts.items() if records}
 
     def answers(self) -> dict[str, str | None]:
         """Return the answers of the agents that were asked, by their names; None for an unreadable one."""

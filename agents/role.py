@@ -24,7 +24,7 @@ class Role:
         max_tokens: the most tokens of one reply.
         seed: makes sampling at a temperature above 0 repeatable where the endpoint supports it.
         log_probabilities: whether the role needs them; a reply is several times as long with them.
-        recall: knows what was replied before; without it everything is asked.
+        recall: finds a reply that was given before; without it everything is asked.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Role:
 
         Args:
             turns: the conversation.
-            at_most: tokens that this reply needs no more than; the role's own `max_tokens` still holds.
+            at_most: the most tokens that this reply needs; the role's own `max_tokens` still holds.
 
         Raises:
             ModelBusyError: no answer this time; asking again may help.
@@ -73,10 +73,10 @@ class Role:
 
 
 def _read(message: AIMessage) -> Reply:
-    """Read a reply that says something.
+    """Read a reply.
 
     Raises:
-        ModelBusyError: it does not, or its log-probabilities are none.
+        ModelBusyError: the reply is empty, or its log-probabilities are no logarithms of probabilities.
     """
     used = message.usage_metadata
     usage = Usage(
@@ -86,7 +86,7 @@ def _read(message: AIMessage) -> Reply:
     )
     text = str(message.text)
     if not text.strip():
-        # Not an answer that nobody can read: there is none, and no verdict can rest on it.
+        # An empty reply is not an unreadable answer: the model gave none, and no verdict can rest on it.
         ended = message.response_metadata.get("finish_reason")
         raise ModelBusyError(
             f"the model's reply is empty after {usage.completion_tokens} tokens (finish_reason: {ended}); "
@@ -96,7 +96,7 @@ def _read(message: AIMessage) -> Reply:
 
 
 def _log_probabilities(message: AIMessage) -> tuple[float, ...]:
-    """Return the log-probability of each token, none where none came along.
+    """Return the log-probability of each token; empty where the reply has none.
 
     Raises:
         ModelBusyError: one is no logarithm of a probability.
@@ -108,5 +108,5 @@ def _log_probabilities(message: AIMessage) -> tuple[float, ...]:
         raise ModelBusyError("the reply's log-probabilities cannot be read") from exc
     if not all(math.isfinite(value) and value < _ROUNDING for value in values):
         raise ModelBusyError("the reply's log-probabilities are no logarithms of probabilities")
-    # A little above 0 is rounding, and read as 0: nothing that follows has to bear it.
+    # A value a little above 0 is a rounding error.
     return tuple(min(value, 0.0) for value in values)

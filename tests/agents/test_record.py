@@ -1,8 +1,10 @@
+"""A sample's record: who was asked, what was answered, and how sure its new response is."""
+
 from typing import Any
 
 import pytest
 
-from agents.agent import Usage
+from agents.agent import AnswerRecord, Usage
 from agents.base import Prediction
 from agents.checker import Check
 from agents.reasoner import Turn
@@ -98,3 +100,22 @@ def test_a_sample_that_is_not_trained_on_has_one_reason(
     decision = to_decision(record, kept, too_long=too_long)
     assert decision.drop_reason == reason
     assert decision.kept == (False if reason else kept)
+
+
+def test_a_record_names_every_agent_that_was_asked_and_what_it_answered() -> None:
+    once = Usage(requests=1)
+    record = SampleRecord(
+        sample=SAMPLE,
+        base=Prediction(answer="wives", reply="wives", usage=once),
+        turns=[
+            Turn(role="reason", reply="Hm.", usage=once),
+            Turn(role="reflect", reply="Look again.", usage=once),
+        ],
+        views={"sceptic": AnswerRecord(answer="wifes", reply="wifes", usage=once)},
+        check=Check(reliable=False, policy="hybrid", agreed=(), reason="0 of 2 views match the response"),
+        review=Review(answer="wives", reason="only one readable answer"),
+    )
+    assert list(record.parts()) == ["base", "reasoner", "sceptic", "checker", "reviewer"]
+    assert record.answers() == {"base": "wives", "reasoner": None, "sceptic": "wifes", "reviewer": "wives"}
+    assert record.view_answers() == {"base": "wives", "reasoning": None, "sceptic": "wifes"}
+    assert record.usage == Usage(requests=4)
