@@ -1,5 +1,6 @@
 """The Base agent: the model's direct answer to the query (Eq. 1)."""
 
+from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, ConfigDict
 
 from agents.answers import extract, kind_of, room_for
@@ -16,6 +17,8 @@ class Prediction(BaseModel):
     answer: str | None
     reply: str
     usage: Usage
+    reply_key: str | None = None
+    """Leads to the request in the reply cache."""
 
 
 class BaseConfig(AgentConfig):
@@ -34,11 +37,12 @@ class BaseAgent:
     async def answer(self, sample: Sample) -> Prediction:
         """Predict the answer to a sample's query (Eq. 1)."""
         kind = kind_of(sample.response, sample.options)
-        request = conversation(sample, self.request(sample))
+        request = request_answer(sample, self._prompt)
         reply = await self._role.ask(request, at_most=room_for(kind, sample.options))
         answer = extract(reply.text, kind, sample.options)
-        return Prediction(answer=answer, reply=reply.text, usage=reply.usage)
+        return Prediction(answer=answer, reply=reply.text, usage=reply.usage, reply_key=reply.key)
 
-    def request(self, sample: Sample) -> str:
-        """Return the text the model is asked: what a tuned model is trained and evaluated on, too."""
-        return self._prompt.render(sample)
+
+def request_answer(sample: Sample, prompt: QuestionTemplate) -> list[BaseMessage]:
+    """Return what a model is asked in the base role; a tuned model is trained on the same."""
+    return conversation(sample, prompt.render(sample))

@@ -44,6 +44,8 @@ class Check(BaseModel):
     noise: float | None = None
     weights: dict[str, float] = {}
     usage: Usage = Usage()
+    reply_key: str | None = None
+    """Leads to the request in the reply cache."""
 
 
 class CheckerConfig(AgentConfig):
@@ -116,6 +118,7 @@ class Checker:
             judged=verdict,
             reason=f"the judge says {verdict}" if verdict else "unparsed",
             usage=reply.usage,
+            reply_key=reply.key,
         )
 
 

@@ -22,6 +22,8 @@ class Turn(BaseModel):
     reply: str
     answer: str | None = None
     usage: Usage
+    reply_key: str | None = None
+    """Leads to the request in the reply cache."""
 
 
 class ReasonerConfig(AgentConfig):
@@ -57,13 +59,13 @@ class Reasoner:
         )
         reply = await self._role.ask(conversation(sample, request))
         answer = extract(reply.text, kind_of(sample.response, sample.options), sample.options)
-        return Turn(role="reason", reply=reply.text, answer=answer, usage=reply.usage)
+        return Turn(role="reason", reply=reply.text, answer=answer, usage=reply.usage, reply_key=reply.key)
 
     async def reflect(self, sample: Sample, turns: list[Turn]) -> Turn:
         """Criticise the last reasoning."""
         request = self._reflect.render(sample, reasoning=turns[-1].reply, answer=turns[-1].answer)
         reply = await self._role.ask(conversation(sample, request))
-        return Turn(role="reflect", reply=reply.text, usage=reply.usage)
+        return Turn(role="reflect", reply=reply.text, usage=reply.usage, reply_key=reply.key)
 
     def is_done(self, sample: Sample, turns: list[Turn]) -> bool:
         """Say whether the loop ends after these turns: n reflections made, or the answer stands still."""

@@ -17,6 +17,8 @@ from stores.sample import Sample
 
 # Less than two confidences can differ by: they have six digits.
 _TIE = 1e-7
+# What an agent's part holds that is no part of a decision: the cost is added up, the key is the run's own.
+_BESIDE = {"usage", "reply_key"}
 
 DropReason = Literal["high_entropy", "low_confidence", "failed", "empty"]
 
@@ -143,18 +145,18 @@ def to_decision(record: SampleRecord, kept: bool | None) -> dict[str, Any]:
     if sample.options:
         decision["options"] = list(sample.options)
     if record.base is not None:
-        decision["base"] = record.base.model_dump(exclude={"usage"})
+        decision["base"] = record.base.model_dump(exclude=_BESIDE)
     if record.turns:
-        turns = [turn.model_dump(exclude={"usage"}, exclude_none=True) for turn in record.turns]
+        turns = [turn.model_dump(exclude=_BESIDE, exclude_none=True) for turn in record.turns]
         decision["reasoning"] = {"turns": turns, "answer": final_answer(record.turns)}
     if record.check is not None:
         uncalibrated = {"noise", "weights"} if record.check.noise is None else set()
-        decision["check"] = record.check.model_dump(mode="json", exclude={"usage", *uncalibrated})
+        decision["check"] = record.check.model_dump(mode="json", exclude={*_BESIDE, *uncalibrated})
     if record.context is not None:
-        context = record.context.model_dump(mode="json", exclude={"usage"})
+        context = record.context.model_dump(mode="json", exclude=_BESIDE)
         decision["context"] = {**context, "entropy": record.context.entropy}
     if record.review is not None:
-        decision["review"] = record.review.model_dump(exclude={"usage"})
+        decision["review"] = record.review.model_dump(exclude=_BESIDE)
     if record.consensus is not None:
         decision["consensus"] = record.consensus.model_dump()
     decision["final"] = record.final

@@ -38,6 +38,8 @@ class ContextAnswer(BaseModel):
     reply: str
     log_probabilities: tuple[float, ...]
     usage: Usage
+    reply_key: str | None = None
+    """Leads to the request in the reply cache."""
 
     @property
     def entropy(self) -> float | None:
@@ -106,6 +108,7 @@ class Relabeler:
             reply=reply.text,
             log_probabilities=reply.log_probabilities,
             usage=reply.usage,
+            reply_key=reply.key,
         )
 
     def _show(self, example: Sample) -> list[BaseMessage]:

@@ -21,6 +21,8 @@ class Review(BaseModel):
     reply: str | None = None
     reason: str
     usage: Usage = Usage()
+    reply_key: str | None = None
+    """Leads to the request in the reply cache."""
 
 
 class ReviewerConfig(AgentConfig):
@@ -63,4 +65,4 @@ class Reviewer:
         reply = await self._role.ask(turns, at_most=room_for(kind, sample.options))
         answer = extract(reply.text, kind, sample.options)
         reason = "reviewed" if answer is not None else "unparsed"
-        return Review(answer=answer, reply=reply.text, reason=reason, usage=reply.usage)
+        return Review(answer=answer, reply=reply.text, reason=reason, usage=reply.usage, reply_key=reply.key)

@@ -51,6 +51,8 @@ class Reply(BaseModel):
     text: str
     log_probabilities: tuple[float, ...] = ()
     usage: Usage
+    key: str | None = None
+    """Leads to the request in the reply cache (hexadecimal); None where there is no cache."""
 
 
 Recall = Callable[[Mapping[str, Any], Callable[[], Awaitable[Reply]]], Awaitable[Reply]]

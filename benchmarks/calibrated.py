@@ -32,7 +32,7 @@ from graph.numbering import Numbering
 from graph.similarities import said_in
 from graph.state import SampleState
 from stores.dataset import read_samples
-from stores.journal import Journal
+from stores.run_directory import RunDirectory
 from stores.sample import Sample
 from stores.vectors import QuestionVectors
 from training.calibration.label_model import estimate
@@ -113,7 +113,7 @@ def _vote(sample: Sample, said: Sequence[str | None]) -> Label:
 
 def read_answers(directory: Path) -> list[SampleState]:
     """Return all samples of a run, with what its agents said."""
-    with closing(Journal(directory / "journal.sqlite")) as journal:
+    with closing(RunDirectory(directory).open_journal(read_only=True)) as journal:
         return [SampleState.from_entry(sample, entry) for sample, entry in journal.entries()]
 
 

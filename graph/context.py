@@ -22,11 +22,12 @@ from agents.relabeler import Relabeler
 from agents.reviewer import Reviewer
 from agents.role import AgentConfig, Role
 from graph.config.run import RunConfig, parse_config
-from prompts.template import QuestionTemplate
+from prompts.template import QuestionTemplate, Template, load_question_block
 from stores.examples import ExampleStore
 
 # A connection belongs to the event loop it was opened in, and one process may well run several.
 _POOLS: WeakKeyDictionary[asyncio.AbstractEventLoop, ModelPool] = WeakKeyDictionary()
+_QUESTION = frozenset({"question"})
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,9 @@ async def agents_of(runtime: Runtime[SampleContext]) -> Agents:
 
 
 class Prompts(NamedTuple):
-    """The templates of a config, checked."""
+    """The templates of a config, checked: one a role's turn, and the block that all of them show."""
 
+    question: Template
     base: QuestionTemplate
     reason: QuestionTemplate
     reflect: QuestionTemplate
@@ -84,48 +86,64 @@ class Prompts(NamedTuple):
     relabel: QuestionTemplate
     review: QuestionTemplate
 
+    def texts(self) -> dict[str, str]:
+        """Return the text of each file, by the turn's name."""
+        roles = {name: getattr(self, name).text for name in self._fields[1:]}
+        return {"question": self.question.source, **roles}
 
-def load_prompts(config: RunConfig) -> Prompts:
-    """Read the prompt files of a config.
+
+def load_prompts(config: RunConfig, kept: Path | None = None) -> Prompts:
+    """Read and check the prompts of a config.
+
+    Args:
+        config: names the prompt files.
+        kept: a run's own folder of prompts (see `Prompts.texts`), read in place of the files that are named.
 
     Raises:
         PromptError: one cannot be used.
     """
     settings = config.agents
+    question = load_question_block(kept)
+
+    def load(
+        turn: str,
+        named: str,
+        variables: frozenset[str] = frozenset(),
+        about: frozenset[str] = _QUESTION,
+    ) -> QuestionTemplate:
+        name = named if kept is None else turn
+        return QuestionTemplate(name, variables, about=about, question=question, folder=kept)
+
+    # A critique may look at the reasoning alone.
+    critique = reasoner.REFLECT_VARIABLES | _QUESTION
     return Prompts(
-        base=QuestionTemplate(settings.base.prompt),
-        reason=QuestionTemplate(settings.reasoner.prompt, reasoner.REASON_VARIABLES),
-        # A critique may look at the reasoning alone.
-        reflect=QuestionTemplate(
-            settings.reasoner.reflect_prompt,
-            reasoner.REFLECT_VARIABLES,
-            about=reasoner.REFLECT_VARIABLES | {"question"},
-        ),
-        check=QuestionTemplate(settings.checker.prompt, checker.VARIABLES),
-        relabel=QuestionTemplate(settings.relabeler.prompt),
-        review=QuestionTemplate(settings.reviewer.prompt, reviewer.VARIABLES),
+        question,
+        base=load("base", settings.base.prompt),
+        reason=load("reason", settings.reasoner.prompt, reasoner.REASON_VARIABLES),
+        reflect=load("reflect", settings.reasoner.reflect_prompt, reasoner.REFLECT_VARIABLES, critique),
+        check=load("check", settings.checker.prompt, checker.VARIABLES),
+        relabel=load("relabel", settings.relabeler.prompt),
+        review=load("review", settings.reviewer.prompt, reviewer.VARIABLES),
     )
 
 
 def build_agents(
     config: RunConfig,
     models: dict[str, BaseChatModel],
+    prompts: Prompts,
     examples: ExampleStore | None = None,
     cache: ReplyCache | None = None,
 ) -> Agents:
     """Build the agents of a config.
 
     Args:
-        config: names each agent's model, prompts and sampling.
+        config: names each agent's model and sampling.
         models: the chat models by the names they have in the config.
+        prompts: what the agents ask with.
         examples: the clean samples for the relabeler; None while there are none.
         cache: what was replied before; None where nothing is remembered, as in Studio.
-
-    Raises:
-        PromptError: a prompt file cannot be used.
     """
     settings = config.agents
-    prompts = load_prompts(config)
 
     def expert(name: str, agent: AgentConfig, *, log_probabilities: bool = False) -> Role:
         return Role(
@@ -197,4 +215,5 @@ async def close_models(*, keep_adapter_servers: bool = False) -> None:
 async def _agents_of(config: str) -> Agents:
     resolved = parse_config(json.loads(config))
     models = await load_models(resolved)
-    return await asyncio.to_thread(build_agents, resolved, models)
+    prompts = await asyncio.to_thread(load_prompts, resolved)
+    return build_agents(resolved, models, prompts)

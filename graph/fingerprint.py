@@ -7,27 +7,23 @@ from typing import Any, NamedTuple
 from agents.models.config import identify
 from agents.role import AgentConfig
 from graph.config.run import RunConfig
-from graph.context import load_prompts
+from graph.context import Prompts
+from stores.validity import DecisionInputs
 
 
 class Fingerprints(NamedTuple):
-    """Hashes of what decides the verdicts, the new labels, and all results of a run."""
+    """Hashes of what decides the verdicts and the relabels, and all results of a run."""
 
-    detect: str
-    denoise: str
+    decisions: DecisionInputs
     run: str
 
 
-def fingerprints(config: RunConfig) -> Fingerprints:
-    """Return the hashes of a config and of the prompt files that it names.
+def fingerprints(config: RunConfig, prompts: Prompts) -> Fingerprints:
+    """Return the hashes of a config and of the prompts that are used with it.
 
     Where the data are is left out, since a run's samples are in its journal; so are concurrency, the error
     budget, and where an endpoint is.
-
-    Raises:
-        PromptError: a prompt file cannot be used.
     """
-    prompts = load_prompts(config)
     agents = config.agents
     detect = {
         "seed": config.run.seed,
@@ -49,7 +45,7 @@ def fingerprints(config: RunConfig) -> Fingerprints:
         "training": config.training.model_dump(mode="json", exclude={"model"}),
         "tuned": identify(config.models[config.training.model]),
     }
-    return Fingerprints(_hash(detect), _hash(denoise), _hash(run))
+    return Fingerprints(DecisionInputs(_hash(detect), _hash(denoise)), _hash(run))
 
 
 def _asks(config: RunConfig, agent: AgentConfig) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import numpy
 from langchain_core.embeddings import Embeddings
 
 from graph.numbering import is_free
-from graph.stages.stage import LOOK_AGAIN_SECONDS, Workspace
+from graph.stages.stage import Workspace
+from graph.stages.threads import LOOK_AGAIN_SECONDS
 from graph.state import SampleState
 from stores.atomic import atomic_path
 from training.calibration.free_text import cosines

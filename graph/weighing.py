@@ -4,7 +4,6 @@ It runs twice: when all labels have been looked at, to tell the noisy ones; and 
 again, to settle on their right responses. Neither asks a model anything.
 """
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -41,12 +40,6 @@ _MOST_WRONG = (
     "answers have anything to do with them: look at a few before you trust the result"
 )
 
-CALIBRATION = "calibration"
-"""The journal's fact of what the views are worth (JSON); empty where verdicts are not weighed yet."""
-
-SETTLED = "settled"
-"""The journal's fact that every sample has its consensus; empty where it has not."""
-
 
 @dataclass(frozen=True)
 class _Findings:
@@ -66,12 +59,12 @@ def weigh(work: Workspace) -> None:
     threshold = work.config.agents.checker.threshold
     if threshold is None:
         threshold = noise_threshold(found.noise)
-    work.journal.note(SETTLED, "")
+    work.journal.validity.invalidate_consensus()
     work.journal.record(_weighed(work, found, threshold))
     shares = found.estimate.reliability if found.estimate is not None else {}
     reliability = {name: round(share, 4) for name, share in shares.items()}
     calibration = {"noise": round(rate, 4), "threshold": round(threshold, 6), "reliability": reliability}
-    work.journal.note(CALIBRATION, json.dumps(calibration))
+    work.journal.validity.validate_calibration(calibration)
     _LOG.info("%.0f%% of the labels seem to be wrong", 100 * rate)
     if rate > 0.5:
         _LOG.warning(_MOST_WRONG)
@@ -84,7 +77,7 @@ def weigh(work: Workspace) -> None:
 def settle(work: Workspace) -> None:
     """Give every sample its consensus, in the light of the new answers."""
     work.journal.record(_settled(work, _find(work)))
-    work.journal.note(SETTLED, "yes")
+    work.journal.validity.validate_consensus()
 
 
 def _find(work: Workspace) -> _Findings:

@@ -1,24 +1,38 @@
 """One sample's journey, readable: every agent's turn and what came of it."""
 
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from agents.cache import request_of
 from agents.checker import Check
-from graph.stages.stage import storage_errors
-from graph.stages.train import left_out
+from graph.stages.outcomes import too_long_samples
 from graph.state import SampleState
 from robustft.text import printable
 from stores.errors import InputError
 from stores.journal import Journal
-from stores.run_directory import RunDirectory
+from stores.run_directory import RunDirectory, storage_errors
+
+Lines = list[tuple[str, str | None]]
+Asked = Callable[[str | None], Lines]
+"""Returns what was asked for a reply, by the reply's key; nothing where that is not to be shown."""
 
 
-def print_trace(directory: Path, identifier: str, console: Console) -> None:
+def print_trace(directory: Path, identifier: str, console: Console, *, prompts: bool = False) -> None:
     """Print what every agent said about one sample of a run, finished or under way.
+
+    Nothing is opened for writing.
+
+    Args:
+        directory: the run directory.
+        identifier: the sample's id.
+        console: where to print.
+        prompts: print each request as it was sent, too.
 
     Raises:
         RunDirectoryError: there is no run in that directory.
@@ -26,7 +40,7 @@ def print_trace(directory: Path, identifier: str, console: Console) -> None:
         StorageError: its journal cannot be read.
     """
     files = RunDirectory(directory)
-    with storage_errors(str(directory)), closing(files.open_journal()) as journal:
+    with storage_errors(str(directory)), closing(files.open_journal(read_only=True)) as journal:
         sample = journal.sample(identifier)
         if sample is None:
             known = ", ".join(known.id for known, _ in zip(journal.samples("train"), range(3), strict=False))
@@ -34,23 +48,43 @@ def print_trace(directory: Path, identifier: str, console: Console) -> None:
         entry = journal.entry(identifier)
         if entry is None:
             raise InputError(f"{directory}: sample '{identifier}' has no verdict yet")
-        too_long = identifier in left_out(journal)
-        panels = _panels(SampleState.from_entry(sample, entry), entry.kept, too_long, journal)
+        too_long = identifier in too_long_samples(journal)
+        asked = partial(_asked, files) if prompts else _nothing
+        panels = _panels(SampleState.from_entry(sample, entry), entry.kept, too_long, journal, asked)
     for panel in panels:
         console.print(panel)
 
 
-def _panels(state: SampleState, kept: bool | None, too_long: bool, journal: Journal) -> list[Panel]:
+def _nothing(key: str | None) -> Lines:
+    return []
+
+
+def _asked(files: RunDirectory, key: str | None) -> Lines:
+    """Return the messages of a request, and how it was sampled."""
+    if key is None:
+        return []
+    request = request_of(files.replies, key)
+    if request is None:
+        return [("asked", "the request is no longer stored")]
+    sampling = ", ".join(f"{name} {value}" for name, value in request.sampling.items())
+    messages = [(f"asked ({role})", content) for role, content in request.messages]
+    return [*messages, ("sampled with", sampling)]
+
+
+def _panels(
+    state: SampleState, kept: bool | None, too_long: bool, journal: Journal, asked: Asked
+) -> list[Panel]:
     sample = state.sample
     panels = [
         _panel("sample", sample.id, ("query", sample.prompt), ("response", sample.response)),
     ]
     if state.base is not None:
-        panels.append(_panel("base", "", ("reply", state.base.reply), ("answer", state.base.answer)))
+        said: Lines = [("reply", state.base.reply), ("answer", state.base.answer)]
+        panels.append(_panel("base", "", *asked(state.base.reply_key), *said))
     for number, turn in enumerate(state.turns):
         title = f"{'reasoner' if turn.role == 'reason' else 'reflect'} {number // 2 + 1}"
         answer = [("answer", turn.answer)] if turn.role == "reason" else []
-        panels.append(_panel(title, "", ("reply", turn.reply), *answer))
+        panels.append(_panel(title, "", *asked(turn.reply_key), ("reply", turn.reply), *answer))
     if state.check is not None:
         verdict = "reliable" if state.check.reliable else "noisy"
         judge = [("judge's reply", state.check.reply)] if state.check.reply is not None else []
@@ -61,6 +95,7 @@ def _panels(state: SampleState, kept: bool | None, too_long: bool, journal: Jour
                 ("because", state.check.reason),
                 ("views that match", ", ".join(state.check.agreed) or "none"),
                 *_weights(state.check),
+                *asked(state.check.reply_key),
                 *judge,
             )
         )
@@ -74,13 +109,15 @@ def _panels(state: SampleState, kept: bool | None, too_long: bool, journal: Jour
                 "relabeler",
                 "" if entropy is None else f"entropy {entropy:.4f}",
                 *(shown or [("neighbours", "none: answered without context")]),
+                *asked(state.context.reply_key),
                 ("reply", state.context.reply),
                 ("answer", state.context.answer),
             )
         )
     if state.review is not None:
         reply = [("reply", state.review.reply)] if state.review.reply is not None else []
-        panels.append(_panel("reviewer", state.review.reason, *reply, ("answer", state.review.answer)))
+        settled: Lines = [*asked(state.review.reply_key), *reply, ("answer", state.review.answer)]
+        panels.append(_panel("reviewer", state.review.reason, *settled))
     if state.consensus is not None:
         note = f"confidence {state.consensus.confidence:.2f}"
         panels.append(_panel("consensus", note, ("answer", state.consensus.answer)))

@@ -23,16 +23,16 @@ from agents.base import BaseAgent
 from agents.relabeler import Relabeler
 from agents.role import Role
 from graph.config.run import RunConfig, parse_config
+from graph.context import load_prompts
 from graph.fingerprint import fingerprints
-from graph.stages.evaluate import in_base_role, load_tuned
-from graph.stages.select import training_row
+from graph.stages.base_role import BaseRole
+from graph.stages.evaluate import load_tuned
 from graph.state import SampleState
 from prompts.template import QuestionTemplate
 from robustft import resume, run
 from stores.encoder import load_encoder
 from stores.examples import Example, ExampleStore
-from stores.journal import Journal
-from stores.run_directory import holds_run
+from stores.run_directory import RunDirectory, holds_run
 from stores.sample import Sample
 from stores.weights import resolve_weights
 from study.data import Folder, save
@@ -108,7 +108,7 @@ class Study:
             "samples": self._samples,
             "tests": self._tests,
             "subset_seed": self._seed,
-            "config_hash": fingerprints(self._config).run,
+            "config_hash": fingerprints(self._config, load_prompts(self._config)).run,
         }
 
     def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
@@ -170,12 +170,13 @@ class Study:
         name = f"{cell.dataset}-{cell.kind or 'given'}-{cell.rate}"
         size = f"{self._samples}-{self._seed}"
         config.data.train = str(save(self._work / "data" / f"{name}-{size}.jsonl", samples).absolute())
-        directory = self._work / "runs" / f"{name}-{size}-{fingerprints(config).run}"
+        config_hash = fingerprints(config, load_prompts(config)).run
+        directory = self._work / "runs" / f"{name}-{size}-{config_hash}"
         if holds_run(directory):
             summary = resume(directory, until=pipeline.until)
         else:
             summary = run(config, directory, until=pipeline.until, reuse=self._latest_run())
-        with closing(Journal(directory / "journal.sqlite")) as journal:
+        with closing(RunDirectory(directory).open_journal(read_only=True)) as journal:
             states = [(SampleState.from_entry(*found), found[1].kept) for found in journal.entries()]
             return [Case(state, kept) for state, kept in states], summary
 
@@ -193,8 +194,7 @@ class Study:
         return max(runs, key=lambda path: (path / "summary.json").stat().st_mtime, default=None)
 
     def _row(self, sample: Sample, response: str) -> dict[str, Any]:
-        prompt = QuestionTemplate(self._config.agents.base.prompt)
-        return training_row(sample, prompt, response, "original")
+        return _base_role(self._config).row(sample, response)
 
     def _tune(
         self,
@@ -262,11 +262,11 @@ class Study:
         trained = time.monotonic()
         tuned = adapter if rows else None
         model = load_tuned(self._config, tuned)
-        answers = _ask(in_base_role(self._config, model), test)
+        answers = _ask(_base_role(self._config).agent(model), test)
         other_words = []
         for wording in self._wordings:
             reworded = self._with(Pipeline({"base": {"prompt": str(wording)}}))
-            other_words.append(_accuracy(_ask(in_base_role(reworded, model), test), test)["accuracy"])
+            other_words.append(_accuracy(_ask(_base_role(reworded).agent(model), test), test)["accuracy"])
         del model
         right = [self._row(sample, _gold(sample)) for sample in test]
         likely = mean_log_probabilities(self._weights, tuned, right)
@@ -293,6 +293,11 @@ class Study:
             store.close()
         seconds = {"train": 0.0, "test": round(time.monotonic() - began, 1)}
         return {"figures": _accuracy(answers, test), "seconds": seconds}
+
+
+def _base_role(config: RunConfig) -> BaseRole:
+    settings = config.agents.base
+    return BaseRole(settings, QuestionTemplate(settings.prompt))
 
 
 def seconds_to_decide(

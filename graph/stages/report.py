@@ -16,10 +16,9 @@ from agents.role import Usage
 from graph.evidence import numbering_of
 from graph.fingerprint import fingerprints
 from graph.numbering import Numbering
-from graph.stages.stage import Workspace, open_stage, standing_outcomes
-from graph.stages.train import left_out
+from graph.stages.outcomes import too_long_samples, valid_outcomes
+from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState, SampleState
-from graph.weighing import CALIBRATION
 from stores.atomic import atomic_writer, write_json_atomically
 from training.calibration.agreement import Agreement, AgreementTally
 from training.metrics import Tally, is_right
@@ -42,7 +41,7 @@ async def report(state: RunState) -> dict[str, Any]:
 
 def _report(work: Workspace) -> dict[str, Any]:
     figures = _Figures(numbering_of(work))
-    too_long = left_out(work.journal)
+    too_long = too_long_samples(work.journal)
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for state, kept in _states(work):
             kept = kept and state.sample.id not in too_long if kept is not None else None
@@ -54,7 +53,7 @@ def _report(work: Workspace) -> dict[str, Any]:
     summary = {**figures.summary(), "usage": _usage(work)}
     views = figures.views()
     summary["views"] = {name: agreement.model_dump() for name, agreement in views.items()}
-    calibration = json.loads(work.journal.fact(CALIBRATION) or "{}")
+    calibration = work.journal.validity.calibration or {}
     if calibration:
         summary["calibration"] = calibration
     # Where similar questions tell, the verdicts do not rest on the model alone.
@@ -63,11 +62,11 @@ def _report(work: Workspace) -> dict[str, Any]:
         _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
     summary["samples"]["total"] = work.journal.count_samples("train")
     stages = work.journal.stages()
-    outcomes = standing_outcomes(work.journal)
+    outcomes = valid_outcomes(work.journal)
     named = {"train": "training", "evaluate": "evaluation"}
     summary |= {named[stage]: _brief(outcome) for stage, outcome in outcomes.items()}
     summary["timing"] = {name: round(seconds, 3) for name, (seconds, _) in stages.items()}
-    summary["config_hash"] = fingerprints(work.config).run
+    summary["config_hash"] = fingerprints(work.config, work.prompts).run
     summary["versions"] = {
         "python": platform.python_version(),
         **{name: version(name) for name in _VERSIONED},

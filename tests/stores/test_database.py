@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from stores.database import Database
+from stores.database import Database, Layout
 
-SCHEMA = "CREATE TABLE IF NOT EXISTS numbers (number INTEGER);"
+LAYOUT = Layout(kind=7, version=3, schema="CREATE TABLE numbers (number INTEGER);")
 SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT max(i) FROM n"
 
 
 def test_closing_waits_for_the_statement_of_another_thread(tmp_path: Path) -> None:
-    database = Database(tmp_path / "file.sqlite", SCHEMA)
+    database = Database(tmp_path / "file.sqlite", LAYOUT)
     ended: list[object] = []
     begun = threading.Event()
 
@@ -35,7 +35,7 @@ def test_closing_waits_for_the_statement_of_another_thread(tmp_path: Path) -> No
 
 
 def test_a_transaction_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
-    database = Database(tmp_path / "file.sqlite", SCHEMA)
+    database = Database(tmp_path / "file.sqlite", LAYOUT)
     database.change("INSERT INTO numbers VALUES (?)", 1)
 
     def break_off() -> None:
@@ -52,7 +52,7 @@ def test_a_transaction_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_what_a_transaction_stores_may_be_read_from_the_same_file(tmp_path: Path) -> None:
-    database = Database(tmp_path / "file.sqlite", SCHEMA)
+    database = Database(tmp_path / "file.sqlite", LAYOUT)
     database.change_each("INSERT INTO numbers VALUES (?)", [(1,), (2,)])
     doubled = ((2 * database.rows("SELECT max(number) FROM numbers")[0][0],) for _ in range(2))
     assert database.change_each("INSERT INTO numbers VALUES (?)", doubled) == 2

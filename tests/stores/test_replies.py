@@ -11,7 +11,7 @@ import pytest
 from stores.errors import RunDirectoryError, StorageError
 from stores.replies import ReplyStore, StoredReply
 
-PARIS = StoredReply("base", 10, 2, '{"text": "Paris"}')
+PARIS = StoredReply("base", 10, 2, '{"text": "Paris"}', b'{"messages": "Capital of France?"}')
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ from stores.replies import ReplyStore, StoredReply
 
 async def main():
     store = ReplyStore(Path(sys.argv[1]))
-    await store.keep(b"1", StoredReply("base", 1, 1, "Paris"))
+    await store.keep(b"1", StoredReply("base", 1, 1, "Paris", b"?"))
     os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
