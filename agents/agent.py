@@ -5,11 +5,12 @@ This module imports no library of models, so that a config can be read without o
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prompts.template import QuestionTemplate
+from prompts.template import QuestionTemplate, Template
 from stores.records import Usage as Usage
 from stores.sample import Message, Sample
 
@@ -26,6 +27,8 @@ class Reply(BaseModel):
     text: str
     log_probabilities: tuple[float, ...] = ()
     usage: Usage
+    key: str | None = None
+    """Leads to the request in the reply cache (hexadecimal); None where there is no cache."""
 
 
 Recall = Callable[[Mapping[str, Any], Callable[[], Awaitable[Reply]]], Awaitable[Reply]]
@@ -35,13 +38,15 @@ Recall = Callable[[Mapping[str, Any], Callable[[], Awaitable[Reply]]], Awaitable
 class AgentRecord(BaseModel):
     """What any agent leaves of a sample; each adds what is its own.
 
-    `reply` is what its model said, None where it was not asked. `usage` is what that took.
+    `reply` is what its model said, None where it was not asked. `usage` is what that took. `reply_key` leads
+    to the request in the reply cache.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reply: str | None = None
     usage: Usage = Usage()
+    reply_key: str | None = None
 
 
 class AnswerRecord(AgentRecord):
@@ -105,16 +110,31 @@ class AgentConfig(BaseModel, ABC):
     def build(self, parts: Parts) -> Any:
         """Return the agent."""
 
-    def load_prompts(self) -> dict[str, QuestionTemplate]:
+    def load_prompts(self, question: Template, kept: Path | None = None) -> dict[str, QuestionTemplate]:
         """Return the agent's templates by the config keys that name them.
+
+        Args:
+            question: the block that shows the question.
+            kept: a run's own folder of prompts, read in place of the files that the config names.
 
         Raises:
             PromptError: a prompt file cannot be used.
         """
         return {
-            key: QuestionTemplate(getattr(self, key), use.variables, about=use.about)
+            key: QuestionTemplate(
+                getattr(self, key) if kept is None else self.turn_of(key),
+                use.variables,
+                about=use.about,
+                question=question,
+                folder=kept,
+            )
             for key, use in self.templates.items()
         }
+
+    @classmethod
+    def turn_of(cls, key: str) -> str:
+        """Return the name that a run keeps a prompt by: that of the shipped prompt for this config key."""
+        return str(cls.model_fields[key].default)
 
 
 def conversation(sample: Sample, request: str) -> list[Message]:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 from agents.agent import AgentConfig, AnswerRecord, Parts, conversation
 from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
-from stores.sample import Sample
+from stores.sample import Message, Sample
 
 if TYPE_CHECKING:
     from agents.role import Role
@@ -41,11 +41,12 @@ class BaseAgent:
     async def answer(self, sample: Sample) -> Prediction:
         """Predict the answer to a sample's prompt (Eq. 1)."""
         kind = sample_kind(sample)
-        request = conversation(sample, self.request(sample))
+        request = request_answer(sample, self._prompt)
         reply = await self._role.ask(request, at_most=kind.max_tokens(sample.options))
         answer = kind.extract(reply.text, sample.options)
-        return Prediction(answer=answer, reply=reply.text, usage=reply.usage)
+        return Prediction(answer=answer, reply=reply.text, usage=reply.usage, reply_key=reply.key)
 
-    def request(self, sample: Sample) -> str:
-        """Return the text the model is asked: what a tuned model is trained and evaluated on, too."""
-        return self._prompt.render(sample)
+
+def request_answer(sample: Sample, prompt: QuestionTemplate) -> list[Message]:
+    """Return what a model is asked in the base role; a tuned model is trained on the same."""
+    return conversation(sample, prompt.render(sample))

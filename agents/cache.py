@@ -1,23 +1,57 @@
 """What a run's models have replied, so that no request is sent twice: not after a kill, not for a duplicate.
 
-A reply belongs to a request, not to a place in the run: whatever changes the request (the model, the rendered
-prompt, the sampling) makes it another one, and whatever does not leaves its reply valid.
+A reply belongs to a request, not to a place in the run. Whatever changes the request (the model, the rendered
+prompt, the sampling) makes it another one; whatever does not leaves its reply valid. Each reply carries the
+key by which its request can be looked at later (`stores.replies.read_request`).
 """
 
 import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import orjson
 
 from agents.agent import Recall, Reply
 from agents.errors import ModelBusyError
-from stores.errors import RobustFTError
-from stores.replies import ReplyStore, StoredReply
+from stores.errors import RobustFTError, StorageError
+from stores.replies import ReplyStore, StoredReply, read_request
 
 _KEY_BYTES = 16
+
+
+class Request(NamedTuple):
+    """A request as it was sent."""
+
+    model: str
+    """Tells the model from every other whose replies may differ."""
+    messages: list[tuple[str, str]]
+    """Role and content of each turn."""
+    sampling: dict[str, Any]
+
+
+def request_of(path: Path, key: str) -> Request | None:
+    """Return the request that a stored reply answers, or None where it is not stored.
+
+    Args:
+        path: the file of the replies.
+        key: the reply's `key`.
+
+    Raises:
+        RunDirectoryError: the file is no store of replies, or another version of RobustFT wrote it.
+        StorageError: it is damaged.
+    """
+    try:
+        found = read_request(path, bytes.fromhex(key))
+        if found is None:
+            return None
+        content = orjson.loads(found)
+        model, turns = content.pop("model"), content.pop("messages")
+        return Request(model, [(str(turn["role"]), str(turn["content"])) for turn in turns], content)
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise StorageError(f"{path}: the request of reply {key} cannot be read") from exc
 
 
 class ReplyCache:
@@ -38,7 +72,7 @@ class ReplyCache:
         """What they took, in both directions."""
 
     def of(self, agent: str, model: str) -> Recall:
-        """Return the memory of one agent's conversations with one model.
+        """Return the cache of one agent's conversations with one model.
 
         Args:
             agent: its name, for the counts.
@@ -55,21 +89,24 @@ class ReplyCache:
             elif under_way is not None:
                 reply = await asyncio.shield(under_way)
             else:
-                reply = await self._ask(key, agent, ask)
+                reply = await self._ask(key, content, agent, ask)
             self.asked[agent] += 1
             self.reused[agent] += stored is not None or under_way is not None
             self.tokens += reply.usage.prompt_tokens + reply.usage.completion_tokens
-            return reply
+            return reply.model_copy(update={"key": key.hex()})
 
         return recall
 
-    async def _ask(self, key: bytes, agent: str, ask: Callable[[], Awaitable[Reply]]) -> Reply:
+    async def _ask(
+        self, key: bytes, request: bytes, agent: str, ask: Callable[[], Awaitable[Reply]]
+    ) -> Reply:
         waited_for = asyncio.get_running_loop().create_future()
         self._under_way[key] = waited_for
         try:
             reply = await ask()
             used = reply.usage
-            stored = StoredReply(agent, used.prompt_tokens, used.completion_tokens, reply.model_dump_json())
+            text = reply.model_dump_json(exclude={"key"})
+            stored = StoredReply(agent, used.prompt_tokens, used.completion_tokens, text, request)
             await self._store.keep(key, stored)
         except BaseException as exc:
             # Those who wait for the same reply may well ask again when this one is cancelled.

@@ -126,6 +126,7 @@ class Checker:
             judged=verdict or "unreadable",
             reason=f"the judge says {verdict}" if verdict else "the judge's reply is unreadable",
             usage=reply.usage,
+            reply_key=reply.key,
         )
 
 

@@ -71,13 +71,13 @@ class Reasoner:
         )
         reply = await self._role.ask(conversation(sample, request))
         answer = sample_kind(sample).extract(reply.text, sample.options)
-        return Turn(role="reason", reply=reply.text, answer=answer, usage=reply.usage)
+        return Turn(role="reason", reply=reply.text, answer=answer, usage=reply.usage, reply_key=reply.key)
 
     async def reflect(self, sample: Sample, turns: list[Turn]) -> Turn:
         """Criticise the last reasoning."""
         request = self._reflect.render(sample, reasoning=turns[-1].reply, answer=turns[-1].answer)
         reply = await self._role.ask(conversation(sample, request))
-        return Turn(role="reflect", reply=reply.text, usage=reply.usage)
+        return Turn(role="reflect", reply=reply.text, usage=reply.usage, reply_key=reply.key)
 
     def is_done(self, sample: Sample, turns: list[Turn]) -> bool:
         """Say whether the loop ends: n reflections are made, or the last two reasonings agree."""

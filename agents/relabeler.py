@@ -113,6 +113,7 @@ class Relabeler:
             reply=reply.text,
             log_probabilities=reply.log_probabilities,
             usage=reply.usage,
+            reply_key=reply.key,
         )
 
     def _show(self, example: Sample) -> list[Message]:

@@ -86,4 +86,4 @@ class Reviewer:
         reply = await self._role.ask(turns, at_most=kind.max_tokens(sample.options))
         answer = kind.extract(reply.text, sample.options)
         reason: Outcome = "reviewed" if answer is not None else "unreadable"
-        return Review(answer=answer, reply=reply.text, reason=reason, usage=reply.usage)
+        return Review(answer=answer, reply=reply.text, reason=reason, usage=reply.usage, reply_key=reply.key)

@@ -17,10 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from graph.stages.evaluate import in_base_role, load_tuned
-from graph.stages.select import training_row
+from graph.stages.base_role import BaseRole
+from graph.stages.evaluate import load_tuned
 from graph.stages.stage import Workspace
-from prompts.template import QuestionTemplate
 from stores.records import Contender
 from stores.sample import Sample
 from stores.weights import resolve_weights
@@ -53,9 +52,9 @@ def measure(work: Workspace, seeds: int, test_limit: int | None) -> dict[str, An
 
 
 def _as_given(work: Workspace) -> Iterator[str]:
-    prompt = QuestionTemplate(work.config.agents.base.prompt)
+    role = BaseRole(work.config.agents.base, work.prompts.agents["base"]["prompt"])
     for sample in work.journal.samples("train"):
-        yield training_row(sample, prompt, sample.response, "original").to_line() + "\n"
+        yield role.row(sample, sample.response).to_line() + "\n"
 
 
 def _train(work: Workspace, rows: Path, adapter: Path, seed: int) -> None:
@@ -65,7 +64,8 @@ def _train(work: Workspace, rows: Path, adapter: Path, seed: int) -> None:
 
 
 def _share(work: Workspace, test: list[Sample], adapter: Path | None) -> float:
-    agent = in_base_role(work.config, load_tuned(work.config, adapter))
+    role = BaseRole(work.config.agents.base, work.prompts.agents["base"]["prompt"])
+    agent = role.agent(load_tuned(work.config, adapter))
     name: Contender = "untuned" if adapter is None else "tuned"
     accuracy = asyncio.run(evaluate(iter(test), agent, name, lambda records: None, concurrency=64))
     return round(accuracy.right / accuracy.n, 4)

@@ -29,7 +29,7 @@ from agents.answers.kind import sample_kind
 from graph.config.run import RunConfig
 from graph.state import SampleState
 from stores.dataset import read_samples
-from stores.journal import Journal
+from stores.run_directory import RunDirectory
 from stores.sample import Sample
 from stores.vectors import QuestionVectors
 from training.calibration.label_matrix import label_matrix, view_answers
@@ -110,7 +110,7 @@ def _vote(sample: Sample, said: Sequence[str | None]) -> Label:
 
 def read_answers(directory: Path) -> list[SampleState]:
     """Return all samples of a run, with what its agents said."""
-    with closing(Journal(directory / "journal.sqlite")) as journal:
+    with closing(RunDirectory(directory).open_journal(read_only=True)) as journal:
         return [SampleState.from_entry(sample, entry) for sample, entry in journal.entries()]
 
 

@@ -69,7 +69,8 @@ async def store(arguments: argparse.Namespace, folder: Path) -> float:
         for turn in range(arguments.turns):
             await asyncio.sleep(0)
             key = (sample * arguments.turns + turn).to_bytes(16, "little")
-            await replies.keep(key, StoredReply("base", 120, 32, _REPLY.model_dump_json()))
+            request = f"{_PROMPT}{sample} {turn}".encode()
+            await replies.keep(key, StoredReply("base", 120, 32, _REPLY.model_dump_json(), request))
 
     seconds = await timed(arguments, work)
     replies.close()

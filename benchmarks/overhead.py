@@ -27,7 +27,7 @@ from langgraph.graph import END, START, StateGraph
 
 from agents.models.chat import DirectChatModel
 from graph.config.run import RunConfig
-from graph.context import BoundContext, build_agents
+from graph.context import BoundContext, build_agents, load_prompts
 from graph.sample_graph import sample_graph
 from graph.state import SampleInput
 from stores.sample import Sample
@@ -77,7 +77,9 @@ def raw_graph() -> Any:
 async def compare(rounds: int) -> dict[str, Any]:
     """Time both graphs in turns, a batch of samples each, 64 at once."""
     raw = raw_graph()
-    context = BoundContext(agents=build_agents(RunConfig(), {"default": InstantModel()}))
+    config = RunConfig()
+    agents = build_agents(config, {"default": InstantModel()}, load_prompts(config))
+    context = BoundContext(agents=agents)
 
     async def through_raw(number: int) -> None:
         await raw.ainvoke({"steps": []})

@@ -35,7 +35,7 @@ from agents.reasoner import Turn
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
 from graph.config.run import RunConfig
-from graph.context import BoundContext, build_agents
+from graph.context import BoundContext, build_agents, load_prompts
 from graph.sample_graph import detect_graph
 from graph.state import SampleInput, SampleState
 from stores.examples import Example, ExampleStore
@@ -97,7 +97,10 @@ def decided(sample: Sample, number: int) -> Entry:
 
 async def detect(journal: Journal, replies: ReplyStore, count: int) -> None:
     """Send the first samples through detection."""
-    agents = build_agents(RunConfig(), {"default": InstantModel()}, cache=ReplyCache(replies))
+    config = RunConfig()
+    agents = build_agents(
+        config, {"default": InstantModel()}, load_prompts(config), cache=ReplyCache(replies)
+    )
     context = BoundContext(agents=agents)
 
     async def judge(sample: Sample) -> SampleState:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from graph.config.run import RunConfig
-from graph.stages.select import training_row
+from graph.stages.base_role import BaseRole
 from prompts.template import QuestionTemplate
 from robustft.demo import FOLDER
 from stores.dataset import read_samples
@@ -135,9 +135,10 @@ def main() -> None:
         figures = train(trainer, Path(rows), arguments.batch)
         Path(rows).with_name("figures.json").write_text(json.dumps(figures), encoding="utf-8")
         return
-    prompt = QuestionTemplate(RunConfig().agents.base.prompt)
+    settings = RunConfig().agents.base
+    role = BaseRole(settings, QuestionTemplate(settings.prompt))
     samples = islice(read_samples(arguments.data), arguments.samples)
-    lines = [training_row(sample, prompt, sample.response, "original").to_line() for sample in samples]
+    lines = [role.row(sample, sample.response).to_line() for sample in samples]
     results = {}
     for trainer in _TRAINERS:
         with tempfile.TemporaryDirectory(prefix="robustft-training-") as folder:

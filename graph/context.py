@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
@@ -17,7 +17,7 @@ from agents.models.config import identify
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.role import Role
 from graph.config.run import RunConfig, parse_config
-from prompts.template import QuestionTemplate
+from prompts.template import QuestionTemplate, Template, load_question_block
 from stores.examples import ExampleStore
 
 # A connection belongs to the event loop it was opened in, and one process may well run several.
@@ -26,9 +26,6 @@ _POOLS: WeakKeyDictionary[asyncio.AbstractEventLoop, ModelPool] = WeakKeyDiction
 
 Agents = Mapping[str, Any]
 """The agents of a config by their names, ready to be asked; one whose view nobody looks at is left out."""
-
-Prompts = Mapping[str, Mapping[str, QuestionTemplate]]
-"""The templates of a config, checked: by the agents' names, and by the keys that name their files."""
 
 
 @dataclass(frozen=True)
@@ -65,33 +62,54 @@ async def agents_of(runtime: Runtime[SampleContext]) -> Agents:
     return await (runtime.context or SampleContext()).get_agents()
 
 
-def load_prompts(config: RunConfig) -> Prompts:
-    """Read the prompt files of a config.
+class Prompts(NamedTuple):
+    """The templates of a config, checked: those of the agents, and the block that all of them show.
+
+    `agents` has them by the agents' names, and by the config keys that name their files. `texts` has the text
+    of each file as a run keeps it, by the turn that asks with it.
+    """
+
+    question: Template
+    agents: Mapping[str, Mapping[str, QuestionTemplate]]
+    texts: Mapping[str, str]
+
+
+def load_prompts(config: RunConfig, kept: Path | None = None) -> Prompts:
+    """Read and check the prompts of a config.
+
+    Args:
+        config: names the prompt files.
+        kept: a run's own folder of prompts (see `Prompts.texts`), read in place of the files that are named.
 
     Raises:
         PromptError: one cannot be used.
     """
-    return {name: agent.load_prompts() for name, agent in config.agents.by_name().items()}
+    question = load_question_block(kept)
+    agents = {name: agent.load_prompts(question, kept) for name, agent in config.agents.by_name().items()}
+    texts = {
+        agent.turn_of(key): template.text
+        for name, agent in config.agents.by_name().items()
+        for key, template in agents[name].items()
+    }
+    return Prompts(question, agents, {"question": question.source, **texts})
 
 
 def build_agents(
     config: RunConfig,
     models: dict[str, BaseChatModel],
+    prompts: Prompts,
     examples: ExampleStore | None = None,
     cache: ReplyCache | None = None,
 ) -> Agents:
     """Build the agents of a config.
 
     Args:
-        config: names each agent's model, prompts and sampling.
+        config: names each agent's model and sampling.
         models: the chat models by the names they have in the config.
+        prompts: what the agents ask with.
         examples: the clean samples for the relabeler; None while there are none.
         cache: what was replied before; None where nothing is remembered, as in Studio.
-
-    Raises:
-        PromptError: a prompt file cannot be used.
     """
-    prompts = load_prompts(config)
 
     def role(name: str, agent: AgentConfig) -> Role:
         return Role(
@@ -105,7 +123,7 @@ def build_agents(
 
     looked_at = {None, *config.agents.checker.views}
     return {
-        name: agent.build(Parts(role(name, agent), prompts[name], examples))
+        name: agent.build(Parts(role(name, agent), prompts.agents[name], examples))
         for name, agent in config.agents.by_name().items()
         if agent.view in looked_at
     }
@@ -154,4 +172,5 @@ async def close_models(*, keep_adapter_servers: bool = False) -> None:
 async def _agents_of(config: str) -> Agents:
     resolved = parse_config(json.loads(config))
     models = await load_models(resolved)
-    return await asyncio.to_thread(build_agents, resolved, models)
+    prompts = await asyncio.to_thread(load_prompts, resolved)
+    return build_agents(resolved, models, prompts)

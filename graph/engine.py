@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
+
 from agents.cache import ReplyCache
 from agents.concurrency import map_concurrently
 from agents.errors import AgentError
-from graph.context import BoundContext, build_agents, load_models
+from graph.context import Agents, BoundContext, build_agents, load_models
 from graph.stages.stage import RunFailedError, Workspace
 from graph.state import SampleState
 from prompts.template import PromptError
@@ -116,9 +118,15 @@ def _no_garbage_of_old() -> Iterator[None]:
 
 
 async def bind_agents(work: Workspace, cache: ReplyCache, examples: ExampleStore | None) -> BoundContext:
-    models = await load_models(work.config, work.files.path)
-    agents = await asyncio.to_thread(build_agents, work.config, models, examples, cache)
+    models = await load_models(work.config, work.files.state)
+    agents = await asyncio.to_thread(_build, work, models, cache, examples)
     return BoundContext(agents=agents)
+
+
+def _build(
+    work: Workspace, models: dict[str, BaseChatModel], cache: ReplyCache, examples: ExampleStore | None
+) -> Agents:
+    return build_agents(work.config, models, work.prompts, examples, cache)
 
 
 def _too_many(failures: Counter[str], work: Workspace) -> str:

@@ -7,30 +7,26 @@ from typing import Any, NamedTuple
 from agents.agent import AgentConfig
 from agents.models.config import identify
 from graph.config.run import RunConfig
-from graph.context import load_prompts
+from graph.context import Prompts
+from stores.validity import DecisionInputs
 
 
 class Fingerprints(NamedTuple):
-    """Hashes of what decides the verdicts, the new labels, and all results of a run."""
+    """Hashes of what decides the verdicts and the relabels, and all results of a run."""
 
-    detect: str
-    denoise: str
+    decisions: DecisionInputs
     run: str
 
 
-def fingerprints(config: RunConfig) -> Fingerprints:
-    """Return the hashes of a config and of the prompt files that it names.
+def fingerprints(config: RunConfig, prompts: Prompts) -> Fingerprints:
+    """Return the hashes of a config and of the prompts that are used with it.
 
     Where the data are is left out, since a run's samples are in its journal; so are concurrency, the error
     budget, and where an endpoint is.
-
-    Raises:
-        PromptError: a prompt file cannot be used.
     """
-    prompts = load_prompts(config)
     halves: dict[str, dict[str, Any]] = {"detect": {}, "denoise": {}}
     for name, agent in config.agents.by_name().items():
-        sources = [template.source for template in prompts[name].values()]
+        sources = [template.source for template in prompts.agents[name].values()]
         halves[agent.half][name] = [_asks(config, agent), *sources]
     detect = {"seed": config.run.seed, **halves["detect"]}
     if config.weighs:
@@ -42,7 +38,7 @@ def fingerprints(config: RunConfig) -> Fingerprints:
         "training": config.training.model_dump(mode="json", exclude={"model"}),
         "tuned": identify(config.models[config.training.model]),
     }
-    return Fingerprints(_hash(detect), _hash(denoise), _hash(run))
+    return Fingerprints(DecisionInputs(_hash(detect), _hash(denoise)), _hash(run))
 
 
 def _asks(config: RunConfig, agent: AgentConfig) -> dict[str, Any]:

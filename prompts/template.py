@@ -2,6 +2,9 @@
 
 Values are data: a value that looks like a template is printed as it is, never rendered. A template is
 checked when it is loaded, so that a typo in a user's own file is found before the first request.
+
+A run keeps the text of every template it uses in a folder of its own. Those are read with `folder`, by the
+names that we gave them, and checked like any other: a run directory may come from anywhere.
 """
 
 from functools import cache, lru_cache
@@ -44,21 +47,22 @@ class Template:
         name: the name of a file in `prompts/` (without `.md`), or a path to the user's own file.
         variables: the names it may use.
         about: of these it must use one, or every request made from it is the same; empty: it need not.
+        folder: a run's prompts; `name` is then the name of a file there (without `.md`).
 
     Raises:
         PromptError: no such file, a syntax error, an unknown variable, or nothing that it is about; the
             message names the file.
     """
 
-    def __init__(self, name: str, variables: frozenset[str], *, about: frozenset[str] = frozenset()) -> None:
-        path = FOLDER / f"{name}.md" if (FOLDER / f"{name}.md").is_file() else Path(name)
-        try:
-            source = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as exc:
-            known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.md")))
-            raise PromptError(
-                f"prompt '{as_written_here(name)}': neither one of {known} nor a readable text file"
-            ) from exc
+    def __init__(
+        self,
+        name: str,
+        variables: frozenset[str],
+        *,
+        about: frozenset[str] = frozenset(),
+        folder: Path | None = None,
+    ) -> None:
+        path, source = _read(name) if folder is None else _read_kept(folder, name)
         try:
             tree = _ENVIRONMENT.parse(source)
             # Jinja counts a name that is set inside a block as undeclared; the template's own are no typos.
@@ -103,6 +107,8 @@ class QuestionTemplate:
         variables: what the role's template may use beside `question` and `options`.
         about: of these it must use one; a request that does not show the question is about nothing, unless
             it shows what was said to it.
+        question: the block that shows the question; the shipped one by default.
+        folder: as for `Template`.
 
     Raises:
         PromptError: as for `Template`.
@@ -114,9 +120,16 @@ class QuestionTemplate:
         variables: frozenset[str] = frozenset(),
         *,
         about: frozenset[str] = frozenset({"question"}),
+        question: Template | None = None,
+        folder: Path | None = None,
     ) -> None:
-        self._question = _question_block()
-        self._template = Template(name, variables | {"question", "options"}, about=about)
+        self._question = question or _shipped_question_block()
+        self._template = Template(name, variables | {"question", "options"}, about=about, folder=folder)
+
+    @property
+    def text(self) -> str:
+        """The text of the role's own file."""
+        return self._template.source
 
     @property
     def source(self) -> str:
@@ -130,9 +143,45 @@ class QuestionTemplate:
         return self._template.render(question=question, options=options, **values)
 
 
+def load_question_block(folder: Path | None = None) -> Template:
+    """Read the block that shows a sample's question, in whatever role's request.
+
+    Args:
+        folder: a run's prompts; the shipped block without it.
+
+    Raises:
+        PromptError: it cannot be used.
+    """
+    return Template("question", frozenset({"prompt", "options"}), folder=folder)
+
+
 @cache
-def _question_block() -> Template:
-    return Template("question", frozenset({"prompt", "options"}))
+def _shipped_question_block() -> Template:
+    return load_question_block()
+
+
+def _read(name: str) -> tuple[Path, str]:
+    """Return a prompt's file and text, by the name that a config gives it."""
+    path = FOLDER / f"{name}.md" if (FOLDER / f"{name}.md").is_file() else Path(name)
+    try:
+        return path, path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.md")))
+        raise PromptError(
+            f"prompt '{as_written_here(name)}': neither one of {known} nor a readable text file"
+        ) from exc
+
+
+def _read_kept(folder: Path, name: str) -> tuple[Path, str]:
+    """Return a prompt's file and text, as a run has kept it."""
+    path = folder / f"{name}.md"
+    # What a run writes is a file. A link could lead to any file of whoever opens the run.
+    if folder.is_symlink() or path.is_symlink() or not path.is_file():
+        raise PromptError(f"{as_written_here(path)}: the run's own prompt is missing, or is no plain file")
+    try:
+        return path, path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise PromptError(f"{as_written_here(path)}: the run's own prompt is no readable text file") from exc
 
 
 def _choices(options: tuple[str, ...]) -> list[Choice]:

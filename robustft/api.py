@@ -13,7 +13,8 @@ from graph.config.paths import settle
 from graph.config.run import RunConfig, load_config
 from graph.context import close_models
 from graph.run_graph import run_graph
-from graph.stages.stage import Progress, holding
+from graph.stages.hold import holding
+from graph.stages.stage import Progress
 from graph.state import RunInput, Stage
 from robustft.run import Run, load_run
 from stores.run_directory import RunDirectory, ensure_free

@@ -134,11 +134,14 @@ def resume(
 def trace(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.", show_default=False)],
     sample_id: Annotated[str, typer.Argument(help="A sample's id.", show_default=False)],
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help="Show each request as it was sent, before the reply to it.")
+    ] = False,
 ) -> None:
     """Show every agent's turn for one sample."""
     from robustft.trace import print_trace
 
-    print_trace(directory, sample_id, console)
+    print_trace(directory, sample_id, console, prompts=prompts)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from rich.markup import escape
 from agents.models.config import VLLMModelConfig
 from agents.models.vllm_command import plan_server
 from graph.config.run import RunConfig
-from graph.context import close_models
+from graph.context import close_models, load_prompts
 from graph.stages.load import check_models, check_tuned_model
 from stores.dataset import read_samples
 from stores.encoder import load_encoder
@@ -84,6 +84,7 @@ async def _cache() -> str:
 async def _models(config: RunConfig) -> str:
     # A server of ours is described, not started: that may take minutes and a whole GPU.
     idle = _to_be_started(config)
+    await asyncio.to_thread(load_prompts, config)
     await check_models(config, without=idle)
     asked = [name for name in sorted(config.models_in_use()) if name not in idle]
     return ", ".join(

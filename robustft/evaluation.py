@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from graph.config.run import RunConfig
-from graph.context import close_models
+from graph.context import close_models, load_prompts
 from graph.stages.evaluate import compare
 from graph.stages.stage import Progress
 from robustft.api import ProgressListener
@@ -25,13 +25,16 @@ async def evaluate_file(
 
     Raises:
         DataError: the file cannot be used.
+        PromptError: a prompt file cannot be used.
         WeightsError: the model or the adapter cannot be loaded.
     """
     samples = await asyncio.to_thread(lambda: list(read_samples(test)))
+    prompts = await asyncio.to_thread(load_prompts, config)
     total = len(samples) * (1 if adapter is None else 2)
     try:
         return await compare(
             config,
+            prompts.base,
             adapter,
             lambda: iter(samples),
             lambda answers: None,

@@ -1,27 +1,39 @@
 """One sample's journey, readable: every agent's turn and what came of it."""
 
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from agents.cache import request_of
 from agents.record import to_decision
-from graph.stages.stage import storage_errors
-from graph.stages.train import left_out
+from graph.stages.outcomes import too_long_samples
 from graph.state import SampleState
 from robustft.tables import printable
 from stores.errors import InputError
 from stores.journal import Journal
 from stores.records import AgentAnswer, Decision, NeighbourShown, Verdict
-from stores.run_directory import RunDirectory
+from stores.run_directory import RunDirectory, storage_errors
 
 Line = tuple[str, str | None]
+Asked = Callable[[str, int], list[Line]]
+"""Returns what an agent was asked for its reply of a number; nothing where that is not to be shown."""
 
 
-def print_trace(directory: Path, identifier: str, console: Console) -> None:
+def print_trace(directory: Path, identifier: str, console: Console, *, prompts: bool = False) -> None:
     """Print what every agent said about one sample of a run, finished or under way.
+
+    Nothing is opened for writing.
+
+    Args:
+        directory: the run directory.
+        identifier: the sample's id.
+        console: where to print.
+        prompts: print each request as it was sent, too.
 
     Raises:
         RunDirectoryError: there is no run in that directory.
@@ -29,7 +41,7 @@ def print_trace(directory: Path, identifier: str, console: Console) -> None:
         StorageError: its journal cannot be read.
     """
     files = RunDirectory(directory)
-    with storage_errors(str(directory)), closing(files.open_journal()) as journal:
+    with storage_errors(str(directory)), closing(files.open_journal(read_only=True)) as journal:
         sample = journal.sample(identifier)
         if sample is None:
             known = ", ".join(known.id for known, _ in zip(journal.samples("train"), range(3), strict=False))
@@ -38,23 +50,40 @@ def print_trace(directory: Path, identifier: str, console: Console) -> None:
         if entry is None:
             raise InputError(f"{directory}: sample '{identifier}' has no verdict yet")
         state = SampleState.from_entry(sample, entry)
-        decision = to_decision(state, entry.kept, too_long=identifier in left_out(journal))
-        panels = _panels(decision, journal)
+        decision = to_decision(state, entry.kept, too_long=identifier in too_long_samples(journal))
+        panels = _panels(decision, journal, partial(_asked, files, state) if prompts else _nothing)
     for panel in panels:
         console.print(panel)
 
 
-def _panels(decision: Decision, journal: Journal) -> list[Panel]:
+def _nothing(agent: str, number: int) -> list[Line]:
+    return []
+
+
+def _asked(files: RunDirectory, state: SampleState, agent: str, number: int) -> list[Line]:
+    """Return the messages of a request, and how it was sampled."""
+    key = state.parts()[agent][number].reply_key
+    if key is None:
+        return []
+    request = request_of(files.replies, key)
+    if request is None:
+        return [("asked", "the request is no longer stored")]
+    sampling = ", ".join(f"{name} {value}" for name, value in request.sampling.items())
+    messages = [(f"asked ({role})", content) for role, content in request.messages]
+    return [*messages, ("sampled with", sampling)]
+
+
+def _panels(decision: Decision, journal: Journal, asked: Asked) -> list[Panel]:
     agents = dict(decision.agents)
     checker = agents.pop("checker", None)
     panels = [_panel("sample", decision.id, ("prompt", decision.prompt), ("response", decision.response))]
-    for name in ("base", "reasoner"):
-        if (agent := agents.pop(name, None)) is not None:
-            panels += _agent(name, agent, journal)
+    before = [name for name in agents if name not in ("relabeler", "reviewer")]
+    for name in before:
+        panels += _agent(name, agents.pop(name), journal, asked)
     if decision.check is not None:
-        panels.append(_checker(decision.check, checker))
+        panels.append(_checker(decision.check, checker, asked))
     for name, agent in agents.items():
-        panels += _agent(name, agent, journal)
+        panels += _agent(name, agent, journal, asked)
     if decision.consensus is not None:
         note = f"confidence {decision.consensus.confidence:.2f}"
         panels.append(_panel("consensus", note, ("answer", decision.consensus.answer)))
@@ -62,35 +91,35 @@ def _panels(decision: Decision, journal: Journal) -> list[Panel]:
     return panels
 
 
-def _agent(name: str, agent: AgentAnswer, journal: Journal) -> list[Panel]:
+def _agent(name: str, agent: AgentAnswer, journal: Journal, asked: Asked) -> list[Panel]:
     """Return an agent's panels: one, or one a turn."""
     if agent.turns:
-        return _turns(name, agent)
+        return _turns(name, agent, asked)
     note = agent.reason or ("" if agent.entropy is None else f"entropy {agent.entropy:.4f}")
     shown = [_neighbour(neighbour, journal) for neighbour in agent.neighbours]
     if name == "relabeler" and not shown:
         shown = [("neighbours", "none: answered without context")]
     reply = [("reply", agent.reply)] if agent.reply is not None else []
-    return [_panel(name, note, *shown, *reply, ("answer", agent.answer))]
+    return [_panel(name, note, *shown, *asked(name, 0), *reply, ("answer", agent.answer))]
 
 
-def _turns(name: str, agent: AgentAnswer) -> list[Panel]:
+def _turns(name: str, agent: AgentAnswer, asked: Asked) -> list[Panel]:
     panels = []
     for number, turn in enumerate(agent.turns):
         title = f"{name if turn.role == 'reason' else 'reflect'} {number // 2 + 1}"
         answer = [("answer", turn.answer)] if turn.role == "reason" else []
-        panels.append(_panel(title, "", ("reply", turn.reply), *answer))
+        panels.append(_panel(title, "", *asked(name, number), ("reply", turn.reply), *answer))
     return panels
 
 
-def _checker(check: Verdict, judge: AgentAnswer | None) -> Panel:
+def _checker(check: Verdict, judge: AgentAnswer | None, asked: Asked) -> Panel:
     return _panel(
         "checker",
         f"{check.policy}: {check.verdict}",
         ("because", check.reason),
         ("views that match", ", ".join(check.agreed) or "none"),
         *_weights(check),
-        *([("judge's reply", judge.reply)] if judge is not None else []),
+        *([*asked("checker", 0), ("judge's reply", judge.reply)] if judge is not None else []),
     )
 
 

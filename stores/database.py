@@ -1,11 +1,24 @@
-"""The SQLite files of a run: how threads share one, and what becomes of a damaged one."""
+"""The SQLite files of a run: how threads share one, whose it is, and what becomes of a damaged one."""
 
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from stores.errors import RunDirectoryError
+
+
+class Layout(NamedTuple):
+    """What an SQLite file holds, and how one tells it from every other file."""
+
+    kind: int
+    """SQLite's `application_id`: tells our files of this kind from all others."""
+    version: int
+    """SQLite's `user_version`: goes up with every change of the schema."""
+    schema: str
+    """The statements that make its tables."""
 
 
 class Database:
@@ -16,22 +29,27 @@ class Database:
 
     Args:
         path: the file, created where it does not exist.
-        schema: statements that make what is missing.
+        layout: what it holds.
+        read_only: read a file that is there, and write nothing, on a read-only disk either.
 
     Raises:
+        RunDirectoryError: the file is not ours, or another version of RobustFT wrote it.
         sqlite3.Error: it is no database, or cannot be written. So do all its methods.
     """
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path, layout: Layout, *, read_only: bool = False) -> None:
         # Reentrant: what a transaction stores may be read from the same file.
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, check_same_thread=False)
+        self._connection = sqlite3.connect(_address(path, read_only), check_same_thread=False, uri=True)
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            # In WAL mode NORMAL loses nothing when the process dies; a power cut can cost the last commits.
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(schema)
-        except sqlite3.Error:
+            is_empty = _is_empty(self._connection)
+            if is_empty and read_only:
+                raise sqlite3.OperationalError("the file is empty")
+            if not is_empty:
+                _check(self._connection, path, layout)
+            if not read_only:
+                _prepare(self._connection, layout if is_empty else None)
+        except (sqlite3.Error, RunDirectoryError):
             self._connection.close()
             raise
 
@@ -44,6 +62,11 @@ class Database:
         """Return all rows of a query."""
         with self._lock:
             return self._connection.execute(query, arguments).fetchall()
+
+    def stream(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Yield all rows of a query, a few in memory at a time; the file must not be closed meanwhile."""
+        with self._lock:
+            yield from self._connection.execute(query)
 
     def row(self, query: str, *arguments: object) -> tuple[Any, ...] | None:
         """Return the first row of a query, or None."""
@@ -65,6 +88,46 @@ class Database:
         """Commit what the block does through the connection, all or none."""
         with self._lock, self._connection:
             yield self._connection
+
+
+def _address(path: Path, read_only: bool) -> str:
+    """Return the URI by which SQLite opens a file."""
+    if not read_only:
+        return f"{path.absolute().as_uri()}?mode=rwc"
+    log = path.with_name(f"{path.name}-wal")
+    # A write-ahead log has to be read, too, and may be growing. Without one nobody is writing: SQLite is told
+    # so, or it would make a log and an index of it.
+    is_complete = not log.exists() or not log.stat().st_size
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_complete else ''}"
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+
+
+def _check(connection: sqlite3.Connection, path: Path, layout: Layout) -> None:
+    """Check that this version of RobustFT reads a file."""
+    ((kind,),) = connection.execute("PRAGMA application_id")
+    if kind != layout.kind:
+        raise RunDirectoryError(f"{path}: is no such file of RobustFT's; move it away and try again")
+    ((version,),) = connection.execute("PRAGMA user_version")
+    if version != layout.version:
+        which = "a newer" if version > layout.version else "an earlier"
+        raise RunDirectoryError(
+            f"{path}: was written by {which} version of RobustFT (its layout is {version}, not "
+            f"{layout.version}); use that version, or begin a new run with another --out"
+        )
+
+
+def _prepare(connection: sqlite3.Connection, missing: Layout | None) -> None:
+    """Make a file ready for writing, and make its tables where it has none."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    # In WAL mode NORMAL loses nothing when the process dies; a power cut can cost the last commits.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if missing is not None:
+        stamp = f"PRAGMA application_id = {missing.kind}; PRAGMA user_version = {missing.version};"
+        # All or nothing: a file that has a table has its version, too.
+        connection.executescript(f"BEGIN IMMEDIATE; {missing.schema} {stamp} COMMIT;")
 
 
 def set_aside_if_damaged(path: Path) -> Path | None:

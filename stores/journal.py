@@ -11,27 +11,29 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from stores.database import Database
+from stores.database import Database, Layout
 from stores.sample import Sample
+from stores.validity import SCHEMA as VALIDITY
+from stores.validity import Validity
 
 Split = Literal["train", "test"]
 Status = Literal["clean", "noisy", "relabelled", "failed"]
 
 _BATCH = 1000
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS samples (
+_SCHEMA = f"""
+CREATE TABLE samples (
     split TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL,
     PRIMARY KEY (split, id)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS samples_in_order ON samples (split, position);
-CREATE TABLE IF NOT EXISTS decisions (
+CREATE INDEX samples_in_order ON samples (split, position);
+CREATE TABLE decisions (
     id TEXT PRIMARY KEY, status TEXT NOT NULL, entropy REAL, kept INTEGER, record TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS decisions_by_status ON decisions (status);
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS stages (name TEXT PRIMARY KEY, seconds REAL NOT NULL, report TEXT);
-PRAGMA user_version = 1;
+CREATE INDEX decisions_by_status ON decisions (status);
+{VALIDITY}
+CREATE TABLE stages (name TEXT PRIMARY KEY, seconds REAL NOT NULL, report TEXT);
 """
+_LAYOUT = Layout(kind=0x5246544A, version=2, schema=_SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,17 @@ class Journal:
 
     Args:
         path: the file, created with its tables where it does not exist.
+        read_only: read a journal that is there; nothing is written, not even a lock.
+
+    Raises:
+        RunDirectoryError: the file is no journal, or another version of RobustFT wrote it.
+        sqlite3.Error: it is damaged, or cannot be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, _SCHEMA)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._database = Database(path, _LAYOUT, read_only=read_only)
+        self.validity = Validity(self._database)
+        """Which of the run's outcomes are valid."""
 
     def close(self) -> None:
         """Close the file and fold its write-ahead log away."""
@@ -178,15 +187,6 @@ class Journal:
             connection.executemany(
                 "UPDATE decisions SET kept = 1 WHERE id = ?", [(identifier,) for identifier in chosen]
             )
-
-    def note(self, name: str, value: str) -> None:
-        """Keep a fact about the run; a later one of the same name replaces it."""
-        self._database.change("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, value)
-
-    def fact(self, name: str) -> str | None:
-        """Return a fact about the run, or None where none was kept."""
-        row = self._database.row("SELECT value FROM facts WHERE name = ?", name)
-        return row[0] if row else None
 
     def end_stage(self, name: str, seconds: float, report: str | None) -> None:
         """Record that a stage ended: with its report (JSON), or interrupted (None). Seconds add up."""

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from stores.errors import RunDirectoryError
 
+STATE = ".state"
+"""The folder of a run directory that holds what only RobustFT reads."""
+
 
 class RunLock:
     """Holds a run directory for this process until it is released, or the process ends in whatever way.
@@ -21,12 +24,12 @@ class RunLock:
 
     Raises:
         RunDirectoryError: another run holds it; the message names its process and host.
-        OSError: the folder cannot be written.
+        OSError: its `.state` folder is missing or cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
         self._file: int | None = None
-        file = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file = os.open(folder / STATE / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(file, 0)

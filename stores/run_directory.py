@@ -2,31 +2,37 @@
 
 import glob
 import shutil
+import sqlite3
 import tempfile
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from stores.database import set_aside_if_damaged
-from stores.errors import RunDirectoryError
+from stores.atomic import write_text_atomically
+from stores.database import is_damage, set_aside_if_damaged
+from stores.errors import RunDirectoryError, StorageError
 from stores.journal import Journal
-from stores.lock import RunLock
+from stores.lock import STATE, RunLock
 from stores.replies import ReplyStore
 
 
 class RunDirectory:
     """The files of one run (the layout is a contract; see the README).
 
+    What people read lies in the folder itself. What only RobustFT reads lies in `.state/`.
+
     Args:
-        path: the folder of a run that `create` made.
+        path: the folder of a run that `StagedRun` made.
 
     Raises:
-        RunDirectoryError: there is no run in that folder.
+        RunDirectoryError: there is no run in that folder, or one of an earlier version.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        _refuse_earlier_layout(path)
         if not holds_run(path):
-            raise RunDirectoryError(f"{path}: holds no run (no config.yaml or journal.sqlite in it)")
+            raise RunDirectoryError(f"{path}: holds no run (no config.yaml or {STATE}/journal.sqlite in it)")
 
     @property
     def config(self) -> Path:
@@ -34,14 +40,24 @@ class RunDirectory:
         return self.path / "config.yaml"
 
     @property
+    def prompts(self) -> Path:
+        """The folder of every prompt template as it is used: one file a role's turn."""
+        return self.path / "prompts"
+
+    @property
+    def state(self) -> Path:
+        """The folder of what only RobustFT reads: databases, vectors, the lock, servers' logs."""
+        return self.path / STATE
+
+    @property
     def journal(self) -> Path:
         """The SQLite journal that the other records are exported from."""
-        return self.path / "journal.sqlite"
+        return self.state / "journal.sqlite"
 
     @property
     def replies(self) -> Path:
-        """Every reply that a model gave, by what it was asked."""
-        return self.path / "replies.sqlite"
+        """Every reply that a model gave, with what it was asked."""
+        return self.state / "replies.sqlite"
 
     @property
     def decisions(self) -> Path:
@@ -76,41 +92,121 @@ class RunDirectory:
     @property
     def checkpoints(self) -> Path:
         """What an interrupted training goes on from; gone when it is done."""
-        return self.path / "checkpoints"
+        return self.state / "checkpoints"
 
     @property
     def chroma(self) -> Path:
         """The example store."""
-        return self.path / "chroma"
+        return self.state / "chroma"
 
     @property
     def similarities(self) -> Path:
         """How similar free-text responses are to what the agents say."""
-        return self.path / "similarities.npy"
+        return self.state / "similarities.npy"
 
-    def open_journal(self) -> Journal:
-        """Open the journal for reading and writing."""
-        return Journal(self.journal)
-
-    def mend(self) -> list[Path]:
-        """Rename the databases that are damaged, and remove half-written files; returns the new paths."""
-        for path in self.path.glob(".*.tmp"):
-            path.unlink()
-        renamed = (set_aside_if_damaged(path) for path in (self.journal, self.replies))
-        return [path for path in renamed if path is not None]
+    def open_journal(self, *, read_only: bool = False) -> Journal:
+        """Open the journal for reading and writing, or for reading alone."""
+        return Journal(self.journal, read_only=read_only)
 
     def open_replies(self) -> ReplyStore:
         """Open the replies for reading and writing."""
         return ReplyStore(self.replies)
+
+    def mend(self) -> list[Path]:
+        """Put right what a killed process left; returns the new paths of the databases that are damaged.
+
+        Half-written files are removed, and a replacement of config and prompts that was begun is finished.
+        """
+        for folder in (self.path, self.state):
+            for path in folder.glob(".*.tmp"):
+                path.unlink()
+        self._finish_replacing()
+        renamed = (set_aside_if_damaged(path) for path in (self.journal, self.replies))
+        return [path for path in renamed if path is not None]
+
+    def replace(self, config: str, prompts: Mapping[str, str]) -> None:
+        """Put another config and other prompts in place: both or neither, whatever becomes of the process.
+
+        Args:
+            config: the resolved config as YAML text.
+            prompts: each prompt's text by its name.
+        """
+        part = self.state / "replacement.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        write_text_atomically(part / "config.yaml", config)
+        write_prompts(part / "prompts", prompts)
+        # From here on it will be finished, by `mend` if not by us.
+        part.rename(self.state / "replacement")
+        self._finish_replacing()
+
+    def _finish_replacing(self) -> None:
+        replacement = self.state / "replacement"
+        if (replacement / "config.yaml").is_file():
+            (replacement / "config.yaml").replace(self.config)
+        if (replacement / "prompts").is_dir():
+            if self.prompts.is_symlink():
+                self.prompts.unlink()
+            elif self.prompts.exists():
+                shutil.rmtree(self.prompts)
+            (replacement / "prompts").rename(self.prompts)
+        if replacement.is_dir():
+            replacement.rmdir()
+
+
+def write_prompts(folder: Path, prompts: Mapping[str, str]) -> None:
+    """Write each prompt's text to `NAME.md` in a new folder."""
+    folder.mkdir()
+    for name, text in prompts.items():
+        write_text_atomically(folder / f"{name}.md", text)
 
 
 def holds_run(path: Path) -> bool:
     """Say whether there is a run in this folder."""
     try:
         # A journal that was set aside still tells a run's directory from others.
-        return (path / "config.yaml").is_file() and any(path.glob("journal.sqlite*"))
+        return (path / "config.yaml").is_file() and any((path / STATE).glob("journal.sqlite*"))
     except OSError:
         return False
+
+
+@contextmanager
+def storage_errors(directory: str) -> Iterator[None]:
+    """Give what breaks beneath a run's files a message that says what to do.
+
+    Raises:
+        StorageError: in place of an `OSError` or `sqlite3.Error`.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error) as exc:
+        mends = f"`robustft resume {directory}` makes the damaged file anew"
+        advice = mends if is_damage(exc) else "mend the cause and try again"
+        raise StorageError(
+            f"{directory}: its files cannot be read or written ({_reason(exc)}); "
+            f"what was finished is not lost: {advice}"
+        ) from exc
+
+
+def _reason(error: OSError | sqlite3.Error) -> str:
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _refuse_earlier_layout(path: Path) -> None:
+    """Check that a folder holds no run of RobustFT 0.1, whose databases lay in the folder itself."""
+    try:
+        is_earlier = (
+            not holds_run(path) and (path / "config.yaml").is_file() and any(path.glob("journal.sqlite*"))
+        )
+    except OSError:
+        return
+    if is_earlier:
+        raise RunDirectoryError(
+            f"{path}: holds a run of RobustFT 0.1, which this version cannot go on with; "
+            "begin a new one with its config.yaml and another --out, or use version 0.1"
+        )
 
 
 def ensure_free(path: Path) -> None:
@@ -119,6 +215,7 @@ def ensure_free(path: Path) -> None:
     Raises:
         RunDirectoryError: the folder holds a run or other files, or its parent cannot be written.
     """
+    _refuse_earlier_layout(path)
     if holds_run(path):
         raise RunDirectoryError(
             f"{path}: holds a run already; continue it with `robustft resume {path}` "
@@ -144,12 +241,13 @@ class StagedRun:
     Args:
         path: where the directory shall be.
         config: the resolved config as YAML text.
+        prompts: each prompt's text by its name.
 
     Raises:
         RunDirectoryError: see `ensure_free`.
     """
 
-    def __init__(self, path: Path, config: str) -> None:
+    def __init__(self, path: Path, config: str, prompts: Mapping[str, str]) -> None:
         ensure_free(path)
         _remove_abandoned(path)
         self._path = path
@@ -157,11 +255,14 @@ class StagedRun:
         self.folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=_nearest_folder(path)))
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self.state = self.folder / STATE
+            self.state.mkdir()
             self._lock = RunLock(self.folder)
             undo.callback(self._lock.release)
             self.folder.chmod(0o755)
-            (self.folder / "config.yaml").write_text(config, encoding="utf-8")
-            self.journal = Journal(self.folder / "journal.sqlite")
+            write_text_atomically(self.folder / "config.yaml", config)
+            write_prompts(self.folder / "prompts", prompts)
+            self.journal = Journal(self.state / "journal.sqlite")
             undo.pop_all()
 
     def commit(self) -> None:
@@ -183,7 +284,7 @@ class StagedRun:
 def _remove_abandoned(path: Path) -> None:
     """Remove what a process left that was killed while it made this very directory."""
     for folder in _nearest_folder(path).glob(f".{glob.escape(path.name)}-????????"):
-        if (folder / "run.lock").is_file():
+        if (folder / STATE / "run.lock").is_file():
             # Locked: it is being made now.
             with suppress(RunDirectoryError):
                 lock = RunLock(folder)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from graph.context import load_prompts
 from graph.fingerprint import fingerprints
 from robustft import RunConfig, load_config
 
@@ -34,7 +35,8 @@ def test_a_shipped_config_survives_being_written_as_resolved(path: Path, tmp_pat
     resolved = tmp_path / "config.yaml"
     resolved.write_text(config.to_yaml(), encoding="utf-8")
     assert load_config(resolved) == config
-    assert fingerprints(load_config(resolved)) == fingerprints(config)
+    again = load_config(resolved)
+    assert fingerprints(again, load_prompts(again)) == fingerprints(config, load_prompts(config))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)

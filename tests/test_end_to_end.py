@@ -67,10 +67,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 def test_the_run_leaves_every_promised_file(finished: Finished) -> None:
     names = {"config.yaml", "decisions.jsonl", "training.jsonl", "dropped.jsonl", "summary.json"}
-    names |= {"evaluation.jsonl", "adapter", "journal.sqlite"}
-    found = {path.name for path in finished.out.iterdir()}
-    assert names <= found
-    assert not [name for name in found if name.startswith(".") or name.endswith((".tmp", "-wal"))]
+    names |= {"evaluation.jsonl", "adapter", "prompts", ".state"}
+    assert {path.name for path in finished.out.iterdir()} == names
+    left = [path.name for path in (finished.out / ".state").iterdir()]
+    assert not [name for name in left if name.startswith(".") or name.endswith((".tmp", "-wal"))]
 
 
 def test_every_sample_has_one_decision_in_the_order_of_the_data(finished: Finished) -> None:
@@ -130,7 +130,7 @@ def test_neighbours_are_clean_and_never_the_sample_itself(finished: Finished) ->
         shown = [neighbour["id"] for neighbour in row["agents"].get("relabeler", {}).get("neighbours", [])]
         assert set(shown) <= clean - {row["id"]}
         assert len(set(shown)) == len(shown) <= 3
-    assert (finished.out / "chroma").is_dir() == bool(clean)
+    assert (finished.out / ".state" / "chroma").is_dir() == bool(clean)
 
 
 def test_training_and_dropped_share_out_the_data(finished: Finished) -> None:

@@ -22,18 +22,18 @@ from agents.base import BaseAgent
 from agents.relabeler import Relabeler
 from agents.role import Role
 from graph.config.run import RunConfig, parse_config
+from graph.context import load_prompts
 from graph.fingerprint import fingerprints
-from graph.stages.evaluate import in_base_role, load_tuned
-from graph.stages.select import training_row
+from graph.stages.base_role import BaseRole
+from graph.stages.evaluate import load_tuned
 from graph.state import SampleState
 from prompts.template import QuestionTemplate
 from robustft import resume, run
 from stores.encoder import load_encoder
 from stores.examples import Example, ExampleStore
-from stores.journal import Journal
 from stores.record_files import write_records
 from stores.records import Contender, Evaluation, Summary, TrainingRow
-from stores.run_directory import holds_run
+from stores.run_directory import RunDirectory, holds_run
 from stores.sample import Sample
 from stores.weights import resolve_weights
 from study.data import Folder, save
@@ -109,7 +109,7 @@ class Study:
             "samples": self._samples,
             "tests": self._tests,
             "subset_seed": self._seed,
-            "config_hash": fingerprints(self._config).run,
+            "config_hash": fingerprints(self._config, load_prompts(self._config)).run,
         }
 
     def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
@@ -171,12 +171,13 @@ class Study:
         name = f"{cell.dataset}-{cell.kind or 'given'}-{cell.rate}"
         size = f"{self._samples}-{self._seed}"
         config.data.train = str(save(self._work / "data" / f"{name}-{size}.jsonl", samples).absolute())
-        directory = self._work / "runs" / f"{name}-{size}-{fingerprints(config).run}"
+        config_hash = fingerprints(config, load_prompts(config)).run
+        directory = self._work / "runs" / f"{name}-{size}-{config_hash}"
         if holds_run(directory):
             finished = resume(directory, until=pipeline.until)
         else:
             finished = run(config, directory, until=pipeline.until, reuse=self._latest_run())
-        with closing(Journal(directory / "journal.sqlite")) as journal:
+        with closing(RunDirectory(directory).open_journal(read_only=True)) as journal:
             states = [(SampleState.from_entry(*found), found[1].kept) for found in journal.entries()]
             return [Case(state, kept) for state, kept in states], finished.summary
 
@@ -194,8 +195,7 @@ class Study:
         return max(runs, key=lambda path: (path / "summary.json").stat().st_mtime, default=None)
 
     def _row(self, sample: Sample, response: str, weight: float | None = None) -> TrainingRow:
-        prompt = QuestionTemplate(self._config.agents.base.prompt)
-        return training_row(sample, prompt, response, "original", weight)
+        return _base_role(self._config).row(sample, response, weight=weight)
 
     def _tune(
         self,
@@ -263,11 +263,12 @@ class Study:
         tuned = adapter if rows else None
         model = load_tuned(self._config, tuned)
         name: Contender = "tuned" if rows else "untuned"
-        answers = _ask(in_base_role(self._config, model), test, name)
+        answers = _ask(_base_role(self._config).agent(model), test, name)
         other_words = []
         for wording in self._wordings:
             reworded = self._with(Pipeline({"base": {"prompt": str(wording)}}))
-            other_words.append(_accuracy(_ask(in_base_role(reworded, model), test, name), test)["accuracy"])
+            said = _ask(_base_role(reworded).agent(model), test, name)
+            other_words.append(_accuracy(said, test)["accuracy"])
         del model
         right = [self._row(sample, _gold(sample)) for sample in test]
         likely = mean_log_probabilities(self._weights, tuned, right)
@@ -294,6 +295,11 @@ class Study:
             store.close()
         seconds = {"train": 0.0, "test": round(time.monotonic() - began, 1)}
         return {"figures": _accuracy(answers, test), "seconds": seconds}
+
+
+def _base_role(config: RunConfig) -> BaseRole:
+    settings = config.agents.base
+    return BaseRole(settings, QuestionTemplate(settings.prompt))
 
 
 def seconds_to_decide(

@@ -7,7 +7,6 @@ Free text is measured while detection still asks, block by block in the dataset'
 depend on the order of the answers, and most are there when the last answer comes in.
 """
 
-import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ import numpy
 
 from agents.record import SampleRecord
 from graph.config.run import RunConfig
-from graph.stages.stage import LOOK_AGAIN_SECONDS, Workspace
+from graph.stages.stage import Workspace
+from graph.stages.threads import LOOK_AGAIN_SECONDS
 from stores.atomic import atomic_path
 from training.calibration.arrays import Reals, Vectors
 from training.calibration.calibrate import Calibration, calibrate, calibrated, conclude
@@ -39,17 +39,11 @@ _MOST_WRONG = (
     "answers have anything to do with them: look at a few before you trust the result"
 )
 
-CALIBRATION = "calibration"
-"""The journal's fact of how far the views can be trusted (JSON); empty until verdicts are calibrated."""
-
-CONCLUDED = "settled"
-"""The journal's fact that every sample has its consensus; empty where it has not."""
-
 
 def calibrate_run(work: Workspace) -> None:
     """Give every judged response of a run its noise probability, and its verdict."""
     found = _calibrate(work)
-    work.journal.note(CONCLUDED, "")
+    work.journal.validity.invalidate_consensus()
     work.journal.record(record.to_entry() for record in calibrated(partial(_records, work), found))
     reliability = {name: round(share, 4) for name, share in found.reliability.items()}
     calibration = {
@@ -57,7 +51,7 @@ def calibrate_run(work: Workspace) -> None:
         "threshold": round(found.threshold, 6),
         "reliability": reliability,
     }
-    work.journal.note(CALIBRATION, json.dumps(calibration))
+    work.journal.validity.validate_calibration(calibration)
     _LOG.info("%.0f%% of the labels seem to be wrong", 100 * found.noise_rate)
     if found.noise_rate > 0.5:
         _LOG.warning(_MOST_WRONG)
@@ -72,7 +66,7 @@ def conclude_run(work: Workspace) -> None:
     records, repeats = partial(_records, work), partial(_repeats, config=work.config)
     concluded = conclude(records, work.encoder, _calibrate(work), repeats)
     work.journal.record(record.to_entry() for record in concluded)
-    work.journal.note(CONCLUDED, "yes")
+    work.journal.validity.validate_consensus()
 
 
 def label_space_of(work: Workspace) -> LabelSpace:

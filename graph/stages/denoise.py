@@ -6,21 +6,19 @@ from typing import Any
 
 from graph.engine import StageProgress, ask_agents, bind_agents
 from graph.sample_graph import denoise_graph
-from graph.stages.calibrate import CONCLUDED, conclude_run
+from graph.stages.calibrate import conclude_run
 from graph.stages.index import open_examples
-from graph.stages.stage import in_thread, open_cache, open_stage
+from graph.stages.stage import Workspace, open_cache, open_stage
+from graph.stages.threads import in_thread
 from graph.state import RunState, SampleState
 
 
 async def denoise(state: RunState) -> dict[str, Any]:
     """Relabel every noisy sample in the light of the clean ones."""
     async with open_stage(state.directory, "denoise") as work:
-        counts = await asyncio.to_thread(work.journal.count_status)
-        if counts.get("noisy"):
-            await asyncio.to_thread(work.journal.note, CONCLUDED, "")
+        noisy, shows = await asyncio.to_thread(_begin, work)
+        if noisy:
             todo = (SampleState.from_entry(sample, entry) for sample, entry in work.journal.entries("noisy"))
-            # With none clean, what is there is of verdicts that no longer stand.
-            shows = counts.get("clean") and work.files.chroma.is_dir()
             indexed = open_examples(work) if shows else nullcontext()
             async with open_cache(work) as cache, in_thread(indexed) as examples:
                 context = await bind_agents(work, cache, examples)
@@ -28,8 +26,23 @@ async def denoise(state: RunState) -> dict[str, Any]:
                 async def relabel(sample: SampleState) -> dict[str, Any]:
                     return await denoise_graph.ainvoke(sample, context=context)
 
-                progress = StageProgress(work, cache, done=state.noisy - counts["noisy"], total=state.noisy)
+                progress = StageProgress(work, cache, done=state.noisy - noisy, total=state.noisy)
                 await ask_agents(work, todo, relabel, progress, dataset=state.samples)
-        if work.config.weighs and not await asyncio.to_thread(work.journal.fact, CONCLUDED):
-            await asyncio.to_thread(conclude_run, work)
+        await asyncio.to_thread(_end, work)
     return {}
+
+
+def _begin(work: Workspace) -> tuple[int, bool]:
+    """Return how many samples are to be relabelled, and whether there are examples to show for that."""
+    counts = work.journal.count_status()
+    noisy = counts.get("noisy", 0)
+    if noisy:
+        work.journal.validity.invalidate_consensus()
+    # Where none is clean, the example store is one of invalid verdicts.
+    return noisy, bool(counts.get("clean")) and work.files.chroma.is_dir()
+
+
+def _end(work: Workspace) -> None:
+    """Find every sample's consensus where that is asked for and not done."""
+    if work.config.weighs and not work.journal.validity.has_consensus:
+        conclude_run(work)

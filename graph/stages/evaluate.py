@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -10,15 +9,15 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from agents.agent import Recall
-from agents.base import BaseAgent
 from agents.cache import ReplyCache
 from agents.errors import EndpointError
 from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, identify
-from agents.role import Role
 from graph.config.run import RunConfig
 from graph.context import endpoint_settings, model_pool
-from graph.stages.stage import Workspace, in_thread, open_cache, open_stage, outcome_of
+from graph.stages.base_role import BaseRole
+from graph.stages.outcomes import hash_inputs, keep_outcome, reuse_outcome
+from graph.stages.stage import Workspace, open_cache, open_stage
+from graph.stages.threads import in_thread
 from graph.state import RunState
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
@@ -35,10 +34,9 @@ async def evaluate(state: RunState) -> dict[str, Any]:
         if not state.test_samples:
             work.outcome = {"skipped": "no test data (--test or data.test)"}
             return {}
-        adapter = await asyncio.to_thread(_adapter_of, work)
-        inputs = await asyncio.to_thread(_inputs_of, work.config, adapter)
-        if finished := await asyncio.to_thread(_finished_evaluation, work, inputs):
-            work.outcome = finished
+        adapter, inputs, done = await asyncio.to_thread(_prepare, work)
+        if done is not None:
+            keep_outcome(work, done, inputs)
             return {}
         async with in_thread(atomic_writer(work.files.evaluation)) as lines, open_cache(work) as cache:
 
@@ -47,19 +45,21 @@ async def evaluate(state: RunState) -> dict[str, Any]:
 
             figures = await compare(
                 work.config,
+                work.prompts.agents["base"]["prompt"],
                 adapter,
                 lambda: work.journal.samples("test"),
                 record,
                 lambda done: work.report(done, state.test_samples * (2 if adapter else 1)),
-                work.files.path,
+                work.files.state,
                 cache,
             )
-            work.outcome = {**figures.model_dump(exclude_none=True), "inputs": inputs}
+        keep_outcome(work, figures.model_dump(exclude_none=True), inputs)
     return {}
 
 
 async def compare(
     config: RunConfig,
+    prompt: QuestionTemplate,
     adapter: Path | None,
     samples: Callable[[], Iterator[Sample]],
     record: Callable[[list[Evaluation]], None],
@@ -73,7 +73,8 @@ async def compare(
     model's provider is that, else in this process.
 
     Args:
-        config: names the model, the prompt and the concurrency.
+        config: names the model, and says how much it is asked at once.
+        prompt: the base agent's.
         adapter: a PEFT adapter; None for the bare model alone.
         samples: starts the held-out samples anew.
         record: takes the records of finished samples.
@@ -88,11 +89,12 @@ async def compare(
         EndpointError: the server cannot be started or reached.
         WeightsError: the model or the adapter cannot be loaded.
     """
+    role = BaseRole(config.agents.base, prompt)
     figures = EvaluationFigures()
     done = 0
     async for name, model, identity in _contenders(config, adapter, logs):
         recall = cache.of(name, identity) if cache else None
-        agent = in_base_role(config, model, recall)
+        agent = role.agent(model, recall)
         del model
 
         def note(answers: list[Evaluation]) -> None:
@@ -159,36 +161,18 @@ def load_tuned(config: RunConfig, adapter: Path | None) -> BaseChatModel:
     return load_embedded(embedded, adapter)
 
 
-def in_base_role(config: RunConfig, model: BaseChatModel, recall: Recall | None = None) -> BaseAgent:
-    """Return a model as the base agent, which is what a tuned model is trained and evaluated as."""
-    settings = config.agents.base
-    expert = Role(model, max_tokens=settings.max_tokens, recall=recall)
-    return BaseAgent(expert, QuestionTemplate(settings.prompt))
+def _prepare(work: Workspace) -> tuple[Path | None, str, dict[str, Any] | None]:
+    """Return the adapter, a hash of what an evaluation is made from, and what was made of the same before.
 
-
-def _inputs_of(config: RunConfig, adapter: Path | None) -> str:
-    """Return a hash of all that an evaluation depends on but the samples, which the journal keeps."""
-    asked = config.agents.base
-    entry = identify(config.models[config.training.model])
-    parts = [entry, QuestionTemplate(asked.prompt).source, str(asked.max_tokens)]
-    parts.append(_hash_of(adapter) if adapter else "")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    The samples are not hashed: the journal keeps those that a run began with.
+    """
+    adapter = work.files.adapter if work.files.adapter.is_dir() else None
+    model = identify(work.config.models[work.config.training.model])
+    role = BaseRole(work.config.agents.base, work.prompts.agents["base"]["prompt"])
+    inputs = hash_inputs(model, *role.inputs, _hash_of(adapter) if adapter else "")
+    return adapter, inputs, reuse_outcome(work, "evaluate", inputs, work.files.evaluation)
 
 
 def _hash_of(adapter: Path) -> str:
     """Return a hash of an adapter's weights and settings."""
-    digest = hashlib.sha256()
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        with (adapter / name).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _adapter_of(work: Workspace) -> Path | None:
-    return work.files.adapter if work.files.adapter.is_dir() else None
-
-
-def _finished_evaluation(work: Workspace, inputs: str) -> dict[str, Any] | None:
-    done = outcome_of(work.journal, "evaluate")
-    is_same = done is not None and done.get("inputs") == inputs
-    return done if is_same and work.files.evaluation.is_file() else None
+    return hash_inputs(adapter / "adapter_config.json", adapter / "adapter_model.safetensors")

@@ -11,7 +11,8 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from graph.stages.calibrate import measure
-from graph.stages.stage import LOOK_AGAIN_SECONDS, Workspace, in_thread, open_stage
+from graph.stages.stage import Workspace, open_stage
+from graph.stages.threads import LOOK_AGAIN_SECONDS, in_thread
 from graph.state import RunState, SampleState
 from stores.examples import Example, ExampleStore
 from training.calibration.label_space import is_free
@@ -32,6 +33,7 @@ async def index(state: RunState) -> dict[str, Any]:
                 Example(sample, SampleState.from_entry(sample, entry).trust)
                 for sample, entry in work.journal.entries("clean")
             )
+            # Batch by batch, so that a run that is stopped here stops soon.
             while done := await asyncio.to_thread(next, progress, 0):
                 work.report(done, clean)
     return {}

@@ -10,19 +10,14 @@ from typing import Any
 from agents.models.probe import probe
 from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.context import load_models, load_prompts
-from graph.stages.resume import (
-    Continuation,
-    begin_again,
-    continued_config,
-    note_fingerprints,
-    plan_continuation,
-)
-from graph.stages.stage import Workspace, open_stage, storage_errors
+from graph.fingerprint import fingerprints
+from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
+from graph.stages.stage import Workspace, open_stage
 from graph.state import RunInput, Stage
 from stores.dataset import join_gold, read_samples
 from stores.encoder import load_encoder
 from stores.journal import Journal
-from stores.run_directory import RunDirectory, StagedRun, holds_run
+from stores.run_directory import RunDirectory, StagedRun, holds_run, storage_errors
 from stores.sample import Sample
 from stores.weights import resolve_weights
 
@@ -30,43 +25,33 @@ _LOG = logging.getLogger("robustft")
 
 
 async def load(state: RunInput) -> dict[str, Any]:
-    """Make the run directory with every sample in its journal; continue the one that is there.
+    """Make the run directory with every sample in its journal; resume the run that is there.
 
     Raises:
         InputError: the config, the data, a model or the directory is wrong; nothing is left behind.
     """
-    continued = await asyncio.to_thread(holds_run, Path(state.directory))
-    if not continued:
+    is_resumed = await asyncio.to_thread(holds_run, Path(state.directory))
+    if not is_resumed:
         config = parse_config(state.config)
         with storage_errors(state.directory):
             await _create(config, state)
     async with open_stage(state.directory, "load", mend=True) as work:
-        going_on = await _check_continuation(work, state) if continued else None
-        if state.reuse is not None:
-            await asyncio.to_thread(_take_over, work, Path(state.reuse))
-        if going_on is not None:
-            await asyncio.to_thread(begin_again, work, going_on)
-        samples, test_samples = await asyncio.to_thread(
-            lambda: (work.journal.count_samples("train"), work.journal.count_samples("test"))
-        )
-        work.report(samples, samples)
-    return {"samples": samples, "test_samples": test_samples}
+        plan = await _check_resume(work, state) if is_resumed else None
+        return await asyncio.to_thread(_begin, work, state, plan)
 
 
 async def check_models(config: RunConfig, logs: Path | None = None, without: Sequence[str] = ()) -> None:
-    """Ask every model a run would use for one reply, and load every prompt.
+    """Ask every model a run would use for one reply.
 
     Args:
-        config: names the models and prompts.
+        config: names the models.
         logs: the folder for the logs of servers that are started.
         without: models that are neither started nor asked.
 
     Raises:
         EndpointError: a model cannot be used.
         WeightsError: an embedded model cannot be loaded.
-        PromptError: a prompt file cannot be used.
     """
-    await asyncio.to_thread(load_prompts, config)
     models = await load_models(config, logs, without)
     for name in sorted(models):
         needs_log_probabilities = name == config.agents.relabeler.model
@@ -74,10 +59,13 @@ async def check_models(config: RunConfig, logs: Path | None = None, without: Seq
 
 
 async def _create(config: RunConfig, state: RunInput) -> None:
-    staged = await asyncio.to_thread(StagedRun, Path(state.directory), config.to_yaml())
+    prompts = await asyncio.to_thread(load_prompts, config)
+    staged = await asyncio.to_thread(StagedRun, Path(state.directory), config.to_yaml(), prompts.texts)
     try:
         await asyncio.to_thread(_fill, staged.journal, config)
-        await _check_what_is_asked(config, state, staged.folder)
+        inputs = fingerprints(config, prompts).decisions
+        await asyncio.to_thread(staged.journal.validity.keep_inputs, inputs)
+        await _check_what_is_asked(config, state, staged.state)
         if state.until in ("train", "evaluate"):
             await asyncio.to_thread(check_tuned_model, config)
         await asyncio.to_thread(staged.commit)
@@ -85,22 +73,37 @@ async def _create(config: RunConfig, state: RunInput) -> None:
         await asyncio.to_thread(staged.discard)
 
 
-async def _check_continuation(work: Workspace, state: RunInput) -> Continuation:
+async def _check_resume(work: Workspace, state: RunInput) -> ResumePlan:
     """Check all that a run needs to go on, before anything of it is changed."""
-    # A config that names no data was kept of some runs; what they are gone on with may name it.
     known = work.config
-    filling = known if known.data.train is not None else continued_config(known, state)
-    await asyncio.to_thread(_fill, work.journal, filling)
-    going_on = await asyncio.to_thread(plan_continuation, work, state)
-    samples = await asyncio.to_thread(work.journal.count_samples, "train")
-    config = going_on.config
+    plan, samples = await asyncio.to_thread(_plan, work, state)
+    config = plan.config
     # A finished run can be resumed while its endpoint is down.
-    if _has_questions(going_on, samples, state.until):
+    if _has_questions(plan, samples, state.until):
         another_encoder = config.encoder != known.encoder
-        await _check_what_is_asked(config, state, work.files.path, encodes=another_encoder)
+        await _check_what_is_asked(config, state, work.files.state, encodes=another_encoder)
     if state.until in ("train", "evaluate") and _tuned_weights(config) != _tuned_weights(known):
         await asyncio.to_thread(check_tuned_model, config)
-    return going_on
+    return plan
+
+
+def _plan(work: Workspace, state: RunInput) -> tuple[ResumePlan, int]:
+    """Return what a run is resumed with, and how many samples it has."""
+    # The kept config of some runs names no data. The one that they are resumed with may.
+    known = work.config
+    _fill(work.journal, known if known.data.train is not None else resumed_config(known, state))
+    return plan_resume(work, state), work.journal.count_samples("train")
+
+
+def _begin(work: Workspace, state: RunInput, plan: ResumePlan | None) -> dict[str, Any]:
+    """Take over the replies of another run, carry out what was planned, and count the samples."""
+    if state.reuse is not None:
+        _take_over(work, Path(state.reuse))
+    if plan is not None:
+        carry_out(work, plan)
+    samples = work.journal.count_samples("train")
+    work.report(samples, samples)
+    return {"samples": samples, "test_samples": work.journal.count_samples("test")}
 
 
 async def _check_what_is_asked(
@@ -113,11 +116,11 @@ async def _check_what_is_asked(
     await check_models(config, logs)
 
 
-def _has_questions(going_on: Continuation, samples: int, until: Stage) -> bool:
+def _has_questions(plan: ResumePlan, samples: int, until: Stage) -> bool:
     """Whether any sample is still to be asked about, or again."""
-    counts = going_on.counts
+    counts = plan.counts
     to_relabel = counts.get("noisy", 0) if until != "detect" else 0
-    return going_on.redoes or sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
+    return plan.redoes or sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
 
 
 def check_tuned_model(config: RunConfig) -> None:
@@ -143,7 +146,6 @@ def _fill(journal: Journal, config: RunConfig) -> None:
     """Read the data that the journal does not hold yet."""
     if not journal.count_samples("train"):
         journal.add_samples("train", _training_samples(config))
-        note_fingerprints(journal, config)
     if config.data.test is not None and not journal.count_samples("test"):
         journal.add_samples("test", read_samples(config.data.test))
 

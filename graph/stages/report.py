@@ -1,7 +1,6 @@
 """The last stage: the records a run leaves for people, and its figures."""
 
 import asyncio
-import json
 import logging
 import platform
 from collections import Counter
@@ -13,9 +12,9 @@ from typing import Any
 from agents.answers.kind import sample_kind
 from agents.record import to_decision
 from graph.fingerprint import fingerprints
-from graph.stages.calibrate import CALIBRATION, label_space_of
-from graph.stages.stage import SELECTED, Workspace, open_stage, standing_outcomes
-from graph.stages.train import left_out
+from graph.stages.calibrate import label_space_of
+from graph.stages.outcomes import too_long_samples, valid_outcomes
+from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState, SampleState
 from stores.atomic import atomic_writer
 from stores.record_files import write_summary
@@ -61,8 +60,8 @@ def _report(work: Workspace) -> Summary:
 def _write_decisions(work: Workspace) -> "_Figures":
     """Write what became of each sample, and add it up."""
     figures = _Figures(label_space_of(work), work.config.agents.views())
-    too_long = left_out(work.journal)
-    selected = bool(work.journal.fact(SELECTED))
+    too_long = too_long_samples(work.journal)
+    selected = work.journal.validity.has_selection
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for sample, entry in work.journal.entries():
             state = SampleState.from_entry(sample, entry)
@@ -77,7 +76,7 @@ def _write_decisions(work: Workspace) -> "_Figures":
 
 def _summary(work: Workspace, figures: "_Figures") -> Summary:
     measured = figures.measured()
-    outcomes = standing_outcomes(work.journal)
+    outcomes = valid_outcomes(work.journal)
     return Summary(
         samples=figures.samples(work.journal.count_samples("train")),
         detection=measured.detection if measured else None,
@@ -89,7 +88,7 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
         training=TrainingFigures(**_counted(outcomes["train"])) if "train" in outcomes else None,
         evaluation=EvaluationFigures(**_counted(outcomes["evaluate"])) if "evaluate" in outcomes else None,
         timing={name: round(seconds, 3) for name, (seconds, _) in work.journal.stages().items()},
-        config_hash=fingerprints(work.config).run,
+        config_hash=fingerprints(work.config, work.prompts).run,
         versions={
             "python": platform.python_version(),
             **{name: version(name) for name in _VERSIONED},
@@ -106,8 +105,8 @@ def _warn_of_guesses(summary: Summary) -> None:
 
 
 def _calibration(work: Workspace) -> Calibration | None:
-    fact = json.loads(work.journal.fact(CALIBRATION) or "{}")
-    if not fact:
+    fact = work.journal.validity.calibration
+    if fact is None:
         return None
     return Calibration(noise_rate=fact["noise"], threshold=fact["threshold"], reliability=fact["reliability"])
 

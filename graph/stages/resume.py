@@ -1,30 +1,45 @@
-"""What a run that is continued does again: what its config no longer agrees with, and nothing else.
+"""What a resumed run does again: what no longer follows from its config and prompts, and nothing else.
 
-Replies stay valid for as long as the same is asked: redoing a stage costs only the requests that differ.
+Replies stay valid for as long as the same is asked: doing a stage again costs only the requests that differ.
 """
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import NamedTuple
 
 from graph.config.run import ConfigError, RunConfig, parse_config
-from graph.fingerprint import Fingerprints, fingerprints
-from graph.stages.stage import SELECTED, Workspace
+from graph.context import Prompts, load_prompts
+from graph.fingerprint import fingerprints
+from graph.stages.stage import Workspace
 from graph.state import RunInput, SampleState
+from prompts.template import PromptError
 from stores.dataset import join_gold, read_samples
 from stores.journal import Entry, Journal, Split
+from stores.validity import DecisionInputs
 
 _LOG = logging.getLogger("robustft")
 
+# Who asks with a prompt.
+_ASKS = {
+    "question": "every agent",
+    "base": "base",
+    "reason": "reasoner",
+    "reflect": "reasoner's reflection",
+    "check": "checker",
+    "relabel": "relabeler",
+    "review": "reviewer",
+}
 
-class Continuation(NamedTuple):
-    """What a run goes on with, and which of its decisions that makes invalid."""
+
+class ResumePlan(NamedTuple):
+    """What a run is resumed with, and which of its decisions that makes invalid."""
 
     config: RunConfig
-    now: Fingerprints
-    """What the decisions of that config depend on."""
+    prompts: Prompts
+    inputs: DecisionInputs
+    """What decisions with that config and those prompts are made from."""
     verdicts_differ: bool
     relabels_differ: bool
     counts: dict[str, int]
@@ -33,7 +48,7 @@ class Continuation(NamedTuple):
 
     @property
     def redoes(self) -> bool:
-        """Whether a decision that was made no longer stands."""
+        """Whether a decision that was made becomes invalid."""
         failed, relabelled = self.counts.get("failed"), self.counts.get("relabelled")
         return bool(
             (self.verdicts_differ and self.counts)
@@ -42,12 +57,12 @@ class Continuation(NamedTuple):
         )
 
 
-def continued_config(known: RunConfig, request: RunInput) -> RunConfig:
-    """Return the config that a run goes on with: a new one keeps the data that it does not name.
+def resumed_config(known: RunConfig, request: RunInput) -> RunConfig:
+    """Return the config that a run is resumed with: a new one keeps the data that it does not name.
 
     Args:
         known: the run's own config.
-        request: says which is to take its place; none where it goes on with its own.
+        request: gives the one that is to take its place; none where the run keeps its own.
 
     Raises:
         ConfigError: a key or value of the new one is wrong.
@@ -59,78 +74,94 @@ def continued_config(known: RunConfig, request: RunInput) -> RunConfig:
     return config.model_copy(update={"data": data})
 
 
-def plan_continuation(work: Workspace, request: RunInput) -> Continuation:
-    """Check the config that a run is to go on with, and say what it makes invalid; nothing is changed.
+def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:
+    """Check what a run is to be resumed with, and say what that makes invalid; nothing is changed.
+
+    A run that keeps its config keeps its prompts. With a new config, the prompt files that it names are read.
 
     Args:
         work: the run, opened with its old config.
-        request: says which config, and whether failed samples are tried again.
+        request: gives the config, and says whether failed samples are tried again.
 
     Raises:
         ConfigError: the config names other data.
         DataError: its held-out data cannot be used.
-        PromptError: a prompt file cannot be used.
+        PromptError: a prompt cannot be used.
     """
-    config = continued_config(work.config, request)
+    config = resumed_config(work.config, request)
     if request.config:
         _check_same_reading(work, config)
         if config.data.train != work.config.data.train:
             _check_same_data(work, "train", config.data.train)
         if config.data.test is not None and not work.journal.count_samples("test"):
-            # Only read: a row that cannot be used is told before anything is stored.
+            # Only read: an unusable row is reported before anything is stored.
             deque(read_samples(config.data.test), maxlen=0)
         elif config.data.test != work.config.data.test:
             _check_same_data(work, "test", config.data.test)
-    now = fingerprints(config)
-    return Continuation(
+    prompts = _read_named(work, config) if request.config else work.prompts
+    inputs, known = fingerprints(config, prompts).decisions, work.journal.validity.inputs
+    return ResumePlan(
         config,
-        now,
-        verdicts_differ=work.journal.fact("detect") != now.detect,
-        relabels_differ=work.journal.fact("denoise") != now.denoise,
+        prompts,
+        inputs,
+        verdicts_differ=inputs.verdicts != known.verdicts,
+        relabels_differ=inputs.relabels != known.relabels,
         counts=work.journal.count_status(),
         retry_failed=request.retry_failed,
     )
 
 
-def begin_again(work: Workspace, going_on: Continuation) -> None:
-    """Take a new config for a run, and forget the decisions that it makes invalid.
+def carry_out(work: Workspace, plan: ResumePlan) -> None:
+    """Take a new config and new prompts for a run, and forget the decisions that they make invalid.
+
+    The order of writing is that of `stores.validity`.
 
     Args:
         work: the run, opened with its old config; it has the new one afterwards.
-        going_on: what was planned, once all that it needs was found to be there.
+        plan: what was planned, once all that it needs was found to be there.
 
     Raises:
         DataError: the held-out data cannot be used.
     """
-    config, journal = going_on.config, work.journal
+    config, journal = plan.config, work.journal
     if config.data.test is not None and not journal.count_samples("test"):
         journal.add_samples("test", read_samples(config.data.test))
-    if going_on.redoes:
-        # First: killed after the decisions went, the training set would pass for theirs.
-        journal.note(SELECTED, "")
-    work.adopt(config)
-    if going_on.retry_failed and (failed := journal.forget("failed")):
+    if plan.redoes:
+        journal.validity.invalidate_selection()
+    _adopt(work, plan)
+    if plan.retry_failed and (failed := journal.forget("failed")):
         _LOG.info("%s failed samples are tried again", f"{failed:,}")
-    if going_on.verdicts_differ:
+    if plan.verdicts_differ:
         if forgotten := journal.forget():
             _LOG.info("the detecting agents differ: %s samples are judged again", f"{forgotten:,}")
-    elif going_on.relabels_differ and (again := journal.record(_back_to_noisy(journal))):
+    elif plan.relabels_differ and (again := journal.record(_back_to_noisy(journal))):
         _LOG.info("the relabeling agents differ: %s samples are relabelled again", f"{again:,}")
-    _note(journal, going_on.now)
+    journal.validity.keep_inputs(plan.inputs)
 
 
-def note_fingerprints(journal: Journal, config: RunConfig) -> None:
-    """Keep what the decisions of a run depend on.
-
-    Raises:
-        PromptError: a prompt file cannot be used.
-    """
-    _note(journal, fingerprints(config))
+def _read_named(work: Workspace, config: RunConfig) -> Prompts:
+    try:
+        return load_prompts(config)
+    except PromptError as exc:
+        raise PromptError(f"{exc} (the run's own prompts are in {work.files.prompts})") from exc
 
 
-def _note(journal: Journal, now: Fingerprints) -> None:
-    journal.note("detect", now.detect)
-    journal.note("denoise", now.denoise)
+def _adopt(work: Workspace, plan: ResumePlan) -> None:
+    """Put a plan's config and prompts in place of the run's own where they differ."""
+    texts, known = plan.prompts.texts, _known_texts(work)
+    for name, text in texts.items():
+        if name in known and known[name] != text:
+            _LOG.info("the prompt of %s differs: what depends on it is asked again", _ASKS.get(name, name))
+    if plan.config != work.config or texts != known:
+        work.adopt(plan.config, plan.prompts)
+
+
+def _known_texts(work: Workspace) -> Mapping[str, str]:
+    """Return the texts of the run's own prompts; empty where they are lost."""
+    try:
+        return work.prompts.texts
+    except PromptError:
+        return {}
 
 
 def _back_to_noisy(journal: Journal) -> Iterator[Entry]:

@@ -8,15 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from graph.context import close_models
-from graph.stages.stage import (
-    Workspace,
-    open_stage,
-    outcome_of,
-    standing_outcomes,
-)
+from graph.stages.outcomes import keep_outcome, reuse_outcome
+from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState
 from stores.atomic import write_text_atomically
-from stores.journal import Journal
 from stores.record_files import read_records, write_records
 from stores.records import TrainingRow
 from stores.weights import resolve_weights
@@ -26,8 +21,8 @@ async def train(state: RunState) -> dict[str, Any]:
     """Fine-tune a LoRA adapter on the training set (Eq. 9)."""
     async with open_stage(state.directory, "train") as work:
         inputs = state.training_inputs
-        if done := await asyncio.to_thread(finished_training, work, inputs):
-            work.outcome = done
+        if done := await asyncio.to_thread(trained_before, work, inputs):
+            keep_outcome(work, done, inputs)
             return {}
         # Training needs the memory that the agents' models hold; whoever needs one again loads it again. A
         # server that takes adapters while it runs was given its share, and stays.
@@ -35,7 +30,7 @@ async def train(state: RunState) -> dict[str, Any]:
         stop = threading.Event()
         training = asyncio.create_task(asyncio.to_thread(_train, work, stop, inputs))
         try:
-            work.outcome = {**await asyncio.shield(training), "inputs": inputs}
+            keep_outcome(work, await asyncio.shield(training), inputs)
         finally:
             # A thread cannot be cancelled: it ends by itself after the step it is at, and writes until then.
             stop.set()
@@ -43,17 +38,9 @@ async def train(state: RunState) -> dict[str, Any]:
     return {}
 
 
-def left_out(journal: Journal) -> set[str]:
-    """Return the ids of the selected samples that training left out, as too long for it."""
-    return set(standing_outcomes(journal).get("train", {}).get("dropped", ()))
-
-
-def finished_training(work: Workspace, inputs: str) -> dict[str, Any] | None:
-    done = outcome_of(work.journal, "train")
-    if done is None or done.get("inputs") != inputs:
-        return None
-    weights = work.files.adapter / "adapter_model.safetensors"
-    return done if "skipped" in done or weights.is_file() else None
+def trained_before(work: Workspace, inputs: str) -> dict[str, Any] | None:
+    """Return what was made of the same inputs before; None where the model has to be trained."""
+    return reuse_outcome(work, "train", inputs, work.files.adapter / "adapter_model.safetensors")
 
 
 def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any]:

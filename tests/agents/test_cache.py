@@ -53,8 +53,9 @@ async def ask(recall: Recall, model: Model, **changes: Any) -> Reply:
 
 async def test_a_reply_comes_back_whole(store: ReplyStore, memory: ReplyCache) -> None:
     model = Model()
-    assert await ask(memory.of("base", "m"), model) == REPLY
-    assert await ask(ReplyCache(store).of("base", "m"), model) == REPLY
+    first = await ask(memory.of("base", "m"), model)
+    assert first == REPLY.model_copy(update={"key": first.key})
+    assert await ask(ReplyCache(store).of("base", "m"), model) == first
     assert model.asked == 1
 
 
@@ -95,7 +96,7 @@ async def test_another_model_is_asked(memory: ReplyCache) -> None:
 async def test_equal_requests_at_once_are_sent_once(memory: ReplyCache) -> None:
     model = Model()
     replies = await asyncio.gather(*(ask(memory.of("base", "m"), model) for _ in range(5)))
-    assert replies == [REPLY] * 5
+    assert {reply.text for reply in replies} == {"Paris"}
     assert model.asked == 1
     assert (memory.asked["base"], memory.reused["base"]) == (5, 4)
 
@@ -106,7 +107,7 @@ async def test_a_failure_is_not_remembered(memory: ReplyCache) -> None:
         *(ask(memory.of("base", "m"), model) for _ in range(3)), return_exceptions=True
     )
     assert [type(outcome) for outcome in outcomes] == [ModelBusyError] * 3
-    assert await ask(memory.of("base", "m"), model) == REPLY
+    assert (await ask(memory.of("base", "m"), model)).text == "Paris"
     assert model.asked == 2
 
 
@@ -119,4 +120,4 @@ async def test_those_who_wait_may_ask_again_when_the_first_gives_up(memory: Repl
     first.cancel()
     with pytest.raises(ModelBusyError, match="given up"):
         await second
-    assert await ask(memory.of("base", "m"), model) == REPLY
+    assert (await ask(memory.of("base", "m"), model)).text == "Paris"

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 from pydantic import Field
 
 from agents.errors import ModelBusyError, ModelCallError
 from graph.config.run import RunConfig, parse_config
-from graph.context import BoundContext, build_agents, close_models, load_models
+from graph.context import BoundContext, build_agents, close_models, load_models, load_prompts
 from graph.sample_graph import denoise_graph, detect_graph, sample_graph
 from graph.state import SampleInput, SampleState
 from prompts.template import LETTERS, Choice, Template
@@ -64,7 +65,7 @@ async def journey(sample: Sample, models: dict[str, Any], **settings: dict[str, 
     }
     entries = {name: {"provider": "embedded"} for name in ("default", *AGENTS)}
     config = parse_config({"models": entries, "agents": agents})
-    context = BoundContext(agents=build_agents(config, models))
+    context = BoundContext(agents=build_agents(config, models, load_prompts(config)))
     return SampleState.model_validate(await sample_graph.ainvoke(SampleInput(sample=sample), context=context))
 
 
@@ -142,7 +143,7 @@ async def test_base_and_reasoner_run_side_by_side() -> None:
 
 async def test_many_samples_share_one_set_of_agents() -> None:
     model = ScriptedModel(script=lambda messages: str(messages[-1].content).split()[-1])
-    context = BoundContext(agents=build_agents(RunConfig(), {"default": model}))
+    context = BoundContext(agents=build_agents(RunConfig(), {"default": model}, load_prompts(RunConfig())))
     samples = [Sample(id=str(at), prompt=f"Say: town{at}", response=f"town{at}") for at in range(20)]
     states = await asyncio.gather(
         *(sample_graph.ainvoke(SampleInput(sample=sample), context=context) for sample in samples)
@@ -204,7 +205,8 @@ async def test_the_two_halves_make_the_same_journey_as_the_whole() -> None:
     def script(messages: list[BaseMessage]) -> str:
         return str(len(str(messages)) % 7)  # a reply that depends on the request alone
 
-    context = BoundContext(agents=build_agents(RunConfig(), {"default": ScriptedModel(script=script)}))
+    models: dict[str, BaseChatModel] = {"default": ScriptedModel(script=script)}
+    context = BoundContext(agents=build_agents(RunConfig(), models, load_prompts(RunConfig())))
     start = SampleInput(sample=NOISY)
     detected = await detect_graph.ainvoke(start, context=context)
     assert detected.get("context") is None

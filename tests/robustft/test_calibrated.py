@@ -157,7 +157,7 @@ def test_what_was_killed_before_its_conclusions_comes_to_them(expert: Endpoint, 
         record = json.loads(entry.record)
         assert record.pop("consensus")
         journal.record([replace(entry, record=json.dumps(record))])
-    journal.note("settled", "")
+    journal.validity.invalidate_consensus()
     journal.close()
 
     resume(tmp_path / "run", until="select")

@@ -78,7 +78,7 @@ def test_resuming_at_any_stage_comes_to_the_same_conclusions(expert: Endpoint, t
     config = write_run(tmp_path, expert.url, rows(), agents__checker__policy="calibrated")
     run(config, tmp_path / "whole", until="select")
     run(config, tmp_path / "parts", until="detect")
-    (tmp_path / "parts" / "similarities.npy").unlink()
+    (tmp_path / "parts" / ".state" / "similarities.npy").unlink()
     resume(tmp_path / "parts", until="select")
 
     decisions = [(tmp_path / name / "decisions.jsonl").read_text() for name in ("whole", "parts")]

@@ -287,17 +287,17 @@ def test_an_export_of_decisions_that_no_longer_stand_says_how_to_get_another(
     assert command(monkeypatch, *export) == 0
 
 
-@pytest.mark.parametrize("name", ["journal.sqlite", "summary.json", "new.jsonl", "link.jsonl"])
+@pytest.mark.parametrize("name", [".state/journal.sqlite", "summary.json", "new.jsonl", "link.jsonl"])
 def test_an_export_overwrites_no_file_of_the_run(
     name: str, finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("link").symlink_to(finished)
-    Path("link.jsonl").symlink_to(finished / "replies.sqlite")
-    before = {path: path.stat().st_size for path in finished.iterdir()}
+    Path("link.jsonl").symlink_to(finished / ".state" / "replies.sqlite")
+    before = {path: path.stat().st_size for path in finished.rglob("*")}
     out = Path(name) if name == "link.jsonl" else Path("link", name)
     assert command(monkeypatch, "export", finished, "--format", "messages", "--out", out) == 2
     assert "inside the run directory" in capsys.readouterr().err
-    assert {path: path.stat().st_size for path in finished.iterdir()} == before
+    assert {path: path.stat().st_size for path in finished.rglob("*")} == before
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_a_damaged_journal_is_told_with_what_mends_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copytree(finished, "run")
-    Path("run", "journal.sqlite").write_bytes(b"damaged " * 1000)
+    Path("run", ".state", "journal.sqlite").write_bytes(b"damaged " * 1000)
     assert command(monkeypatch, *arguments) == 1
     told = capsys.readouterr().err
     assert told.startswith("robustft: run: its files cannot be read")

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from graph.stages.stage import storage_errors
 from robustft import load_config, resume, run
 from robustft.api import arun
 from stores.errors import StorageError
 from stores.lock import RunLock
-from stores.run_directory import RunDirectory
+from stores.run_directory import RunDirectory, storage_errors
 from tests.support.cases import CASES, command, read_lines, script, write_run
 from tests.support.endpoint import Endpoint
 from training.finetune import TrainingOutcome
@@ -91,9 +90,9 @@ def test_right_responses_that_moved_are_the_same(
 
 
 def damage_journal(out: Path) -> None:
-    for path in out.glob("journal.sqlite-*"):
+    for path in (out / ".state").glob("journal.sqlite-*"):
         path.unlink()
-    (out / "journal.sqlite").write_bytes(b"damaged " * 1000)
+    (out / ".state" / "journal.sqlite").write_bytes(b"damaged " * 1000)
 
 
 def test_a_config_that_names_no_data_keeps_the_runs_own(
@@ -285,11 +284,12 @@ def test_a_refused_continuation_leaves_the_run_as_it_was(
 
 
 def kept(out: Path) -> list[Any]:
-    """Return what a run is gone on with from: its config, decisions, facts and held-out samples."""
+    """Return what a run is resumed from: config, prompts, decisions, validity and held-out samples."""
     journal = RunDirectory(out).open_journal()
     try:
-        facts = [journal.fact(name) for name in ("detect", "denoise", "selected")]
+        valid = (journal.validity.inputs, journal.validity.has_selection)
+        prompts = {path.name: path.read_bytes() for path in (out / "prompts").iterdir()}
         tests = journal.count_samples("test")
-        return [(out / "config.yaml").read_bytes(), list(journal.entries()), facts, tests]
+        return [(out / "config.yaml").read_bytes(), prompts, list(journal.entries()), valid, tests]
     finally:
         journal.close()

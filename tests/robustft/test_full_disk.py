@@ -1,5 +1,6 @@
 """A disk that is full or cannot be written: one clear message, and a directory that can be gone on with."""
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from robustft import resume, run
 from stores.errors import StorageError
+from stores.run_directory import RunDirectory
 from tests.support.cases import Finished, command, read_lines, script, write_run
 from tests.support.endpoint import Endpoint
 
@@ -60,7 +62,7 @@ def test_a_full_disk_ends_the_run_and_with_more_room_it_goes_on(
     for name in RECORDS:
         assert (folder / "run" / name).read_bytes() == (mixed.out / name).read_bytes()
     assert {path.name for path in folder.iterdir()} == {"run"}
-    assert not list((folder / "run").glob(".*"))
+    assert not list((folder / "run").rglob(".*.tmp"))
 
 
 def test_a_disk_that_becomes_read_only_ends_the_run_and_later_it_goes_on(
@@ -90,3 +92,33 @@ def test_a_run_directory_on_a_read_only_disk_is_refused(
     assert command(monkeypatch, "run", config, "--out", folder / "run") == 2
     assert "Read-only file system" in capsys.readouterr().err
     assert endpoint.requests == []
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_run_on_a_read_only_disk_is_traced_and_exported(
+    killed: bool,
+    disk: tuple[Path, Resize],
+    tmp_path: Path,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, remount = disk
+    out = folder / "run"
+    run(write_run(tmp_path, script(endpoint).url), tmp_path / "run", until="select")
+    if killed:
+        # A writer that is still there leaves on disk what a killed one does: its log, and the log's index.
+        writing = RunDirectory(tmp_path / "run").open_journal()
+        writing.end_stage("report", 1.0, "{}")
+    shutil.copytree(tmp_path / "run", out)
+    assert (out / ".state" / "journal.sqlite-wal").exists() == killed
+    remount("ro")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+    assert command(monkeypatch, "trace", out, "k", "--prompts") == 0, capsys.readouterr().err
+    assert "Which is a vehicle?" in capsys.readouterr().out
+    export = ["export", out, "--format", "messages", "--out", tmp_path / "out.jsonl"]
+    assert command(monkeypatch, *export) == 0, capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    if killed:
+        writing.close()

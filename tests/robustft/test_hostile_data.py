@@ -84,13 +84,18 @@ def test_hostile_data_is_nothing_but_data(tmp_path: Path, endpoint: Endpoint) ->
     assert {path.name for path in (tmp_path / "hostile").iterdir()} == own
     known = {
         "config.yaml",
-        "run.lock",
-        "journal.sqlite",
-        "replies.sqlite",
+        "prompts",
+        ".state",
         "decisions.jsonl",
         "training.jsonl",
     }
     assert {path.name for path in out.iterdir()} == {*known, "dropped.jsonl", "summary.json"}
+    assert {path.name for path in (out / ".state").iterdir()} == {
+        "run.lock",
+        "journal.sqlite",
+        "replies.sqlite",
+    }
+    assert {path.stem for path in (out / "prompts").iterdir()} == {*PROMPTS, "question"}
     assert not list(Path.cwd().glob("pwned"))
 
     # Not even the good sample is treated otherwise than without them.

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from robustft import load_config, load_run, resume, run
-from stores.journal import Journal
 from stores.lock import RunLock
+from stores.run_directory import RunDirectory
 from tests.support.cases import (
     CASES,
     PROMPTS,
@@ -63,7 +63,7 @@ def test_more_failures_than_allowed_stop_the_run_and_only_the_failed_are_tried_a
 
 
 def journal_entries(out: Path) -> list[Any]:
-    journal = Journal(out / "journal.sqlite")
+    journal = RunDirectory(out).open_journal()
     try:
         return list(journal.entries())
     finally:
@@ -173,7 +173,7 @@ def test_an_interrupted_run_ends_with_the_records_of_an_uninterrupted_one(
 
 
 def replies(out: Path) -> dict[bytes, str]:
-    with closing(sqlite3.connect(out / "replies.sqlite")) as connection:
+    with closing(sqlite3.connect(out / ".state" / "replies.sqlite")) as connection:
         return dict(connection.execute("SELECT key, reply FROM replies"))
 
 
@@ -217,7 +217,7 @@ def test_a_second_ctrl_c_does_no_harm_while_the_embedded_model_still_answers(tmp
     )
     out = tmp_path / "run"
     process = start(tmp_path, "run", config, "--out", out, "--until", "detect")
-    while process.poll() is None and not (out / "replies.sqlite").exists():
+    while process.poll() is None and not (out / ".state" / "replies.sqlite").exists():
         time.sleep(0.01)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
@@ -243,21 +243,23 @@ def test_a_second_ctrl_c_does_no_harm_while_the_embedded_model_still_answers(tmp
 def test_a_changed_prompt_asks_again_what_depends_on_it_and_nothing_else(
     prompt: str, roles: dict[str, int], tmp_path: Path, endpoint: Endpoint
 ) -> None:
-    run(write_run(tmp_path, script(endpoint).url), tmp_path / "run", until="select")
+    config = write_run(tmp_path, script(endpoint).url)
+    run(config, tmp_path / "run", until="select")
     before = asked(endpoint)
     changed(tmp_path, prompt)
-    resume(tmp_path / "run", until="select")
+    resume(tmp_path / "run", config=load_config(config), until="select")
     assert asked_anew(endpoint, before) == roles
 
 
 def test_how_much_is_reused_is_said(
     tmp_path: Path, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run(write_run(tmp_path, script(endpoint).url), tmp_path / "run", until="select")
+    config = write_run(tmp_path, script(endpoint).url)
+    run(config, tmp_path / "run", until="select")
     changed(tmp_path, "check")
     caplog.clear()
     caplog.set_level("INFO", logger="robustft")
-    resume(tmp_path / "run", until="select")
+    resume(tmp_path / "run", config=load_config(config), until="select")
     assert "base: 10 of 10 answers reused" in caplog.messages
     assert "reasoner: 30 of 30 answers reused" in caplog.messages
 
@@ -305,7 +307,7 @@ def test_a_changed_config_leads_to_the_records_of_a_run_with_it(tmp_path: Path, 
     config = write_run(tmp_path, script(endpoint).url)
     run(config, tmp_path / "run", until="select")
     changed(tmp_path, "check")
-    resume(tmp_path / "run", until="select")
+    resume(tmp_path / "run", config=load_config(config), until="select")
     run(config, tmp_path / "new", until="select")
     for name in RECORDS:
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "new" / name).read_bytes()
@@ -350,7 +352,7 @@ def test_what_cannot_be_reused_is_refused_before_a_run_is_gone_on_with(
     config = write_run(tmp_path, script(endpoint).url)
     for name in ("run", "damaged"):
         run(config, tmp_path / name, until="detect")
-    (tmp_path / "damaged" / "replies.sqlite").write_bytes(b"damaged " * 1000)
+    (tmp_path / "damaged" / ".state" / "replies.sqlite").write_bytes(b"damaged " * 1000)
     before = (tmp_path / "run" / "config.yaml").read_bytes()
     again = ["run", config, "--out", tmp_path / "run", "--resume", "--until", "detect"]
     for other, told in (("nowhere", "holds no run"), ("damaged", "cannot be taken over")):
@@ -391,7 +393,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path, endpoint: Endp
     code = "import sys, os, signal; from pathlib import Path; from stores.lock import RunLock; "
     code += "lock = RunLock(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)"
     subprocess.run([sys.executable, "-c", code, str(out)], check=False, cwd=Path(__file__).parents[2])
-    assert json.loads((out / "run.lock").read_text())["pid"] != os.getpid()
+    assert json.loads((out / ".state" / "run.lock").read_text())["pid"] != os.getpid()
     assert resume(out, until="select").summary.samples.relabelled == 6
 
 
@@ -402,13 +404,14 @@ def test_a_damaged_database_is_made_anew_from_the_others(
 ) -> None:
     out = tmp_path / "run"
     run(write_run(tmp_path, script(endpoint).url), out, until="denoise")
-    content = (out / name).read_bytes()
-    (out / name).write_bytes(content[: len(content) // 2] if damage == "cut" else b"\xff" * len(content))
+    database = out / ".state" / name
+    content = database.read_bytes()
+    database.write_bytes(content[: len(content) // 2] if damage == "cut" else b"\xff" * len(content))
     before = asked(endpoint)
     resume(out, until="select")
     # What the journal says of the samples, the replies say, too; and the other way round.
     assert asked(endpoint) == before
-    assert (out / f"{name}.damaged").is_file()
+    assert (out / ".state" / f"{name}.damaged").is_file()
     for record in RECORDS:
         assert (out / record).read_bytes() == (mixed.out / record).read_bytes()
 

@@ -172,7 +172,7 @@ def test_relabeling_sees_the_nearest_clean_samples_only(tmp_path: Path, endpoint
         assert len(shown) == 3
         assert {neighbour["id"] for neighbour in shown} <= clean
         assert shown == sorted(shown, key=lambda neighbour: (neighbour["distance"], neighbour["id"]))
-    assert (tmp_path / "run" / "chroma").is_dir()
+    assert (tmp_path / "run" / ".state" / "chroma").is_dir()
 
 
 def test_data_with_nothing_noisy_is_kept_whole(

@@ -1,17 +1,20 @@
 """The store of replies: committed before `keep` returns, whatever becomes of the process."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from stores.errors import RunDirectoryError, StorageError
-from stores.replies import ReplyStore, StoredReply
+from stores.replies import ReplyStore, StoredReply, read_request
 
-PARIS = StoredReply("base", 10, 2, '{"text": "Paris"}')
+PARIS = StoredReply("base", 10, 2, '{"text": "Paris"}', b'{"messages": "Capital of France?"}')
 
 
 @pytest.fixture
@@ -54,11 +57,11 @@ def test_a_kept_reply_outlives_a_kill(tmp_path: Path) -> None:
     code = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from stores.replies import ReplyStore, StoredReply
+from stores.replies import ReplyStore, StoredReply, read_request
 
 async def main():
     store = ReplyStore(Path(sys.argv[1]))
-    await store.keep(b"1", StoredReply("base", 1, 1, "Paris"))
+    await store.keep(b"1", StoredReply("base", 1, 1, "Paris", b"?"))
     os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
@@ -102,3 +105,90 @@ def test_a_file_that_is_no_database_is_a_typed_error(tmp_path: Path) -> None:
     path.write_bytes(b"\xff" * 5000)
     with pytest.raises(StorageError, match=r"replies\.sqlite"):
         ReplyStore(path)
+
+
+REQUEST = (
+    b'{"messages": [{"content": "Which of these is the capital of %s? Answer in one word.", "role": "user"}]}'
+)
+
+
+async def test_every_reply_leads_to_its_request(tmp_path: Path, store: ReplyStore) -> None:
+    requests = {bytes([number]): REQUEST % f"country {number}".encode() for number in range(50)}
+    for key, request in requests.items():
+        await store.keep(key, PARIS._replace(agent=f"agent {key[0] % 3}", request=request))
+    path = tmp_path / "replies.sqlite"
+    assert {key: read_request(path, key) for key in requests} == requests
+    assert read_request(path, b"unknown") is None
+
+
+async def test_requests_are_kept_when_the_store_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "replies.sqlite"
+    for number in range(3):
+        store = ReplyStore(path)
+        await store.keep(bytes([number]), PARIS._replace(request=REQUEST % b"%d" % number))
+        store.close()
+    assert [read_request(path, bytes([number])) for number in range(3)] == [
+        REQUEST % b"%d" % number for number in range(3)
+    ]
+
+
+async def test_requests_are_taken_over_with_their_replies(tmp_path: Path) -> None:
+    old, new = ReplyStore(tmp_path / "old.sqlite"), ReplyStore(tmp_path / "new.sqlite")
+    await new.keep(b"0", PARIS._replace(request=REQUEST % b"Peru"))
+    for key in (b"1", b"2"):
+        await old.keep(key, PARIS._replace(request=REQUEST % key))
+    old.close()
+    assert new.copy_from(tmp_path / "old.sqlite") == 2
+    new.close()
+    (tmp_path / "old.sqlite").unlink()
+    for key, named in ((b"0", b"Peru"), (b"1", b"1"), (b"2", b"2")):
+        assert read_request(tmp_path / "new.sqlite", key) == REQUEST % named
+
+
+async def test_a_long_request_and_a_long_one_after_it_are_kept(tmp_path: Path, store: ReplyStore) -> None:
+    longs = [bytes(range(256)) * 1000, b"x" * 3_000_000]
+    for number, request in enumerate(longs):
+        await store.keep(bytes([number]), PARIS._replace(request=request))
+    for number, request in enumerate(longs):
+        assert read_request(tmp_path / "replies.sqlite", bytes([number])) == request
+
+
+async def test_a_request_takes_a_fraction_of_its_length(tmp_path: Path) -> None:
+    sizes = {}
+    for name, request in (("without", b""), ("with", REQUEST)):
+        store = ReplyStore(tmp_path / name)
+        for number in range(1000):
+            text = request % f"country {number}".encode() if request else b""
+            await store.keep(number.to_bytes(16, "little"), PARIS._replace(request=text))
+        store.close()
+        sizes[name] = (tmp_path / name).stat().st_size
+    assert sizes["with"] - sizes["without"] < 0.3 * 1000 * len(REQUEST)
+
+
+async def test_a_request_that_would_fill_the_memory_is_cut(tmp_path: Path, store: ReplyStore) -> None:
+    await store.keep(b"1", PARIS)
+    bomb = zlib.compressobj(9, zlib.DEFLATED, -15)
+    with closing(sqlite3.connect(tmp_path / "replies.sqlite")) as connection, connection:
+        deflated = bomb.compress(b"0" * (80 << 20)) + bomb.flush()
+        connection.execute("UPDATE replies SET request = ?", (deflated,))
+    assert len(read_request(tmp_path / "replies.sqlite", b"1") or b"") == 64 << 20
+
+
+async def test_a_damaged_request_is_a_typed_error(tmp_path: Path, store: ReplyStore) -> None:
+    await store.keep(b"1", PARIS)
+    with closing(sqlite3.connect(tmp_path / "replies.sqlite")) as connection, connection:
+        connection.execute("UPDATE replies SET request = ?", (b"\xff\xff",))
+    with pytest.raises(StorageError, match=r"replies\.sqlite"):
+        read_request(tmp_path / "replies.sqlite", b"1")
+
+
+def test_replies_without_requests_are_refused_with_one_message(tmp_path: Path, store: ReplyStore) -> None:
+    old = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(old)) as connection:
+        connection.executescript(
+            """CREATE TABLE replies (key BLOB PRIMARY KEY, agent TEXT, prompt_tokens INTEGER,
+            completion_tokens INTEGER, taken_over INTEGER, reply TEXT); PRAGMA user_version = 1;"""
+        )
+    for read in (ReplyStore, store.copy_from):
+        with pytest.raises(RunDirectoryError, match=r"old\.sqlite: is no such file of RobustFT's"):
+            read(old)

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stores.errors import RunDirectoryError
-from stores.run_directory import StagedRun, holds_run
+from stores.run_directory import RunDirectory, StagedRun, ensure_free, holds_run
 
 
 def names(folder: Path) -> set[str]:
@@ -15,7 +16,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_it_is_in_its_place_once_it_is_whole(tmp_path: Path) -> None:
-    staged = StagedRun(tmp_path / "run", "{}")
+    staged = StagedRun(tmp_path / "run", "{}", {})
     assert not holds_run(tmp_path / "run")
     staged.commit()
     staged.discard()
@@ -24,31 +25,91 @@ def test_it_is_in_its_place_once_it_is_whole(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_one_that_is_given_up(tmp_path: Path) -> None:
-    StagedRun(tmp_path / "run", "{}").discard()
+    StagedRun(tmp_path / "run", "{}", {}).discard()
     assert names(tmp_path) == set()
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next_that_makes_it(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from stores.run_directory import StagedRun; "
-        "StagedRun(Path(sys.argv[1]), '{}'); os._exit(9)"
+        "StagedRun(Path(sys.argv[1]), '{}', {}); os._exit(9)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "run")]
     assert subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode == 9
     (left,) = names(tmp_path)
     (tmp_path / ".run-notours").mkdir()
-    staged = StagedRun(tmp_path / "run", "{}")
+    staged = StagedRun(tmp_path / "run", "{}", {})
     assert left not in names(tmp_path)
     staged.commit()
     assert names(tmp_path) == {"run", ".run-notours"}
 
 
 def test_one_that_is_being_made_by_another_is_left_alone(tmp_path: Path) -> None:
-    first = StagedRun(tmp_path / "run", "{}")
-    second = StagedRun(tmp_path / "run", "{}")
+    first = StagedRun(tmp_path / "run", "{}", {})
+    second = StagedRun(tmp_path / "run", "{}", {})
     assert first.folder.exists()
     second.commit()
     with pytest.raises((RunDirectoryError, OSError)):
         first.commit()
     first.discard()
     assert names(tmp_path) == {"run"}
+
+
+def made(path: Path) -> RunDirectory:
+    StagedRun(path, "old: config", {"base": "old", "lost": "old"}).commit()
+    return RunDirectory(path)
+
+
+def content(files: RunDirectory) -> tuple[str, dict[str, str]]:
+    return files.config.read_text(), {path.stem: path.read_text() for path in files.prompts.iterdir()}
+
+
+OLD = ("old: config", {"base": "old", "lost": "old"})
+NEW = ("new: config", {"base": "new"})
+
+
+def test_config_and_prompts_are_replaced_together(tmp_path: Path) -> None:
+    files = made(tmp_path / "run")
+    assert content(files) == OLD
+    files.replace(*NEW)
+    assert content(files) == NEW
+    assert names(files.state) == {"journal.sqlite", "run.lock"}
+
+
+@pytest.mark.parametrize("call", range(1, 16))
+def test_a_replacement_that_is_broken_off_is_finished_or_was_never_begun(
+    call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = made(tmp_path / "run")
+    calls = 0
+
+    def killed(frame: Any, event: str, function: Any) -> None:
+        nonlocal calls
+        if event == "c_call" and function.__name__ in ("rename", "replace", "mkdir", "rmdir", "unlink"):
+            calls += 1
+            if calls == call:
+                raise KeyboardInterrupt
+
+    sys.setprofile(killed)
+    try:
+        files.replace(*NEW)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.setprofile(None)
+
+    RunDirectory(tmp_path / "run").mend()
+    assert content(files) in (OLD, NEW)
+    files.replace(*NEW)
+    assert content(files) == NEW
+
+
+def test_a_directory_of_the_earlier_layout_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("{}")
+    (tmp_path / "journal.sqlite").write_bytes(b"")
+    before = names(tmp_path)
+    for look in (RunDirectory, ensure_free):
+        with pytest.raises(RunDirectoryError, match=r"holds a run of RobustFT 0\.1.*another --out"):
+            look(tmp_path)
+    assert not holds_run(tmp_path)
+    assert names(tmp_path) == before

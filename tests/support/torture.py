@@ -166,7 +166,7 @@ def go(config: dict[str, Any], out: str) -> None:
 
 def stored(out: Path) -> set[str]:
     """Return the names of the requests whose replies are on disk."""
-    path = out / "replies.sqlite"
+    path = out / ".state" / "replies.sqlite"
     if not path.exists():
         return set()
     with closing(sqlite3.connect(path)) as connection:

@@ -1,0 +1,114 @@
+"""Which of a run's outcomes are valid: which still follow from what they were made from.
+
+A run makes its outcomes in this order, each from those before it:
+
+    verdicts -> calibration -> relabels -> consensus -> selection -> training and evaluation
+
+An outcome on disk is invalid until its row stands here. So that a kill at any moment leaves nothing invalid
+that passes for valid, whoever changes an outcome writes in this order:
+
+1. `invalidate_...` the outcome. What comes after it in the list becomes invalid with it.
+2. Write the outcome (decisions, `training.jsonl`, ...).
+3. `validate_...` it.
+
+For verdicts and relabels there is no such row, since they are made sample by sample: a sample without one has
+none that is valid. The inputs they were made from are kept instead. A run that is resumed with others forgets
+the decisions first and keeps the new inputs last (`keep_inputs`): killed in between, it compares the old ones
+again, and forgets again.
+"""
+
+import json
+from typing import Any, Literal, NamedTuple
+
+from stores.database import Database
+
+SCHEMA = "CREATE TABLE validity (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
+
+_WRITE = "INSERT OR REPLACE INTO validity VALUES (?, ?)"
+
+_Name = Literal["verdict inputs", "relabel inputs", "calibration", "consensus", "selection"]
+# In the order in which they are made.
+_OUTCOMES: tuple[_Name, ...] = ("calibration", "consensus", "selection")
+
+
+class DecisionInputs(NamedTuple):
+    """Hashes of what a run's verdicts and relabels are made from; empty where that was never kept."""
+
+    verdicts: str
+    relabels: str
+
+
+class Validity:
+    """What is valid in one run; part of its journal.
+
+    Args:
+        database: the journal's file, which has the table of `SCHEMA`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def inputs(self) -> DecisionInputs:
+        """What the decisions were made from."""
+        return DecisionInputs(self._read("verdict inputs") or "", self._read("relabel inputs") or "")
+
+    @property
+    def calibration(self) -> dict[str, Any] | None:
+        """What the calibrated checker found of all samples; None where the verdicts are not calibrated."""
+        found = self._read("calibration")
+        return json.loads(found) if found is not None else None
+
+    @property
+    def has_consensus(self) -> bool:
+        """Whether every sample has its consensus."""
+        return self._read("consensus") is not None
+
+    @property
+    def has_selection(self) -> bool:
+        """Whether the training set follows from the decisions."""
+        return self._read("selection") is not None
+
+    def keep_inputs(self, inputs: DecisionInputs) -> None:
+        """Keep what the decisions are made from, once those of other inputs are forgotten."""
+        rows = [("verdict inputs", inputs.verdicts), ("relabel inputs", inputs.relabels)]
+        self._database.change_each(_WRITE, rows)
+
+    def invalidate_calibration(self) -> None:
+        """Verdicts are about to be made: calibration, consensus and selection are invalid."""
+        self._invalidate("calibration")
+
+    def validate_calibration(self, found: dict[str, Any]) -> None:
+        """Every verdict is calibrated.
+
+        Args:
+            found: what there is to report of that.
+        """
+        self._write("calibration", json.dumps(found))
+
+    def invalidate_consensus(self) -> None:
+        """Relabels are about to be made: consensus and selection are invalid."""
+        self._invalidate("consensus")
+
+    def validate_consensus(self) -> None:
+        """Every sample has its consensus."""
+        self._write("consensus", "")
+
+    def invalidate_selection(self) -> None:
+        """Decisions are about to change: the training set, and what was made of it, are invalid."""
+        self._invalidate("selection")
+
+    def validate_selection(self) -> None:
+        """The training set follows from the decisions, and so do the training and evaluation on record."""
+        self._write("selection", "")
+
+    def _invalidate(self, first: _Name) -> None:
+        names = [(name,) for name in _OUTCOMES[_OUTCOMES.index(first) :]]
+        self._database.change_each("DELETE FROM validity WHERE name = ?", names)
+
+    def _read(self, name: _Name) -> str | None:
+        row = self._database.row("SELECT value FROM validity WHERE name = ?", name)
+        return row[0] if row else None
+
+    def _write(self, name: _Name, value: str) -> None:
+        self._database.change(_WRITE, name, value)

@@ -1,0 +1,113 @@
+"""What a resumed run does again."""
+
+from typing import Any
+
+import pytest
+
+from graph.config.run import ConfigError, RunConfig
+from graph.context import load_prompts
+from graph.fingerprint import fingerprints
+from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
+from graph.stages.stage import Workspace
+from graph.state import RunInput
+from prompts.template import PromptError
+from stores.journal import Entry
+from stores.validity import DecisionInputs
+from tests.graph.stages.conftest import SAMPLES
+
+
+def plan(**changes: Any) -> ResumePlan:
+    config = RunConfig()
+    same: dict[str, Any] = {
+        "verdicts_differ": False,
+        "relabels_differ": False,
+        "counts": {"clean": 2, "relabelled": 1},
+        "retry_failed": False,
+    }
+    return ResumePlan(config, load_prompts(config), DecisionInputs("v", "r"), **(same | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "redoes"),
+    [
+        ({}, False),
+        ({"verdicts_differ": True}, True),
+        ({"verdicts_differ": True, "counts": {}}, False),
+        ({"relabels_differ": True}, True),
+        ({"relabels_differ": True, "counts": {"clean": 3}}, False),
+        ({"relabels_differ": True, "counts": {"failed": 1}}, True),
+        ({"retry_failed": True}, False),
+        ({"retry_failed": True, "counts": {"failed": 1}}, True),
+        ({"counts": {"failed": 1}}, False),
+    ],
+)
+def test_only_what_was_decided_can_become_invalid(changes: dict[str, Any], redoes: bool) -> None:
+    assert plan(**changes).redoes is redoes
+
+
+def test_a_config_that_names_no_data_keeps_the_runs_own() -> None:
+    known = RunConfig.model_validate({"data": {"train": "a.jsonl", "limit": 3}})
+    assert resumed_config(known, RunInput(directory="run")) is known
+    new = resumed_config(known, RunInput(directory="run", config={"data": {"test": "b.jsonl"}}))
+    assert new.data.model_dump(exclude_none=True) == {"train": "a.jsonl", "limit": 3, "test": "b.jsonl"}
+    with pytest.raises(ConfigError, match=r"selection\.kep"):
+        resumed_config(known, RunInput(directory="run", config={"selection": {"kep": 1}}))
+
+
+def decide(work: Workspace) -> None:
+    known = fingerprints(work.config, work.prompts).decisions
+    work.journal.validity.keep_inputs(known)
+    work.journal.record(Entry(sample.id, "clean", "{}") for sample in SAMPLES)
+    work.journal.validity.validate_selection()
+
+
+def test_the_same_config_and_prompts_make_nothing_invalid(work: Workspace) -> None:
+    decide(work)
+    found = plan_resume(work, RunInput(directory=str(work.files.path)))
+    carry_out(work, found)
+    assert not found.redoes
+    assert work.journal.count_status() == {"clean": 3}
+    assert work.journal.validity.has_selection
+
+
+def test_another_seed_makes_all_decisions_invalid_and_takes_the_configs_place(work: Workspace) -> None:
+    decide(work)
+    request = RunInput(directory=str(work.files.path), config={"run": {"seed": 1}})
+    found = plan_resume(work, request)
+    assert work.journal.count_status() == {"clean": 3}, "planning changes nothing"
+    carry_out(work, found)
+    assert work.journal.count_status() == {}
+    assert not work.journal.validity.has_selection
+    assert work.journal.validity.inputs == found.inputs
+    assert "seed: 1" in work.files.config.read_text()
+
+
+def test_a_plan_that_is_broken_off_is_made_again(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    decide(work)
+    request = RunInput(directory=str(work.files.path), config={"run": {"seed": 1}})
+
+    def killed(*arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(work.journal, "forget", killed)
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(work, plan_resume(work, request))
+    assert not work.journal.validity.has_selection
+    again = plan_resume(work, RunInput(directory=str(work.files.path)))
+    assert again.redoes
+    carry_out(work, again)
+    assert work.journal.count_status() == {}
+
+
+def test_the_runs_own_prompts_are_planned_with_unless_a_config_is_given(work: Workspace) -> None:
+    (work.files.prompts / "review.md").write_text(
+        "{{ question }} {{ context_answer }} {{ reasoning_answer }}"
+    )
+    own = plan_resume(work, RunInput(directory=str(work.files.path)))
+    assert own.prompts.review.text == "{{ question }} {{ context_answer }} {{ reasoning_answer }}"
+    named = plan_resume(work, RunInput(directory=str(work.files.path), config={"run": {"seed": 0}}))
+    assert named.prompts.texts() == load_prompts(RunConfig()).texts()
+    lost = {"agents": {"base": {"prompt": "no/such.md"}}}
+    with pytest.raises(PromptError, match=r"no/such\.md.*the run's own prompts are in"):
+        plan_resume(work, RunInput(directory=str(work.files.path), config=lost))

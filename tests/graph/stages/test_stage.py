@@ -1,0 +1,41 @@
+"""An open run: its prompts are its own, and it is held while a stage works."""
+
+from pathlib import Path
+
+import pytest
+
+from graph.config.run import RunConfig, load_config
+from graph.context import load_prompts
+from graph.stages.stage import Workspace, open_stage
+from prompts.template import PromptError
+from stores.errors import RunDirectoryError
+
+
+def test_a_runs_prompts_are_read_from_its_directory(work: Workspace) -> None:
+    assert work.prompts.texts() == load_prompts(RunConfig()).texts()
+
+
+def test_a_prompt_that_is_lost_is_told_with_the_way_out(work: Workspace) -> None:
+    (work.files.prompts / "check.md").unlink()
+    with pytest.raises(PromptError, match=r"check\.md.*robustft run CONFIG --resume --out"):
+        _ = work.prompts
+
+
+def test_another_config_and_its_prompts_are_taken_for_the_next_stage_too(
+    work: Workspace, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.md"
+    mine.write_text("Mine: {{ question }}")
+    config = RunConfig.model_validate({"agents": {"base": {"prompt": str(mine)}}})
+    work.adopt(config, load_prompts(config))
+    mine.unlink()
+    again = Workspace(work.files.path, "report", lambda event: None)
+    assert again.config == work.config == load_config(work.files.config) == config
+    assert again.prompts.base.text == work.prompts.base.text == "Mine: {{ question }}"
+    again.journal.close()
+
+
+async def test_no_stage_is_opened_where_no_run_is(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match="holds no run"):
+        async with open_stage(str(tmp_path), "select"):
+            raise AssertionError("entered")

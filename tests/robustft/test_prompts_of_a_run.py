@@ -1,0 +1,235 @@
+"""A run keeps its prompts: what becomes of the user's files later does not matter to it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prompts.template import PromptError
+from robustft import load_config, resume, run
+from tests.support.cases import PROMPTS, asked, command, read_lines, reply, script, write_run
+from tests.support.endpoint import Endpoint
+
+RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl")
+
+
+def kept(out: Path) -> dict[str, str]:
+    return {path.stem: path.read_text() for path in (out / "prompts").iterdir()}
+
+
+def test_every_prompt_is_kept_as_it_was_used(tmp_path: Path, endpoint: Endpoint) -> None:
+    run(write_run(tmp_path, script(endpoint).url), tmp_path / "run", until="detect")
+    texts = kept(tmp_path / "run")
+    assert "{{ prompt }}" in texts.pop("question")
+    assert texts == PROMPTS
+
+
+def test_a_finished_run_is_resumed_and_reported_without_its_prompt_files(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    out = tmp_path / "run"
+    first = run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    before = {name: (out / name).read_bytes() for name in RECORDS}
+    for name in PROMPTS:
+        (tmp_path / f"{name}.md").unlink()
+    for name in (*RECORDS, "summary.json"):
+        (out / name).unlink()
+    endpoint.requests.clear()
+
+    again = resume(out, until="select")
+
+    assert endpoint.requests == []
+    assert again["config_hash"] == first["config_hash"]
+    assert {name: (out / name).read_bytes() for name in RECORDS} == before
+
+
+def test_an_interrupted_run_goes_on_without_its_prompt_files(tmp_path: Path, endpoint: Endpoint) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="detect")
+    for name in PROMPTS:
+        (tmp_path / f"{name}.md").unlink()
+    assert resume(out, until="select")["samples"]["relabelled"] == 6
+
+
+def test_a_prompt_that_is_edited_while_a_run_works_changes_nothing_in_it(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    config = write_run(tmp_path, script(endpoint).url)
+    expected = run(config, tmp_path / "undisturbed", until="select")
+    endpoint.requests.clear()
+
+    def edit(messages: list[dict[str, Any]]) -> str:
+        if messages[-1]["content"].startswith("[check]"):
+            for name, text in PROMPTS.items():
+                (tmp_path / f"{name}.md").write_text(f"{text} EDITED")
+        return reply(messages)
+
+    endpoint.reply = edit
+    summary = run(config, tmp_path / "run", until="select")
+
+    assert "EDITED" in (tmp_path / "base.md").read_text()
+    assert "EDITED" not in str(endpoint.requests)
+    assert summary["config_hash"] == expected["config_hash"]
+    for name in RECORDS:
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+
+
+def test_another_prompt_of_the_reviewer_asks_the_reviewer_alone(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "run"
+    first = run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    other = tmp_path / "other.md"
+    other.write_text(f"{PROMPTS['review']} Please.")
+    before = asked(endpoint)
+    caplog.set_level("INFO", logger="robustft")
+
+    changed = ["resume", out, "--set", f"agents.reviewer.prompt={other}", "--until", "select"]
+    assert command(monkeypatch, *changed) == 0
+
+    assert {role for role, _ in asked(endpoint) - before} == {"review"}
+    differing = [message for message in caplog.messages if message.startswith("the prompt of")]
+    assert differing == ["the prompt of reviewer differs: what depends on it is asked again"]
+    assert kept(out)["review"] == other.read_text()
+    assert json.loads((out / "summary.json").read_text())["config_hash"] != first["config_hash"]
+    other.unlink()
+    assert resume(out, until="select")["samples"]["relabelled"] == 6
+
+
+def test_a_prompt_that_is_only_named_otherwise_asks_nobody(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "run"
+    first = run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    moved = (tmp_path / "review.md").rename(tmp_path / "moved.md")
+    endpoint.requests.clear()
+    caplog.set_level("INFO", logger="robustft")
+
+    changed = ["resume", out, "--set", f"agents.reviewer.prompt={moved}", "--until", "select"]
+    assert command(monkeypatch, *changed) == 0
+
+    assert endpoint.requests == []
+    assert not [message for message in caplog.messages if message.startswith("the prompt of")]
+    assert json.loads((out / "summary.json").read_text())["config_hash"] == first["config_hash"]
+
+
+def test_a_new_config_that_names_a_lost_prompt_is_refused_and_says_where_the_runs_own_is(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    (tmp_path / "base.md").unlink()
+    changed = ["resume", out, "--set", "selection.keep=1.0", "--until", "select"]
+    assert command(monkeypatch, *changed) == 2
+    told = capsys.readouterr().err
+    assert str(out / "prompts") in told
+
+    mine = f"agents.base.prompt={out / 'prompts' / 'base.md'}"
+    assert command(monkeypatch, *changed, "--set", mine) == 0
+
+
+def test_a_prompts_name_leads_to_no_file_outside_of_the_run(tmp_path: Path, endpoint: Endpoint) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    config = write_run(folder, script(endpoint).url)
+    hostile = folder / "..%2f{{ question }};base.md"
+    hostile.write_text(PROMPTS["base"])
+    named = load_config(config, [f"agents.base.prompt={folder / '..' / 'data' / hostile.name}"])
+    run(named, tmp_path / "run", until="detect")
+    assert set(kept(tmp_path / "run")) == {*PROMPTS, "question"}
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "run"}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{{ question }} {{ secret }}", "unknown variable 'secret'"),
+        ("no question", "every sample would be asked the same"),
+        ("{{ question", "base.md, line 1"),
+        (b"\xff\xfe{{ question }}", "no readable text file"),
+        (None, "is missing"),
+    ],
+)
+def test_a_runs_own_prompt_is_checked_like_any_other(
+    content: str | bytes | None, told: str, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    out = tmp_path / "run"
+    config = write_run(tmp_path, script(endpoint).url)
+    run(config, out, until="select")
+    path = out / "prompts" / "base.md"
+    path.unlink()
+    if isinstance(content, str):
+        path.write_text(content)
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PromptError, match=told) as refused:
+        resume(out, until="select")
+    assert f"robustft run CONFIG --resume --out {out}" in str(refused.value)
+
+    resume(out, config=load_config(config), until="select")
+    assert path.read_text() == PROMPTS["base"]
+
+
+@pytest.mark.parametrize("linked", ["prompts", "prompts/base.md"])
+def test_a_link_among_a_runs_prompts_is_not_followed(linked: str, tmp_path: Path, endpoint: Endpoint) -> None:
+    out = tmp_path / "run"
+    config = write_run(tmp_path, script(endpoint).url)
+    run(config, out, until="select")
+    elsewhere = (out / linked).rename(tmp_path / "elsewhere")
+    (out / linked).symlink_to(elsewhere)
+    with pytest.raises(PromptError, match="no plain file"):
+        resume(out, until="select")
+
+    resume(out, config=load_config(config, ["selection.keep=1.0"]), until="select")
+    assert not (out / "prompts").is_symlink()
+    assert not (out / "prompts" / "base.md").is_symlink()
+    assert elsewhere.exists()
+
+
+def test_a_template_in_a_runs_prompts_reaches_nothing_of_python(tmp_path: Path, endpoint: Endpoint) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="detect")
+    text = "{{ question }} {{ question.__class__.__mro__ }}"
+    (out / "prompts" / "relabel.md").write_text(text)
+    with pytest.raises(Exception, match=r"max_failed.*unsafe"):
+        resume(out, until="select")
+
+
+def test_requests_can_be_looked_at_as_they_were_sent(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    for name in PROMPTS:
+        (tmp_path / f"{name}.md").unlink()
+    monkeypatch.setenv("COLUMNS", "200")
+
+    assert command(monkeypatch, "trace", out, "k") == 0
+    assert "[base]" not in capsys.readouterr().out
+    assert command(monkeypatch, "trace", out, "k", "--prompts") == 0
+
+    shown = capsys.readouterr().out
+    about = [text for text in endpoint.texts() if "Which is a vehicle?" in text]
+    assert len(about) >= 6
+    for text in about:
+        for line in filter(None, text.splitlines()):
+            assert line in shown, line
+    assert "sampled with: max_tokens" in shown
+
+
+def test_samples_that_share_a_reply_lead_to_one_request_and_a_reuse_takes_it_along(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"id": name, "prompt": "Capital of France?", "completion": "Paris"} for name in ("one", "two")]
+    config = write_run(tmp_path, script(endpoint).url, rows)
+    run(config, tmp_path / "old", until="detect")
+    run(config, tmp_path / "new", until="detect", reuse=tmp_path / "old")
+    for name in ("one", "two"):
+        assert command(monkeypatch, "trace", tmp_path / "new", name, "--prompts") == 0
+        assert "[base] Capital of France?" in capsys.readouterr().out
+
+
+def test_decisions_do_not_name_the_replies_they_rest_on(tmp_path: Path, endpoint: Endpoint) -> None:
+    run(write_run(tmp_path, script(endpoint).url), tmp_path / "run", until="select")
+    assert "reply_key" not in str(read_lines(tmp_path / "run" / "decisions.jsonl"))
