@@ -110,11 +110,13 @@ class AgentConfig(BaseModel, ABC):
     def build(self, parts: Parts) -> Any:
         """Return the agent."""
 
-    def load_prompts(self, question: Template, kept: Path | None = None) -> dict[str, QuestionTemplate]:
+    def load_prompts(
+        self, question: Template | None = None, kept: Path | None = None
+    ) -> dict[str, QuestionTemplate]:
         """Return the agent's templates by the config keys that name them.
 
         Args:
-            question: the block that shows the question.
+            question: the block that shows the question; the shipped one by default.
             kept: a run's own folder of prompts, read in place of the files that the config names.
 
         Raises:
