@@ -5,13 +5,16 @@ state at each step and knows a position, not a request; and over lines appended 
 index in memory to be found again. `benchmarks/durability.py` measures all three.
 
 Requests are deflated. Those of one agent share most of their text, so the first one of each agent is the
-dictionary of the others: a request of 400 bytes takes 90 beside its reply.
+dictionary of the others: a request of 400 bytes takes 90 beside its reply. Those of several agents about one
+sample share its prompt, so a request also looks back on the one that was stored first of those that begin
+their last message alike.
 """
 
 import asyncio
 import hashlib
 import sqlite3
 import zlib
+from collections import OrderedDict
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -30,13 +33,20 @@ CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, agent TEXT NOT NULL, content 
 CREATE TABLE replies (
     key BLOB PRIMARY KEY, agent TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL, taken_over INTEGER NOT NULL, reply TEXT NOT NULL,
-    request BLOB NOT NULL, dictionary INTEGER NOT NULL
+    request BLOB NOT NULL, dictionary INTEGER NOT NULL, alike BLOB
 );
 """
 _LAYOUT = Layout(kind=0x52465452, version=2, schema=_SCHEMA)
-_ROW = "INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW = "INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DICTIONARY = "INSERT OR IGNORE INTO dictionaries VALUES (?, ?, ?)"
 _DICTIONARIES = "SELECT id, agent, content FROM dictionaries"
+_REQUEST = "SELECT request, content, alike FROM replies JOIN dictionaries ON dictionary = id WHERE key = ?"
+# A request that others look back on looks back on none, unless it was stored twice.
+_STEPS = 4
+# Samples whose first request is at hand, and the bytes of it that are: 32 MiB at most.
+_SAMPLES = 2048
+_ALIKE_BYTES = 16_384
+_OPENING_BYTES = 200
 _KEYS_AFTER = "SELECT key FROM replies WHERE key > ? ORDER BY key LIMIT 10000"
 
 
@@ -69,6 +79,7 @@ class ReplyStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._dictionaries: dict[str, tuple[int, bytes]] = {}
+        self._openings: OrderedDict[bytes, tuple[bytes, bytes]] = OrderedDict()
         self._calls: Batcher[tuple[bytes, StoredReply | None], str | None] = Batcher(
             self._serve, _BATCH, gather=0.0
         )
@@ -124,8 +135,8 @@ class ReplyStore:
             with closing(Database(other, _LAYOUT, read_only=True)) as source:
                 self._database.change_each(_DICTIONARY, source.stream(_DICTIONARIES))
                 rows = source.stream(
-                    """SELECT key, agent, prompt_tokens, completion_tokens, 1, reply, request, dictionary
-                    FROM replies"""
+                    """SELECT key, agent, prompt_tokens, completion_tokens, 1, reply, request, dictionary,
+                    alike FROM replies"""
                 )
                 new = self._database.change_each(f"INSERT OR IGNORE {_ROW}", rows)
         except sqlite3.Error as exc:
@@ -149,10 +160,13 @@ class ReplyStore:
                 self._database.change_each(f"INSERT OR REPLACE {_ROW}", rows)
             return [None if reply else self._find(key) for key, reply in calls]
         except sqlite3.Error as exc:
+            # What was not committed must not be looked back on.
+            self._openings.clear()
             raise self._damaged(exc) from exc
 
     def _to_row(self, key: bytes, reply: StoredReply) -> tuple[object, ...]:
         dictionary, content = self._dictionary_of(reply.agent, reply.request)
+        alike, text = self._find_alike(key, reply.request)
         return (
             key,
             reply.agent,
@@ -160,9 +174,19 @@ class ReplyStore:
             reply.completion_tokens,
             False,
             reply.reply,
-            _deflate(reply.request, content),
+            _deflate(reply.request, content + text),
             dictionary,
+            alike,
         )
+
+    def _find_alike(self, key: bytes, request: bytes) -> tuple[bytes | None, bytes]:
+        """Return the key and text of a stored request about the same sample; none where this is the first."""
+        start = request.rfind(b'"content":"') + 1
+        opening = request[start : start + _OPENING_BYTES]
+        found, text = self._openings.setdefault(opening, (key, request[:_ALIKE_BYTES]))
+        if len(self._openings) > _SAMPLES:
+            self._openings.popitem(last=False)
+        return (None, b"") if found == key else (found, text)
 
     def _dictionary_of(self, agent: str, request: bytes) -> tuple[int, bytes]:
         """Return an agent's dictionary: its first request."""
@@ -206,12 +230,22 @@ def read_request(path: Path, key: bytes) -> bytes | None:
     """
     try:
         with closing(Database(path, _LAYOUT, read_only=True)) as database:
-            row = database.row(
-                "SELECT request, content FROM replies JOIN dictionaries ON dictionary = id WHERE key = ?", key
-            )
-            return _inflate(*row) if row else None
+            return _read_request(database, key, _STEPS)
     except (sqlite3.Error, zlib.error, TypeError) as exc:
         raise StorageError(f"{path}: {exc}") from exc
+
+
+def _read_request(database: Database, key: bytes, steps: int) -> bytes | None:
+    row = database.row(_REQUEST, key)
+    if row is None:
+        return None
+    deflated, dictionary, alike = row
+    if alike is not None:
+        text = _read_request(database, alike, steps - 1) if steps else None
+        if text is None:
+            raise sqlite3.OperationalError("a request that another was stored against is missing")
+        dictionary += text[:_ALIKE_BYTES]
+    return _inflate(deflated, dictionary)
 
 
 def _deflate(text: bytes, dictionary: bytes) -> bytes:

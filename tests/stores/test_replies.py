@@ -165,6 +165,36 @@ async def test_a_request_takes_a_fraction_of_its_length(tmp_path: Path) -> None:
     assert sizes["with"] - sizes["without"] < 0.3 * 1000 * len(REQUEST)
 
 
+PASSAGE = " ".join(f"word{number * 7919 % 10007}" for number in range(300))
+
+
+async def test_requests_about_one_sample_share_its_prompt(tmp_path: Path) -> None:
+    path = tmp_path / "replies.sqlite"
+    store = ReplyStore(path)
+    requests = {}
+    for sample in range(40):
+        for agent in ("base", "reasoner", "checker", "reviewer"):
+            text = f'{{"messages":[{{"content":"{sample} {PASSAGE[sample:]} {agent}?","role":"user"}}]}}'
+            key = f"{agent} {sample}".encode()
+            requests[key] = text.encode()
+            await store.keep(key, PARIS._replace(agent=agent, request=requests[key]))
+            # Asked for twice at once, as two runs of one process would.
+            await store.keep(key, PARIS._replace(agent=agent, request=requests[key]))
+    store.close()
+    assert {key: read_request(path, key) for key in requests} == requests
+    assert path.stat().st_size < 0.2 * sum(map(len, requests.values()))
+
+
+async def test_a_request_whose_fellow_is_lost_is_a_typed_error(tmp_path: Path, store: ReplyStore) -> None:
+    for agent in ("base", "reasoner"):
+        request = f'{{"messages":[{{"content":"{PASSAGE} {agent}"}}]}}'.encode()
+        await store.keep(agent.encode(), PARIS._replace(agent=agent, request=request))
+    with closing(sqlite3.connect(tmp_path / "replies.sqlite")) as connection, connection:
+        connection.execute("UPDATE replies SET alike = key")
+    with pytest.raises(StorageError, match="is missing"):
+        read_request(tmp_path / "replies.sqlite", b"reasoner")
+
+
 async def test_a_request_that_would_fill_the_memory_is_cut(tmp_path: Path, store: ReplyStore) -> None:
     await store.keep(b"1", PARIS)
     bomb = zlib.compressobj(9, zlib.DEFLATED, -15)
