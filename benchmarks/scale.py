@@ -35,7 +35,7 @@ from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
 from agents.role import Usage
 from graph.config.run import RunConfig
-from graph.context import BoundContext, build_agents
+from graph.context import build_agents
 from graph.sample_graph import detect_graph
 from graph.state import SampleInput, SampleState
 from stores.examples import Example, ExampleStore
@@ -98,10 +98,9 @@ def decided(sample: Sample, number: int) -> Entry:
 async def detect(journal: Journal, replies: ReplyStore, count: int) -> None:
     """Send the first samples through detection."""
     agents = build_agents(RunConfig(), {"default": InstantModel()}, cache=ReplyCache(replies))
-    context = BoundContext(agents=agents)
 
     async def judge(sample: Sample) -> SampleState:
-        found = await detect_graph.ainvoke(SampleInput(sample=sample), context=context)
+        found = await detect_graph.ainvoke(SampleInput(sample=sample), context=agents)
         return SampleState(sample=sample).model_copy(update=found)
 
     def record(states: list[SampleState]) -> None:

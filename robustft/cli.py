@@ -149,11 +149,11 @@ def evaluate(
     set_: Set = None,
 ) -> None:
     """Measure how often the model answers held-out data right, with and without an adapter."""
-    from robustft.evaluation import evaluate_file
+    from robustft.api import evaluate as evaluate_model
 
     _check_adapter(adapter)
     with _stoppable(), LiveProgress(errors) as progress:
-        figures = asyncio.run(evaluate_file(load_config(config, set_ or ()), test, adapter, progress))
+        figures = evaluate_model(load_config(config, set_ or ()), test, adapter, progress=progress)
     console.print_json(json.dumps(figures))
 
 

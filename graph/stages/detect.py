@@ -5,6 +5,9 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
+from langgraph.runtime import Runtime
+
+from graph.context import RunContext
 from graph.engine import StageProgress, ask_agents, bind_agents, count_failures
 from graph.sample_graph import detect_graph
 from graph.stages.index import prepare
@@ -13,28 +16,29 @@ from graph.state import RunState, SampleInput, SampleState
 from graph.weighing import CALIBRATION, weigh
 
 
-async def detect(state: RunState) -> dict[str, Any]:
+async def detect(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]:
     """Judge the label of every sample that has no verdict yet."""
     async with open_stage(state.directory, "detect") as work:
         counts = await asyncio.to_thread(work.journal.count_status)
-        pending = state.samples - sum(counts.values())
+        total = state.sample_count
+        pending = total - sum(counts.values())
         weighs, shows = work.config.weighs, work.config.shows_examples(state.until)
         # Until all are weighed, none is known to be clean.
         indexes = pending > 0 and shows and not weighs
         if pending:
             await asyncio.to_thread(_forget_weights, work)
-            needed = meanwhile(partial(prepare, work, state.samples, indexes))
+            needed = meanwhile(partial(prepare, work, total, indexes))
             async with open_cache(work) as cache, needed if shows or weighs else nullcontext():
-                context = await bind_agents(work, cache, None)
+                agents = await bind_agents(work, runtime.context.models, cache, None)
 
                 async def judge(sample: SampleState) -> dict[str, Any]:
-                    return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
+                    return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=agents)
 
                 todo = (SampleState(sample=sample) for sample in work.journal.undecided())
-                progress = StageProgress(work, cache, done=state.samples - pending, total=state.samples)
-                await ask_agents(work, todo, judge, progress, dataset=state.samples)
+                progress = StageProgress(work, cache, done=total - pending, total=total)
+                await ask_agents(work, todo, judge, progress, dataset=total)
         else:
-            await asyncio.to_thread(count_failures, work, state.samples)
+            await asyncio.to_thread(count_failures, work, total)
         if weighs and not await asyncio.to_thread(work.journal.fact, CALIBRATION):
             await asyncio.to_thread(weigh, work)
         counts = await asyncio.to_thread(work.journal.count_status)

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langgraph.runtime import Runtime
 
 from agents.base import BaseAgent
 from agents.cache import ReplyCache
 from agents.errors import EndpointError
 from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, identify
+from agents.models.pool import ModelPool
 from agents.role import Recall, Role
 from graph.config.run import RunConfig
-from graph.context import endpoint_settings, model_pool
+from graph.context import RunContext, endpoint_settings
 from graph.stages.stage import Workspace, in_thread, open_cache, open_stage, outcome_of
 from graph.state import RunState
 from prompts.template import QuestionTemplate
@@ -28,10 +30,10 @@ from training.evaluation import evaluate as evaluate_agent
 _LOG = logging.getLogger("robustft")
 
 
-async def evaluate(state: RunState) -> dict[str, Any]:
+async def evaluate(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]:
     """Answer the held-out samples with and without the adapter."""
     async with open_stage(state.directory, "evaluate") as work:
-        if not state.test_samples:
+        if not state.test_count:
             work.outcome = {"skipped": "no test data (--test or data.test)"}
             return {}
         adapter = await asyncio.to_thread(_adapter_of, work)
@@ -45,11 +47,12 @@ async def evaluate(state: RunState) -> dict[str, Any]:
                 lines.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in answers)
 
             figures = await compare(
+                runtime.context.models,
                 work.config,
                 adapter,
                 lambda: work.journal.samples("test"),
                 record,
-                lambda done: work.report(done, state.test_samples * (2 if adapter else 1)),
+                lambda done: work.report(done, state.test_count * (2 if adapter else 1)),
                 work.files.path,
                 cache,
             )
@@ -58,6 +61,7 @@ async def evaluate(state: RunState) -> dict[str, Any]:
 
 
 async def compare(
+    pool: ModelPool,
     config: RunConfig,
     adapter: Path | None,
     samples: Callable[[], Iterator[Sample]],
@@ -72,6 +76,7 @@ async def compare(
     model's provider is that, else in this process.
 
     Args:
+        pool: owns the models that a server answers for.
         config: names the model, the prompt and the concurrency.
         adapter: a PEFT adapter; None for the bare model alone.
         samples: starts the held-out samples anew.
@@ -89,7 +94,7 @@ async def compare(
     """
     figures: dict[str, Any] = {}
     done = 0
-    async for name, model, identity in _contenders(config, adapter, logs):
+    async for name, model, identity in _contenders(pool, config, adapter, logs):
         recall = cache.of(name, identity) if cache else None
         agent = in_base_role(config, model, recall)
         del model
@@ -109,7 +114,7 @@ async def compare(
 
 
 async def _contenders(
-    config: RunConfig, adapter: Path | None, logs: Path | None
+    pool: ModelPool, config: RunConfig, adapter: Path | None, logs: Path | None
 ) -> AsyncIterator[tuple[str, BaseChatModel, str]]:
     """Yield the model without its adapter as `vanilla`, with it as `tuned`; each is loaded when due.
 
@@ -119,7 +124,7 @@ async def _contenders(
     tuned = identify(entry) + (await asyncio.to_thread(_hash_of, adapter) if adapter else "")
     if isinstance(entry, VLLMModelConfig):
         try:
-            served = await _on_vllm(config, entry, adapter, logs)
+            served = await _on_vllm(pool, config, entry, adapter, logs)
         except EndpointError as exc:
             if entry.base_url is None:
                 raise
@@ -134,13 +139,13 @@ async def _contenders(
 
 
 async def _on_vllm(
-    config: RunConfig, entry: VLLMModelConfig, adapter: Path | None, logs: Path | None
+    pool: ModelPool, config: RunConfig, entry: VLLMModelConfig, adapter: Path | None, logs: Path | None
 ) -> dict[str, BaseChatModel]:
     settings = endpoint_settings(config, logs)
     label = f"models.{config.training.model}"
     if adapter is None:
-        return {"vanilla": await model_pool().open(entry, label, settings)}
-    vanilla, tuned = await model_pool().open_tuned(entry, label, settings, adapter)
+        return {"vanilla": await pool.open(entry, label, settings)}
+    vanilla, tuned = await pool.open_tuned(entry, label, settings, adapter)
     return {"vanilla": vanilla, "tuned": tuned}
 
 

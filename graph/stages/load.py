@@ -7,9 +7,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from langgraph.runtime import Runtime
+
 from agents.models.config import probe
+from agents.models.pool import ModelPool
 from graph.config.run import ConfigError, RunConfig, parse_config
-from graph.context import load_models, load_prompts
+from graph.context import RunContext, load_models, load_prompts
 from graph.stages.resume import (
     Continuation,
     begin_again,
@@ -19,7 +22,7 @@ from graph.stages.resume import (
 )
 from graph.stages.stage import Workspace, open_stage, storage_errors
 from graph.state import RunInput, Stage
-from stores.dataset import join_gold, read_samples
+from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
 from stores.journal import Journal
 from stores.run_directory import RunDirectory, StagedRun, holds_run
@@ -29,7 +32,7 @@ from stores.weights import resolve_weights
 _LOG = logging.getLogger("robustft")
 
 
-async def load(state: RunInput) -> dict[str, Any]:
+async def load(state: RunInput, runtime: Runtime[RunContext]) -> dict[str, Any]:
     """Make the run directory with every sample in its journal; continue the one that is there.
 
     Raises:
@@ -39,9 +42,9 @@ async def load(state: RunInput) -> dict[str, Any]:
     if not continued:
         config = parse_config(state.config)
         with storage_errors(state.directory):
-            await _create(config, state)
+            await _create(config, state, runtime.context.models)
     async with open_stage(state.directory, "load", mend=True) as work:
-        going_on = await _check_continuation(work, state) if continued else None
+        going_on = await _check_continuation(work, state, runtime.context.models) if continued else None
         if state.reuse is not None:
             await asyncio.to_thread(_take_over, work, Path(state.reuse))
         if going_on is not None:
@@ -50,13 +53,16 @@ async def load(state: RunInput) -> dict[str, Any]:
             lambda: (work.journal.count_samples("train"), work.journal.count_samples("test"))
         )
         work.report(samples, samples)
-    return {"samples": samples, "test_samples": test_samples}
+    return {"sample_count": samples, "test_count": test_samples}
 
 
-async def check_models(config: RunConfig, logs: Path | None = None, without: Sequence[str] = ()) -> None:
+async def check_models(
+    pool: ModelPool, config: RunConfig, logs: Path | None = None, without: Sequence[str] = ()
+) -> None:
     """Ask every model a run would use for one reply, and load every prompt.
 
     Args:
+        pool: owns the models.
         config: names the models and prompts.
         logs: the folder for the logs of servers that are started.
         without: models that are neither started nor asked.
@@ -67,17 +73,17 @@ async def check_models(config: RunConfig, logs: Path | None = None, without: Seq
         PromptError: a prompt file cannot be used.
     """
     await asyncio.to_thread(load_prompts, config)
-    models = await load_models(config, logs, without)
+    models = await load_models(pool, config, logs, without)
     for name in sorted(models):
         needs_log_probabilities = name == config.agents.relabeler.model
         await probe(models[name], f"models.{name}", log_probabilities=needs_log_probabilities)
 
 
-async def _create(config: RunConfig, state: RunInput) -> None:
+async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
     staged = await asyncio.to_thread(StagedRun, Path(state.directory), config.to_yaml())
     try:
-        await asyncio.to_thread(_fill, staged.journal, config)
-        await _check_what_is_asked(config, state, staged.folder)
+        await asyncio.to_thread(_fill, staged.journal, config, state)
+        await _check_what_is_asked(pool, config, state, staged.folder)
         if state.until in ("train", "evaluate"):
             await asyncio.to_thread(check_tuned_model, config)
         await asyncio.to_thread(staged.commit)
@@ -85,32 +91,32 @@ async def _create(config: RunConfig, state: RunInput) -> None:
         await asyncio.to_thread(staged.discard)
 
 
-async def _check_continuation(work: Workspace, state: RunInput) -> Continuation:
+async def _check_continuation(work: Workspace, state: RunInput, pool: ModelPool) -> Continuation:
     """Check all that a run needs to go on, before anything of it is changed."""
     # A config that names no data was kept of some runs; what they are gone on with may name it.
     known = work.config
     filling = known if known.data.train is not None else continued_config(known, state)
-    await asyncio.to_thread(_fill, work.journal, filling)
+    await asyncio.to_thread(_fill, work.journal, filling, state)
     going_on = await asyncio.to_thread(plan_continuation, work, state)
     samples = await asyncio.to_thread(work.journal.count_samples, "train")
     config = going_on.config
     # A finished run can be resumed while its endpoint is down.
     if _has_questions(going_on, samples, state.until):
         another_encoder = config.encoder != known.encoder
-        await _check_what_is_asked(config, state, work.files.path, encodes=another_encoder)
+        await _check_what_is_asked(pool, config, state, work.files.path, encodes=another_encoder)
     if state.until in ("train", "evaluate") and _tuned_weights(config) != _tuned_weights(known):
         await asyncio.to_thread(check_tuned_model, config)
     return going_on
 
 
 async def _check_what_is_asked(
-    config: RunConfig, state: RunInput, logs: Path, *, encodes: bool = False
+    pool: ModelPool, config: RunConfig, state: RunInput, logs: Path, *, encodes: bool = False
 ) -> None:
     if encodes or config.weighs or config.shows_examples(state.until):
         # Now, and not while an endpoint waits for requests; and alone, since two threads cannot import
         # transformers at once.
         await asyncio.to_thread(load_encoder, config.encoder)
-    await check_models(config, logs)
+    await check_models(pool, config, logs)
 
 
 def _has_questions(going_on: Continuation, samples: int, until: Stage) -> bool:
@@ -139,17 +145,34 @@ def _take_over(work: Workspace, other: Path) -> None:
     _LOG.info("%s: %s replies taken over", other, f"{taken:,}")
 
 
-def _fill(journal: Journal, config: RunConfig) -> None:
+def _fill(journal: Journal, config: RunConfig, request: RunInput) -> None:
     """Read the data that the journal does not hold yet."""
     if not journal.count_samples("train"):
-        journal.add_samples("train", _training_samples(config))
+        journal.add_samples("train", _training_samples(config, request))
         note_fingerprints(journal, config)
-    if config.data.test is not None and not journal.count_samples("test"):
-        journal.add_samples("test", read_samples(config.data.test))
+    if not journal.count_samples("test"):
+        journal.add_samples("test", _test_samples(config, request))
 
 
-def _training_samples(config: RunConfig) -> Iterator[Sample]:
-    if config.data.train is None:
+def _training_samples(config: RunConfig, request: RunInput) -> Iterator[Sample]:
+    data = config.data
+    if request.samples is not None:
+        _check_unnamed("train", data.train)
+        samples = read_rows(request.samples, "samples", limit=data.limit, noisy=True)
+    elif data.train is not None:
+        samples = read_samples(data.train, limit=data.limit, noisy=True)
+    else:
         raise ConfigError("data.train: no training data; give a file with --data or in the config")
-    samples = read_samples(config.data.train, limit=config.data.limit, noisy=True)
-    return join_gold(samples, config.data.gold) if config.data.gold is not None else samples
+    return join_gold(samples, data.gold) if data.gold is not None else samples
+
+
+def _test_samples(config: RunConfig, request: RunInput) -> Iterator[Sample]:
+    if request.test_samples is not None:
+        _check_unnamed("test", config.data.test)
+        return read_rows(request.test_samples, "test_samples")
+    return read_samples(config.data.test) if config.data.test is not None else iter(())
+
+
+def _check_unnamed(key: str, path: str | None) -> None:
+    if path is not None:
+        raise ConfigError(f"data.{key}: names {path}, but samples are given too; leave one of them out")
