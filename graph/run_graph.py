@@ -83,6 +83,7 @@ def build_run_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> Run
     graph.add_edge("evaluate", "report")
     graph.add_edge("report", END)
     compiled = graph.compile(checkpointer=knowing_states(checkpointer), name="run")
+    # StateGraph makes no other class; this is how LangGraph copies a compiled graph.
     return RunGraph(**vars(compiled))
 
 

@@ -18,6 +18,7 @@ from graph.stages.stage import Progress, holding
 from graph.state import RunInput, Stage
 from robustft.blocking import blocking
 from stores.dataset import read_rows, read_samples
+from stores.errors import InputError
 from stores.run_directory import RunDirectory, ensure_free
 from stores.sample import Sample
 
@@ -141,16 +142,17 @@ async def aevaluate(
         InputError: the config, the samples, the model or the adapter cannot be used.
     """
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
+    tuned = Path(adapter) if adapter is not None else None
+    await asyncio.to_thread(check_adapter, tuned)
     reading = read_samples(test) if isinstance(test, str | Path) else read_rows(test, "test")
     samples = await asyncio.to_thread(list, reading)
-    total = len(samples) * (1 if adapter is None else 2)
+    total = len(samples) * (1 if tuned is None else 2)
 
     def report(done: int) -> None:
         if progress is not None:
             progress(Progress("evaluate", done, total))
 
     async with ModelPool() as models:
-        tuned = Path(adapter) if adapter is not None else None
         return await compare(models, resolved, tuned, lambda: iter(samples), lambda answers: None, report)
 
 
@@ -162,6 +164,17 @@ resume = blocking(aresume)
 
 evaluate = blocking(aevaluate)
 """Do the same as `aevaluate`, and wait for the end."""
+
+
+def check_adapter(adapter: Path | None) -> None:
+    """Check that a folder holds a PEFT adapter.
+
+    Raises:
+        InputError: it does not.
+    """
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if adapter is not None and not (adapter / name).is_file():
+            raise InputError(f"{adapter}: holds no PEFT adapter (no {name})")
 
 
 def default_directory(name: str) -> Path:

@@ -15,12 +15,13 @@ Value = TypeVar("Value")
 
 
 def blocking(function: Callable[Arguments, Coroutine[Any, Any, Value]]) -> Callable[Arguments, Value]:
-    """Return a coroutine function's twin that waits for the value."""
+    """Return the blocking twin of a coroutine function: `run` for `arun`."""
 
     @wraps(function)
     def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
         return complete(function(*args, **kwargs))
 
+    call.__name__ = call.__qualname__ = function.__name__.removeprefix("a")
     return call
 
 

@@ -1,5 +1,6 @@
 """Both graphs in all the ways that LangGraph has to call one, with and without a checkpointer."""
 
+import asyncio
 import logging
 import sqlite3
 import warnings
@@ -109,6 +110,19 @@ async def test_a_run_graph_that_fails_closes_its_models(
     with pytest.raises(Exception, match="401"):
         await call(run_graph, way, run_input(endpoint, tmp_path))
     assert len(closed) == 1
+
+
+def test_models_outside_a_run_are_kept_until_the_event_loop_ends(
+    endpoint: Endpoint, tmp_path: Path, closed: list[ModelPool]
+) -> None:
+    async def sample_run_sample() -> int:
+        await sample_graph.ainvoke({"sample": SAMPLE}, context=context_for(endpoint))
+        await run_graph.ainvoke(run_input(endpoint, tmp_path))
+        await sample_graph.ainvoke({"sample": SAMPLE}, context=context_for(endpoint))
+        return len(closed)
+
+    assert asyncio.run(sample_run_sample()) == 1, "only the run's are closed"
+    assert len(closed) == 2
 
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])

@@ -162,5 +162,10 @@ def test_a_model_is_evaluated_on_samples_in_memory_or_in_a_file(served: RunConfi
     assert evaluate(served, tmp_path / "test.jsonl") == figures
 
 
+def test_an_adapter_that_is_none_is_refused(served: RunConfig, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no PEFT adapter"):
+        evaluate(served, [{"prompt": "Capital?", "completion": "Paris"}], tmp_path)
+
+
 async def test_an_evaluation_can_be_awaited(served: RunConfig) -> None:
     assert (await aevaluate(served, [{"prompt": "Capital?", "completion": "Paris"}]))["vanilla"] == 1
