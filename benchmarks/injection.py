@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from agents.checker import VARIABLES, Checker, CheckerConfig, parse_verdict
+from agents.models.pool import ModelPool
 from agents.role import Role
 from graph.config.run import load_config
-from graph.context import close_models, load_models
+from graph.context import load_models
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
@@ -31,15 +32,13 @@ async def measure(config_path: Path | None) -> dict[str, Any]:
     config = load_config(config_path)
     rows = [json.loads(line) for line in (_FOLDER / "injections.jsonl").read_text("utf-8").splitlines()]
     settings = config.agents.checker
-    try:
-        model = (await load_models(config))[settings.model]
+    async with ModelPool() as models:
+        model = (await load_models(models, config))[settings.model]
         expert = Role(model, max_tokens=settings.max_tokens)
         return {
             name: await _with_prompt(expert, QuestionTemplate(prompt, VARIABLES), rows)
             for name, prompt in _PROMPTS.items()
         }
-    finally:
-        await close_models()
 
 
 async def _with_prompt(expert: Role, prompt: QuestionTemplate, rows: list[dict[str, str]]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from langgraph.graph import END, START, StateGraph
 
 from agents.models.chat import DirectChatModel
 from graph.config.run import RunConfig
-from graph.context import BoundContext, build_agents, load_prompts
+from graph.context import build_agents, load_prompts
 from graph.sample_graph import sample_graph
 from graph.state import SampleInput
 from stores.sample import Sample
@@ -79,16 +79,15 @@ async def compare(rounds: int) -> dict[str, Any]:
     raw = raw_graph()
     config = RunConfig()
     agents = build_agents(config, {"default": InstantModel()}, load_prompts(config))
-    context = BoundContext(agents=agents)
 
     async def through_raw(number: int) -> None:
         await raw.ainvoke({"steps": []})
 
     async def through_clean(number: int) -> None:
-        await sample_graph.ainvoke(SampleInput(sample=_sample(number, "Paris")), context=context)
+        await sample_graph.ainvoke(SampleInput(sample=_sample(number, "Paris")), context=agents)
 
     async def through_noisy(number: int) -> None:
-        await sample_graph.ainvoke(SampleInput(sample=_sample(number, "Rome")), context=context)
+        await sample_graph.ainvoke(SampleInput(sample=_sample(number, "Rome")), context=agents)
 
     subjects = {"raw_8_nodes": through_raw, "clean_sample": through_clean, "noisy_sample": through_noisy}
     timings: dict[str, list[float]] = {name: [] for name in subjects}

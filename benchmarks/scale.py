@@ -35,7 +35,7 @@ from agents.reasoner import Turn
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
 from graph.config.run import RunConfig
-from graph.context import BoundContext, build_agents, load_prompts
+from graph.context import build_agents, load_prompts
 from graph.sample_graph import detect_graph
 from graph.state import SampleInput, SampleState
 from stores.examples import Example, ExampleStore
@@ -101,10 +101,9 @@ async def detect(journal: Journal, replies: ReplyStore, count: int) -> None:
     agents = build_agents(
         config, {"default": InstantModel()}, load_prompts(config), cache=ReplyCache(replies)
     )
-    context = BoundContext(agents=agents)
 
     async def judge(sample: Sample) -> SampleState:
-        found = await detect_graph.ainvoke(SampleInput(sample=sample), context=context)
+        found = await detect_graph.ainvoke(SampleInput(sample=sample), context=agents)
         return SampleState(sample=sample).model_copy(update=found)
 
     def record(states: list[SampleState]) -> None:

@@ -1,8 +1,7 @@
 """The agents of a config, and how a graph comes by them."""
 
 import asyncio
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,50 +15,82 @@ from agents.cache import ReplyCache
 from agents.models.config import identify
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.role import Role
-from graph.config.run import RunConfig, parse_config
+from graph.config.run import ConfigError, RunConfig, parse_config
 from prompts.template import QuestionTemplate, Template, load_question_block
 from stores.examples import ExampleStore
 
-# A connection belongs to the event loop it was opened in, and one process may well run several.
-_POOLS: WeakKeyDictionary[asyncio.AbstractEventLoop, ModelPool] = WeakKeyDictionary()
+# The models of samples outside any run, by event loop: a connection belongs to the loop it was opened in.
+_KEPT: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[ModelPool]] = WeakKeyDictionary()
 
 
-Agents = Mapping[str, Any]
-"""The agents of a config by their names, ready to be asked; one whose view nobody looks at is left out."""
+@dataclass(frozen=True)
+class Agents:
+    """The agents of a config by their names, ready to be asked; one whose view nobody looks at is left out."""
+
+    by_name: Mapping[str, Any]
+
+    def get(self, name: str) -> Any:
+        """Return an agent; None where it is left out."""
+        return self.by_name.get(name)
 
 
 @dataclass(frozen=True)
 class SampleContext:
-    """What a run of the sample graph may be given, in Studio or through the API.
+    """What the sample graph is told besides the sample, in Studio or from Python.
+
+    A run passes its `Agents` instead.
 
     Args:
-        config: the part of a `RunConfig` that differs from the defaults, as plain data.
+        config: the part of a `RunConfig` that differs from the defaults, as plain data. It cannot be empty.
+
+    Example:
+        `{"config": {"models": {"default": {"provider": "embedded"}}}}`
     """
 
     config: dict[str, Any] = field(default_factory=dict)
 
-    async def get_agents(self) -> Agents:
-        """Return this config's agents.
-
-        Models are loaded once and shared; prompt files are read anew, so an edit shows at once.
-        """
-        return await _agents_of(json.dumps(self.config, sort_keys=True))
-
 
 @dataclass(frozen=True)
-class BoundContext(SampleContext):
-    """A context whose agents are built already, as a run's are."""
+class RunContext:
+    """What the stages of one run share."""
 
-    agents: Agents = None  # type: ignore[assignment]
-
-    async def get_agents(self) -> Agents:
-        """Return the agents given."""
-        return self.agents
+    models: ModelPool
 
 
-async def agents_of(runtime: Runtime[SampleContext]) -> Agents:
-    """Return the agents of a running graph; without a context, those of the default config."""
-    return await (runtime.context or SampleContext()).get_agents()
+async def agents_of(runtime: Runtime[SampleContext | Agents]) -> Agents:
+    """Return the agents that a sample graph asks.
+
+    A config's models are opened once and kept until the event loop ends. Its prompt files are read anew, so
+    an edit shows at once.
+
+    Raises:
+        ConfigError: the context has no config, or a wrong one.
+        EndpointError: a model cannot be used.
+        WeightsError: an embedded model cannot be loaded.
+        PromptError: a prompt file cannot be used.
+    """
+    context = runtime.context
+    if isinstance(context, Agents):
+        return context
+    if context is None or not context.config:
+        raise ConfigError(
+            "the sample graph needs to know which models to ask; give it a context, for example "
+            'context={"config": {"models": {"default": {"provider": "openai", "name": "my-model", '
+            '"base_url": "http://127.0.0.1:8000/v1"}}}}, or {"provider": "embedded"} for the small model '
+            "that ships with RobustFT"
+        )
+    config = parse_config(context.config)
+    pool = await anext(_KEPT.setdefault(asyncio.get_running_loop(), _keep_models()))
+    models = await load_models(pool, config)
+    prompts = await asyncio.to_thread(load_prompts, config)
+    return build_agents(config, models, prompts)
+
+
+async def _keep_models() -> AsyncGenerator[ModelPool]:
+    """Yield the same models again and again; a loop that ends closes its generators, and so the models."""
+    async with ModelPool() as models:
+        while True:
+            yield models
 
 
 class Prompts(NamedTuple):
@@ -122,24 +153,22 @@ def build_agents(
         )
 
     looked_at = {None, *config.agents.checker.views}
-    return {
-        name: agent.build(Parts(role(name, agent), prompts.agents[name], examples))
-        for name, agent in config.agents.by_name().items()
-        if agent.view in looked_at
-    }
-
-
-def model_pool() -> ModelPool:
-    """Return the models that this event loop has open."""
-    return _POOLS.setdefault(asyncio.get_running_loop(), ModelPool())
+    return Agents(
+        {
+            name: agent.build(Parts(role(name, agent), prompts.agents[name], examples))
+            for name, agent in config.agents.by_name().items()
+            if agent.view in looked_at
+        }
+    )
 
 
 async def load_models(
-    config: RunConfig, logs: Path | None = None, without: Sequence[str] = ()
+    pool: ModelPool, config: RunConfig, logs: Path | None = None, without: Sequence[str] = ()
 ) -> dict[str, BaseChatModel]:
     """Open every model that an agent of this config uses; equal entries share one model.
 
     Args:
+        pool: owns the models and closes them.
         config: names the models, and says how much an endpoint may be sent at once.
         logs: the folder for the logs of servers that are started.
         without: models to leave out.
@@ -150,7 +179,7 @@ async def load_models(
     """
     settings = endpoint_settings(config, logs)
     return {
-        name: await model_pool().open(config.models[name], f"models.{name}", settings)
+        name: await pool.open(config.models[name], f"models.{name}", settings)
         for name in sorted(config.models_in_use() - set(without))
     }
 
@@ -158,19 +187,3 @@ async def load_models(
 def endpoint_settings(config: RunConfig, logs: Path | None) -> EndpointSettings:
     """Return how a run treats the endpoints that it uses."""
     return EndpointSettings(ceiling=config.run.concurrency, patience=config.run.patience, logs=logs)
-
-
-async def close_models(*, keep_adapter_servers: bool = False) -> None:
-    """Close the models that this event loop has open and stop the servers it has started.
-
-    Args:
-        keep_adapter_servers: leave those running that load adapters while they run.
-    """
-    await model_pool().close(keep_adapter_servers=keep_adapter_servers)
-
-
-async def _agents_of(config: str) -> Agents:
-    resolved = parse_config(json.loads(config))
-    models = await load_models(resolved)
-    prompts = await asyncio.to_thread(load_prompts, resolved)
-    return build_agents(resolved, models, prompts)

@@ -13,7 +13,8 @@ from langchain_core.language_models import BaseChatModel
 from agents.cache import ReplyCache
 from agents.concurrency import map_concurrently
 from agents.errors import AgentError
-from graph.context import Agents, BoundContext, build_agents, load_models
+from agents.models.pool import ModelPool
+from graph.context import Agents, build_agents, load_models
 from graph.stages.stage import RunFailedError, Workspace
 from graph.state import SampleState
 from prompts.template import PromptError
@@ -117,10 +118,12 @@ def _no_garbage_of_old() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def bind_agents(work: Workspace, cache: ReplyCache, examples: ExampleStore | None) -> BoundContext:
-    models = await load_models(work.config, work.files.state)
-    agents = await asyncio.to_thread(_build, work, models, cache, examples)
-    return BoundContext(agents=agents)
+async def bind_agents(
+    work: Workspace, pool: ModelPool, cache: ReplyCache, examples: ExampleStore | None
+) -> Agents:
+    """Return a run's agents, with their models opened in its pool."""
+    models = await load_models(pool, work.config, work.files.state)
+    return await asyncio.to_thread(_build, work, models, cache, examples)
 
 
 def _build(

@@ -1,8 +1,8 @@
 """The nodes and routers of the sample graph: state in, what changed out."""
 
-from collections.abc import Awaitable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+from langgraph.graph import END
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
@@ -10,17 +10,12 @@ from agents.agent import AnswerRecord
 from agents.checker import Checker
 from agents.reasoner import Reasoner, final_answer
 from agents.reviewer import Reviewer
-from graph.context import SampleContext, agents_of
+from graph.blocking import AsyncNode
+from graph.context import Agents, SampleContext, agents_of
 from graph.state import SampleInput, SampleState
 from stores.sample import Sample
 
-
-class Node(Protocol):
-    """A node of the sample graph that goes on to the next one."""
-
-    def __call__(self, state: SampleInput, runtime: Runtime[SampleContext]) -> Awaitable[dict[str, Any]]:
-        """Return what changed."""
-        ...
+Context = SampleContext | Agents
 
 
 class Answers(Protocol):
@@ -31,7 +26,7 @@ class Answers(Protocol):
         ...
 
 
-def answer_with(agent: str, part: str | None = None) -> Node:
+def answer_with(agent: str, part: str | None = None) -> AsyncNode:
     """Return the node of an agent that needs nothing but the sample; it does nothing if nobody looks at it.
 
     Args:
@@ -39,7 +34,7 @@ def answer_with(agent: str, part: str | None = None) -> Node:
         part: where in the record its answer goes; None: among `views`, under the agent's name.
     """
 
-    async def node(state: SampleInput, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+    async def node(state: SampleInput, runtime: Runtime[Context]) -> dict[str, Any]:
         asked: Answers | None = (await agents_of(runtime)).get(agent)
         if asked is None:
             return {}
@@ -49,9 +44,7 @@ def answer_with(agent: str, part: str | None = None) -> Node:
     return node
 
 
-async def reasoner(
-    state: SampleState, runtime: Runtime[SampleContext]
-) -> Command[Literal["reflect", "checker"]]:
+async def reasoner(state: SampleState, runtime: Runtime[Context]) -> Command[str]:
     """Reason, in the light of the last reflection if there is one; then reflect or leave the loop (Eq. 2)."""
     agent: Reasoner | None = (await agents_of(runtime)).get("reasoner")
     if agent is None:
@@ -61,25 +54,25 @@ async def reasoner(
     return Command(update={"turns": [turn]}, goto="checker" if done else "reflect")
 
 
-async def reflect(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+async def reflect(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Criticise the last reasoning (Eq. 2)."""
-    agent: Reasoner = (await agents_of(runtime))["reasoner"]
+    agent: Reasoner = (await agents_of(runtime)).get("reasoner")
     return {"turns": [await agent.reflect(state.sample, state.turns)]}
 
 
-async def checker(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+async def checker(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Say whether the response is reliable (Eq. 3)."""
-    agent: Checker = (await agents_of(runtime))["checker"]
+    agent: Checker = (await agents_of(runtime)).get("checker")
     return {"check": await agent.check(state.sample, state.view_answers())}
 
 
-async def reviewer(state: SampleState, runtime: Runtime[SampleContext]) -> dict[str, Any]:
+async def reviewer(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Decide on the new response (Eq. 6)."""
-    agent: Reviewer = (await agents_of(runtime))["reviewer"]
+    agent: Reviewer = (await agents_of(runtime)).get("reviewer")
     in_context = state.context.answer if state.context else None
     return {"review": await agent.review(state.sample, in_context, final_answer(state.turns))}
 
 
-async def after_checking(state: SampleState) -> Literal["relabeler", "__end__"]:
+async def after_checking(state: SampleState) -> str:
     """Send a noisy sample to be relabelled; a reliable one is finished."""
-    return "__end__" if state.check is not None and state.check.reliable else "relabeler"
+    return END if state.check is not None and state.check.reliable else "relabeler"

@@ -1,15 +1,22 @@
-"""The run graph: one dataset's journey, from a file of noisy samples to a tuned model.
+"""The run graph: one dataset's journey, from noisy samples to a tuned model.
 
     START -> load -> detect -> index -> denoise -> select -> train -> evaluate -> report -> END
 
 The barrier between detect and denoise is real: relabeling may only see examples that were judged clean.
 """
 
-from typing import Literal
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from agents.models.pool import ModelPool
+from graph.blocking import Node, wait_for
+from graph.checkpoints import knowing_states
+from graph.context import RunContext
 from graph.stages.denoise import denoise
 from graph.stages.detect import detect
 from graph.stages.evaluate import evaluate
@@ -20,50 +27,73 @@ from graph.stages.select import select
 from graph.stages.train import train
 from graph.state import RunInput, RunState
 
-RunGraph = CompiledStateGraph[RunState, None, RunInput, RunState]
+
+class RunGraph(CompiledStateGraph[RunState, RunContext, RunInput, RunState]):
+    """The compiled run graph. Each invocation opens models of its own, and closes them when it ends.
+
+    Its stages find the models as their runtime's context. Whoever invokes it gives no context.
+    """
+
+    def stream(
+        self,
+        input: Any,  # noqa: A002
+        config: RunnableConfig | None = None,
+        *,
+        context: Any = None,
+        **options: Any,
+    ) -> Iterator[Any]:
+        """Stream a run; `invoke` and `batch` call this too."""
+        models = ModelPool()
+        try:
+            yield from super().stream(input, config, context=RunContext(models), **options)
+        finally:
+            wait_for(models.close())
+
+    async def astream(
+        self,
+        input: Any,  # noqa: A002
+        config: RunnableConfig | None = None,
+        *,
+        context: Any = None,
+        **options: Any,
+    ) -> AsyncIterator[Any]:
+        """Stream a run; `ainvoke` and `abatch` call this too."""
+        async with ModelPool() as models:
+            async for chunk in super().astream(input, config, context=RunContext(models), **options):
+                yield chunk
 
 
-def build_run_graph() -> RunGraph:
-    """Wire the stages; a run that was asked to stop early goes straight to its report."""
-    graph = StateGraph(RunState, input_schema=RunInput)
-    graph.add_node("load", load)
-    graph.add_node("detect", detect)
-    graph.add_node("index", index)
-    graph.add_node("denoise", denoise)
-    graph.add_node("select", select)
-    graph.add_node("train", train)
-    graph.add_node("evaluate", evaluate)
-    graph.add_node("report", report)
+def build_run_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> RunGraph:
+    """Wire the stages; a run that was asked to stop early goes straight to its report.
+
+    Args:
+        checkpointer: keeps the state after every stage; a run directory can be resumed without one.
+    """
+    graph = StateGraph[RunState, RunContext, RunInput, RunState](RunState, input_schema=RunInput)
+    graph.add_node("load", Node(load), input_schema=RunInput)
+    for stage in (detect, index, denoise, select, train, evaluate, report):
+        graph.add_node(stage.__name__, Node(stage))
     graph.add_edge(START, "load")
     graph.add_edge("load", "detect")
-    graph.add_conditional_edges("detect", after_detect)
+    _add_exit(graph, "detect", "index")
     graph.add_edge("index", "denoise")
-    graph.add_conditional_edges("denoise", after_denoise)
-    graph.add_conditional_edges("select", after_select)
-    graph.add_conditional_edges("train", after_train)
+    _add_exit(graph, "denoise", "select")
+    _add_exit(graph, "select", "train")
+    _add_exit(graph, "train", "evaluate")
     graph.add_edge("evaluate", "report")
     graph.add_edge("report", END)
-    return graph.compile(name="run")
+    compiled = graph.compile(checkpointer=knowing_states(checkpointer), name="run")
+    # StateGraph makes no other class; this is how LangGraph copies a compiled graph.
+    return RunGraph(**vars(compiled))
 
 
-def after_detect(state: RunState) -> Literal["index", "report"]:
-    """Stop here if asked to."""
-    return "report" if state.until == "detect" else "index"
+def _add_exit(graph: StateGraph[Any, Any, Any, Any], stage: str, following: str) -> None:
+    """Go from a stage to the next, or to the report if the run was asked to stop there."""
 
+    def stop_or_go_on(state: RunState) -> str:
+        return "report" if state.until == stage else following
 
-def after_denoise(state: RunState) -> Literal["select", "report"]:
-    """Stop here if asked to."""
-    return "report" if state.until == "denoise" else "select"
-
-
-def after_select(state: RunState) -> Literal["train", "report"]:
-    """Stop here if asked to."""
-    return "report" if state.until == "select" else "train"
-
-
-def after_train(state: RunState) -> Literal["evaluate", "report"]:
-    """Stop here if asked to."""
-    return "report" if state.until == "train" else "evaluate"
+    graph.add_conditional_edges(stage, stop_or_go_on, [following, "report"])
 
 
 run_graph = build_run_graph()

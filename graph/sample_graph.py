@@ -10,70 +10,86 @@ with the clean examples indexed in between; all three graphs are wired by the sa
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import RetryPolicy
 
 from agents.errors import ModelBusyError
 from graph import nodes
+from graph.blocking import Node
+from graph.checkpoints import knowing_states
 from graph.context import SampleContext
+from graph.nodes import Context
 from graph.state import SampleInput, SampleState
 
-SampleGraph = CompiledStateGraph[SampleState, SampleContext, SampleInput, SampleState]
-_Builder = StateGraph[SampleState, SampleContext, Any, SampleState]
+SampleGraph = CompiledStateGraph[SampleState, Context, SampleInput, SampleState]
+_Builder = StateGraph[SampleState, Context, Any, SampleState]
 
 # The one layer that retries: half a second at first, doubled each time, with jitter.
 _RETRY = RetryPolicy(max_attempts=4, retry_on=ModelBusyError)
 
+# The halves have no checkpointer: in a run they would inherit its own, for every sample.
 # `max_reflections` bounds the loop; LangGraph's own limit is below what it may ask for.
 _UNBOUNDED = RunnableConfig(recursion_limit=1_000_000)
 
 
 def build_detect_graph() -> SampleGraph:
     """Build the half that judges a response: base, the reflection loop and the checker."""
-    graph = StateGraph(SampleState, context_schema=SampleContext, input_schema=SampleInput)
+    graph = StateGraph[SampleState, Context, SampleInput, SampleState](
+        SampleState, context_schema=SampleContext, input_schema=SampleInput
+    )
     _wire_detect(graph)
     graph.add_edge("checker", END)
-    return graph.compile(name="detect").with_config(_UNBOUNDED)
+    return graph.compile(checkpointer=False, name="detect").with_config(_UNBOUNDED)
 
 
-def build_denoise_graph() -> CompiledStateGraph[SampleState, SampleContext, SampleState, SampleState]:
+def build_denoise_graph() -> CompiledStateGraph[SampleState, Context, SampleState, SampleState]:
     """Build the half that repairs a response: the relabeler and the reviewer."""
-    graph = StateGraph(SampleState, context_schema=SampleContext)
+    graph = StateGraph[SampleState, Context, SampleState, SampleState](
+        SampleState, context_schema=SampleContext
+    )
     graph.add_edge(START, "relabeler")
     _wire_denoise(graph)
-    return graph.compile(name="denoise")
+    return graph.compile(checkpointer=False, name="denoise")
 
 
-def build_sample_graph() -> SampleGraph:
-    """Build the whole journey: both halves, joined by the checker's verdict."""
-    graph = StateGraph(SampleState, context_schema=SampleContext, input_schema=SampleInput)
+def build_sample_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> SampleGraph:
+    """Build the whole journey: both halves, joined by the checker's verdict.
+
+    Args:
+        checkpointer: keeps the state after every node.
+    """
+    graph = StateGraph[SampleState, Context, SampleInput, SampleState](
+        SampleState, context_schema=SampleContext, input_schema=SampleInput
+    )
     _wire_detect(graph)
-    graph.add_conditional_edges("checker", nodes.after_checking)
+    graph.add_conditional_edges("checker", Node(nodes.after_checking), ["relabeler", END])
     _wire_denoise(graph)
-    return graph.compile(name="sample").with_config(_UNBOUNDED)
+    return graph.compile(checkpointer=knowing_states(checkpointer), name="sample").with_config(_UNBOUNDED)
 
 
 def _wire_detect(graph: _Builder) -> None:
     _add_view(graph, "base", "base")
-    graph.add_node("reasoner", nodes.reasoner, retry_policy=_RETRY)
-    graph.add_node("reflect", nodes.reflect, retry_policy=_RETRY)
+    graph.add_node("reasoner", Node(nodes.reasoner), destinations=("reflect", "checker"), retry_policy=_RETRY)
+    graph.add_node("reflect", Node(nodes.reflect), retry_policy=_RETRY)
     # Deferred: the loop may go round several times while the base answer waits.
-    graph.add_node("checker", nodes.checker, retry_policy=_RETRY, defer=True)
+    graph.add_node("checker", Node(nodes.checker), retry_policy=_RETRY, defer=True)
     graph.add_edge(START, "reasoner")
     graph.add_edge("reflect", "reasoner")
 
 
 def _add_view(graph: _Builder, agent: str, part: str | None = None) -> None:
     """Add the node of an agent whose answer is one more view; the arguments are those of `answer_with`."""
-    graph.add_node(agent, nodes.answer_with(agent, part), retry_policy=_RETRY)
+    node = Node(nodes.answer_with(agent, part))
+    graph.add_node(agent, node, input_schema=SampleInput, retry_policy=_RETRY)
     graph.add_edge(START, agent)
     graph.add_edge(agent, "checker")
 
 
 def _wire_denoise(graph: _Builder) -> None:
-    graph.add_node("relabeler", nodes.answer_with("relabeler", "context"), retry_policy=_RETRY)
-    graph.add_node("reviewer", nodes.reviewer, retry_policy=_RETRY)
+    graph.add_node("relabeler", Node(nodes.answer_with("relabeler", "context")), retry_policy=_RETRY)
+    graph.add_node("reviewer", Node(nodes.reviewer), retry_policy=_RETRY)
     graph.add_edge("relabeler", "reviewer")
     graph.add_edge("reviewer", END)
 

@@ -3,6 +3,7 @@
 import operator
 from typing import Annotated, Any, Literal
 
+from langgraph.channels import EphemeralValue
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
 from agents.agent import AnswerRecord
@@ -31,6 +32,9 @@ class RunInput(BaseModel):
 
     Args:
         config: a `RunConfig` as plain data.
+        samples: the training samples, where the config names no file: each a `Sample`, or a row in a shape
+            that a data file may have.
+        test_samples: held-out samples, likewise.
         directory: the run directory; one that holds a run already is continued, with this config if there is
             one, else with its own.
         until: the stage to stop after.
@@ -41,6 +45,9 @@ class RunInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     config: dict[str, Any] = {}
+    # Ephemeral: gone after the first stage, which journals them.
+    samples: Annotated[list[Any] | None, EphemeralValue] = None
+    test_samples: Annotated[list[Any] | None, EphemeralValue] = None
     directory: str
     until: Stage = "evaluate"
     retry_failed: bool = False
@@ -50,8 +57,8 @@ class RunInput(BaseModel):
 class RunState(RunInput):
     """One run's journey: paths and counts, never the samples themselves."""
 
-    samples: int = 0
-    test_samples: int = 0
+    sample_count: int = 0
+    test_count: int = 0
     noisy: int = 0
     indexed: bool = False
     """Whether the clean samples were indexed while they were detected."""

@@ -4,10 +4,10 @@ What is importable from here is public; the folders below are implementation.
 """
 
 from graph.config.run import RunConfig, load_config
-from graph.run_graph import run_graph
-from graph.sample_graph import sample_graph
+from graph.run_graph import build_run_graph, run_graph
+from graph.sample_graph import build_sample_graph, sample_graph
 from graph.stages.stage import Progress, RunFailedError
-from robustft.api import arun, resume, run
+from robustft.api import aevaluate, aresume, arun, evaluate, resume, run
 from robustft.run import Run, load_run
 from stores.errors import InputError, RecordError, RobustFTError
 from stores.records import Decision, Dropped, Evaluation, Summary, TrainingRow
@@ -27,7 +27,12 @@ __all__ = [
     "Sample",
     "Summary",
     "TrainingRow",
+    "aevaluate",
+    "aresume",
     "arun",
+    "build_run_graph",
+    "build_sample_graph",
+    "evaluate",
     "load_config",
     "load_run",
     "resume",

@@ -1,57 +1,42 @@
-"""Running the whole method from Python."""
+"""Running the whole method from Python.
+
+Every function comes twice: `arun` is awaited, `run` waits. `run` works in a notebook too.
+"""
 
 import asyncio
-import signal
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from agents.models.pool import ModelPool
 from graph.config.paths import settle
 from graph.config.run import RunConfig, load_config
-from graph.context import close_models
 from graph.run_graph import run_graph
+from graph.stages.evaluate import compare
 from graph.stages.hold import holding
 from graph.stages.stage import Progress
 from graph.state import RunInput, Stage
+from prompts.template import QuestionTemplate
+from robustft.blocking import blocking
 from robustft.run import Run, load_run
+from stores.dataset import read_rows, read_samples
+from stores.errors import InputError
+from stores.records import EvaluationFigures
 from stores.run_directory import RunDirectory, ensure_free
+from stores.sample import Sample
 
 ProgressListener = Callable[[Progress], None]
+Rows = Iterable[Sample | Mapping[str, Any]]
+"""Samples in memory: each a `Sample`, or a row in a shape that a data file may have."""
 
 
 async def arun(
     config: RunConfig | str | Path,
     out: str | Path | None = None,
     *,
-    limit: int | None = None,
-    until: Stage = "evaluate",
-    reuse: str | Path | None = None,
-    progress: ProgressListener | None = None,
-) -> Run:
-    """Denoise a dataset and fine-tune on it; see `run`."""
-    resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
-    directory = Path(out) if out is not None else default_directory("run")
-    await asyncio.to_thread(ensure_free, directory)
-    if limit is not None:
-        resolved = resolved.model_copy(update={"data": resolved.data.model_copy(update={"limit": limit})})
-    if reuse is not None:
-        await asyncio.to_thread(RunDirectory, Path(reuse))
-    request = RunInput(
-        config=await asyncio.to_thread(_settled, resolved),
-        directory=str(directory),
-        until=until,
-        reuse=str(reuse) if reuse is not None else None,
-    )
-    return await _invoke(request, progress)
-
-
-def run(
-    config: RunConfig | str | Path,
-    out: str | Path | None = None,
-    *,
+    samples: Rows | None = None,
+    test_samples: Rows | None = None,
     limit: int | None = None,
     until: Stage = "evaluate",
     reuse: str | Path | None = None,
@@ -59,13 +44,17 @@ def run(
 ) -> Run:
     """Denoise a dataset and fine-tune on it.
 
+    Any number of runs can share an event loop.
+
     Args:
         config: a `RunConfig`, or the path of a config file.
         out: the new run directory; by default one below `runs/` named by the time.
+        samples: the training samples, where the config names no file (`data.train`).
+        test_samples: held-out samples with right responses, where it names none (`data.test`).
         limit: use only the first so many training samples; the same as `data.limit`.
         until: the stage to stop after.
         reuse: another run's directory; what its models replied is not asked again.
-        progress: is told how far each stage is.
+        progress: is told how far each stage is. In a notebook it is called from another thread.
 
     Returns:
         What the run has left: its figures are `.summary`, its records `.decisions()` and so on.
@@ -74,11 +63,27 @@ def run(
         InputError: the config, the data, a model or the directory is wrong; nothing was written.
         RunFailedError: the run had to stop; `resume` continues it.
         StorageError: the run's files cannot be written; `resume` continues it.
+
+    Example:
+        `run("my.yaml", samples=[{"prompt": "2 + 2?", "response": "5"}])`
     """
-    return _drive(arun(config, out, limit=limit, until=until, reuse=reuse, progress=progress))
+    resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
+    directory = Path(out) if out is not None else default_directory("run")
+    await asyncio.to_thread(ensure_free, directory)
+    if limit is not None:
+        resolved = resolved.model_copy(update={"data": resolved.data.model_copy(update={"limit": limit})})
+    request = RunInput(
+        config=await asyncio.to_thread(_settled, resolved),
+        samples=list(samples) if samples is not None else None,
+        test_samples=list(test_samples) if test_samples is not None else None,
+        directory=str(directory),
+        until=until,
+        reuse=str(reuse) if reuse is not None else None,
+    )
+    return await _invoke(request, progress)
 
 
-def resume(
+async def aresume(
     directory: str | Path,
     *,
     config: RunConfig | None = None,
@@ -95,24 +100,87 @@ def resume(
         until: the stage to stop after.
         retry_failed: ask again about the samples that failed.
         reuse: another run's directory; what its models replied is not asked again.
-        progress: is told how far each stage is.
+        progress: is told how far each stage is. In a notebook it is called from another thread.
+
+    Returns:
+        What the run has left.
 
     Raises:
         RunDirectoryError: there is no run in one of the directories, or another process works in the first.
         InputError: the config names other data, or a prompt or model that cannot be used; the run is left as
             it was.
+        RunFailedError: the run had to stop again.
+        StorageError: the run's files cannot be read or written.
     """
-    RunDirectory(Path(directory))
-    if reuse is not None:
-        RunDirectory(Path(reuse))
+    await asyncio.to_thread(RunDirectory, Path(directory))
     request = RunInput(
-        config=_settled(config) if config else {},
+        config=await asyncio.to_thread(_settled, config) if config else {},
         directory=str(directory),
         until=until,
         retry_failed=retry_failed,
         reuse=str(reuse) if reuse is not None else None,
     )
-    return _drive(_invoke(request, progress))
+    return await _invoke(request, progress)
+
+
+async def aevaluate(
+    config: RunConfig | str | Path,
+    test: str | Path | Rows,
+    adapter: str | Path | None = None,
+    *,
+    progress: ProgressListener | None = None,
+) -> EvaluationFigures:
+    """Measure how often the model of `training.model` answers right, with and without an adapter.
+
+    Args:
+        config: names the model, the base agent's prompt and the concurrency; or the path of a config file.
+        test: held-out samples with right responses; or a file or Hugging Face dataset id that holds them.
+        adapter: a PEFT adapter, or None for the bare model alone.
+        progress: is told how many samples are done.
+
+    Returns:
+        The number of samples, and the share that each model answered right.
+
+    Raises:
+        InputError: the config, the samples, the model or the adapter cannot be used.
+    """
+    resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
+    tuned = Path(adapter) if adapter is not None else None
+    await asyncio.to_thread(check_adapter, tuned)
+    reading = read_samples(test) if isinstance(test, str | Path) else read_rows(test, "test")
+    samples = await asyncio.to_thread(list, reading)
+    total = len(samples) * (1 if tuned is None else 2)
+
+    def report(done: int) -> None:
+        if progress is not None:
+            progress(Progress("evaluate", done, total))
+
+    prompt = await asyncio.to_thread(QuestionTemplate, resolved.agents.base.prompt)
+    async with ModelPool() as models:
+        return await compare(
+            models, resolved, prompt, tuned, lambda: iter(samples), lambda answers: None, report
+        )
+
+
+run = blocking(arun)
+"""Do the same as `arun`, and wait for the end."""
+
+resume = blocking(aresume)
+"""Do the same as `aresume`, and wait for the end."""
+
+evaluate = blocking(aevaluate)
+"""Do the same as `aevaluate`, and wait for the end."""
+
+
+def check_adapter(adapter: Path | None) -> None:
+    """Check that a folder holds a PEFT adapter.
+
+    Raises:
+        InputError: it does not.
+    """
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if adapter is not None and not (adapter / name).is_file():
+            raise InputError(f"{adapter}: holds no PEFT adapter (no {name})")
 
 
 def default_directory(name: str) -> Path:
@@ -121,47 +189,17 @@ def default_directory(name: str) -> Path:
 
 
 def _settled(config: RunConfig) -> dict[str, Any]:
-    """Return a config as plain data that a run can be gone on with from any folder."""
+    """Return a config as plain data that means the same from any folder."""
     content = config.model_dump(mode="json")
     settle(content)
     return content
 
 
-def _drive(running: Coroutine[Any, Any, Run]) -> Run:
-    """Run a coroutine in an event loop of its own, which the first Ctrl-C stops in order."""
-    return asyncio.run(_stopped_once(running))
-
-
-async def _stopped_once(running: Coroutine[Any, Any, Run]) -> Run:
-    """Let further Ctrl-Cs pass while the first one's stop is under way.
-
-    asyncio would raise the second one wherever its loop is, and what was about to be woken there would wait
-    for ever.
-    """
-    stop = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(stop):
-        return await running
-    stopping = False
-
-    def once(number: int, frame: FrameType | None) -> None:
-        nonlocal stopping
-        if not stopping:
-            stopping = True
-            stop(number, frame)
-
-    signal.signal(signal.SIGINT, once)
-    try:
-        return await running
-    finally:
-        signal.signal(signal.SIGINT, stop)
-
-
 async def _invoke(request: RunInput, progress: ProgressListener | None) -> Run:
+    if request.reuse is not None:
+        await asyncio.to_thread(RunDirectory, Path(request.reuse))
     with holding():
-        try:
-            async for chunk in run_graph.astream(request, stream_mode="custom"):
-                if isinstance(chunk, dict) and progress is not None:
-                    progress(Progress(**chunk))
-        finally:
-            await close_models()
-    return load_run(request.directory)
+        async for chunk in run_graph.astream(request, stream_mode="custom"):
+            if isinstance(chunk, dict) and progress is not None:
+                progress(Progress(**chunk))
+    return await asyncio.to_thread(load_run, request.directory)

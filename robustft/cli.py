@@ -19,7 +19,8 @@ from rich.logging import RichHandler
 
 from graph.config.run import RunConfig, load_config
 from graph.state import Stage
-from robustft.api import default_directory
+from robustft.api import check_adapter, default_directory
+from robustft.api import evaluate as evaluate_model
 from robustft.api import resume as resume_run
 from robustft.api import run as start_run
 from robustft.progress import LiveProgress
@@ -152,11 +153,8 @@ def evaluate(
     set_: Set = None,
 ) -> None:
     """Measure how often the model answers held-out data right, with and without an adapter."""
-    from robustft.evaluation import evaluate_file
-
-    _check_adapter(adapter)
     with _stoppable(), LiveProgress(errors) as progress:
-        figures = asyncio.run(evaluate_file(load_config(config, set_ or ()), test, adapter, progress))
+        figures = evaluate_model(load_config(config, set_ or ()), test, adapter, progress=progress)
     console.print_json(figures.model_dump_json(exclude_none=True))
 
 
@@ -175,7 +173,7 @@ def serve(
     """Keep a vLLM server of a config's model in the foreground; runs use it with base_url."""
     from robustft.serving import serve as keep_serving
 
-    _check_adapter(adapter)
+    check_adapter(adapter)
     asyncio.run(keep_serving(load_config(config, set_ or ()), model, port, adapter, console))
 
 
@@ -303,12 +301,6 @@ def _stoppable(directory: Path | None = None) -> Iterator[None]:
         if directory is not None and holds_run(directory):
             _tell(f"stopped; go on with: robustft resume {directory}")
         raise
-
-
-def _check_adapter(adapter: Path | None) -> None:
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        if adapter is not None and not (adapter / name).is_file():
-            raise InputError(f"{adapter}: holds no PEFT adapter (no {name})")
 
 
 def _tell(text: str, style: str | None = None) -> None:

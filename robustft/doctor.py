@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from agents.models.config import VLLMModelConfig
+from agents.models.pool import ModelPool
 from agents.models.vllm_command import plan_server
 from graph.config.run import RunConfig
-from graph.context import close_models, load_prompts
+from graph.context import load_prompts
 from graph.stages.load import check_models, check_tuned_model
 from stores.dataset import read_samples
 from stores.encoder import load_encoder
@@ -56,7 +57,6 @@ async def examine(config: RunConfig, console: Console) -> bool:
             told = f"[green]✓[/green] {name}: {escape(found)}"
         # Not broken into lines: a command is there to be copied.
         console.print(told, soft_wrap=True)
-    await close_models()
     return well
 
 
@@ -85,7 +85,8 @@ async def _models(config: RunConfig) -> str:
     # A server of ours is described, not started: that may take minutes and a whole GPU.
     idle = _to_be_started(config)
     await asyncio.to_thread(load_prompts, config)
-    await check_models(config, without=idle)
+    async with ModelPool() as models:
+        await check_models(models, config, without=idle)
     asked = [name for name in sorted(config.models_in_use()) if name not in idle]
     return ", ".join(
         ["the prompts load", *(f"{name} answers ({config.models[name].name})" for name in asked)]

@@ -3,15 +3,15 @@
 import csv
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 from stores.errors import DataError
-from stores.fields import RowError
+from stores.fields import RowError, name_type
 from stores.sample import Sample
-from stores.shapes import Shape, content_hash, detect_shape, given_id, ignored_columns, to_sample
+from stores.shapes import Shape, content_hash, detect_shape, given_id, ignored_columns, to_row, to_sample
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 """What a data file's name ends in."""
@@ -37,6 +37,24 @@ def read_samples(source: str | Path, *, limit: int | None = None, noisy: bool = 
     """
     rows = islice(_identified_samples(source, noisy=noisy), limit)
     return _counting_strays((sample for sample, _ in rows), source)
+
+
+def read_rows(
+    rows: Iterable[object], name: str, *, limit: int | None = None, noisy: bool = False
+) -> Iterator[Sample]:
+    """Read samples from memory one at a time, by the rules that hold for a file's rows.
+
+    Args:
+        rows: a `Sample` each, or a mapping in one of the shapes that a file may have.
+        name: what messages call them: the fourth of `samples` is `samples[3]`.
+        limit: stop after this many samples.
+        noisy: take a response that is none of its options for noise; a warning says how many there were.
+
+    Raises:
+        DataError: on iteration, naming the row and field: a row cannot become a sample, or there are none.
+    """
+    samples = islice(_identify(_memory_rows(rows, name), name, noisy=noisy, in_memory=True), limit)
+    return _counting_strays((sample for sample, _ in samples), name)
 
 
 def join_gold(samples: Iterator[Sample], gold: str | Path) -> Iterator[Sample]:
@@ -88,14 +106,14 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
 
 
 class _Ids:
-    """The ids handed out so far, each with its line, so that none is handed out twice."""
+    """The ids handed out so far, each with its place, so that none is handed out twice."""
 
     def __init__(self) -> None:
-        self._given: dict[str, int] = {}
-        self._hashed: dict[str, int] = {}
+        self._given: dict[str, str] = {}
+        self._hashed: dict[str, str] = {}
         self._copies: dict[str, int] = {}
 
-    def claim(self, wanted: str, line: int, *, explicit: bool) -> str:
+    def claim(self, wanted: str, place: str, *, explicit: bool) -> str:
         """Return the id to use: the one wanted, numbered where it is the hash of an earlier, equal row."""
         claimed = wanted
         if not explicit and wanted in self._hashed:
@@ -103,8 +121,8 @@ class _Ids:
             claimed = f"{wanted}-{self._copies[wanted]}"
         earlier = self._given.get(claimed) or self._hashed.get(claimed)
         if earlier is not None:
-            raise RowError("id", f"the id '{claimed}' is taken by line {earlier}; ids must differ")
-        (self._given if explicit else self._hashed)[claimed] = line
+            raise RowError("id", f"the id '{claimed}' is taken by {earlier}; ids must differ")
+        (self._given if explicit else self._hashed)[claimed] = place
         return claimed
 
 
@@ -123,9 +141,20 @@ def _counting_strays(samples: Iterator[Sample], source: str | Path) -> Iterator[
 
 def _identified_samples(source: str | Path, *, noisy: bool = False) -> Iterator[tuple[Sample, bool]]:
     """Yield every sample, and whether its id was given by its row."""
+    return _identify(_rows(source), source, noisy=noisy)
+
+
+def _identify(
+    rows: Iterator[tuple[int, dict[str, object]]],
+    source: str | Path,
+    *,
+    noisy: bool,
+    in_memory: bool = False,
+) -> Iterator[tuple[Sample, bool]]:
     shape: Shape | None = None
     ids = _Ids()
-    for line, row in _rows(source):
+    for line, row in rows:
+        place = f"{source}[{line}]" if in_memory else f"line {line}"
         try:
             if shape is None:
                 shape = detect_shape(row)
@@ -133,9 +162,10 @@ def _identified_samples(source: str | Path, *, noisy: bool = False) -> Iterator[
                 _log.info("%s: shape %s%s", source, shape, f"; ignored columns: {ignored}" if ignored else "")
             sample = to_sample(row, shape, noisy=noisy)
             explicit = given_id(row) is not None
-            claimed = ids.claim(sample.id, line, explicit=explicit)
+            claimed = ids.claim(sample.id, place, explicit=explicit)
         except RowError as error:
-            raise DataError(error.message, path=source, line=line, field=error.field) from error
+            path, at = (place, None) if in_memory else (source, line)
+            raise DataError(error.message, path=path, line=at, field=error.field) from error
         yield (sample if claimed == sample.id else sample.model_copy(update={"id": claimed})), explicit
     if shape is None:
         raise DataError("holds no rows", path=source)
@@ -163,6 +193,17 @@ def _rows(source: str | Path) -> Iterator[tuple[int, dict[str, object]]]:
     if suffix == ".parquet":
         return _parquet_rows(path)
     raise DataError(f"unknown file extension '{suffix}'; known: {', '.join(SUFFIXES)}", path=source)
+
+
+def _memory_rows(rows: Iterable[object], name: str) -> Iterator[tuple[int, dict[str, object]]]:
+    for index, row in enumerate(rows):
+        if isinstance(row, Sample):
+            yield index, to_row(row)
+        elif isinstance(row, Mapping):
+            yield index, dict(row)
+        else:
+            message = f"must be a Sample or a mapping of columns, not {name_type(row)}"
+            raise DataError(message, path=f"{name}[{index}]")
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:

@@ -126,6 +126,19 @@ def to_sample(row: Mapping[str, object], shape: Shape, *, noisy: bool = False) -
     )
 
 
+def to_row(sample: Sample) -> dict[str, object]:
+    """Return a sample as a row of the shape prompt-completion, from which `to_sample` makes it again."""
+    turns = [*sample.history, Message(role="user", content=sample.prompt)]
+    return {
+        "id": sample.id,
+        "prompt": [turn.model_dump() for turn in turns],
+        "completion": sample.response,
+        "options": list(sample.options) or None,
+        "task": sample.task,
+        "gold": sample.gold,
+    }
+
+
 def _required(row: Mapping[str, object], shape: Shape) -> tuple[str, ...]:
     """Return the columns a row of this shape must have, in the spelling that this row uses."""
     spellings = [columns for known, columns in _REQUIRED if known == shape]

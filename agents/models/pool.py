@@ -1,4 +1,4 @@
-"""The open models of one event loop: one server a vLLM entry, one client and limiter an endpoint."""
+"""The open models of one owner, such as a run: a server a vLLM entry, a client and limiter an endpoint."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ import os
 import re
 from io import FileIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
@@ -37,7 +37,8 @@ class EndpointSettings(NamedTuple):
 class ModelPool:
     """Opens each model of a config once, however many agents share it.
 
-    The lock is for nodes that start side by side: each would load the same weights, at once.
+    A pool belongs to one owner and one event loop. Its owner closes it, at the latest at the end of an
+    `async with` block.
     """
 
     def __init__(self) -> None:
@@ -45,7 +46,14 @@ class ModelPool:
         self._servers: dict[str, VLLMServer] = {}
         self._clients: dict[tuple[str, str | None, float], EndpointClient] = {}
         self._limiters: dict[str, Limiter] = {}
+        # Nodes that start side by side would each load the same weights.
         self._opening = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
 
     async def open(
         self, config: ModelConfig, label: str, settings: EndpointSettings | None = None

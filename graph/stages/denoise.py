@@ -4,6 +4,9 @@ import asyncio
 from contextlib import nullcontext
 from typing import Any
 
+from langgraph.runtime import Runtime
+
+from graph.context import RunContext
 from graph.engine import StageProgress, ask_agents, bind_agents
 from graph.sample_graph import denoise_graph
 from graph.stages.calibrate import conclude_run
@@ -13,7 +16,7 @@ from graph.stages.threads import in_thread
 from graph.state import RunState, SampleState
 
 
-async def denoise(state: RunState) -> dict[str, Any]:
+async def denoise(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]:
     """Relabel every noisy sample in the light of the clean ones."""
     async with open_stage(state.directory, "denoise") as work:
         noisy, shows = await asyncio.to_thread(_begin, work)
@@ -21,13 +24,13 @@ async def denoise(state: RunState) -> dict[str, Any]:
             todo = (SampleState.from_entry(sample, entry) for sample, entry in work.journal.entries("noisy"))
             indexed = open_examples(work) if shows else nullcontext()
             async with open_cache(work) as cache, in_thread(indexed) as examples:
-                context = await bind_agents(work, cache, examples)
+                agents = await bind_agents(work, runtime.context.models, cache, examples)
 
                 async def relabel(sample: SampleState) -> dict[str, Any]:
-                    return await denoise_graph.ainvoke(sample, context=context)
+                    return await denoise_graph.ainvoke(sample, context=agents)
 
                 progress = StageProgress(work, cache, done=state.noisy - noisy, total=state.noisy)
-                await ask_agents(work, todo, relabel, progress, dataset=state.samples)
+                await ask_agents(work, todo, relabel, progress, dataset=state.sample_count)
         await asyncio.to_thread(_end, work)
     return {}
 

@@ -5,6 +5,9 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
+from langgraph.runtime import Runtime
+
+from graph.context import RunContext
 from graph.engine import StageProgress, ask_agents, bind_agents, count_failures
 from graph.sample_graph import detect_graph
 from graph.stages.calibrate import calibrate_run
@@ -14,24 +17,25 @@ from graph.stages.threads import meanwhile
 from graph.state import RunState, SampleInput, SampleState
 
 
-async def detect(state: RunState) -> dict[str, Any]:
+async def detect(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]:
     """Judge the response of every sample that has no verdict yet."""
     async with open_stage(state.directory, "detect") as work:
-        pending = await asyncio.to_thread(_begin, work, state.samples)
+        total = state.sample_count
+        pending = await asyncio.to_thread(_begin, work, total)
         calibrates, shows = work.config.weighs, work.config.shows_examples(state.until)
         # Until all are calibrated, none is known to be clean.
         indexes = pending > 0 and shows and not calibrates
         if pending:
-            needed = meanwhile(partial(prepare, work, state.samples, indexes))
+            needed = meanwhile(partial(prepare, work, total, indexes))
             async with open_cache(work) as cache, needed if shows or calibrates else nullcontext():
-                context = await bind_agents(work, cache, None)
+                agents = await bind_agents(work, runtime.context.models, cache, None)
 
                 async def judge(sample: SampleState) -> dict[str, Any]:
-                    return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=context)
+                    return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=agents)
 
                 todo = (SampleState(sample=sample) for sample in work.journal.undecided())
-                progress = StageProgress(work, cache, done=state.samples - pending, total=state.samples)
-                await ask_agents(work, todo, judge, progress, dataset=state.samples)
+                progress = StageProgress(work, cache, done=total - pending, total=total)
+                await ask_agents(work, todo, judge, progress, dataset=total)
         noisy = await asyncio.to_thread(_end, work)
     return {"noisy": noisy, "indexed": indexes}
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langgraph.runtime import Runtime
 
 from agents.cache import ReplyCache
 from agents.errors import EndpointError
 from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, identify
+from agents.models.pool import ModelPool
 from graph.config.run import RunConfig
-from graph.context import endpoint_settings, model_pool
+from graph.context import RunContext, endpoint_settings
 from graph.stages.base_role import BaseRole
 from graph.stages.outcomes import hash_inputs, keep_outcome, reuse_outcome
 from graph.stages.stage import Workspace, open_cache, open_stage
@@ -28,10 +30,10 @@ from training.evaluation import evaluate as evaluate_agent
 _LOG = logging.getLogger("robustft")
 
 
-async def evaluate(state: RunState) -> dict[str, Any]:
+async def evaluate(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]:
     """Answer the held-out samples with and without the adapter."""
     async with open_stage(state.directory, "evaluate") as work:
-        if not state.test_samples:
+        if not state.test_count:
             work.outcome = {"skipped": "no test data (--test or data.test)"}
             return {}
         adapter, inputs, done = await asyncio.to_thread(_prepare, work)
@@ -44,12 +46,13 @@ async def evaluate(state: RunState) -> dict[str, Any]:
                 lines.writelines(answer.to_line() + "\n" for answer in answers)
 
             figures = await compare(
+                runtime.context.models,
                 work.config,
                 work.prompts.agents["base"]["prompt"],
                 adapter,
                 lambda: work.journal.samples("test"),
                 record,
-                lambda done: work.report(done, state.test_samples * (2 if adapter else 1)),
+                lambda done: work.report(done, state.test_count * (2 if adapter else 1)),
                 work.files.state,
                 cache,
             )
@@ -58,6 +61,7 @@ async def evaluate(state: RunState) -> dict[str, Any]:
 
 
 async def compare(
+    pool: ModelPool,
     config: RunConfig,
     prompt: QuestionTemplate,
     adapter: Path | None,
@@ -73,6 +77,7 @@ async def compare(
     model's provider is that, else in this process.
 
     Args:
+        pool: owns the models that a server answers for.
         config: names the model, and says how much it is asked at once.
         prompt: the base agent's.
         adapter: a PEFT adapter; None for the bare model alone.
@@ -92,7 +97,7 @@ async def compare(
     role = BaseRole(config.agents.base, prompt)
     figures = EvaluationFigures()
     done = 0
-    async for name, model, identity in _contenders(config, adapter, logs):
+    async for name, model, identity in _contenders(pool, config, adapter, logs):
         recall = cache.of(name, identity) if cache else None
         agent = role.agent(model, recall)
         del model
@@ -112,7 +117,7 @@ async def compare(
 
 
 async def _contenders(
-    config: RunConfig, adapter: Path | None, logs: Path | None
+    pool: ModelPool, config: RunConfig, adapter: Path | None, logs: Path | None
 ) -> AsyncIterator[tuple[Contender, BaseChatModel, str]]:
     """Yield the model without its adapter as `untuned`, with it as `tuned`; each is loaded when due.
 
@@ -122,7 +127,7 @@ async def _contenders(
     tuned = identify(entry) + (await asyncio.to_thread(_hash_of, adapter) if adapter else "")
     if isinstance(entry, VLLMModelConfig):
         try:
-            served = await _on_vllm(config, entry, adapter, logs)
+            served = await _on_vllm(pool, config, entry, adapter, logs)
         except EndpointError as exc:
             if entry.base_url is None:
                 raise
@@ -137,13 +142,13 @@ async def _contenders(
 
 
 async def _on_vllm(
-    config: RunConfig, entry: VLLMModelConfig, adapter: Path | None, logs: Path | None
+    pool: ModelPool, config: RunConfig, entry: VLLMModelConfig, adapter: Path | None, logs: Path | None
 ) -> dict[Contender, BaseChatModel]:
     settings = endpoint_settings(config, logs)
     label = f"models.{config.training.model}"
     if adapter is None:
-        return {"untuned": await model_pool().open(entry, label, settings)}
-    untuned, tuned = await model_pool().open_tuned(entry, label, settings, adapter)
+        return {"untuned": await pool.open(entry, label, settings)}
+    untuned, tuned = await pool.open_tuned(entry, label, settings, adapter)
     return {"untuned": untuned, "tuned": tuned}
 
 

@@ -15,8 +15,9 @@ from graph.fingerprint import fingerprints
 from graph.stages.stage import Workspace
 from graph.state import RunInput, SampleState
 from prompts.template import PromptError
-from stores.dataset import join_gold, read_samples
+from stores.dataset import join_gold, read_rows, read_samples
 from stores.journal import Entry, Journal, Split
+from stores.sample import Sample
 from stores.validity import DecisionInputs
 
 _LOG = logging.getLogger("robustft")
@@ -89,6 +90,7 @@ def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:
         PromptError: a prompt cannot be used.
     """
     config = resumed_config(work.config, request)
+    _check_given(work, request)
     if request.config:
         _check_same_reading(work, config)
         if config.data.train != work.config.data.train:
@@ -184,13 +186,27 @@ def _check_same_reading(work: Workspace, config: RunConfig) -> None:
             raise _begun_otherwise(work, f"other right responses than {gold}")
 
 
+def _check_given(work: Workspace, request: RunInput) -> None:
+    """Check that samples in memory, if there are any, are those that the run was begun with."""
+    if request.samples is not None:
+        limit = work.journal.count_samples("train")
+        given = read_rows(request.samples, "samples", limit=limit, noisy=True)
+        _check_same_samples(work, "train", given, "samples")
+    if request.test_samples is not None:
+        _check_same_samples(work, "test", read_rows(request.test_samples, "test_samples"), "test_samples")
+
+
 def _check_same_data(work: Workspace, split: Split, path: str | None) -> None:
     """Check that a file holds the samples that a run was begun with, or, to train on, begins with them."""
     limit = work.journal.count_samples("train") if split == "train" else None
     given = read_samples(path or "", limit=limit, noisy=split == "train")
+    _check_same_samples(work, split, given, str(path))
+
+
+def _check_same_samples(work: Workspace, split: Split, given: Iterator[Sample], source: str) -> None:
     for sample, known in zip_longest(given, work.journal.samples(split)):
         if sample is None or known is None or sample != known.model_copy(update={"gold": sample.gold}):
-            raise _begun_otherwise(work, f"other data than {path}")
+            raise _begun_otherwise(work, f"other data than {source}")
 
 
 def _begun_otherwise(work: Workspace, how: str) -> ConfigError:

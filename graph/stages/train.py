@@ -7,7 +7,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from graph.context import close_models
+from langgraph.runtime import Runtime
+
+from graph.context import RunContext
 from graph.stages.outcomes import keep_outcome, reuse_outcome
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState
@@ -17,7 +19,7 @@ from stores.records import TrainingRow
 from stores.weights import resolve_weights
 
 
-async def train(state: RunState) -> dict[str, Any]:
+async def train(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]:
     """Fine-tune a LoRA adapter on the training set (Eq. 9)."""
     async with open_stage(state.directory, "train") as work:
         inputs = state.training_inputs
@@ -26,7 +28,7 @@ async def train(state: RunState) -> dict[str, Any]:
             return {}
         # Training needs the memory that the agents' models hold; whoever needs one again loads it again. A
         # server that takes adapters while it runs was given its share, and stays.
-        await close_models(keep_adapter_servers=True)
+        await runtime.context.models.close(keep_adapter_servers=True)
         stop = threading.Event()
         training = asyncio.create_task(asyncio.to_thread(_train, work, stop, inputs))
         try:

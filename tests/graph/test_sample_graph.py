@@ -11,8 +11,9 @@ from langchain_core.outputs import ChatResult
 from pydantic import Field
 
 from agents.errors import ModelBusyError, ModelCallError
+from agents.models.pool import ModelPool
 from graph.config.run import RunConfig, parse_config
-from graph.context import BoundContext, build_agents, close_models, load_models, load_prompts
+from graph.context import build_agents, load_models, load_prompts
 from graph.sample_graph import denoise_graph, detect_graph, sample_graph
 from graph.state import SampleInput, SampleState
 from prompts.template import LETTERS, Choice, Template
@@ -65,8 +66,8 @@ async def journey(sample: Sample, models: dict[str, Any], **settings: dict[str, 
     }
     entries = {name: {"provider": "embedded"} for name in ("default", *AGENTS)}
     config = parse_config({"models": entries, "agents": agents})
-    context = BoundContext(agents=build_agents(config, models, load_prompts(config)))
-    return SampleState.model_validate(await sample_graph.ainvoke(SampleInput(sample=sample), context=context))
+    agents = build_agents(config, models, load_prompts(config))
+    return SampleState.model_validate(await sample_graph.ainvoke(SampleInput(sample=sample), context=agents))
 
 
 async def test_a_reliable_samples_journey_ends_at_the_checker() -> None:
@@ -143,10 +144,10 @@ async def test_base_and_reasoner_run_side_by_side() -> None:
 
 async def test_many_samples_share_one_set_of_agents() -> None:
     model = ScriptedModel(script=lambda messages: str(messages[-1].content).split()[-1])
-    context = BoundContext(agents=build_agents(RunConfig(), {"default": model}, load_prompts(RunConfig())))
+    agents = build_agents(RunConfig(), {"default": model}, load_prompts(RunConfig()))
     samples = [Sample(id=str(at), prompt=f"Say: town{at}", response=f"town{at}") for at in range(20)]
     states = await asyncio.gather(
-        *(sample_graph.ainvoke(SampleInput(sample=sample), context=context) for sample in samples)
+        *(sample_graph.ainvoke(SampleInput(sample=sample), context=agents) for sample in samples)
     )
     assert [state["base"].answer for state in states] == [sample.response for sample in samples]
 
@@ -206,12 +207,12 @@ async def test_the_two_halves_make_the_same_journey_as_the_whole() -> None:
         return str(len(str(messages)) % 7)  # a reply that depends on the request alone
 
     models: dict[str, BaseChatModel] = {"default": ScriptedModel(script=script)}
-    context = BoundContext(agents=build_agents(RunConfig(), models, load_prompts(RunConfig())))
+    agents = build_agents(RunConfig(), models, load_prompts(RunConfig()))
     start = SampleInput(sample=NOISY)
-    detected = await detect_graph.ainvoke(start, context=context)
+    detected = await detect_graph.ainvoke(start, context=agents)
     assert detected.get("context") is None
-    halves = await denoise_graph.ainvoke(SampleState.model_validate(detected), context=context)
-    assert halves == await sample_graph.ainvoke(start, context=context)
+    halves = await denoise_graph.ainvoke(SampleState.model_validate(detected), context=agents)
+    assert halves == await sample_graph.ainvoke(start, context=agents)
 
 
 async def test_a_users_own_prompt_file_is_what_the_base_agent_asks(tmp_path: Path) -> None:
@@ -245,6 +246,6 @@ async def test_nodes_that_start_together_share_one_model(endpoint: Endpoint) -> 
     config = parse_config(
         {"models": {"default": {"provider": "openai", "name": "scripted", "base_url": endpoint.url}}}
     )
-    first, second = await asyncio.gather(load_models(config), load_models(config))
-    await close_models()
+    async with ModelPool() as pool:
+        first, second = await asyncio.gather(load_models(pool, config), load_models(pool, config))
     assert first["default"] is second["default"]
