@@ -25,7 +25,7 @@ _KEPT: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[ModelPool]] =
 
 @dataclass(frozen=True)
 class Agents:
-    """The agents of a config by their names, ready to be asked; one whose view nobody looks at is left out."""
+    """The agents of a config by their names, ready to be asked, but for those whose view nobody looks at."""
 
     by_name: Mapping[str, Any]
 

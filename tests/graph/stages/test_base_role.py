@@ -21,17 +21,17 @@ async def test_the_model_is_asked_the_prompt_of_its_training_rows() -> None:
     assert (await role.agent(model).answer(SAMPLE)).answer == "Oslo"
     ((messages, sampling),) = model.requests
     names = {"system": "system", "human": "user", "ai": "assistant"}
-    sent = [{"role": names[message.type], "content": message.content} for message in messages]
-    assert role.row(SAMPLE, "Oslo")["prompt"] == sent
+    sent = [(names[message.type], message.content) for message in messages]
+    assert [(turn.role, turn.content) for turn in role.row(SAMPLE, "Oslo").prompt] == sent
     assert sampling["max_tokens"] <= 7
 
 
 def test_a_row_holds_the_response_that_it_is_given_and_whose_it_is() -> None:
     role = BaseRole(BaseConfig(), QuestionTemplate("base"))
     row = role.row(SAMPLE, "Oslo", "relabelled")
-    assert (row["id"], row["source"]) == ("s", "relabelled")
-    assert row["completion"] == [{"role": "assistant", "content": "Oslo"}]
-    assert role.row(SAMPLE, "Oslo")["source"] == "original"
+    assert (row.id, row.source) == ("s", "relabelled")
+    assert row.completion == (Message(role="assistant", content="Oslo"),)
+    assert role.row(SAMPLE, "Oslo").source == "original"
 
 
 def test_answers_depend_on_the_prompts_text_and_on_their_length() -> None:
