@@ -1,15 +1,14 @@
 """The states that travel through the two graphs."""
 
 import operator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.reasoner import Turn
 from agents.record import SampleRecord
+from graph.stages import Stage
 from stores.sample import Sample
-
-Stage = Literal["detect", "denoise", "select", "train", "evaluate"]
 
 
 class SampleInput(BaseModel):

@@ -1,27 +1,103 @@
 """RobustFT: fine-tune on instruction data that cannot be trusted.
 
-What is importable from here is public; the folders below are implementation.
+What is importable from here is public; the folders below are implementation. A name is imported when it is
+first used, so that `import robustft` costs nothing.
 """
 
-from graph.config.run import RunConfig, load_config
-from graph.run_graph import run_graph
-from graph.sample_graph import sample_graph
-from graph.stages.stage import Progress, RunFailedError
-from robustft.api import arun, resume, run
-from stores.errors import InputError, RobustFTError
-from stores.sample import Sample
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from stores import errors as _errors
+
+if TYPE_CHECKING:
+    from agents.errors import AgentError, EndpointDownError, EndpointError, ModelBusyError, ModelCallError
+    from graph.config.run import ConfigError, RunConfig, load_config
+    from graph.run_graph import run_graph
+    from graph.sample_graph import sample_graph
+    from graph.stages.stage import Progress, RunFailedError
+    from prompts.template import PromptError
+    from robustft.api import arun, export, resume, run
+    from stores.errors import (
+        DataError,
+        InputError,
+        RobustFTError,
+        RunDirectoryError,
+        StorageError,
+        WeightsError,
+    )
+    from stores.sample import Sample
+    from training.errors import NothingToTrainError, TrainingError, TrainingInterrupted
+    from training.noise import NoiseError
+    from training.noise import inject_noise as add_noise
+
+# The module of every public name. To come: `aresume`, `load_run`, `evaluate`, `Run` and the records.
+_MODULES = {
+    "agents.errors": ("AgentError", "EndpointDownError", "EndpointError", "ModelBusyError", "ModelCallError"),
+    "graph.config.run": ("ConfigError", "RunConfig", "load_config"),
+    "graph.run_graph": ("run_graph",),
+    "graph.sample_graph": ("sample_graph",),
+    "graph.stages.stage": ("Progress", "RunFailedError"),
+    "prompts.template": ("PromptError",),
+    "robustft.api": ("arun", "export", "resume", "run"),
+    "stores.errors": (
+        "DataError",
+        "InputError",
+        "RobustFTError",
+        "RunDirectoryError",
+        "StorageError",
+        "WeightsError",
+    ),
+    "stores.sample": ("Sample",),
+    "training.errors": ("NothingToTrainError", "TrainingError", "TrainingInterrupted"),
+    "training.noise": ("NoiseError", "add_noise"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+_OTHER_NAMES = {"add_noise": "inject_noise"}
+# A wheel holds the other floors below `robustft`, a checkout beside it.
+_ROOT = _errors.__name__.removesuffix("stores.errors")
 
 __all__ = [
+    "AgentError",
+    "ConfigError",
+    "DataError",
+    "EndpointDownError",
+    "EndpointError",
     "InputError",
+    "ModelBusyError",
+    "ModelCallError",
+    "NoiseError",
+    "NothingToTrainError",
     "Progress",
+    "PromptError",
     "RobustFTError",
     "RunConfig",
+    "RunDirectoryError",
     "RunFailedError",
     "Sample",
+    "StorageError",
+    "TrainingError",
+    "TrainingInterrupted",
+    "WeightsError",
+    "add_noise",
     "arun",
+    "export",
     "load_config",
     "resume",
     "run",
     "run_graph",
     "sample_graph",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    home = _HOMES[name]
+    module = import_module(home if home.startswith(__name__) else _ROOT + home)
+    value = getattr(module, _OTHER_NAMES.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -13,8 +13,12 @@ from graph.config.paths import settle
 from graph.config.run import RunConfig, load_config
 from graph.context import close_models
 from graph.run_graph import run_graph
+from graph.stages import Stage
+from graph.stages.select import training_set
 from graph.stages.stage import Progress, holding
-from graph.state import RunInput, Stage
+from graph.state import RunInput
+from stores.errors import InputError
+from stores.export import ExportFormat, export_training
 from stores.run_directory import RunDirectory, ensure_free
 
 ProgressListener = Callable[[Progress], None]
@@ -168,3 +172,26 @@ async def _invoke(request: RunInput, progress: ProgressListener | None) -> dict[
         finally:
             await close_models()
     return summary
+
+
+def export(directory: str | Path, out: str | Path, format: ExportFormat) -> int:  # noqa: A002 - the flag's name
+    """Write a run's training set in the shape another trainer reads.
+
+    Args:
+        directory: the run directory.
+        out: the file to write; an existing one is replaced.
+        format: what to write. All but `parquet` are JSON Lines.
+
+    Returns:
+        The number of samples written.
+
+    Raises:
+        RunDirectoryError: there is no run in that directory.
+        InputError: the run has no valid training set, or `out` is inside the run directory.
+        StorageError: the run's files cannot be read.
+        DataError: a sample does not fit the format, or the file cannot be written.
+    """
+    training = training_set(Path(directory))
+    if Path(out).resolve().is_relative_to(Path(directory).resolve()):
+        raise InputError(f"{out}: is inside the run directory, whose files are the run's own; name another")
+    return export_training(training, Path(out), format)

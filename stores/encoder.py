@@ -1,12 +1,15 @@
 """The sentence encoder behind the example store (Eq. 4)."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field
 
 from stores.errors import WeightsError
 from stores.weights import MINILM, resolve_weights
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
 
 
 class EncoderConfig(BaseModel):
@@ -22,7 +25,7 @@ class EncoderConfig(BaseModel):
 
 
 @lru_cache(maxsize=1)
-def load_encoder(config: EncoderConfig) -> Embeddings:
+def load_encoder(config: EncoderConfig) -> "Embeddings":
     """Load a sentence-transformers encoder whose vectors have length 1; the last one loaded is kept.
 
     Raises:

@@ -1,12 +1,22 @@
-"""The paths in a config: which of its values are some, and the folder that they are relative to."""
+"""Where a config is; which of its values are paths, and the folder that they are relative to."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from configs import shipped_configs
 from prompts.template import FOLDER
 from stores.dataset import SUFFIXES
 from stores.weights import looks_like_folder
+
+
+def find_config(path: Path) -> Path:
+    """Return the file of a config: a shipped one where its name is given and there is no such file.
+
+    Args:
+        path: a YAML file, or a shipped config's name, for example `paper`.
+    """
+    return path if path.is_file() else shipped_configs().get(str(path), path)
 
 
 def anchor(content: dict[str, Any], folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from agents.models.config import probe
 from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.context import load_models, load_prompts
+from graph.stages import Stage
 from graph.stages.resume import (
     Continuation,
     begin_again,
@@ -18,7 +19,7 @@ from graph.stages.resume import (
     plan_continuation,
 )
 from graph.stages.stage import Workspace, open_stage, storage_errors
-from graph.state import RunInput, Stage
+from graph.state import RunInput
 from stores.dataset import join_gold, read_samples
 from stores.encoder import load_encoder
 from stores.journal import Journal
