@@ -1,7 +1,7 @@
 """How a wheel is made of a checkout: the floors move below `robustft`, and their imports with them.
 
-A checkout keeps plain folders, so that `from graph.state import ...` reads as the house is built. A wheel must
-not: `agents` and `graph` are names that other packages install, too. An editable install stays plain.
+A checkout keeps plain folders, so that `from graph.state import ...` reads as the house is built. A wheel
+must not: `agents` and `graph` are names that other packages install, too. An editable install stays plain.
 """
 
 import re
