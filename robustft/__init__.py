@@ -4,7 +4,9 @@ What is importable from here is public; the folders below are implementation. A 
 first used, so that `import robustft` costs nothing.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from stores import errors as _errors
@@ -87,6 +89,18 @@ __all__ = [
     "run_graph",
     "sample_graph",
 ]
+
+
+class _Package(ModuleType):
+    """Keeps a module from hiding the public name that it shares: `robustft.run` is a function."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # The import of a submodule ends with this.
+        if name not in _HOMES or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The one config of a run: composed from the settings that live beside what they configure."""
+"""The config of a run. Each part is defined beside what it configures."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -106,7 +106,7 @@ class RunConfig(BaseModel):
 
     @property
     def weighs(self) -> bool:
-        """Whether no verdict is known before all answers are, to be weighed together."""
+        """Whether the verdicts wait until all answers are known, to be calibrated together."""
         return self.agents.checker.policy == "calibrated"
 
     def shows_examples(self, until: Stage) -> bool:

@@ -31,7 +31,7 @@ class _LazyGroup(typer.core.TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, load_command(name) if command is not None else None, rest
+        return name, load_command(str(name)) if command is not None else None, rest
 
 
 def load_command(name: str) -> Any:
