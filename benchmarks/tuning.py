@@ -21,7 +21,7 @@ from typing import Any
 from graph.config.run import RunConfig
 from graph.stages.base_role import BaseRole
 from prompts.template import QuestionTemplate
-from robustft.demo import FOLDER
+from robustft.data import FOLDER
 from stores.dataset import read_samples
 from stores.weights import resolve_weights
 from training.finetune import train_adapter

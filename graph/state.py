@@ -1,7 +1,7 @@
 """The states that travel through the two graphs."""
 
 import operator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from langgraph.channels import EphemeralValue
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 from agents.agent import AnswerRecord
 from agents.reasoner import Turn
 from agents.record import SampleRecord
+from graph.stages import Stage
 from stores.sample import Sample
-
-Stage = Literal["detect", "denoise", "select", "train", "evaluate"]
 
 
 class SampleInput(BaseModel):

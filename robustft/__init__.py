@@ -1,38 +1,106 @@
 """RobustFT: fine-tune on instruction data that cannot be trusted.
 
-What is importable from here is public; the folders below are implementation.
+What is importable from here is public; the folders below are implementation. A name is imported when it is
+first used, so that `import robustft` costs nothing.
 """
 
-from graph.config.run import RunConfig, load_config
-from graph.run_graph import build_run_graph, run_graph
-from graph.sample_graph import build_sample_graph, sample_graph
-from graph.stages.stage import Progress, RunFailedError
-from robustft.api import aevaluate, aresume, arun, evaluate, resume, run
-from robustft.run import Run, load_run
-from stores.errors import InputError, RecordError, RobustFTError
-from stores.records import Decision, Dropped, Evaluation, Summary, TrainingRow
-from stores.sample import Sample
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from stores import errors as _errors
+
+if TYPE_CHECKING:
+    from agents.errors import AgentError, EndpointDownError, EndpointError, ModelBusyError, ModelCallError
+    from graph.config.run import ConfigError, RunConfig, load_config
+    from graph.run_graph import build_run_graph, run_graph
+    from graph.sample_graph import build_sample_graph, sample_graph
+    from graph.stages.stage import Progress, RunFailedError
+    from prompts.template import PromptError
+    from robustft.api import aevaluate, aresume, arun, evaluate, export, resume, run
+    from robustft.run import Run, load_run
+    from stores.errors import (
+        DataError,
+        InputError,
+        RecordError,
+        RobustFTError,
+        RunDirectoryError,
+        StorageError,
+        WeightsError,
+    )
+    from stores.records import Decision, Dropped, Evaluation, Summary, TrainingRow
+    from stores.sample import Sample
+    from training.errors import NothingToTrainError, TrainingError, TrainingInterrupted
+    from training.noise import NoiseError
+    from training.noise import inject_noise as add_noise
+
+# The module of every public name.
+_MODULES = {
+    "agents.errors": ("AgentError", "EndpointDownError", "EndpointError", "ModelBusyError", "ModelCallError"),
+    "graph.config.run": ("ConfigError", "RunConfig", "load_config"),
+    "graph.run_graph": ("build_run_graph", "run_graph"),
+    "graph.sample_graph": ("build_sample_graph", "sample_graph"),
+    "graph.stages.stage": ("Progress", "RunFailedError"),
+    "prompts.template": ("PromptError",),
+    "robustft.api": ("aevaluate", "aresume", "arun", "evaluate", "export", "resume", "run"),
+    "robustft.run": ("Run", "load_run"),
+    "stores.errors": (
+        "DataError",
+        "InputError",
+        "RecordError",
+        "RobustFTError",
+        "RunDirectoryError",
+        "StorageError",
+        "WeightsError",
+    ),
+    "stores.records": ("Decision", "Dropped", "Evaluation", "Summary", "TrainingRow"),
+    "stores.sample": ("Sample",),
+    "training.errors": ("NothingToTrainError", "TrainingError", "TrainingInterrupted"),
+    "training.noise": ("NoiseError", "add_noise"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+_OTHER_NAMES = {"add_noise": "inject_noise"}
+# A wheel holds the other floors below `robustft`, a checkout beside it.
+_ROOT = _errors.__name__.removesuffix("stores.errors")
 
 __all__ = [
+    "AgentError",
+    "ConfigError",
+    "DataError",
     "Decision",
     "Dropped",
+    "EndpointDownError",
+    "EndpointError",
     "Evaluation",
     "InputError",
+    "ModelBusyError",
+    "ModelCallError",
+    "NoiseError",
+    "NothingToTrainError",
     "Progress",
+    "PromptError",
     "RecordError",
     "RobustFTError",
     "Run",
     "RunConfig",
+    "RunDirectoryError",
     "RunFailedError",
     "Sample",
+    "StorageError",
     "Summary",
+    "TrainingError",
+    "TrainingInterrupted",
     "TrainingRow",
+    "WeightsError",
+    "add_noise",
     "aevaluate",
     "aresume",
     "arun",
     "build_run_graph",
     "build_sample_graph",
     "evaluate",
+    "export",
     "load_config",
     "load_run",
     "resume",
@@ -40,3 +108,29 @@ __all__ = [
     "run_graph",
     "sample_graph",
 ]
+
+
+class _Package(ModuleType):
+    """Keeps a module from hiding the public name that it shares: `robustft.run` is a function."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # The import of a submodule ends with this.
+        if name not in _HOMES or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    home = _HOMES[name]
+    module = import_module(home if home.startswith(__name__) else _ROOT + home)
+    value = getattr(module, _OTHER_NAMES.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

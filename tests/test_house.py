@@ -32,6 +32,14 @@ def test_nothing_imports_a_floor_above_its_own(module: Path) -> None:
     assert imported(module.read_text(encoding="utf-8")) & above(floor) == set()
 
 
+@pytest.mark.parametrize("module", MODULES, ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_a_floor_is_imported_by_from_alone(module: Path) -> None:
+    # In a wheel the floors are below `robustft`, where `import graph.state` would bind another name.
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert {name for name in names if name.partition(".")[0] in (*FLOORS, "configs")} == set()
+
+
 def test_every_floor_has_modules() -> None:
     assert {module.relative_to(REPOSITORY).parts[0] for module in MODULES} == set(FLOORS)
 

@@ -7,16 +7,18 @@ day, a rule is wrong for one topic, responses are cut off or belong to another q
 import random
 from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy
-from langchain_core.embeddings import Embeddings
 
 from agents.answers.kind import sample_kind
 from agents.answers.words import normalise
 from stores.errors import InputError
 from stores.sample import Sample
 from training.metrics import is_right
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
 
 NoiseKind = Literal[
     "uniform", "class", "neighbour", "systematic", "truncated", "garbled", "off-topic", "burst"
@@ -63,7 +65,7 @@ def inject_noise(
     rate: float,
     seed: int,
     kind: NoiseKind = "uniform",
-    encoder: Embeddings | None = None,
+    encoder: "Embeddings | None" = None,
 ) -> list[Sample]:
     """Give exactly rate * n samples, rounded half up, a wrong response; the others get their right one.
 
@@ -111,7 +113,7 @@ def inject_noise(
 
 
 def _plan(
-    samples: list[Sample], kind: NoiseKind, generator: random.Random, encoder: Embeddings | None
+    samples: list[Sample], kind: NoiseKind, generator: random.Random, encoder: "Embeddings | None"
 ) -> _Plan:
     pools = _pools(samples)
     order = list(range(len(samples)))
@@ -209,7 +211,7 @@ def _next_label(sample: Sample, pools: _Pools) -> str | None:
     return pool.responses[(pool.places[said] + 1) % len(pool.responses)] if pool else None
 
 
-def _likeness(samples: list[Sample], encoder: Embeddings | None) -> Callable[[int], list[int]]:
+def _likeness(samples: list[Sample], encoder: "Embeddings | None") -> Callable[[int], list[int]]:
     """Return a function from a sample to all others, the most similar question first."""
     if encoder is None:
         raise NoiseError("this kind of noise needs an encoder that tells which questions are similar")

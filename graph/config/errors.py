@@ -1,4 +1,4 @@
-"""What is wrong with a config, told from what pydantic found."""
+"""Pydantic's errors about a config, in a user's words."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -43,14 +43,14 @@ def explain(error: ValidationError, root: type[BaseModel]) -> Explanation:
     elif first["type"] == "union_tag_invalid":
         message, shown = f"no provider '{first['ctx']['tag']}'; one of {', '.join(_PROVIDERS)}", ""
     if not place and ": " in message:
-        # What several keys disagree on begins with one of them.
+        # A message about several keys begins with one of them.
         key, _, message = message.partition(": ")
         place = tuple(key.split("."))
     return Explanation(place, f"{'.'.join(place)}: {message}{shown}" if place else message)
 
 
 def suggest(name: str, known: Sequence[str]) -> str:
-    """Return the end of a message: the name that was meant, or those there are."""
+    """Return the end of a message: the name that was probably meant, or all known names."""
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"; did you mean '{near[0]}'?"

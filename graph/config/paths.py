@@ -1,19 +1,29 @@
-"""The paths in a config: which of its values are some, and the folder that they are relative to."""
+"""Where a config is, which of its values are paths, and the folder that these are relative to."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from configs import shipped_configs
 from prompts.template import FOLDER
 from stores.dataset import SUFFIXES
 from stores.weights import looks_like_folder
 
 
+def find_config(path: Path) -> Path:
+    """Return the file of a config: a shipped one where its name is given and there is no such file.
+
+    Args:
+        path: a YAML file, or a shipped config's name, for example `paper`.
+    """
+    return path if path.is_file() else shipped_configs().get(str(path), path)
+
+
 def anchor(content: dict[str, Any], folder: Path) -> None:
-    """Make the paths of a config independent of the working directory, whether or not they are there.
+    """Make the paths of a config absolute, whether or not they exist.
 
     Hub ids, aliases, names of shipped prompts and the names that endpoints give their models stay as they
-    are. So do symbolic links: a virtual environment's Python is one.
+    are. Symbolic links are not followed: a virtual environment's Python is one.
 
     Args:
         content: a config as plain data; changed in place.
@@ -24,7 +34,7 @@ def anchor(content: dict[str, Any], folder: Path) -> None:
 
 
 def settle(content: dict[str, Any]) -> None:
-    """Do the same for what the working directory holds; what it does not hold stays as it was written.
+    """Make those paths of a config absolute that exist in the working directory; the others stay as written.
 
     Args:
         content: a config as plain data; changed in place.
@@ -36,7 +46,7 @@ def settle(content: dict[str, Any]) -> None:
 
 
 def _paths(content: dict[str, Any], folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the sections and keys whose values are paths. Nothing is known of the content yet."""
+    """Yield the sections and keys whose values are paths. The content is not validated yet."""
     data = _section(content, "data")
     for key in ("train", "test", "gold"):
         if _is_text(data, key) and _names_data(data[key], folder):
@@ -67,13 +77,13 @@ def _section(content: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _is_text(section: dict[str, Any], key: str) -> bool:
-    """Whether there is a text that could be relative: a home folder's path is relative to nothing."""
+    """Whether a value is text that could be a relative path; one that begins with `~` is not."""
     value = section.get(key)
     return isinstance(value, str) and bool(value) and not value.startswith("~")
 
 
 def _names_data(value: str, folder: Path) -> bool:
-    """Whether data is named by a path: a hub id may look like one."""
+    """Whether data is named by a path and not by a hub id, which may look like one."""
     return value.startswith(".") or Path(value).suffix.lower() in SUFFIXES or _exists(folder / value)
 
 

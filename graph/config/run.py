@@ -1,4 +1,4 @@
-"""The one config of a run: composed from the settings that live beside what they configure."""
+"""The config of a run. Each part is defined beside what it configures."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,11 @@ from agents.models.config import EmbeddedModelConfig, ModelConfig
 from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
+from configs import shipped_configs
 from graph.config.errors import explain, suggest
-from graph.config.paths import anchor
+from graph.config.paths import anchor, find_config
 from graph.config.text import TwiceError, load_yaml
-from graph.state import Stage
+from graph.stages import Stage
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
 from stores.run_directory import holds_run
@@ -124,7 +125,7 @@ class RunConfig(BaseModel):
 
     @property
     def weighs(self) -> bool:
-        """Whether no verdict is known before all answers are, to be weighed together."""
+        """Whether the verdicts wait until all answers are known, to be calibrated together."""
         return self.agents.checker.policy == "calibrated"
 
     def shows_examples(self, until: Stage) -> bool:
@@ -147,13 +148,14 @@ def load_config(path: Path | None, settings: Sequence[str] = (), **data: str | i
     and those of the command line, to the working directory.
 
     Args:
-        path: a YAML file; None for the defaults.
+        path: a YAML file, or the name of a config that ships; None for the defaults.
         settings: `key.path=value` each, the value in YAML.
         data: keys of `data`, replacing the file's.
 
     Raises:
         ConfigError: the file cannot be read, or a key or value is wrong; the message names both.
     """
+    path = find_config(path) if path else None
     content = _read(path) if path else {}
     # What a run has written is resolved already.
     if path and not (path.name == "config.yaml" and holds_run(path.parent)):
@@ -195,7 +197,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
-        raise ConfigError(f"{path}: no such config file") from exc
+        shipped = ", ".join(shipped_configs())
+        raise ConfigError(f"{path}: no such config file; those that ship: {shipped}") from exc
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read ({exc.strerror})") from exc
     except UnicodeDecodeError as exc:

@@ -6,7 +6,7 @@ import yaml
 
 
 class TwiceError(yaml.MarkedYAMLError):
-    """A mapping gives a key twice, of which YAML would take the last without a word."""
+    """A mapping gives a key twice. YAML would take the last one and say nothing."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -14,7 +14,7 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
-            # A key that is no scalar is refused by whoever looks at the keys.
+            # A key that is no scalar is refused later, as an unknown key.
             name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
             if name in seen:
                 raise TwiceError(problem=f"'{key.value}' is given twice", problem_mark=key.start_mark)
@@ -27,6 +27,6 @@ def load_yaml(text: str) -> Any:
     """Read YAML as plain data.
 
     Raises:
-        YAMLError: it is none, or gives a key twice (`TwiceError`).
+        YAMLError: the text is not YAML, or gives a key twice (`TwiceError`).
     """
     return yaml.load(text, _Loader)  # noqa: S506 - a safe loader

@@ -14,9 +14,10 @@ from agents.models.probe import probe
 from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.context import RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
+from graph.stages import Stage
 from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace, open_stage
-from graph.state import RunInput, Stage
+from graph.state import RunInput
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
 from stores.journal import Journal

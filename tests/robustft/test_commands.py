@@ -1,8 +1,11 @@
 """The commands beside `run`: their help, noise, export, trace, doctor and evaluate."""
 
+import ast
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -12,8 +15,9 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from configs import shipped_configs
 from robustft import run
-from robustft.cli import main
+from robustft.cli import app, main
 from stores.dataset import read_samples
 from tests.support.endpoint import Endpoint
 
@@ -23,10 +27,12 @@ OPTIONS = {
     "resume": ["DIR", "--until"],
     "trace": ["DIR", "SAMPLE_ID"],
     "evaluate": ["CONFIG", "--test", "--adapter", "--set"],
+    "serve": ["CONFIG", "--model", "--adapter", "--port", "--set"],
     "noise": ["FILE", "--rate", "--seed", "--out", "--force"],
     "export": ["DIR", "--format", "--out"],
     "doctor": ["CONFIG", "--set"],
 }
+REPOSITORY = Path(__file__).parents[2]
 FORMATS = ["messages", "prompt-completion", "alpaca", "sharegpt", "parquet"]
 HOSTILE = "\x1b[31mred\x1b[0m [bold]loud[/bold] [/nothing] \x07 \u202eesrever"
 
@@ -85,6 +91,17 @@ def test_the_version_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert capsys.readouterr().out.strip() == f"robustft {version('robustft')}"
 
 
+def test_the_package_runs_as_the_command_does() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "robustft", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    assert told.stdout.strip() == f"robustft {version('robustft')}"
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A run until select of one clean, one noisy and one hostile sample."""
@@ -106,13 +123,22 @@ def test_help_lists_every_command(
     assert command(monkeypatch, "--help") == 0
     told = plain(capsys.readouterr().out)
     assert all(re.search(rf"\b{name}\b", told) for name in OPTIONS)
+    assert sorted(OPTIONS) == sorted(app.COMMANDS)
 
 
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_a_commands_line_in_the_list_opens_its_own_help(name: str) -> None:
+    source = (REPOSITORY / "robustft" / "cli" / f"{name}.py").read_text(encoding="utf-8")
+    functions = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+    assert str(ast.get_docstring(functions[name])).splitlines()[0] == app.COMMANDS[name]
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize("name", sorted(OPTIONS))
 def test_help_of_a_command_has_its_options(
-    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, flag: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(monkeypatch, name, "--help") == 0
+    assert command(monkeypatch, name, flag) == 0
     told = plain(capsys.readouterr().out)
     assert [option for option in OPTIONS[name] if option.lower() not in told.lower()] == []
 
@@ -132,6 +158,94 @@ def test_a_wrong_command_line_ends_with_2(
 ) -> None:
     assert command(monkeypatch, *arguments) == 2
     assert "Usage" in plain(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [(["rnu"], "run"), (["resmue"], "resume"), (["run", "x.yaml", "--dta", "x"], "--data")],
+)
+def test_a_mistyped_command_or_option_is_told_what_was_meant(
+    arguments: list[str],
+    meant: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command(monkeypatch, *arguments) == 2
+    assert meant in plain(capsys.readouterr().err).splitlines()[-2]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("robustft res", "resume"), ("robustft run --li", "--limit"), ("robustft run x --until tr", "train")],
+)
+def test_a_shell_completes_commands_options_and_choices(words: str, offered: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.argv[0] = 'robustft'; from robustft.cli import main; main()"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
+            "_ROBUSTFT_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1),
+        },
+    )
+    assert told.stdout.split() == [offered]
+
+
+def test_a_config_that_ships_is_found_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "run", "paper", "--data", "nowhere.jsonl") == 2
+    assert "nowhere.jsonl: no such file" in capsys.readouterr().err
+
+
+def test_a_config_file_goes_before_a_shipped_one_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("paper").write_text("mine: true")
+    assert command(monkeypatch, "run", "paper") == 2
+    assert "paper: unknown key 'mine'" in capsys.readouterr().err
+
+
+def test_a_config_that_is_not_there_is_told_with_the_names_that_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "run", "papre") == 2
+    told = capsys.readouterr().err
+    assert all(name in told for name in ("papre", *shipped_configs()))
+
+
+INTERRUPTING = """
+import importlib.abc, os, signal, sys
+
+module = sys.argv.pop(1)
+
+class Interrupting(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == module:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from robustft.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "rich", "yaml", "graph.config.run", "langgraph", "robustft.api"])
+def test_ctrl_c_while_libraries_are_imported_ends_without_a_traceback(module: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", INTERRUPTING, module, "run", "paper", "--data", "nowhere.jsonl"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    assert (told.returncode, told.stdout, told.stderr) == (130, "", "")
 
 
 def noisy(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> list[dict[str, Any]]:

@@ -1,0 +1,38 @@
+"""`robustft noise`: right responses made wrong, to measure what finds them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustft.cli.stopping import stoppable
+from stores.errors import InputError
+from training.noise import ENCODED, NoiseKind, inject_noise
+
+
+def noise(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A dataset with right responses.", show_default=False)
+    ],
+    rate: Annotated[float, typer.Option(min=0, max=1, help="The share of responses to make wrong, exactly.")],
+    out: Annotated[Path, typer.Option(help="The JSONL file to write.")],
+    seed: Annotated[int, typer.Option(help="Decides which responses, and what they become.")] = 0,
+    kind: Annotated[NoiseKind, typer.Option(help="How they are wrong; see the README.")] = "uniform",
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
+) -> None:
+    """Make a known share of a dataset's responses wrong; the right ones are kept under `gold`."""
+    from robustft.cli.terminal import say
+    from stores.dataset import read_samples
+    from stores.encoder import EncoderConfig, load_encoder
+    from stores.export import write_samples
+
+    if Path(file).resolve() == out.resolve():
+        raise InputError(f"{out}: is the data itself: its right responses would be lost; write another file")
+    if out.exists() and not force:
+        raise InputError(f"{out}: is there already; write another file, or replace it with --force")
+    encoder = load_encoder(EncoderConfig()) if kind in ENCODED else None
+    with stoppable():
+        samples = inject_noise(list(read_samples(file)), rate, seed, kind, encoder)
+        write_samples(out, samples)
+    changed = sum(sample.response != sample.gold for sample in samples)
+    say(f"{out}: {len(samples)} samples, {changed} of them made wrong")

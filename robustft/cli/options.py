@@ -1,0 +1,31 @@
+"""Arguments and options that several commands take."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from configs import shipped_configs
+from graph.stages import Stage
+
+Config = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG",
+        help=f"A YAML config, or the name of one that ships: {', '.join(shipped_configs())}.",
+        show_default=False,
+    ),
+]
+OptionalConfig = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG", help="A YAML config, or the name of one that ships; without one, the defaults."
+    ),
+]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.", show_default=False)]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a setting, e.g. --set selection.keep=0.4", metavar="KEY.PATH=VALUE"),
+]
+Out = Annotated[Path | None, typer.Option(help="The new run directory.", show_default="runs/NAME-TIME")]
+Until = Annotated[Stage, typer.Option(help="Stop after this stage; `robustft resume` goes on from there.")]

@@ -1,0 +1,53 @@
+"""`robustft resume`: go on with a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graph.stages import Stage
+from robustft.cli.options import Directory, Set, Until
+from robustft.cli.stopping import stoppable
+
+if TYPE_CHECKING:
+    from graph.config.run import RunConfig
+
+
+def resume(
+    directory: Directory,
+    until: Until = "evaluate",
+    set_: Set = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again about the samples that failed.")
+    ] = False,
+) -> None:
+    """Continue an interrupted run; no reply that arrived is asked for again.
+
+    With --set, what no longer agrees with the config is done again, and nothing else.
+    """
+    from graph.config.run import load_config
+    from stores.run_directory import RunDirectory
+
+    config = load_config(RunDirectory(directory).config, set_) if set_ else None
+    resume_run(directory, until, config=config, retry_failed=retry_failed)
+
+
+def resume_run(
+    directory: Path,
+    until: Stage,
+    *,
+    config: "RunConfig | None" = None,
+    retry_failed: bool = False,
+    reuse: Path | None = None,
+) -> None:
+    """Continue a run in view of a terminal, and print what was found."""
+    from robustft import api
+    from robustft.cli.terminal import console
+    from robustft.progress import LiveProgress
+    from robustft.tables import print_summary
+
+    with stoppable(directory), LiveProgress(console) as progress:
+        finished = api.resume(
+            directory, config=config, until=until, retry_failed=retry_failed, reuse=reuse, progress=progress
+        )
+    print_summary(console, finished.summary, finished.directory)
