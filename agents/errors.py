@@ -23,5 +23,5 @@ class ModelBusyError(ModelCallError):
     """A model failed this time: asking again may help, and the graph's retry policy does.
 
     What is not the request's fault never comes here: the client waits out refusals for want of room and
-    outages (`agents/endpoint.py`, `agents/limiter.py`).
+    outages (`agents/models/endpoint.py`, `agents/models/limiter.py`).
     """
