@@ -10,8 +10,9 @@ VLLM_VENV ?= .venv-vllm
 demo: $(VENV)/.ready
 	$(BIN)/robustft demo
 
+# Two processes, a file of tests each at a time: a file's tests share its model or server.
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
 
 # Runs that are killed at random moments, beside a faulty endpoint: ten minutes or so.
 torture: $(VENV)/.ready

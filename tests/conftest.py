@@ -7,6 +7,16 @@ import pytest
 from stores.encoder import EncoderConfig, load_encoder
 from tests.support.endpoint import Endpoint
 
+# What a slow test may take, with the model that it loads and the server that it starts.
+SLOW_SECONDS = 1200
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests more time."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:

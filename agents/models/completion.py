@@ -110,14 +110,15 @@ def _count(value: object) -> int:
 
 
 def _message_of(content: bytes) -> str:
-    """Return what an error reply says, in one short line."""
+    """Return what an error reply says, in one short line that a terminal may be sent."""
     try:
         reply = orjson.loads(content)
-        error = reply.get("error", reply)
+        error = reply.get("error") or reply.get("detail") or reply
         text = str(error.get("message", error) if isinstance(error, dict) else error)
     except (orjson.JSONDecodeError, AttributeError):
         text = content[: 4 * _SHOWN].decode(errors="replace")
-    return " ".join(text.split())[:_SHOWN] or "no reason given"
+    line = " ".join(text.split())[:_SHOWN]
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line) or "no reason given"
 
 
 def _seconds(retry_after: str | None) -> float | None:

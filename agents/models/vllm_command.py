@@ -15,6 +15,7 @@ import psutil
 
 from agents.errors import EndpointError
 from agents.models.config import VLLMModelConfig
+from stores.errors import WeightsError
 from stores.weights import resolve_weights
 
 HOST = "127.0.0.1"
@@ -51,7 +52,7 @@ def serve_command(config: VLLMModelConfig, label: str, port: int, adapter: Path 
     if adapter is not None:
         if "--enable-lora" not in config.args:
             command.append("--enable-lora")
-        if "--max-lora-rank" not in config.args:
+        if "--max-lora-rank" not in _names_of(config.args):
             command += ["--max-lora-rank", str(_room_for(adapter))]
         command += ["--lora-modules", f"{ADAPTER_NAME}={adapter.absolute()}"]
     return command
@@ -145,5 +146,9 @@ def _names_of(arguments: Sequence[str]) -> set[str]:
 
 
 def _room_for(adapter: Path) -> int:
-    rank = int(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["r"])
+    file = adapter / "adapter_config.json"
+    try:
+        rank = int(json.loads(file.read_text(encoding="utf-8"))["r"])
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise WeightsError(f"{file}: holds no rank of a PEFT adapter; name an adapter's folder") from exc
     return next((room for room in _LORA_RANKS if room >= rank), rank)

@@ -11,6 +11,7 @@ from agents.agent import Recall, Reply, Usage
 from agents.cache import ReplyCache
 from agents.errors import ModelBusyError
 from stores.replies import ReplyStore
+from tests.support.waiting import until
 
 REQUEST = {
     "messages": [{"role": "user", "content": "Capital of France?"}],
@@ -38,10 +39,13 @@ class Model:
     def __init__(self, failures: int = 0) -> None:
         self.asked = 0
         self.failures = failures
+        self.may_reply = asyncio.Event()
+        self.may_reply.set()
 
     async def __call__(self) -> Reply:
         self.asked += 1
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0)  # all who ask at once do so before the reply
+        await self.may_reply.wait()
         if self.asked <= self.failures:
             raise ModelBusyError("scripted")
         return REPLY
@@ -113,11 +117,13 @@ async def test_a_failure_is_not_remembered(memory: ReplyCache) -> None:
 
 async def test_those_who_wait_may_ask_again_when_the_first_gives_up(memory: ReplyCache) -> None:
     model = Model()
+    model.may_reply.clear()
     first = asyncio.create_task(ask(memory.of("base", "m"), model))
-    await asyncio.sleep(0.01)
+    await until(lambda: model.asked)
     second = asyncio.create_task(ask(memory.of("base", "m"), model))
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0)  # it waits for the first one's reply
     first.cancel()
     with pytest.raises(ModelBusyError, match="given up"):
         await second
-    assert (await ask(memory.of("base", "m"), model)).text == "Paris"
+    model.may_reply.set()
+    assert (await ask(memory.of("base", "m"), model)).text == REPLY.text

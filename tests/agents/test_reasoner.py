@@ -25,10 +25,12 @@ def build(replies: Sequence[str], **settings: Any) -> tuple[Reasoner, ScriptedMo
 
 async def run_loop(reasoner: Reasoner, sample: Sample = SAMPLE) -> list[Turn]:
     turns = [await reasoner.reason(sample, [])]
-    while not reasoner.is_done(sample, turns):
+    for _ in range(20):
+        if reasoner.is_done(sample, turns):
+            return turns
         turns.append(await reasoner.reflect(sample, turns))
         turns.append(await reasoner.reason(sample, turns))
-    return turns
+    pytest.fail("the loop does not end")
 
 
 def roles(turns: list[Turn]) -> str:

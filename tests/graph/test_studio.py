@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
 from tests.support.endpoint import Endpoint, free_port
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -67,15 +68,17 @@ def served_config() -> dict[str, Any]:
 
 
 def wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            httpx.get(f"{url}/ok").raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail(f"the server did not start (exit status {process.poll()}):\n{tail(log)}")
+    with suppress(AssertionError):
+        wait_until(lambda: is_up(url) or process.poll() is not None, START_SECONDS)
+    if not is_up(url):
+        pytest.fail(f"the server did not start (exit status {process.poll()}):\n{tail(log)}")
+
+
+def is_up(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/ok").is_success
+    except httpx.HTTPError:
+        return False
 
 
 def tail(log: Path) -> str:

@@ -7,9 +7,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,11 @@ from tests.support.cases import (
     write_run,
 )
 from tests.support.endpoint import Endpoint
+from tests.support.waiting import wait_until, wait_while_running
 
 RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl")
+# What a stopped run says when its work is over and its process is about to end.
+STOPPED = "stopped; go on with"
 
 
 def test_more_failures_than_allowed_stop_the_run_and_only_the_failed_are_tried_again(
@@ -113,37 +117,71 @@ def test_resuming_where_no_run_is_ends_with_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
-    code = "from robustft.cli import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        # A background shell starts its children deaf to SIGINT, and they pass that on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+class Started:
+    """The command in a process of its own; a file takes what it says on stderr."""
+
+    def __init__(self, folder: Path, *arguments: object) -> None:
+        code = "from robustft.cli import main; main()"
+        self._errors = folder / "stderr.txt"
+        with self._errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code, *map(str, arguments)],
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                text=True,
+                cwd=Path(__file__).parents[2],
+                # A background shell starts its children deaf to SIGINT, and they pass that on.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
+
+    def said(self) -> str:
+        return self._errors.read_text()
+
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        """Wait until a condition holds, while the command works."""
+        wait_while_running(self.process, condition)
+
+    def end(self) -> int:
+        """Wait until it ends; returns its exit code."""
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """Start the command; what a test that fails leaves running is killed."""
+    started: list[Started] = []
+
+    def begin(*arguments: object) -> Started:
+        started.append(Started(tmp_path, *arguments))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.process.kill()
+        one.process.wait()
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)]
 )
 def test_an_interrupted_run_is_finished_by_resume_without_asking_again(
-    number: signal.Signals, code: int, tmp_path: Path, endpoint: Endpoint, mixed: Finished
+    number: signal.Signals,
+    code: int,
+    tmp_path: Path,
+    endpoint: Endpoint,
+    mixed: Finished,
+    start: Callable[..., Started],
 ) -> None:
     out = tmp_path / "run"
     script(endpoint).delay = 0.1
     config = write_run(tmp_path, endpoint.url, run__concurrency=1)
-    process = start(tmp_path, "run", config, "--out", out, "--until", "select")
-    while process.poll() is None and ("base", "m") not in asked(endpoint):
-        time.sleep(0.01)
-    process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == code, told
-    assert "Traceback" not in told
+    started = start("run", config, "--out", out, "--until", "select")
+    started.wait_for(lambda: ("base", "m") in asked(endpoint))
+    started.process.send_signal(number)
+    assert started.end() == code, started.said()
+    assert "Traceback" not in started.said()
     if number != signal.SIGKILL:
-        assert f"robustft resume {out}" in told
+        assert f"robustft resume {out}" in started.said()
 
     answered = replies(out)
     assert answered
@@ -177,6 +215,13 @@ def replies(out: Path) -> dict[bytes, str]:
         return dict(connection.execute("SELECT key, reply FROM replies"))
 
 
+def has_replies(out: Path) -> bool:
+    try:
+        return bool(replies(out))
+    except sqlite3.OperationalError:  # the file or its table is still to be made
+        return False
+
+
 def asked_anew(endpoint: Endpoint, before: Counter[tuple[str, str]]) -> Counter[str]:
     """Return how often each role was asked since."""
     return Counter(role for role, _ in (asked(endpoint) - before).elements())
@@ -186,49 +231,51 @@ def changed(folder: Path, prompt: str) -> None:
     (folder / f"{prompt}.md").write_text(f"{PROMPTS[prompt]} Please.")
 
 
-@pytest.mark.parametrize("seconds", [0.0, 2.0])
+@pytest.mark.parametrize("said", ["", STOPPED], ids=["at once", "while it stops"])
 def test_a_second_ctrl_c_does_no_harm(
-    seconds: float, tmp_path: Path, endpoint: Endpoint, mixed: Finished
+    said: str, tmp_path: Path, endpoint: Endpoint, mixed: Finished, start: Callable[..., Started]
 ) -> None:
     out = tmp_path / "run"
     script(endpoint).delay = 0.1
     config = write_run(tmp_path, endpoint.url, run__concurrency=2)
-    process = start(tmp_path, "run", config, "--out", out, "--until", "select")
-    while process.poll() is None and ("base", "v") not in asked(endpoint):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in told
+    started = start("run", config, "--out", out, "--until", "select")
+    started.wait_for(lambda: ("base", "v") in asked(endpoint))
+    started.process.send_signal(signal.SIGINT)
+    wait_until(lambda: said in started.said())
+    started.process.send_signal(signal.SIGINT)
+    assert started.end() == 130
+    assert "Traceback" not in started.said()
     endpoint.delay = 0
     resume(out, until="select")
     assert (out / "decisions.jsonl").read_bytes() == (mixed.out / "decisions.jsonl").read_bytes()
 
 
 @pytest.mark.slow
-def test_a_second_ctrl_c_does_no_harm_while_the_embedded_model_still_answers(tmp_path: Path) -> None:
+def test_more_ctrl_cs_do_no_harm_while_the_embedded_model_still_answers(
+    tmp_path: Path, start: Callable[..., Started]
+) -> None:
     rows = [{"prompt": f"Tell a story about the number {n}.", "completion": "No."} for n in range(64)]
     (tmp_path / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     config = tmp_path / "my.yaml"
+    # One request at a time: a short one, whose reply is on disk at once, then one that takes minutes.
     config.write_text(
-        "data: {train: train.jsonl}\nagents: {base: {max_tokens: 400}, reasoner: {max_tokens: 400}}\n"
+        "data: {train: train.jsonl}\nmodels: {default: {provider: embedded, batch_size: 1}}\n"
+        "agents: {base: {max_tokens: 1}, reasoner: {max_tokens: 6000}}\n"
     )
     out = tmp_path / "run"
-    process = start(tmp_path, "run", config, "--out", out, "--until", "detect")
-    while process.poll() is None and not (out / ".state" / "replies.sqlite").exists():
-        time.sleep(0.01)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    while "stopped; go on with" not in (line := process.stderr.readline()):
-        assert line
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
-        process.send_signal(number)
-        time.sleep(0.2)
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, told.strip()) == (130, "")
+    started = start("run", config, "--out", out, "--until", "detect")
+    started.wait_for(lambda: has_replies(out))
+    started.process.send_signal(signal.SIGINT)
+    wait_until(lambda: STOPPED in started.said())
+    told = started.said()
+    numbers = cycle((signal.SIGINT, signal.SIGTERM))
+
+    def has_ended() -> bool:
+        started.process.send_signal(next(numbers))
+        return started.process.poll() is not None
+
+    wait_until(has_ended)
+    assert (started.end(), started.said()) == (130, told)
 
 
 @pytest.mark.parametrize(

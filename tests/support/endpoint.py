@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.waiting import until
+
 Reply = Callable[[list[dict[str, Any]]], str]
 Alter = Callable[[dict[str, Any], list[dict[str, Any]]], Any]
 Refuse = Callable[[list[dict[str, Any]]], int | None]
@@ -27,7 +29,8 @@ class Endpoint:
     `reply` answers a list of chat messages; `status` other than 200 makes every request fail so;
     `log_probabilities` False leaves them out; a model name other than `model` is a 404; a wrong key a 401
     where `key` is set. `refuse` may give single requests another status; `log_probability` rates each token
-    of a reply; `delay` holds every answer back, and `most_in_flight` is how many waited at once.
+    of a reply; `delay` holds every answer back, and `most_in_flight` is how many waited at once. A
+    request that arrives while there is a `gate` waits until that gate is set.
     `retry_after` goes with every failure; `body` is sent in place of any reply or error; `cut_short` breaks
     the connection within a reply, and `hang_ups` is how many requests to come get no reply at all. `alter`
     may change the JSON of a reply, or give bytes in its place.
@@ -42,7 +45,8 @@ class Endpoint:
         self.log_probability: Callable[[str], float] = lambda token: -0.25
         self.delay = 0.0
         self.most_in_flight = 0
-        self._in_flight = 0
+        self.in_flight = 0
+        self.gate: threading.Event | None = None
         self.log_probabilities = True
         self.retry_after: str | None = None
         self.body: bytes | None = None
@@ -88,12 +92,15 @@ class Endpoint:
         self.port = self._runner.addresses[0][1]
 
     async def _wait(self) -> None:
-        self._in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        gate = self.gate
         try:
+            if gate is not None:
+                await until(gate.is_set)
             await asyncio.sleep(self.delay)
         finally:
-            self._in_flight -= 1
+            self.in_flight -= 1
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from agents.agent import Usage
 from agents.base import BaseAgent, Prediction
-from agents.errors import ModelCallError
+from agents.errors import EndpointDownError, ModelCallError
 from stores.records import Evaluation
 from stores.sample import Sample
 from training.evaluation import evaluate
@@ -18,14 +20,15 @@ SAMPLES = [
 
 
 class Scripted(BaseAgent):
-    """Answers from a table; refuses what is not in it."""
+    """Answers from a table; fails on what is not in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self._answers: dict[str, Any] = {"right": "paris", "wrong": "Milan", "unread": None}
+        self._error = error or ModelCallError("no")
 
     async def answer(self, sample: Sample) -> Prediction:
         if sample.id not in self._answers:
-            raise ModelCallError("no")
+            raise self._error
         return Prediction(answer=self._answers[sample.id], reply="...", usage=Usage())
 
 
@@ -44,3 +47,14 @@ async def test_each_answer_is_a_record_and_what_cannot_be_read_is_wrong() -> Non
     assert (found["right"].gold, found["wrong"].gold) == ("Paris", "Rome")
     assert (found["unread"].answer, found["unread"].reply) == (None, "...")
     assert (found["refused"].reply, found["refused"].failure) == (None, "no")
+
+
+async def test_an_endpoint_that_is_down_is_not_the_samples_fault() -> None:
+    agent = Scripted(EndpointDownError("down"))
+    with pytest.raises(EndpointDownError):
+        await evaluate(iter(SAMPLES), agent, "untuned", lambda records: None, concurrency=2)
+
+
+async def test_of_nothing_there_is_no_share() -> None:
+    accuracy = await evaluate(iter(()), Scripted(), "untuned", lambda records: None, concurrency=2)
+    assert (accuracy.n, accuracy.right, accuracy.share) == (0, 0, None)

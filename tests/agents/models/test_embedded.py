@@ -15,6 +15,7 @@ from agents.models.embedded import EmbeddedChatModel, load_embedded
 from agents.models.probe import probe
 from stores.errors import WeightsError
 from stores.weights import SMOLLM2, resolve_weights
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -170,9 +171,12 @@ def test_a_folder_that_holds_no_model_is_named_in_one_line(tmp_path: Path) -> No
 
 
 async def test_what_nobody_waits_for_any_more_is_not_answered_to_its_end(model: EmbeddedChatModel) -> None:
+    passes: list[object] = []
+    hook = model._model.register_forward_hook(lambda *passed: passes.append(passed[0]))
     call = asyncio.create_task(model.ainvoke("Tell a very long story.", max_tokens=7000))
-    await asyncio.sleep(1)
+    await until(lambda: len(passes) > 10)
     call.cancel()
+    hook.remove()
     # One batch at a time: this one would wait for some minutes.
     async with asyncio.timeout(30):
         await model.ainvoke("What is the capital of France?", max_tokens=2)

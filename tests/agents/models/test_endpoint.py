@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import traceback
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from agents.models.config import OpenAIModelConfig, VLLMModelConfig
 from agents.models.limiter import FailureKind, Limiter, Ticket
 from agents.models.pool import EndpointSettings, ModelPool
 from tests.support.endpoint import Endpoint
+from tests.support.waiting import until
 
 KEY = "sk-very-secret-0123456789"
 QUESTION = [HumanMessage("Capital of France?")]
@@ -294,23 +296,31 @@ async def test_no_more_than_the_ceiling_is_in_flight(
 async def test_only_vllm_is_given_the_most_from_the_start(
     pool: ModelPool, endpoint: Endpoint, kind: type[OpenAIModelConfig | VLLMModelConfig], first: int
 ) -> None:
-    endpoint.delay = 0.2
+    gate = endpoint.gate = threading.Event()
     provider = "vllm" if kind is VLLMModelConfig else "openai"
     entry = kind.model_validate({"provider": provider, "name": "scripted", "base_url": endpoint.url})
     model = await pool.open(entry, "m", EndpointSettings(ceiling=50))
-    await asyncio.gather(*(ask(model) for _ in range(50)))
-    assert endpoint.most_in_flight == first
+    asking = asyncio.gather(*(ask(model) for _ in range(50)))
+    await until(lambda: endpoint.in_flight >= first)
+    # By the time that somebody else is answered, whatever else there is to be sent was sent.
+    endpoint.gate = None
+    other = ModelPool()
+    assert await ask(await other.open(entry, "m")) == "Paris"
+    await other.close()
+    assert endpoint.in_flight == first
+    gate.set()
+    await asking
 
 
 async def test_a_request_that_is_given_up_makes_room(pool: ModelPool, endpoint: Endpoint) -> None:
     model = await pool.open(config(endpoint), "m", EndpointSettings(ceiling=1))
-    endpoint.delay = 0.5
+    gate = endpoint.gate = threading.Event()
     task = asyncio.create_task(ask(model))
-    await asyncio.sleep(0.1)
-    assert len(endpoint.requests) == 1
-    endpoint.delay = 0
+    await until(lambda: endpoint.requests)
+    endpoint.gate = None
     task.cancel()
     assert await ask(model) == "Paris"
+    gate.set()
 
 
 class Listener(BaseCallbackHandler):

@@ -1,0 +1,75 @@
+"""What doctor says of a config: a line for each thing that a run needs, and whether all is well."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from graph.config.run import RunConfig, parse_config
+from robustft.doctor import examine
+from tests.support.endpoint import Endpoint
+from tests.support.fake_vllm import FakeVLLM
+
+
+def config(endpoint: Endpoint, **sections: Any) -> RunConfig:
+    judge = {"provider": "openai", "name": "scripted", "base_url": endpoint.url}
+    # Its tokenizer is here; it is not loaded to be asked.
+    models = {"default": judge, "tuned": {"provider": "embedded"}}
+    return parse_config({"models": models, "training": {"model": "tuned"}, **sections})
+
+
+async def told_of(config: RunConfig) -> tuple[bool, dict[str, str]]:
+    """Return whether all is well, and the lines by what they are about, each with its mark."""
+    file = io.StringIO()
+    well = await examine(config, Console(file=file, width=60))
+    lines = file.getvalue().splitlines()
+    return well, {line[2:].partition(":")[0]: line[0] + line.partition(":")[2] for line in lines}
+
+
+async def test_all_is_well_where_everything_is_there(endpoint: Endpoint, tmp_path: Path) -> None:
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    train.write_text(json.dumps({"prompt": "Capital of Peru?", "completion": "Lima"}))
+    test.write_text(json.dumps({"prompt": "Which?", "completion": "A", "options": ["dog", "oak"]}))
+    well, lines = await told_of(config(endpoint, data={"train": str(train), "test": str(test)}))
+    assert well, lines
+    assert {line[0] for line in lines.values()} == {"✓"}
+    assert "384 dimensions" in lines["encoder"]
+    assert lines["data.train"].endswith("train.jsonl: the first row reads as an open question")
+    assert lines["data.test"].endswith("test.jsonl: the first row reads as a multiple choice question")
+    assert "default answers (scripted)" in lines["models and prompts"]
+
+
+async def test_everything_that_is_wrong_is_told_and_not_the_first_alone(endpoint: Endpoint) -> None:
+    endpoint.status = 401
+    sections = {"data": {"train": "/no/such.jsonl"}, "encoder": {"name": "/no/such/encoder"}}
+    well, lines = await told_of(config(endpoint, **sections))
+    assert not well
+    wrong = {name for name, line in lines.items() if line[0] == "✗"}
+    assert wrong == {"models and prompts", "encoder", "data.train"}
+    assert "API key" in lines["models and prompts"]
+    assert "/no/such.jsonl" in lines["data.train"]
+
+
+async def test_what_an_endpoint_says_is_printed_as_text_alone(endpoint: Endpoint) -> None:
+    endpoint.status = 400
+    endpoint.body = json.dumps({"error": "[/red] [bold]loud\x1b[2J"}).encode()
+    well, lines = await told_of(config(endpoint))
+    assert not well
+    assert "[/red] [bold]loud\ufffd[2J" in lines["models and prompts"]
+
+
+async def test_a_server_of_ours_is_described_and_not_started(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vllm = FakeVLLM(tmp_path / "vllm")
+    models = {
+        "default": {"provider": "openai", "name": "scripted", "base_url": endpoint.url},
+        "tuned": {"provider": "vllm", "python": str(vllm.python)},
+    }
+    well, lines = await told_of(config(endpoint, models=models))
+    assert well, lines
+    assert f"models.tuned would be started by: {vllm.python}" in lines["server"]
+    assert vllm.starts() == []
