@@ -22,6 +22,8 @@ class BaseConfig(AgentConfig):
     """Settings of the Base agent."""
 
     prompt: str = "base"
+    """The prompt template: a name in `prompts/`, or a path to your own file. The tuned model is trained and
+    evaluated with this template."""
 
 
 class BaseAgent:

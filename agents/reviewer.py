@@ -27,8 +27,10 @@ class ReviewerConfig(AgentConfig):
     """Settings of the Reviewer."""
 
     prompt: str = "review"
+    """The template: a name in `prompts/`, or a path to your own file."""
     policy: Literal["review", "context"] = "review"
-    """`review`: the model settles what the two answers disagree on. `context`: the context answer stands."""
+    """`review`: the model chooses where the two answers disagree. `context`: the relabeler's answer is taken,
+    and the model is not asked."""
 
 
 class Reviewer:
