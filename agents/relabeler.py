@@ -76,7 +76,7 @@ class Relabeler:
     """Answers a query again, shown how similar queries were answered.
 
     Args:
-        expert: the model in its role.
+        role: the model in its role.
         prompt: asks one question; the examples are asked with it, too.
         examples: the clean samples, or None where there are none yet.
         neighbours: how many to show (k).
