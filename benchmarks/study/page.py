@@ -107,9 +107,9 @@ def _dataset(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
     tests = first["n_test"]
     yield (
         f"{first['n_samples']} training samples, {tests} held out, subset seed {first['subset_seed']}, seeds "
-        f"of training: {seeds}. Near 90 %, two accuracies of one training each differ by more than the "
-        f"chance of the questions from {_least(0.9, tests)} points on, and near 50 % from "
-        f"{_least(0.5, tests)} points on (at the 5 % level). Trainings differ beside that.\n"
+        f"of training: {seeds}. Two accuracies of one training each differ by more than the chance of "
+        f"the questions (at the 5 % level) from {_least(0.9, tests)} points on near 90 %. Near 50 % it takes "
+        f"{_least(0.5, tests)} points. Trainings differ beside that.\n"
     )
     given = [record for record in records if record["kind"] is None]
     if given:
