@@ -14,7 +14,7 @@ class SelectionConfig(BaseModel):
 
     keep: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
     """The share of the relabelled samples that goes into the training set (the paper's beta): exactly
-    floor(keep * n) of them, the surest first. `training.weighting: soft` keeps all of them."""
+    floor(keep * n) of them, the surest first. `training.weighting: soft` keeps all of them instead."""
 
 
 def select(candidates: Iterable[tuple[str, float]], keep: float) -> set[str]:
