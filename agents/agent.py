@@ -102,9 +102,11 @@ class AgentConfig(BaseModel, ABC):
     """Whether the agent needs its reply's log-probabilities; a reply is several times as long with them."""
 
     model: str = "default"
-    """A key of `models`."""
+    """The model the agent asks: a key of `models`."""
     temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """The sampling temperature. At 0 the model gives its likeliest reply."""
     max_tokens: int = Field(default=64, gt=0)
+    """The most tokens of one reply. A model that thinks before it answers needs more."""
 
     @abstractmethod
     def build(self, parts: Parts) -> Any:

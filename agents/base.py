@@ -25,6 +25,8 @@ class BaseConfig(AgentConfig):
     view: ClassVar[str | None] = "base"
 
     prompt: str = "base"
+    """The prompt template: a name in `prompts/`, or a path to your own file. The tuned model is trained and
+    evaluated with this template."""
 
     def build(self, parts: Parts) -> "BaseAgent":
         """Return the agent."""

@@ -54,17 +54,19 @@ class CheckerConfig(AgentConfig):
     templates: ClassVar[Mapping[str, TemplateUse]] = {"prompt": TemplateUse(VARIABLES)}
 
     prompt: str = "check"
+    """The judge's template: a name in `prompts/`, or a path to your own file."""
     max_tokens: int = Field(default=128, gt=0)
+    """The most tokens of the judge's reply."""
     policy: Policy = "calibrated"
-    """`unanimous`: all views match the response. `majority`: at least one does. `judge`: the model decides.
-    `hybrid`: if all views match, the response is reliable; if none does, it is noisy; a split goes to the
-    model. `calibrated`: asks what `hybrid` asks, then weighs all views of all samples by how far each can be
-    trusted. `none`: every response counts as noisy."""
+    """How a response is judged. `calibrated` asks what `hybrid` asks and then weighs all views of all samples
+    by how far each can be trusted. `hybrid` asks the judge where the views disagree. `unanimous` wants every
+    view to match the response. `majority` wants one. `judge` asks the judge about every sample. `none` calls
+    every response noisy."""
     threshold: float | None = Field(default=None, gt=0, lt=1, allow_inf_nan=False)
-    """For `calibrated`: responses of at least this noise probability are noisy. Without it, as many of the
-    likeliest as there seem to be."""
+    """For `calibrated`: responses at or above this noise probability are noisy. By default their share
+    equals the estimated noise rate."""
     views: tuple[str, ...] = ("base", "reasoning")
-    """Whose answers are asked for and looked at. The reviewer has no reasoning where nobody reasons."""
+    """The agents whose answers are compared with the response. The others are not asked."""
 
     @model_validator(mode="after")
     def _check_views(self) -> "CheckerConfig":

@@ -38,12 +38,15 @@ class ReasonerConfig(AgentConfig):
     view: ClassVar[str | None] = "reasoning"
 
     prompt: str = "reason"
+    """The template of a reasoning turn: a name in `prompts/`, or a path to your own file."""
     reflect_prompt: str = "reflect"
+    """The template of a reflection: a name in `prompts/`, or a path to your own file."""
     max_tokens: int = Field(default=256, gt=0)
+    """The most tokens of one reply, of reasonings and reflections alike."""
     max_reflections: int = Field(default=4, ge=0)
-    """The paper's n; 0 turns reflection off."""
+    """The most reflections on one sample (the paper's n). 0 turns reflection off."""
     early_stop: bool = True
-    """Stop when two consecutive answers agree, or the same words come again."""
+    """Whether reflection stops when two answers in a row agree, or when the reply repeats itself."""
 
     def build(self, parts: Parts) -> "Reasoner":
         """Return the agent."""

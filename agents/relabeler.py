@@ -70,8 +70,9 @@ class RelabelerConfig(AgentConfig):
     log_probabilities: ClassVar[bool] = True
 
     prompt: str = "relabel"
+    """The template of the sample and its neighbours: a name in `prompts/`, or a path to your own file."""
     neighbours: int = Field(default=3, ge=0)
-    """The paper's k."""
+    """How many of the nearest clean samples are shown as examples (the paper's k). 0 shows none."""
 
     def build(self, parts: Parts) -> "Relabeler":
         """Return the agent."""

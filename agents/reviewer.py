@@ -44,8 +44,10 @@ class ReviewerConfig(AgentConfig):
     half: ClassVar[Literal["detect", "denoise"]] = "denoise"
 
     prompt: str = "review"
+    """The template: a name in `prompts/`, or a path to your own file."""
     policy: Literal["review", "context"] = "review"
-    """`review`: the model decides where the two answers differ. `context`: the context answer is taken."""
+    """`review`: the model chooses where the two answers disagree. `context`: the relabeler's answer is taken,
+    and the model is not asked."""
 
     def build(self, parts: Parts) -> "Reviewer":
         """Return the agent."""

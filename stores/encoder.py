@@ -13,15 +13,14 @@ if TYPE_CHECKING:
 
 
 class EncoderConfig(BaseModel):
-    """Which encoder embeds the queries, and how many of them at once.
-
-    On a CPU 8 to 32 at once are a third faster than 64, whose activations leave its caches.
-    """
+    """The sentence encoder that tells which prompts are similar."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = MINILM
+    """An alias, a local folder or a hub id of a sentence-transformers model."""
     batch_size: int = Field(default=32, gt=0)
+    """Prompts encoded at once. On a CPU, 8 to 32 are a third faster than 64."""
 
 
 @lru_cache(maxsize=1)

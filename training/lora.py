@@ -19,48 +19,41 @@ _BFLOAT16 = ("amx_bf16", "avx512_bf16", "sve_bf16")
 
 
 class LoraSettings(BaseModel):
-    """The low-rank matrices that are trained; names and meanings are those of `peft.LoraConfig`.
-
-    Args:
-        r: the rank of the update.
-        alpha: the update is scaled by alpha / r.
-        dropout: share of the update's inputs that are zeroed in training, 0 to below 1.
-        target_modules: `all-linear` (every linear layer but the output head), or the names of some.
-    """
+    """The low-rank matrices that are trained. Names and meanings are those of `peft.LoraConfig`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     r: int = Field(default=16, gt=0)
+    """The rank of the update."""
     alpha: int = Field(default=32, gt=0)
+    """The update is scaled by alpha / r."""
     dropout: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False)
+    """The share of the update's inputs that are zeroed in training."""
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    """The layers that get an update: `all-linear` (every linear layer but the output head), or names."""
 
 
 class TrainingConfig(BaseModel):
-    """Supervised fine-tuning on the selected samples (Eq. 9).
-
-    Args:
-        model: the name under `models` whose weights are tuned.
-        epochs: passes over the training file.
-        learning_rate: of AdamW at the first step; it falls linearly to 0. LoRA wants about ten times what
-            tuning every weight does.
-        batch_size: samples per optimiser step; 8 gives 150 samples 38 steps in two epochs.
-        max_length: tokens of prompt and response together, with the chat template's own.
-        too_long: what happens to a longer sample: it is dropped, or its end is cut off.
-        weighting: `hard`: every sample of the training file counts alike. `soft`: each counts as much as its
-            response is likely to be right, which the calibrated checker tells.
-        lora: the matrices that are trained.
-    """
+    """Supervised fine-tuning on the selected samples (Eq. 9)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = "default"
+    """The model whose weights are tuned: a key of `models`."""
     epochs: float = Field(default=2, gt=0, allow_inf_nan=False)
+    """Passes over the training set."""
     learning_rate: float = Field(default=2e-4, gt=0, lt=1, allow_inf_nan=False)
+    """The learning rate of AdamW at the first step. It falls linearly to 0. LoRA wants about ten times the
+    rate of full fine-tuning."""
     batch_size: int = Field(default=8, gt=0)
+    """Samples per optimiser step. With 8, 150 samples give 38 steps in two epochs."""
     max_length: int = Field(default=1024, gt=0)
+    """The most tokens of prompt and response together, the chat template's own included."""
     too_long: Literal["drop", "cut"] = "drop"
+    """What happens to a longer sample: `drop` leaves it out and lists it, `cut` cuts off its end."""
     weighting: Literal["hard", "soft"] = "hard"
+    """`hard`: every sample of the training set counts alike. `soft`: every sample is kept and counts as much
+    as its response is likely to be right (needs `calibrated`)."""
     lora: LoraSettings = LoraSettings()
 
 

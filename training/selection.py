@@ -8,15 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class SelectionConfig(BaseModel):
-    """How much of the relabelled data is kept.
-
-    Args:
-        keep: beta of Eq. 8, the share of the relabelled samples that goes into the training set, 0 to 1.
-    """
+    """How much of the relabelled data is kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
+    """The share of the relabelled samples that goes into the training set (the paper's beta): exactly
+    floor(keep * n) of them, the surest first. `training.weighting: soft` keeps all of them instead."""
 
 
 def select(candidates: Iterable[tuple[str, float]], keep: float) -> set[str]:

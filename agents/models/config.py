@@ -20,8 +20,9 @@ class EmbeddedModelConfig(BaseModel):
     name: str = SMOLLM2
     """An alias, a local folder or a hub id."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """`auto` is float32 on a CPU, where it makes answers independent of the batch, and bfloat16 on a GPU."""
+    """`auto` is float32 on a CPU and bfloat16 on a GPU. In float32 an answer does not depend on its batch."""
     batch_size: int = Field(default=64, gt=0)
+    """Prompts answered at once."""
 
 
 def check_address(value: str) -> str:
@@ -46,9 +47,11 @@ class OpenAIModelConfig(BaseModel):
 
     provider: Literal["openai"]
     name: str
+    """The endpoint's name for the model."""
     base_url: str = "http://127.0.0.1:8000/v1"
+    """The endpoint's address."""
     api_key_env: str | None = None
-    """The environment variable that holds the key; the key itself appears in no file."""
+    """The environment variable that holds the key. The key itself appears in no file."""
     timeout: float = Field(default=120, gt=0, allow_inf_nan=False)
     """Seconds until one request counts as failed."""
 
@@ -56,18 +59,19 @@ class OpenAIModelConfig(BaseModel):
 
 
 class VLLMModelConfig(BaseModel):
-    """A model on a vLLM server: one of our own, or with `base_url` one that runs already."""
+    """A model on a vLLM server. Without `base_url` the run starts the server and stops it."""
 
     model_config = ConfigDict(extra="forbid")
 
     provider: Literal["vllm"]
     name: str = SMOLLM2
-    """An alias, a local folder or a hub id; with `base_url`, the server's name for the model."""
+    """An alias, a local folder or a hub id. With `base_url`, the server's name for the model."""
     base_url: str | None = None
+    """The address of a server that runs already."""
     args: tuple[str, ...] = ()
     """More arguments of `vllm serve`, for example `[--tensor-parallel-size, "2"]`."""
     python: str | None = None
-    """The Python that has vLLM, where it is not the one that runs RobustFT."""
+    """The Python that has vLLM. By default, the one that runs RobustFT."""
     start_timeout: float = Field(default=900, gt=0, allow_inf_nan=False)
     """Seconds that the server may take to load the model."""
     api_key_env: str | None = None

@@ -30,15 +30,15 @@ SETTINGS = ("samples", "tests", "subset_seed", "config_hash")
 
 _HEAD = """# Does it work?
 
-Every method on folders of noisy files, made by `python benchmarks/paper.py FOLDER...` from the records in
-[results/paper.jsonl](results/paper.jsonl); a cell that was not run says so. Accuracy is the share of held-out
-questions that the tuned model answers right, in percent: the mean over the seeds of training, and their range
-where there are several.
+This page shows every method on folders of noisy files. `python benchmarks/paper.py FOLDER...` makes
+it from the records in [results/paper.jsonl](results/paper.jsonl). A cell that was not run says so.
+Accuracy is the share of held-out questions that the tuned model answers right, in percent. It is
+the mean over the seeds of training, with their range where there are several.
 """
 _WORDS = """Purity is the share of right responses in the training set, in percent. Relabels are all responses
-that a method puts in place of given ones, also where they say the same. AUC says how well its noise scores
-rank: 0.5 is a coin's; a response without a score counts as trusted. ECE is the calibration error of
-those that have one. Unreadable are answers of the tuned model that name none of the options.
+that a method puts in place of given ones, also where they say the same. AUC says how well its noise
+scores rank: a coin has 0.5. A response without a score counts as trusted. ECE is the calibration
+error of the scores. Unreadable are answers of the tuned model that name none of the options.
 """
 _FLAT = ("vanilla", "sft-gold")
 _GROUPS = ("right", "wrong")
@@ -107,8 +107,9 @@ def _dataset(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
     tests = first["n_test"]
     yield (
         f"{first['n_samples']} training samples, {tests} held out, subset seed {first['subset_seed']}, seeds "
-        f"of training: {seeds}. With so many questions two accuracies differ by more than chance (at the 5 % "
-        f"level) from {_least(0.9, tests)} points on near 90 %, and from {_least(0.5, tests)} near 50 %.\n"
+        f"of training: {seeds}. Two accuracies of one training each differ by more than the chance of "
+        f"the questions (at the 5 % level) from {_least(0.9, tests)} points on near 90 %. Near 50 % it takes "
+        f"{_least(0.5, tests)} points. Trainings differ beside that.\n"
     )
     given = [record for record in records if record["kind"] is None]
     if given:
@@ -152,8 +153,8 @@ def _methods(dataset: str, records: list[Record], folder: Path) -> Iterator[str]
     yield from _reliability(dataset, records, folder)
     yield from _agents({record["rate"]: record for record in records if record["method"] == "robustft"})
     yield (
-        "What it costs, medians over the noise rates. Seconds are of a machine that other work shared; those "
-        "to decide stand where a run asked all that it needed, and took nothing over:\n"
+        "What it costs, as medians over the noise rates. Other work shared the machine. The seconds to "
+        "decide are of runs that asked all they needed and took no replies over.\n"
     )
     yield table("method", _COSTS, {name: _costs(records, name) for name in named(records, METHODS)})
 
@@ -162,8 +163,8 @@ def _agents(ours: dict[int, Record]) -> Iterator[str]:
     """Show how right each agent was, and ten decisions."""
     if ours:
         yield (
-            "How right each agent was, on samples whose given response is right and wrong. The relabeler and "
-            "the reviewer are asked about samples judged noisy alone, of the right ones the hardest:\n"
+            "How right each agent was, on samples whose given response is right and wrong. The relabeler "
+            "and the reviewer are asked about noisy samples alone: of the right ones, the hardest.\n"
         )
         agents = dict.fromkeys(agent for record in ours.values() for agent in record["agents"])
         columns = [f"{rate} %, {group}" for rate in ours for group in _GROUPS]
@@ -242,8 +243,8 @@ def _diagnostics(records: list[Record]) -> Iterator[str]:
         here = [record for record in records if record["rate"] == rate]
         if losses := means(here, "test_loss"):
             yield (
-                f"Loss on the right responses to the held-out questions at {rate} % (nats a token; its "
-                "exponential is the perplexity): the mean, and quantiles over the questions.\n"
+                f"Loss on the right responses to the held-out questions at {rate} %, in nats a token: the "
+                "mean, and quantiles over the questions. Its exponential is the perplexity.\n"
             )
             columns = list(next(iter(losses.values())))
             rows = {name: [f"{loss[column]:.2f}" for column in columns] for name, loss in losses.items()}

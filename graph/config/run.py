@@ -33,17 +33,18 @@ class ConfigError(InputError):
 
 
 class DataConfig(BaseModel):
-    """The data files: paths, or Hugging Face dataset ids."""
+    """The data files. Paths in a config are relative to the config's folder."""
 
     model_config = ConfigDict(extra="forbid")
 
     train: str | None = None
+    """The data to clean: a file, or a hub id (`owner/name`, `owner/name:split`)."""
     test: str | None = None
-    """Held-out samples with right responses; without them nothing is evaluated."""
+    """Held-out samples with right responses. Without them nothing is evaluated."""
     gold: str | None = None
-    """The same rows as `train` with the right responses; feeds metrics alone."""
+    """The rows of `train` with their right responses. They feed metrics alone and reach no prompt."""
     limit: int | None = Field(default=None, gt=0)
-    """Use only the first so many training samples."""
+    """The number of training samples to use, from the start of the file. By default, all."""
 
 
 class AgentsConfig(BaseModel):
@@ -72,12 +73,13 @@ class ExecutionConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     concurrency: int = Field(default=64, gt=0)
-    """The most requests that an endpoint is sent at once; four times as many samples are under way."""
+    """The most requests that an endpoint is sent at once. Four times as many samples are under way."""
     seed: int = Field(default=0, ge=0)
+    """The seed of sampling above temperature 0, and of training."""
     max_failed: float = Field(default=0.05, ge=0, le=1)
     """The share of samples that may fail before the run stops."""
     patience: float = Field(default=600, ge=0)
-    """Seconds that an endpoint may be down before the run stops; it waits until then."""
+    """The seconds that an endpoint may be down before the run stops. The run waits until then."""
 
 
 class RunConfig(BaseModel):

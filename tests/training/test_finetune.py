@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.backends.cuda import matmul
+from torch.backends import cuda
 
 from stores.weights import SMOLLM2, resolve_weights
 from tests.support.training import CONFIG, LONG, ROWS, trained
@@ -51,11 +51,18 @@ def test_the_adapter_is_safetensors_alone_loads_with_peft_and_changes_the_model(
     assert all(torch.isfinite(values).all() for values in tuned.parameters())
 
 
-def test_products_of_bfloat16_are_added_up_in_float32_while_training_alone(tmp_path: Path) -> None:
-    seen: list[bool] = []
-    trained(tmp_path, ROWS, report=lambda _: seen.append(matmul.allow_bf16_reduced_precision_reduction))
-    assert seen == [False, False, False]
-    assert matmul.allow_bf16_reduced_precision_reduction
+def test_no_product_is_rounded_in_parts_and_no_attention_is_cudnns_while_training_alone(
+    tmp_path: Path,
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    def note(step: TrainingStep) -> None:
+        seen.append((cuda.matmul.allow_bf16_reduced_precision_reduction, cuda.cudnn_sdp_enabled()))
+
+    trained(tmp_path, ROWS, report=note)
+    assert seen == [(False, False)] * 3
+    assert cuda.matmul.allow_bf16_reduced_precision_reduction
+    assert cuda.cudnn_sdp_enabled()
 
 
 def test_nothing_that_fits_is_a_typed_error_and_leaves_nothing_behind(tmp_path: Path) -> None:
