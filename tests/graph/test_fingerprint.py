@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from graph.config.run import RunConfig, parse_config
-from graph.fingerprint import Fingerprints, fingerprints
+from graph.context import load_prompts
+from graph.fingerprint import fingerprints
 from prompts.template import PromptError
 
 JUDGE = {"provider": "openai", "name": "judge"}
@@ -16,13 +17,18 @@ def config(**sections: Any) -> RunConfig:
     return parse_config({"models": {"default": JUDGE, "other": {**JUDGE, "name": "other"}}, **sections})
 
 
-def changed(before: Fingerprints, after: Fingerprints) -> list[str]:
-    return [name for name in Fingerprints._fields if getattr(before, name) != getattr(after, name)]
+def hashes(config: RunConfig) -> dict[str, str]:
+    found = fingerprints(config, load_prompts(config))
+    return {"detect": found.decisions.verdicts, "denoise": found.decisions.relabels, "run": found.run}
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    return [name for name in before if before[name] != after[name]]
 
 
 def test_equal_configs_have_equal_fingerprints() -> None:
-    assert fingerprints(config()) == fingerprints(config())
-    assert len(set(fingerprints(config()))) == 3
+    assert hashes(config()) == hashes(config())
+    assert len(set(hashes(config()).values())) == 3
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,7 @@ def test_equal_configs_have_equal_fingerprints() -> None:
     ],
 )
 def test_where_things_are_and_how_fast_they_go_changes_nothing(sections: dict[str, Any]) -> None:
-    assert fingerprints(config(**sections)) == fingerprints(config())
+    assert hashes(config(**sections)) == hashes(config())
 
 
 @pytest.mark.parametrize(
@@ -57,19 +63,19 @@ def test_where_things_are_and_how_fast_they_go_changes_nothing(sections: dict[st
 def test_a_change_reaches_what_depends_on_it_and_nothing_before(
     sections: dict[str, Any], names: list[str]
 ) -> None:
-    assert changed(fingerprints(config()), fingerprints(config(**sections))) == names
+    assert changed(hashes(config()), hashes(config(**sections))) == names
 
 
 def test_without_calibration_the_encoder_decides_no_verdict() -> None:
     majority = {"agents": {"checker": {"policy": "majority"}}}
-    before = fingerprints(config(**majority))
-    assert changed(before, fingerprints(config(**majority, encoder={"name": "a/b"}))) == ["denoise", "run"]
+    before = hashes(config(**majority))
+    assert changed(before, hashes(config(**majority, encoder={"name": "a/b"}))) == ["denoise", "run"]
 
 
 def test_a_models_name_in_the_config_is_only_a_name() -> None:
     agents = {name: {"model": "other"} for name in ("base", "reasoner", "checker", "relabeler", "reviewer")}
     renamed = parse_config({"models": {"other": JUDGE}, "agents": agents, "training": {"model": "other"}})
-    assert fingerprints(renamed) == fingerprints(config())
+    assert hashes(renamed) == hashes(config())
 
 
 def test_a_prompt_counts_by_its_text_and_not_by_its_file(tmp_path: Path) -> None:
@@ -78,10 +84,10 @@ def test_a_prompt_counts_by_its_text_and_not_by_its_file(tmp_path: Path) -> None
         prompt.write_text("Answer: {{ question }}")
     one, two = (config(agents={"reviewer": {"prompt": str(prompt)}}) for prompt in prompts)
     with pytest.raises(PromptError):
-        fingerprints(config(agents={"reviewer": {"prompt": str(tmp_path / "none.md")}}))
+        hashes(config(agents={"reviewer": {"prompt": str(tmp_path / "none.md")}}))
     for prompt in prompts:
         prompt.write_text("{{ question }} {{ context_answer }} {{ reasoning_answer }}")
-    before = fingerprints(one)
-    assert before == fingerprints(two)
+    before = hashes(one)
+    assert before == hashes(two)
     prompts[0].write_text("{{ question }} {{ context_answer }} or {{ reasoning_answer }}")
-    assert changed(before, fingerprints(one)) == ["denoise", "run"]
+    assert changed(before, hashes(one)) == ["denoise", "run"]

@@ -7,18 +7,21 @@ from langchain_core.messages import BaseMessage
 from langgraph.runtime import Runtime
 
 from agents.reasoner import Turn
-from agents.role import Usage
+from agents.agent import Usage
 from graph import nodes
 from graph.config.run import parse_config
-from graph.context import BoundContext, SampleContext, build_agents
+from graph.context import build_agents, load_prompts
+from graph.nodes import Context
 from graph.state import SampleState
 from stores.sample import Sample
 from tests.support.scripted import ScriptedModel
 
+BASE = nodes.answer_with("base", "base")
+RELABELER = nodes.answer_with("relabeler", "context")
 SAMPLE = Sample(id="a", prompt="Capital of Norway?", response="Zanzibar")
 
 
-def runtime_of(reply: str = "Oslo", **checker: Any) -> tuple[Runtime[SampleContext], ScriptedModel]:
+def runtime_of(reply: str = "Oslo", **checker: Any) -> tuple[Runtime[Context], ScriptedModel]:
     """Return what a node is given, with agents whose one model says the same to all."""
 
     def script(messages: list[BaseMessage]) -> str:
@@ -26,7 +29,7 @@ def runtime_of(reply: str = "Oslo", **checker: Any) -> tuple[Runtime[SampleConte
 
     model = ScriptedModel(script=script)
     config = parse_config({"agents": {"reasoner": {"max_reflections": 1}, "checker": checker}})
-    return Runtime(context=BoundContext(agents=build_agents(config, {"default": model}))), model
+    return Runtime(context=build_agents(config, {"default": model}, load_prompts(config))), model
 
 
 async def test_an_agent_whose_view_nobody_looks_at_is_not_asked() -> None:
@@ -35,7 +38,7 @@ async def test_an_agent_whose_view_nobody_looks_at_is_not_asked() -> None:
     command = await nodes.reasoner(state, runtime)
     assert (command.goto, command.update) == ("checker", None)
     assert model.requests == []
-    assert (await nodes.base(state, runtime))["base"].answer == "Oslo"
+    assert (await BASE(state, runtime))["base"].answer == "Oslo"
 
 
 @pytest.mark.parametrize(("turns", "goto"), [(0, "reflect"), (2, "checker")])
@@ -56,10 +59,10 @@ async def test_a_node_gives_back_what_changed_and_nothing_else() -> None:
     turns = [Turn(role="reason", reply="Oslo", answer="Oslo", usage=Usage())]
     state = SampleState(sample=SAMPLE, turns=turns)
     for node, keys in (
-        (nodes.base, {"base"}),
+        (BASE, {"base"}),
         (nodes.reflect, {"turns"}),
         (nodes.checker, {"check"}),
-        (nodes.relabeler, {"context"}),
+        (RELABELER, {"context"}),
         (nodes.reviewer, {"review"}),
     ):
         assert set(await node(state, runtime)) == keys  # type: ignore[operator]
@@ -73,7 +76,7 @@ async def test_a_noisy_sample_goes_to_the_relabeler_and_a_clean_one_ends() -> No
         (SAMPLE.model_copy(update={"response": "Oslo"}), "__end__"),
     ):
         state = SampleState(sample=sample, turns=turns)
-        state = state.model_copy(update=await nodes.base(state, runtime))  # type: ignore[arg-type]
+        state = state.model_copy(update=await BASE(state, runtime))  # type: ignore[arg-type]
         state = state.model_copy(update=await nodes.checker(state, runtime))
         assert await nodes.after_checking(state) == following
     assert await nodes.after_checking(SampleState(sample=SAMPLE)) == "relabeler"

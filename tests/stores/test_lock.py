@@ -13,6 +13,13 @@ from stores.errors import RunDirectoryError
 from stores.lock import RunLock
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path) -> Path:
+    folder = tmp_path / ".state"
+    folder.mkdir()
+    return folder
+
+
 def test_a_second_run_is_refused_and_told_who_works_there(tmp_path: Path) -> None:
     lock = RunLock(tmp_path)
     with pytest.raises(RunDirectoryError) as error:
@@ -41,16 +48,16 @@ def test_a_lock_can_be_released_twice(tmp_path: Path) -> None:
 
 
 def test_a_lock_file_of_a_run_that_is_over_stops_nobody(tmp_path: Path) -> None:
-    (tmp_path / "run.lock").write_text(json.dumps({"pid": 1, "host": "elsewhere"}) + " " * 100)
+    (tmp_path / ".state" / "run.lock").write_text(json.dumps({"pid": 1, "host": "elsewhere"}) + " " * 100)
     lock = RunLock(tmp_path)
-    assert json.loads((tmp_path / "run.lock").read_text())["pid"] == os.getpid()
+    assert json.loads((tmp_path / ".state" / "run.lock").read_text())["pid"] == os.getpid()
     lock.release()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x", "host": 1}', '{"host": "h"}', "null"])
 def test_a_holder_that_cannot_be_read_is_another_process(tmp_path: Path, content: str) -> None:
     lock = RunLock(tmp_path)
-    (tmp_path / "run.lock").write_text(content)
+    (tmp_path / ".state" / "run.lock").write_text(content)
     with pytest.raises(RunDirectoryError, match="another process works in it"):
         RunLock(tmp_path)
     lock.release()

@@ -20,7 +20,7 @@ SAMPLES = [
 @pytest.fixture
 def work(tmp_path: Path) -> Iterator[Workspace]:
     config = RunConfig()
-    staged = StagedRun(tmp_path / "run", config.to_yaml(), load_prompts(config).texts())
+    staged = StagedRun(tmp_path / "run", config.to_yaml(), load_prompts(config).texts)
     staged.journal.add_samples("train", SAMPLES)
     staged.commit()
     opened = Workspace(tmp_path / "run", "select", lambda event: None)

@@ -12,7 +12,7 @@ from stores.errors import RunDirectoryError
 
 
 def test_a_runs_prompts_are_read_from_its_directory(work: Workspace) -> None:
-    assert work.prompts.texts() == load_prompts(RunConfig()).texts()
+    assert work.prompts.texts == load_prompts(RunConfig()).texts
 
 
 def test_a_prompt_that_is_lost_is_told_with_the_way_out(work: Workspace) -> None:
