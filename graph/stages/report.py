@@ -124,11 +124,7 @@ def _usage(work: Workspace) -> RunUsage:
 
 def _counted(outcome: dict[str, Any]) -> dict[str, Any]:
     """Return a stage's outcome with lists of ids as counts; dropped.jsonl has the ids."""
-    return {
-        name: len(value) if isinstance(value, list) else value
-        for name, value in outcome.items()
-        if name != "inputs"
-    }
+    return {name: len(value) if isinstance(value, list) else value for name, value in outcome.items()}
 
 
 class _Figures:
