@@ -1,7 +1,7 @@
 """Writing what a run trained on in the forms that other trainers read."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from stores.atomic import atomic_path, atomic_writer
 from stores.errors import DataError
 from stores.record_files import read_numbered
 from stores.records import TrainingRow
-from stores.sample import Message, Sample
+from stores.sample import Sample, plain_turns
 
 ExportFormat = Literal["messages", "prompt-completion", "alpaca", "sharegpt", "parquet"]
 
@@ -75,7 +75,7 @@ def _write_lines(
             elif form == "prompt-completion":
                 exported = _prompt_completion(row)
             else:
-                exported = {"messages": _turns(row.prompt + row.completion)}
+                exported = {"messages": plain_turns(row.prompt + row.completion)}
             if row.weight is not None:
                 exported["weight"] = row.weight
             file.write(json.dumps(exported, ensure_ascii=False) + "\n")
@@ -103,7 +103,7 @@ def _write_parquet(rows: Iterator[tuple[int, TrainingRow]], target: Path) -> int
             columns = [
                 {
                     "id": row.id,
-                    "messages": _turns(row.prompt + row.completion),
+                    "messages": plain_turns(row.prompt + row.completion),
                     "source": row.source,
                     "weight": row.weight,
                 }
@@ -114,14 +114,10 @@ def _write_parquet(rows: Iterator[tuple[int, TrainingRow]], target: Path) -> int
     return count
 
 
-def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
-
-
 def _prompt_completion(row: TrainingRow) -> dict[str, object]:
     if len(row.prompt) == 1:
         return {"prompt": row.prompt[0].content, "completion": row.completion[0].content}
-    return {"prompt": _turns(row.prompt), "completion": _turns(row.completion)}
+    return {"prompt": plain_turns(row.prompt), "completion": plain_turns(row.completion)}
 
 
 def _sharegpt(row: TrainingRow) -> dict[str, object]:
@@ -175,7 +171,7 @@ def write_samples(target: Path, samples: Iterable[Sample]) -> None:
 def _sample_row(sample: Sample) -> dict[str, object]:
     row: dict[str, object] = {"id": sample.id}
     if sample.history:
-        turns = [turn.model_dump() for turn in sample.history]
+        turns = plain_turns(sample.history)
         turns.append({"role": "user", "content": sample.prompt})
         row["messages"] = [*turns, {"role": "assistant", "content": sample.response}]
     else:

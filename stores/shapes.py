@@ -17,7 +17,7 @@ from stores.fields import (
     read_prompt,
     read_text,
 )
-from stores.sample import Message, Sample
+from stores.sample import Message, Sample, plain_turns
 
 Shape = Literal["prompt-completion", "messages", "alpaca", "sharegpt", "question-answer"]
 _Role = Literal["system", "user", "assistant"]
@@ -131,7 +131,7 @@ def to_row(sample: Sample) -> dict[str, object]:
     turns = [*sample.history, Message(role="user", content=sample.prompt)]
     return {
         "id": sample.id,
-        "prompt": [turn.model_dump() for turn in turns],
+        "prompt": plain_turns(turns),
         "completion": sample.response,
         "options": list(sample.options) or None,
         "task": sample.task,

@@ -8,7 +8,7 @@ from typing import Any
 
 from stores.record_files import read_records
 from stores.records import TrainingRow
-from stores.sample import Message
+from stores.sample import plain_turns
 from training.errors import NothingToTrainError, TrainingInterrupted
 from training.lora import TrainingConfig
 
@@ -97,17 +97,13 @@ def tokenize(rows: Sequence[TrainingRow], tokenizer: Any) -> Iterator[tuple[list
         tokenizer: a chat model's.
     """
     prompts = tokenizer.apply_chat_template(
-        [_turns(row.prompt) for row in rows], add_generation_prompt=True, return_dict=True
+        [plain_turns(row.prompt) for row in rows], add_generation_prompt=True, return_dict=True
     )["input_ids"]
     wholes = tokenizer.apply_chat_template(
-        [_turns(row.prompt + row.completion) for row in rows], return_dict=True
+        [plain_turns(row.prompt + row.completion) for row in rows], return_dict=True
     )["input_ids"]
     for prompt, whole in zip(prompts, wholes, strict=True):
         yield whole, _common_prefix(prompt, whole)
-
-
-def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def _common_prefix(left: list[int], right: list[int]) -> int:
