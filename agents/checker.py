@@ -22,7 +22,7 @@ Verdict = Literal["reliable", "noisy"]
 Judgement = Literal["reliable", "noisy", "unreadable"]
 
 # The verdict is a line of its own: a response quoted inside a sentence must not become one.
-# What it repeats is bounded, which keeps it linear.
+# Every repetition is bounded, so that the search takes linear time.
 _VERDICT = re.compile(
     r"^[ \t>*_#-]{0,20}verdict\s{0,5}[:=][\s*_]{0,10}(reliable|noisy)[ \t\r*_.!]{0,10}$", re.I | re.M
 )
@@ -66,7 +66,7 @@ class CheckerConfig(AgentConfig):
     """For `calibrated`: responses at or above this noise probability are noisy. By default their share
     equals the estimated noise rate."""
     views: tuple[str, ...] = ("base", "reasoning")
-    """The agents whose answers are compared with the response. The others are not asked."""
+    """The views that are compared with the response. An agent whose view is not named is not asked."""
 
     @model_validator(mode="after")
     def _check_views(self) -> "CheckerConfig":
@@ -95,7 +95,7 @@ class Checker:
         self._views = config.views
 
     async def check(self, sample: Sample, answers: Mapping[str, str | None]) -> Check:
-        """Say whether the sample's response is reliable (Eq. 3).
+        """Say whether the sample's response is clean or noisy (Eq. 3).
 
         Args:
             sample: the sample under suspicion.

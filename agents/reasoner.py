@@ -83,7 +83,7 @@ class Reasoner:
         return Turn(role="reflect", reply=reply.text, usage=reply.usage, reply_key=reply.key)
 
     def is_done(self, sample: Sample, turns: list[Turn]) -> bool:
-        """Say whether the loop ends: n reflections are made, or the last two reasonings agree."""
+        """Say whether the loop ends: n reflections are made, or with `early_stop` two reasonings agree."""
         reasonings = [turn for turn in turns if turn.role == "reason"]
         if len(reasonings) > self._config.max_reflections:
             return True

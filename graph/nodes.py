@@ -27,11 +27,13 @@ class Answers(Protocol):
 
 
 def answer_with(agent: str, part: str | None = None) -> AsyncNode:
-    """Return the node of an agent that needs nothing but the sample; it does nothing if nobody looks at it.
+    """Return the node of an agent that needs nothing but the sample.
+
+    The node does nothing where the checker does not look at the agent's view.
 
     Args:
         agent: the agent's name in the config.
-        part: where in the record its answer goes; None: among `views`, under the agent's name.
+        part: the field of the record that takes its answer; None: `views`, under the agent's name.
     """
 
     async def node(state: SampleInput, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -61,7 +63,7 @@ async def reflect(state: SampleState, runtime: Runtime[Context]) -> dict[str, An
 
 
 async def checker(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Say whether the response is reliable (Eq. 3)."""
+    """Say whether the response is clean or noisy (Eq. 3)."""
     agent: Checker = (await agents_of(runtime)).get("checker")
     return {"check": await agent.check(state.sample, state.view_answers())}
 
@@ -74,5 +76,5 @@ async def reviewer(state: SampleState, runtime: Runtime[Context]) -> dict[str, A
 
 
 async def after_checking(state: SampleState) -> str:
-    """Send a noisy sample to be relabelled; a reliable one is finished."""
+    """Send a noisy sample to be relabelled; a clean one is finished."""
     return END if state.check is not None and state.check.reliable else "relabeler"

@@ -1,10 +1,10 @@
 """The sample graph: one sample's journey through the agents.
 
-    START -> base -> checker -- reliable --> END
-          -> reasoner <-> reflect    \\- noisy -> relabeler -> reviewer -> END
+    START -> base -----------------> checker -- clean --> END
+          -> reasoner <-> reflect ->         -- noisy --> relabeler -> reviewer -> END
 
 It is two halves, detect and denoise, joined by the checker's verdict. A run drives the halves on their own,
-with the clean examples indexed in between; all three graphs are wired by the same two functions.
+with the clean examples indexed in between. All three graphs are wired by the same two functions.
 """
 
 from typing import Any

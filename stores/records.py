@@ -74,7 +74,8 @@ class AgentAnswer(Part):
     """What one agent said of a sample. All agents have this shape; what an agent lacks is left out."""
 
     answer: str | None = None
-    """What was read from the reply; none where nothing could be read. The checker's is its verdict."""
+    """What was read from the reply; none where nothing could be read. The checker's is what its judge said:
+    `reliable`, `noisy` or `unreadable`. The verdict is under `check`."""
     reply: str | None = None
     """The raw text; none where the agent decided without asking its model. The reasoner's are its turns."""
     reason: str | None = None
@@ -277,7 +278,7 @@ class Calibration(Part):
     threshold: float
     """Responses of at least this noise probability are noisy."""
     reliability: dict[str, float]
-    """The share of each view's answers that are right."""
+    """The share of each view's answers that are right; under `questions`, of what similar prompts tell."""
 
 
 class RunUsage(Usage):
