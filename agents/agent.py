@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Reply(BaseModel):
-    """One reply of a model: its text, its cost, and where asked for each token's log-probability (nats)."""
+    """One reply of a model: its text, its cost and, if asked for, each token's log-probability (nats)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

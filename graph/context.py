@@ -25,7 +25,10 @@ _KEPT: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[ModelPool]] =
 
 @dataclass(frozen=True)
 class Agents:
-    """The agents of a config by their names, ready to be asked, but for those whose view nobody looks at."""
+    """The agents of a config by their names, ready to be asked.
+
+    An agent whose view the checker does not look at is left out.
+    """
 
     by_name: Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""What sends samples through a half of the sample graph, and journals what comes out."""
+"""Sends samples through one half of the sample graph, and journals what comes out."""
 
 import asyncio
 import gc
@@ -20,8 +20,8 @@ from graph.state import SampleState
 from prompts.template import PromptError
 from stores.examples import ExampleStore
 
-# Samples under way for each request that may be: a sample's turns wait for each other, and at the end of a
-# stage those that are left should be many at an early turn, not few at a late one.
+# Samples under way for each request that may be in flight. The turns of one sample wait for each other. At
+# the end of a stage, many samples at an early turn keep an endpoint busier than a few at a late one.
 _AHEAD = 4
 _REPORT_SECONDS = 0.2
 
@@ -107,9 +107,10 @@ def _check(failures: Counter[str], work: Workspace, dataset: int) -> None:
 
 @contextmanager
 def _no_garbage_of_old() -> Iterator[None]:
-    """Keep what is in memory already out of garbage collections, each of which would look at all of it.
+    """Keep the objects that exist already out of garbage collections.
 
-    The libraries hold over half a million objects: a quarter of the time that a sample costs us.
+    The libraries hold over half a million objects. Each collection would look at all of them, which takes a
+    quarter of the time that RobustFT itself spends on a sample.
     """
     gc.freeze()
     try:

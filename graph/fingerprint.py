@@ -1,4 +1,4 @@
-"""What a run's results depend on, as hashes: they say what a changed config makes it do again."""
+"""Hashes of what a run's results depend on. They tell what a changed config makes the run do again."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The run's memory: every sample, every decision and every finished stage, in one SQLite file.
+"""The run's journal: every sample, every decision and every finished stage, in one SQLite file.
 
 SQLite in WAL mode gives what a run needs of its record: a committed decision survives a kill, one sample has
 one decision however often it is written, and a million of them are read in order without being held. The

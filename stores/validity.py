@@ -4,17 +4,17 @@ A run makes its outcomes in this order, each from those before it:
 
     verdicts -> calibration -> relabels -> consensus -> selection -> training and evaluation
 
-An outcome on disk is invalid until its row stands here. So that a kill at any moment leaves nothing invalid
-that passes for valid, whoever changes an outcome writes in this order:
+An outcome on disk is valid only while its row is in this table. A kill at any moment must leave no invalid
+outcome that passes for valid. So whoever changes an outcome writes in this order:
 
 1. `invalidate_...` the outcome. What comes after it in the list becomes invalid with it.
 2. Write the outcome (decisions, `training.jsonl`, ...).
 3. `validate_...` it.
 
-For verdicts and relabels there is no such row, since they are made sample by sample: a sample without one has
-none that is valid. The inputs they were made from are kept instead. A run that is resumed with others forgets
-the decisions first and keeps the new inputs last (`keep_inputs`): killed in between, it compares the old ones
-again, and forgets again.
+Verdicts and relabels have no such row, since they are made sample by sample: a sample without a decision
+has no valid one. The inputs of all decisions are kept instead. A run that is resumed with other inputs
+forgets the decisions first and stores the new inputs last (`keep_inputs`). If it is killed in between, the
+next resume compares with the old inputs, and forgets again.
 """
 
 import json

@@ -1,10 +1,11 @@
 """How many requests an endpoint bears at once, found from how it answers.
 
-The limit doubles while throughput grows; one doubling that brought nothing is given another round, since a
-round's requests differ from the next one's, then it is taken back and tried again later. A refusal halves the
-limit, as do server errors and time-outs that are more than a few, once for all requests that were under way;
-it comes back to just below what was refused without further proof, and feels its way from there: by an eighth
-and, where that helped, by more each time.
+The limit doubles while throughput grows. After a doubling that brought nothing it doubles once more, since
+the requests of two rounds differ. If that brings nothing either, both are taken back, and tried again later.
+
+A refusal halves the limit, once for all requests that were under way. Server errors and time-outs do the
+same when there are more than a few. Then the limit rises to just below what was refused without further
+proof. From there it grows by an eighth, and by more each time that helped.
 """
 
 FIRST_LIMIT = 32

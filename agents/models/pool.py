@@ -1,4 +1,8 @@
-"""The open models of one owner, such as a run: a server a vLLM entry, a client and limiter an endpoint."""
+"""The open models of one owner, such as a run.
+
+A vLLM entry of the config has one server. An address has one limiter, and a client for each of its keys and
+time-outs.
+"""
 
 import asyncio
 import logging

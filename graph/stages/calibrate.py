@@ -80,8 +80,8 @@ def measure(work: Workspace, total: int, ended: threading.Event, failed: threadi
     Args:
         work: the run.
         total: the size of the dataset.
-        ended: all responses have been judged.
-        failed: this is not needed any more.
+        ended: set when all responses have been judged.
+        failed: set when the similarities are not needed any more.
     """
     views = work.config.agents.checker.views
     rows = numpy.full((total, len(views) + 1), numpy.nan)

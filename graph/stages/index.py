@@ -1,6 +1,6 @@
-"""The stage that makes the clean samples findable; what can be is done while detection still asks.
+"""The stage that makes the clean samples findable. Most of it is done while detection still asks.
 
-Clean samples are taken in the dataset's order, as far as every sample before them has a verdict: the store
+Clean samples are taken in the dataset's order, as far as every sample before them has a verdict. So the store
 comes out the same whatever order the verdicts come in.
 """
 
@@ -61,17 +61,17 @@ def open_examples(work: Workspace, *, anew: bool = False) -> Iterator[ExampleSto
 def prepare(
     work: Workspace, total: int, follows: bool, ended: threading.Event, failed: threading.Event
 ) -> None:
-    """Do while labels are looked at what the next stages would keep the endpoint waiting for.
+    """Work ahead of the next stages while responses are judged, so that no endpoint has to wait for it.
 
-    All questions are encoded; then the clean samples are indexed, or free text is measured where the verdicts
-    rest on that.
+    All prompts are encoded. Then the clean samples are indexed. Where verdicts rest on the similarity of free
+    text, that is measured instead.
 
     Args:
         work: the run.
         total: the size of the dataset.
         follows: whether a verdict says at once that a sample is clean.
-        ended: no verdict is to come.
-        failed: nothing of this is needed.
+        ended: set when no more verdicts will come.
+        failed: set when nothing of this is needed any more.
     """
     with closing(work.encoder.make(work.journal.samples("train"), total)) as progress:
         for done in progress:

@@ -1,4 +1,4 @@
-"""What the stages that take long have made, kept by what it was made from: nothing is made twice."""
+"""The outcomes of training and evaluation, kept with a hash of their inputs, so that none is made twice."""
 
 import hashlib
 import json

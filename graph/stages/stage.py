@@ -59,12 +59,12 @@ class Workspace:
 
     @cached_property
     def encoder(self) -> QuestionVectors:
-        """What tells which questions are similar."""
+        """The encoder, which tells which prompts are similar."""
         return QuestionVectors(self.files.state, self.config.encoder)
 
     @cached_property
     def prompts(self) -> Prompts:
-        """The run's own prompts, which hold whatever became of the files that the config names.
+        """The run's own prompts. A changed or missing file of the config does not affect them.
 
         Raises:
             PromptError: one is missing or cannot be used.

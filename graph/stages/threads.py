@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TypeVar
 
-# How soon what is done beside a stage looks whether there is more to do.
+# Seconds until work beside a stage looks again whether there is more to do.
 LOOK_AGAIN_SECONDS = 0.5
 
 Value = TypeVar("Value")
@@ -17,8 +17,8 @@ async def meanwhile(work: Callable[[threading.Event, threading.Event], None]) ->
     """Do something in a thread while a block runs; leaving the block waits for its end.
 
     Args:
-        work: is given two events: the block has ended, so that nothing more is to come; and it has failed, so
-            that this is to end too.
+        work: is called with two events. The first is set when the block has ended, so that nothing more is to
+            come. The second is set when the block has failed, so that the work should end too.
     """
     ended, failed = threading.Event(), threading.Event()
     working = asyncio.create_task(asyncio.to_thread(work, ended, failed))
