@@ -1,4 +1,4 @@
-"""The arrays of the room, and the three things that every module does with them."""
+"""The array types of the calibrated checker, and the three operations that its modules share."""
 
 import numpy
 from numpy.typing import NDArray

@@ -4,19 +4,20 @@
 2. Responses become numbers of a label space (`label_space.py`), and the views a label matrix
    (`label_matrix.py`).
 3. Nobody knows how far a view can be trusted, and there is no gold to learn it from.
-4. But if it were known what is right, each view's errors could be counted.
-5. And if the errors were known, Bayes' rule would tell what is right.
+4. If the right responses were known, each view's errors could be counted.
+5. If the errors were known, Bayes' rule would tell the right responses.
 6. Expectation-maximisation repeats both until nothing changes (`em.py`; Dawid & Skene 1979).
 7. Where a number means the same response everywhere, a classifier of the prompts is the prior
    (`question_classifier.py`; Raykar et al. 2010, "Learning from Crowds").
 8. It is learned with the rest, and a prompt never teaches its own prediction.
-9. Agents of one model err together, so that they are one source (`annotators.py`).
-10. Given responses, judge and invalid responses are the others (`sources.py`).
-11. A last classifier is fitted across folds, and what it has learned from counts for less (`label_model.py`).
-12. The posterior of each response follows, and the noise probability is what the given one lacks to 1.
+9. Agents of one model err together, so all agents are one source (`annotators.py`).
+10. The other sources are the given responses, the judge, and which responses are invalid (`sources.py`).
+11. A last classifier is fitted across folds. The sources that it learned from count for less beside it
+    (`label_model.py`).
+12. The posterior of each response follows. The noise probability is 1 less the given response's posterior.
 13. Free text never repeats: its similarity to the agents' answers is measured instead (`free_text.py`).
-14. As many responses are noisy as the noise probabilities sum up to, the likeliest ones first.
-15. When the noisy ones have new answers, the reviewer's counts as one more view. The likeliest response is
+14. The noise probabilities add up to a number of responses. That many are noisy, the likeliest ones first.
+15. When the noisy samples have new answers, the reviewer's counts as one more view. The likeliest response is
     the consensus.
 
 Nothing here reads or writes a file. Samples come in as a stream that can be started anew, and go out as one.
@@ -51,10 +52,10 @@ class Calibration:
         views: whose answers counted.
         space: the numbers of the responses that compare.
         covered: the places in the stream of the samples that the space covers (m).
-        matrix: of those; None where there are none.
-        estimate: what the label model makes of it.
+        matrix: the label matrix of the covered samples; None where there are none.
+        estimate: what the label model makes of the matrix; None where there is none.
         free: the places of the samples with free text (n - m).
-        similarity: what tells right ones of those; None where there are none.
+        similarity: the model that tells right free text from wrong; None where there is no free text.
         noise: the probability that each given response is wrong (n).
         threshold: responses of at least this noise probability are noisy.
         weights: by source, how much it speaks for each given response (n), in nats.
@@ -94,7 +95,8 @@ def calibrate(
 ) -> Calibration:
     """Return the noise probability of every sample's response.
 
-    What a caller has at hand already need not be made here. It is called for only where it is needed.
+    A caller can pass what it has already: the label space, and how to get vectors and similarities. Those two
+    are called only where they are needed.
 
     Args:
         records: the samples with what the agents and the judge said of them; at least one.
@@ -144,8 +146,8 @@ def noise_threshold(noise: Reals) -> float:
     """Return the noise probability from which on responses are noisy: as many as their mean says, or nearly.
 
     Equal probabilities get equal verdicts, however many share one. Of 0.1, 0.2, 0.8 and 0.9, whose mean is a
-    half, the two largest are noisy, and the threshold is 0.8. It is above all of them where none noisy is
-    nearer to the mean than some.
+    half, the two largest are noisy, and the threshold is 0.8. Where no noisy response at all comes nearest to
+    the mean, the threshold is above all probabilities.
 
     Args:
         noise: each response's probability of being wrong (n); at least one.
@@ -159,7 +161,7 @@ def noise_threshold(noise: Reals) -> float:
 def calibrated(records: Records, found: Calibration) -> Iterator[SampleRecord]:
     """Yield every judged sample with its calibrated verdict, its noise probability and its weights.
 
-    What the relabeler and the reviewer said is left out. They were shown clean samples of other verdicts.
+    What the relabeler and the reviewer said is left out, since their examples were clean by other verdicts.
     """
     for row, record in enumerate(records()):
         if record.check is None:

@@ -1,14 +1,15 @@
-"""Expectation-maximisation: what is right, and how far each source can be trusted, each told from the other.
+"""Expectation-maximisation: finds what is right and how far each source can be trusted, by turns.
 
-A step has two halves. Each source is fitted to what is believed to be right; then what is right is told from
-all fitted sources and a prior. The steps are repeated until beliefs stand still.
+A step has two halves. Each source is fitted to what is believed to be right. Then the fitted sources and a
+prior say anew what is right. The steps are repeated until the beliefs no longer change.
 
 Where the steps begin decides where they end. Where prompts tell what annotators say, the annotators are
-fitted first, without the given responses, however often they are wrong. A fit begun from the given responses
-takes noise that follows a rule for the truth. With more than half of them wrong, it ends the wrong way round.
+fitted first, without the given responses and however often annotators are wrong. A fit that begins with the
+given responses mistakes noise that follows a rule for the truth. With more than half of the responses wrong,
+it calls right ones wrong and wrong ones right.
 
-Elsewhere less is learned, so that nothing is taken for knowledge that is not. Annotators who guess leave the
-responses as they are.
+Elsewhere less is learned, so that guesses do not pass for knowledge. Annotators who guess leave the responses
+as they are.
 """
 
 from collections.abc import Callable, Sequence

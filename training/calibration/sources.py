@@ -1,8 +1,8 @@
 """The label sources: given responses, annotators, a judge, and whether a response is valid at all.
 
 A new source is a file with one function, as below, and its entry in `SOURCES`. The function gets the label
-matrix and returns a source, or None where nothing was observed. How far the source can be trusted is learned
-by `em.py`, beside all others.
+matrix, and whether confusion is learned (`sources_of`). It returns a source, or None where nothing was
+observed. `em.py` learns how far the source can be trusted, together with all others.
 """
 
 from collections.abc import Callable
