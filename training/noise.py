@@ -1,7 +1,7 @@
 """Put wrong responses into clean data at an exact rate, to measure what finds them (paper section 4).
 
-The paper's noise is uniform. What people meet is not: labels drift to a neighbour, one annotator has a bad
-day, a rule is wrong for one topic, responses are cut off or belong to another question.
+The paper's noise is uniform. Real noise is not: a class drifts to its neighbour, one annotator has a bad day,
+a rule is wrong for one topic, responses are cut off or belong to another prompt.
 """
 
 import random
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 NoiseKind = Literal[
     "uniform", "class", "neighbour", "systematic", "truncated", "garbled", "off-topic", "burst"
 ]
-"""uniform: any other response. class: one label after another drifts to the next. neighbour: the response to
-a similar question. systematic: the next label, for the questions nearest to one of them. truncated: the first
-half. garbled: its letters in another order. off-topic: a response to a question of another kind. burst: any
-other response, for one block of the file."""
+"""uniform: any other response. class: one class after another drifts to the next. neighbour: the response to
+a similar prompt. systematic: the next class, for the prompts most like one of them. truncated: the first half
+of the right response. garbled: its letters in another order. off-topic: a response to a prompt of another
+kind. burst: any other response, for one block of the file."""
 
 ENCODED: frozenset[NoiseKind] = frozenset({"neighbour", "systematic"})
-"""The kinds that need to know which questions are similar."""
+"""The kinds that need to know which prompts are similar."""
 
 # A pool is searched in full up to this many different responses and drawn from at random beyond it, so that
 # the work stays linear in the samples.
@@ -70,7 +70,7 @@ def inject_noise(
     """Give exactly rate * n samples, rounded half up, a wrong response; the others get their right one.
 
     Another response of uniform noise is another option for multiple choice, else the right response of
-    another sample: one of the same task, else one to a question of the same form, else one of the same kind,
+    another sample: one of the same task, else one to a prompt of the same form, else one of the same kind,
     else any. The same arguments always give the same result.
 
     Args:
@@ -78,7 +78,7 @@ def inject_noise(
         rate: the share to make wrong, 0 to 1.
         seed: which samples, and which wrong responses.
         kind: how they are wrong.
-        encoder: tells which questions are similar, for the kinds that need it (`ENCODED`).
+        encoder: tells which prompts are similar, for the kinds that need it (`ENCODED`).
 
     Returns:
         The samples in their order, each with its right response as `gold`.
@@ -212,9 +212,9 @@ def _next_label(sample: Sample, pools: _Pools) -> str | None:
 
 
 def _likeness(samples: list[Sample], encoder: "Embeddings | None") -> Callable[[int], list[int]]:
-    """Return a function from a sample to all others, the most similar question first."""
+    """Return a function from a sample to all others, the most similar prompt first."""
     if encoder is None:
-        raise NoiseError("this kind of noise needs an encoder that tells which questions are similar")
+        raise NoiseError("this kind of noise needs an encoder that tells which prompts are similar")
     vectors = numpy.asarray(encoder.embed_documents([sample.prompt for sample in samples]))
 
     def nearest(index: int) -> list[int]:
@@ -225,7 +225,7 @@ def _likeness(samples: list[Sample], encoder: "Embeddings | None") -> Callable[[
 
 
 def _of_similar(samples: list[Sample], index: int, similar: Sequence[int]) -> str | None:
-    """Return the response to a similar question; for multiple choice, the option that it is or stands for."""
+    """Return the response to a similar prompt; for multiple choice, the option that it is or stands for."""
     sample = samples[index]
     for other in similar:
         response = samples[other].response
@@ -248,7 +248,7 @@ def _garbled(response: str, generator: random.Random) -> str | None:
 
 
 def _off_topic(samples: list[Sample], index: int, generator: random.Random) -> str | None:
-    """Return the response to a question of another kind, or where there is none the words of a question."""
+    """Return the response to a prompt of another kind, or where there is none the words of a prompt."""
     own = _keys(samples[index])[0]
     others = [samples[at] for at in generator.sample(range(len(samples)), min(_DRAWS, len(samples)))]
     for other in others:

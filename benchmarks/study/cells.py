@@ -99,7 +99,7 @@ class Study:
 
     @cached_property
     def encoder(self) -> Embeddings:
-        """Tells which questions are similar."""
+        """Tells which prompts are similar."""
         return load_encoder(self._config.encoder)
 
     @cached_property

@@ -37,7 +37,7 @@ class Folder(NamedTuple):
                 whose rate the subset has only nearly.
             size: samples of the subset.
             seed: which ones, and which of them are made wrong.
-            encoder: tells which questions are similar, for the kinds that need it.
+            encoder: tells which prompts are similar, for the kinds that need it.
 
         Raises:
             DataError: a file cannot be used, or there is none of this rate.

@@ -51,7 +51,7 @@ class Tools(Protocol):
 
     @property
     def encoder(self) -> Embeddings:
-        """Tells which questions are similar."""
+        """Tells which prompts are similar."""
 
     def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
         """Return each response's mean log-probability a token under the model that is to be tuned."""

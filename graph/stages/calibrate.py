@@ -29,14 +29,14 @@ _BLOCK = 256
 # Shares of right answers that lie closer than this are taken to be the same.
 _MARGIN = 0.02
 _ADDS_LITTLE = (
-    "the model seems to be right less often (%s of its answers) than what similar questions tell (%.0f%%): "
-    "the verdicts rest on the questions; take a larger model, or spare requests with "
+    "the model seems to be right less often (%s of its answers) than what similar prompts tell (%.0f%%): "
+    "the verdicts rest on the prompts; take a larger model, or spare requests with "
     "agents.reasoner.max_reflections=0"
 )
 
 _MOST_WRONG = (
-    "that is most of them. It looks the same where labels are right and neither questions nor the model's "
-    "answers have anything to do with them: look at a few before you trust the result"
+    "that is most of them. It looks the same where the responses are right and neither the prompts nor the "
+    "model's answers have anything to do with them: look at a few before you trust the result"
 )
 
 
@@ -52,7 +52,7 @@ def calibrate_run(work: Workspace) -> None:
         "reliability": reliability,
     }
     work.journal.validity.validate_calibration(calibration)
-    _LOG.info("%.0f%% of the labels seem to be wrong", 100 * found.noise_rate)
+    _LOG.info("%.0f%% of the responses seem to be wrong", 100 * found.noise_rate)
     if found.noise_rate > 0.5:
         _LOG.warning(_MOST_WRONG)
     by_question = reliability.pop("questions", 0.0)

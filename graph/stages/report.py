@@ -35,8 +35,8 @@ from training.metrics import Metrics, Tally, is_right
 
 _LOG = logging.getLogger("robustft")
 _BY_CHANCE = (
-    "the model's answers meet the given labels no more often than a guess would (%s): either it cannot do "
-    "this task or the labels are noise; take a larger model before trusting the result"
+    "the model's answers agree with the given responses no more often than a guess would (%s): either it "
+    "cannot do this task or the responses are noise; take a larger model before you trust the result"
 )
 _VERSIONED = ("robustft", "langgraph", "langchain-core", "transformers", "trl", "peft", "chromadb", "torch")
 
@@ -97,7 +97,7 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
 
 
 def _warn_of_guesses(summary: Summary) -> None:
-    # Where similar questions tell, the verdicts do not rest on the model alone.
+    # Where similar prompts tell, the verdicts do not rest on the model alone.
     views = summary.views
     questions_tell = summary.calibration is not None and "questions" in summary.calibration.reliability
     if views and not questions_tell and not any(agreement.above_chance for agreement in views.values()):
