@@ -1,4 +1,4 @@
-"""The Context Relabeler: a new answer in the light of the nearest clean examples (Eq. 4 and 5)."""
+"""The Relabeler: a new answer in the light of the nearest clean examples (Eq. 4 and 5)."""
 
 import math
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def entropy_of(log_probabilities: Sequence[float]) -> float:
 
 
 class RelabelerConfig(AgentConfig):
-    """Settings of the Context Relabeler."""
+    """Settings of the Relabeler."""
 
     half: ClassVar[Literal["detect", "denoise"]] = "denoise"
     log_probabilities: ClassVar[bool] = True

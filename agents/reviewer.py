@@ -69,7 +69,7 @@ class Reviewer:
 
         Args:
             sample: the sample; its response is not used.
-            context: the Context Relabeler's answer.
+            context: the Relabeler's answer.
             reasoning: the Reasoner's last answer.
         """
         if self._policy == "context":

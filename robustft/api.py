@@ -1,6 +1,6 @@
 """Running the whole method from Python.
 
-Every function comes twice: `arun` is awaited, `run` waits. `run` works in a notebook too.
+`run`, `resume` and `evaluate` come twice: `arun` is awaited, `run` waits. `run` works in a notebook too.
 """
 
 import asyncio

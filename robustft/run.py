@@ -109,7 +109,7 @@ class Run:
         Raises:
             RunDirectoryError: one cannot be read.
         """
-        folder = self.directory / "prompts"
+        folder = self._files.prompts
         try:
             files = sorted(file for file in folder.glob("*.md") if file.is_file())
             return {file.stem: file.read_text(encoding="utf-8") for file in files}

@@ -1,4 +1,4 @@
-"""The store of clean examples: what the Context Relabeler retrieves from (Eq. 4 and 5)."""
+"""The store of clean examples: what the Relabeler retrieves from (Eq. 4 and 5)."""
 
 import hashlib
 import shutil
