@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         StorageError,
         WeightsError,
     )
-    from stores.records import Decision, Dropped, Evaluation, Summary, TrainingRow
+    from stores.records import Decision, Dropped, Evaluation, EvaluationFigures, Summary, TrainingRow
     from stores.sample import Sample
     from training.errors import NothingToTrainError, TrainingError, TrainingInterrupted
     from training.noise import NoiseError
@@ -54,7 +54,7 @@ _MODULES = {
         "StorageError",
         "WeightsError",
     ),
-    "stores.records": ("Decision", "Dropped", "Evaluation", "Summary", "TrainingRow"),
+    "stores.records": ("Decision", "Dropped", "Evaluation", "EvaluationFigures", "Summary", "TrainingRow"),
     "stores.sample": ("Sample",),
     "training.errors": ("NothingToTrainError", "TrainingError", "TrainingInterrupted"),
     "training.noise": ("NoiseError", "add_noise"),
@@ -73,6 +73,7 @@ __all__ = [
     "EndpointDownError",
     "EndpointError",
     "Evaluation",
+    "EvaluationFigures",
     "InputError",
     "ModelBusyError",
     "ModelCallError",

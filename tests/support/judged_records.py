@@ -37,7 +37,7 @@ def record(
 
 def reviewed(known: SampleRecord, answer: str | None) -> SampleRecord:
     """Return the record once it was relabelled."""
-    return known.model_copy(update={"review": Review(answer=answer, reason="said so", reply=answer)})
+    return known.model_copy(update={"review": Review(answer=answer, reason="reviewed", reply=answer)})
 
 
 class WordEncoder(Embeddings):
