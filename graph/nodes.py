@@ -61,7 +61,7 @@ async def reflect(state: SampleState, runtime: Runtime[Context]) -> dict[str, An
 
 
 async def checker(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Say whether the response is reliable (Eq. 3)."""
+    """Say whether the response is clean (Eq. 3)."""
     agent: Checker = (await agents_of(runtime)).get("checker")
     return {"check": await agent.check(state.sample, state.view_answers())}
 
@@ -74,5 +74,5 @@ async def reviewer(state: SampleState, runtime: Runtime[Context]) -> dict[str, A
 
 
 async def after_checking(state: SampleState) -> str:
-    """Send a noisy sample to be relabelled; a reliable one is finished."""
-    return END if state.check is not None and state.check.reliable else "relabeler"
+    """Send a noisy sample to be relabelled; a clean one is finished."""
+    return END if state.check is not None and state.check.clean else "relabeler"

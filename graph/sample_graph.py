@@ -1,6 +1,6 @@
 """The sample graph: one sample's journey through the agents.
 
-    START -> base -> checker -- reliable --> END
+    START -> base -> checker -- clean --> END
           -> reasoner <-> reflect    \\- noisy -> relabeler -> reviewer -> END
 
 It is two halves, detect and denoise, joined by the checker's verdict. A run drives the halves on their own,

@@ -114,7 +114,7 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_weighting(self) -> "RunConfig":
-        if self.training.weighting == "soft" and not self.weighs:
+        if self.training.weighting == "soft" and not self.calibrates:
             raise ValueError("training.weighting: soft needs agents.checker.policy: calibrated")
         default = SelectionConfig().keep
         # A run's own config names every default, so the default cannot be told from no choice.
@@ -126,7 +126,7 @@ class RunConfig(BaseModel):
         return self
 
     @property
-    def weighs(self) -> bool:
+    def calibrates(self) -> bool:
         """Whether the verdicts wait until all answers are known, to be calibrated together."""
         return self.agents.checker.policy == "calibrated"
 

@@ -47,5 +47,5 @@ def _begin(work: Workspace) -> tuple[int, bool]:
 
 def _end(work: Workspace) -> None:
     """Find every sample's consensus where that is asked for and not done."""
-    if work.config.weighs and not work.journal.validity.has_consensus:
+    if work.config.calibrates and not work.journal.validity.has_consensus:
         conclude_run(work)

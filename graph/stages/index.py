@@ -12,7 +12,7 @@ from typing import Any
 
 from graph.stages.calibrate import measure
 from graph.stages.stage import Workspace, open_stage
-from graph.stages.threads import LOOK_AGAIN_SECONDS, in_thread
+from graph.stages.threads import POLL_SECONDS, in_thread
 from graph.state import RunState, SampleState
 from stores.examples import Example, ExampleStore
 from training.calibration.label_space import is_free
@@ -61,9 +61,9 @@ def open_examples(work: Workspace, *, anew: bool = False) -> Iterator[ExampleSto
 def prepare(
     work: Workspace, total: int, follows: bool, ended: threading.Event, failed: threading.Event
 ) -> None:
-    """Do while labels are looked at what the next stages would keep the endpoint waiting for.
+    """Do what the next stages need while detection still asks, so that no endpoint waits for it then.
 
-    All questions are encoded; then the clean samples are indexed, or free text is measured where the verdicts
+    All prompts are encoded; then the clean samples are indexed, or free text is measured where the verdicts
     rest on that.
 
     Args:
@@ -96,5 +96,5 @@ def _index_as_judged(work: Workspace, ended: threading.Event, failed: threading.
             if reached == position:
                 if last:
                     return
-                ended.wait(LOOK_AGAIN_SECONDS)
+                ended.wait(POLL_SECONDS)
             position = reached

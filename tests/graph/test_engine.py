@@ -50,7 +50,7 @@ async def ask(journal: Journal, failing: dict[str, Exception], max_failed: float
     async def answer(state: SampleState) -> dict[str, Any]:
         if error := failing.get(state.sample.id):
             raise error
-        return {"check": Check(reliable=True, policy="majority", agreed=("base",), reason="agreed")}
+        return {"check": Check(clean=True, policy="majority", agreed=("base",), reason="agreed")}
 
     states = (SampleState(sample=sample) for sample in SAMPLES)
     progress = StageProgress(work, cache, done=0, total=len(SAMPLES))

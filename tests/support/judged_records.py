@@ -31,7 +31,7 @@ def record(
         sample=Sample(id=name, prompt=prompt, response=response, options=options),
         base=Prediction(answer=base, reply=base or "", usage=Usage()),
         turns=[Turn(role="reason", reply=reasoning or "", answer=reasoning, usage=Usage())],
-        check=Check(reliable=True, policy="calibrated", agreed=(), judged=judged, reason="a vote"),
+        check=Check(clean=True, policy="calibrated", agreed=(), judged=judged, reason="a vote"),
     )
 
 
