@@ -1,5 +1,6 @@
 """The nodes and routers of the sample graph: state in, what changed out."""
 
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from langgraph.graph import END
@@ -10,12 +11,12 @@ from agents.agent import AnswerRecord
 from agents.checker import Checker
 from agents.reasoner import Reasoner, final_answer
 from agents.reviewer import Reviewer
-from graph.blocking import AsyncNode
 from graph.context import Agents, SampleContext, agents_of
 from graph.state import SampleInput, SampleState
 from stores.sample import Sample
 
 Context = SampleContext | Agents
+SampleNode = Callable[[SampleInput, Runtime[Context]], Coroutine[Any, Any, dict[str, Any]]]
 
 
 class Answers(Protocol):
@@ -26,7 +27,7 @@ class Answers(Protocol):
         ...
 
 
-def answer_with(agent: str, part: str | None = None) -> AsyncNode:
+def answer_with(agent: str, part: str | None = None) -> SampleNode:
     """Return the node of an agent that needs nothing but the sample; it does nothing if nobody looks at it.
 
     Args:

@@ -17,10 +17,10 @@ from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
 from configs import shipped_configs
+from graph.config import Stage
 from graph.config.errors import explain, suggest
 from graph.config.paths import anchor, find_config
 from graph.config.text import TwiceError, load_yaml
-from graph.stages import Stage
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
 from stores.run_directory import holds_run

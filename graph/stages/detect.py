@@ -8,11 +8,11 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from graph.context import RunContext
-from graph.engine import StageProgress, ask_agents, bind_agents, count_failures
+from graph.engine import StageProgress, ask_agents, count_failures
 from graph.sample_graph import detect_graph
 from graph.stages.calibrate import calibrate_run
 from graph.stages.index import prepare
-from graph.stages.stage import Workspace, open_cache, open_stage
+from graph.stages.stage import Workspace, bind_agents, open_cache, open_stage
 from graph.stages.threads import meanwhile
 from graph.state import RunState, SampleInput, SampleState
 

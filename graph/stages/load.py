@@ -11,10 +11,10 @@ from langgraph.runtime import Runtime
 
 from agents.models.pool import ModelPool
 from agents.models.probe import probe
+from graph.config import Stage
 from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.context import RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
-from graph.stages import Stage
 from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunInput

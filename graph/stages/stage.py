@@ -13,20 +13,17 @@ from typing import Any, NamedTuple
 from langgraph.config import get_stream_writer
 
 from agents.cache import ReplyCache
+from agents.models.pool import ModelPool
 from graph.config.run import RunConfig, load_config
-from graph.context import Prompts, load_prompts
+from graph.context import Agents, Prompts, build_agents, load_models, load_prompts
 from graph.stages.hold import held
 from prompts.template import PromptError
-from stores.errors import RobustFTError
+from stores.examples import ExampleStore
 from stores.journal import Journal
 from stores.run_directory import RunDirectory, storage_errors
 from stores.vectors import PromptVectors
 
 _LOG = logging.getLogger("robustft")
-
-
-class RunFailedError(RobustFTError):
-    """A run had to stop; its directory can be resumed."""
 
 
 class Progress(NamedTuple):
@@ -142,3 +139,12 @@ def _close(journal: Journal, stage: str, seconds: float, report: str | None) -> 
         journal.end_stage(stage, seconds, report)
     finally:
         journal.close()
+
+
+async def bind_agents(
+    work: Workspace, pool: ModelPool, cache: ReplyCache, examples: ExampleStore | None
+) -> Agents:
+    """Return a run's agents, with their models opened in its pool."""
+    models = await load_models(pool, work.config, work.files.state)
+    # In a thread: the prompts may still have to be read.
+    return await asyncio.to_thread(lambda: build_agents(work.config, models, work.prompts, examples, cache))

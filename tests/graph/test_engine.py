@@ -11,8 +11,7 @@ import pytest
 from agents.checker import Check
 from agents.errors import AgentError, EndpointDownError, ModelCallError
 from graph.config.run import parse_config
-from graph.engine import StageProgress, ask_agents, count_failures
-from graph.stages.stage import RunFailedError
+from graph.engine import RunFailedError, StageProgress, ask_agents, count_failures
 from graph.state import SampleState
 from prompts.template import PromptError
 from stores.journal import Journal
