@@ -39,7 +39,7 @@ class Check(AgentRecord):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    reliable: bool
+    clean: bool
     policy: Policy
     agreed: tuple[str, ...]
     judged: Judgement | None = None
@@ -95,7 +95,7 @@ class Checker:
         self._views = config.views
 
     async def check(self, sample: Sample, answers: Mapping[str, str | None]) -> Check:
-        """Say whether the sample's response is clean or noisy (Eq. 3).
+        """Say whether the sample's response is clean (Eq. 3).
 
         Args:
             sample: the sample under suspicion.
@@ -106,13 +106,13 @@ class Checker:
         views = {view: kind.agree(answers.get(view), sample.response, sample.options) for view in self._views}
         agreed = tuple(view for view, same in views.items() if same)
         if self._policy == "none":
-            return Check(reliable=False, policy="none", agreed=agreed, reason="not checked")
+            return Check(clean=False, policy="none", agreed=agreed, reason="not checked")
         if self._policy == "judge" or (self._policy in ("hybrid", "calibrated") and _is_split(views)):
             shown = {view: answer for view, answer in answers.items() if view in self._views}
             return await self._judge(sample, shown, agreed)
         enough = 1 if self._policy == "majority" else len(views)
         reason = f"{len(agreed)} of {len(views)} views match the response"
-        return Check(reliable=len(agreed) >= enough, policy=self._policy, agreed=agreed, reason=reason)
+        return Check(clean=len(agreed) >= enough, policy=self._policy, agreed=agreed, reason=reason)
 
     async def _judge(
         self, sample: Sample, answers: Mapping[str, str | None], agreed: tuple[str, ...]
@@ -121,7 +121,7 @@ class Checker:
         reply = await self._role.ask(conversation(sample, request))
         verdict = parse_verdict(reply.text, quoted=(sample.prompt, sample.response, *answers.values()))
         return Check(
-            reliable=verdict == "reliable",
+            clean=verdict == "reliable",
             policy=self._policy,
             agreed=agreed,
             reply=reply.text,

@@ -70,7 +70,7 @@ class SampleRecord(BaseModel):
         """What has become of the sample; `noisy` is judged so and not relabelled yet."""
         if self.failure is not None or self.check is None:
             return "failed"
-        if self.check.reliable:
+        if self.check.clean:
             return "clean"
         return "relabelled" if self.review is not None else "noisy"
 
@@ -185,7 +185,7 @@ def to_decision(record: SampleRecord, kept: bool | None, *, too_long: bool = Fal
 
 def _verdict(check: Check) -> Verdict:
     return Verdict(
-        verdict="clean" if check.reliable else "noisy",
+        verdict="clean" if check.clean else "noisy",
         policy=check.policy,
         agreed=check.agreed,
         reason=check.reason,

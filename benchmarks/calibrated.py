@@ -31,7 +31,7 @@ from graph.state import SampleState
 from stores.dataset import read_samples
 from stores.run_directory import RunDirectory
 from stores.sample import Sample
-from stores.vectors import QuestionVectors
+from stores.vectors import PromptVectors
 from training.calibration.label_matrix import label_matrix, view_answers
 from training.calibration.label_model import estimate
 from training.calibration.label_space import LabelSpace
@@ -63,8 +63,8 @@ def measure(samples: list[Sample], states: list[SampleState], encoder: Embedding
     ]
     matrix = label_matrix((case.state for case in cases), space, _VIEWS)
     if space.shared:
-        questions = numpy.array(encoder.embed_documents([sample.prompt for sample in samples]))
-        matrix = replace(matrix, questions=questions)
+        prompts = numpy.array(encoder.embed_documents([sample.prompt for sample in samples]))
+        matrix = replace(matrix, prompts=prompts)
     found = estimate(matrix)
     likeliest = [
         space.decode(case.state, int(number))
@@ -129,9 +129,9 @@ def conditions(arguments: argparse.Namespace, folder: Folder) -> Iterator[dict[s
     """Yield the figures of every seed, kind and rate."""
     states = read_answers(arguments.directory)
     with tempfile.TemporaryDirectory(prefix="robustft-calibrated-") as vectors:
-        encoder = QuestionVectors(Path(vectors), RunConfig().encoder)
-        questions = list(read_samples(folder.labeled))
-        deque(encoder.make(questions, len(questions)), maxlen=0)
+        encoder = PromptVectors(Path(vectors), RunConfig().encoder)
+        prompts = list(read_samples(folder.labeled))
+        deque(encoder.make(prompts, len(prompts)), maxlen=0)
         yield from _conditions(arguments, folder, states, encoder)
 
 

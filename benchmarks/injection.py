@@ -50,7 +50,7 @@ async def _with_prompt(expert: Role, prompt: QuestionTemplate, rows: list[dict[s
             sample = Sample(id=row["id"], prompt=row["prompt"], response=response)
             check = await checker.check(sample, {"base": None, "reasoning": None})
             naive = parse_verdict(check.reply or "") == "reliable"
-            return check.reliable, check.judged == "unreadable", naive
+            return check.clean, check.judged == "unreadable", naive
 
         return await asyncio.gather(*(ask(row) for row in rows))
 

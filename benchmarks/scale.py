@@ -83,7 +83,7 @@ def decided(sample: Sample, number: int) -> Entry:
         sample=sample,
         base=Prediction(answer=sample.response, reply=reply, usage=_USAGE),
         turns=[Turn(role="reason", reply=reply, answer=sample.response, usage=_USAGE)] * 2,
-        check=Check(reliable=clean, policy="hybrid", agreed=(), reason="generated", usage=_USAGE),
+        check=Check(clean=clean, policy="hybrid", agreed=(), reason="generated", usage=_USAGE),
     )
     if not clean:
         rated = tuple(-((number * 7919 + at) % 1000 + 1) / 1000 for at in range(8))

@@ -6,26 +6,47 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from langchain_core.language_models import BaseChatModel
+from typing import Any, Protocol
 
 from agents.cache import ReplyCache
 from agents.concurrency import map_concurrently
 from agents.errors import AgentError
-from agents.models.pool import ModelPool
-from graph.context import Agents, build_agents, load_models
-from graph.stages.stage import RunFailedError, Workspace
+from graph.config.run import RunConfig
 from graph.state import SampleState
 from prompts.template import PromptError
-from stores.examples import ExampleStore
+from stores.errors import RobustFTError
+from stores.journal import Journal
+from stores.run_directory import RunDirectory
 
 # Samples under way for each request that may be in flight. The turns of one sample wait for each other. At
 # the end of a stage, many samples at an early turn keep an endpoint busier than a few at a late one.
 _AHEAD = 4
 _REPORT_SECONDS = 0.2
 
-Work = Callable[[SampleState], Awaitable[dict[str, Any]]]
+Ask = Callable[[SampleState], Awaitable[dict[str, Any]]]
+
+
+class RunFailedError(RobustFTError):
+    """A run had to stop; its directory can be resumed."""
+
+
+class OpenRun(Protocol):
+    """The part of an open run that the engine needs."""
+
+    @property
+    def config(self) -> RunConfig:
+        """Says how much is asked at once, and how much may fail."""
+
+    @property
+    def journal(self) -> Journal:
+        """Takes what comes out."""
+
+    @property
+    def files(self) -> RunDirectory:
+        """Where the run is, for messages."""
+
+    def report(self, done: int, total: int, tokens: int = 0, note: str = "") -> None:
+        """Tell how far the stage is."""
 
 
 class StageProgress:
@@ -35,7 +56,7 @@ class StageProgress:
     once: counting samples alone would show nothing for a long time.
     """
 
-    def __init__(self, work: Workspace, cache: ReplyCache, *, done: int, total: int) -> None:
+    def __init__(self, work: OpenRun, cache: ReplyCache, *, done: int, total: int) -> None:
         self._work = work
         self._cache = cache
         self._total = total
@@ -55,7 +76,7 @@ class StageProgress:
 
 
 async def ask_agents(
-    work: Workspace, samples: Iterator[SampleState], ask: Work, progress: StageProgress, *, dataset: int
+    work: OpenRun, samples: Iterator[SampleState], ask: Ask, progress: StageProgress, *, dataset: int
 ) -> None:
     """Send samples through one half of the sample graph and journal what comes out.
 
@@ -89,7 +110,7 @@ async def ask_agents(
         progress.end()
 
 
-def count_failures(work: Workspace, dataset: int) -> Counter[str]:
+def count_failures(work: OpenRun, dataset: int) -> Counter[str]:
     """Return the reasons of what has failed so far.
 
     Raises:
@@ -100,7 +121,7 @@ def count_failures(work: Workspace, dataset: int) -> Counter[str]:
     return failures
 
 
-def _check(failures: Counter[str], work: Workspace, dataset: int) -> None:
+def _check(failures: Counter[str], work: OpenRun, dataset: int) -> None:
     if failures.total() > work.config.run.max_failed * dataset:
         raise RunFailedError(_too_many(failures, work))
 
@@ -119,21 +140,7 @@ def _no_garbage_of_old() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def bind_agents(
-    work: Workspace, pool: ModelPool, cache: ReplyCache, examples: ExampleStore | None
-) -> Agents:
-    """Return a run's agents, with their models opened in its pool."""
-    models = await load_models(pool, work.config, work.files.state)
-    return await asyncio.to_thread(_build, work, models, cache, examples)
-
-
-def _build(
-    work: Workspace, models: dict[str, BaseChatModel], cache: ReplyCache, examples: ExampleStore | None
-) -> Agents:
-    return build_agents(work.config, models, work.prompts, examples, cache)
-
-
-def _too_many(failures: Counter[str], work: Workspace) -> str:
+def _too_many(failures: Counter[str], work: OpenRun) -> str:
     commonest = "; ".join(f"{count} x {reason}" for reason, count in failures.most_common(3))
     return (
         f"more than {work.config.run.max_failed:.0%} of the samples failed (run.max_failed): {commonest}. "

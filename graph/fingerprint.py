@@ -29,7 +29,7 @@ def fingerprints(config: RunConfig, prompts: Prompts) -> Fingerprints:
         sources = [template.source for template in prompts.agents[name].values()]
         halves[agent.half][name] = [_asks(config, agent), *sources]
     detect = {"seed": config.run.seed, **halves["detect"]}
-    if config.weighs:
+    if config.calibrates:
         detect["encoder"] = config.encoder.name
     denoise = {"detect": detect, **halves["denoise"], "encoder": config.encoder.name}
     run = {

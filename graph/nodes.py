@@ -1,5 +1,6 @@
 """The nodes and routers of the sample graph: state in, what changed out."""
 
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from langgraph.graph import END
@@ -10,12 +11,12 @@ from agents.agent import AnswerRecord
 from agents.checker import Checker
 from agents.reasoner import Reasoner, final_answer
 from agents.reviewer import Reviewer
-from graph.blocking import AsyncNode
 from graph.context import Agents, SampleContext, agents_of
 from graph.state import SampleInput, SampleState
 from stores.sample import Sample
 
 Context = SampleContext | Agents
+SampleNode = Callable[[SampleInput, Runtime[Context]], Coroutine[Any, Any, dict[str, Any]]]
 
 
 class Answers(Protocol):
@@ -26,7 +27,7 @@ class Answers(Protocol):
         ...
 
 
-def answer_with(agent: str, part: str | None = None) -> AsyncNode:
+def answer_with(agent: str, part: str | None = None) -> SampleNode:
     """Return the node of an agent that needs nothing but the sample.
 
     The node does nothing where the checker does not look at the agent's view.
@@ -63,7 +64,7 @@ async def reflect(state: SampleState, runtime: Runtime[Context]) -> dict[str, An
 
 
 async def checker(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Say whether the response is clean or noisy (Eq. 3)."""
+    """Say whether the response is clean (Eq. 3)."""
     agent: Checker = (await agents_of(runtime)).get("checker")
     return {"check": await agent.check(state.sample, state.view_answers())}
 
@@ -77,4 +78,4 @@ async def reviewer(state: SampleState, runtime: Runtime[Context]) -> dict[str, A
 
 async def after_checking(state: SampleState) -> str:
     """Send a noisy sample to be relabelled; a clean one is finished."""
-    return END if state.check is not None and state.check.reliable else "relabeler"
+    return END if state.check is not None and state.check.clean else "relabeler"

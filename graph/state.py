@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 from agents.agent import AnswerRecord
 from agents.reasoner import Turn
 from agents.record import SampleRecord
-from graph.stages import Stage
+from graph.config import Stage
 from stores.sample import Sample
 
 

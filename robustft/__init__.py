@@ -14,9 +14,10 @@ from stores import errors as _errors
 if TYPE_CHECKING:
     from agents.errors import AgentError, EndpointDownError, EndpointError, ModelBusyError, ModelCallError
     from graph.config.run import ConfigError, RunConfig, load_config
+    from graph.engine import RunFailedError
     from graph.run_graph import build_run_graph, run_graph
     from graph.sample_graph import build_sample_graph, sample_graph
-    from graph.stages.stage import Progress, RunFailedError
+    from graph.stages.stage import Progress
     from prompts.template import PromptError
     from robustft.api import aevaluate, aresume, arun, evaluate, export, resume, run
     from robustft.run import Run, load_run
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         StorageError,
         WeightsError,
     )
-    from stores.records import Decision, Dropped, Evaluation, Summary, TrainingRow
+    from stores.records import Decision, Dropped, Evaluation, EvaluationFigures, Summary, TrainingRow
     from stores.sample import Sample
     from training.errors import NothingToTrainError, TrainingError, TrainingInterrupted
     from training.noise import NoiseError
@@ -41,7 +42,8 @@ _MODULES = {
     "graph.config.run": ("ConfigError", "RunConfig", "load_config"),
     "graph.run_graph": ("build_run_graph", "run_graph"),
     "graph.sample_graph": ("build_sample_graph", "sample_graph"),
-    "graph.stages.stage": ("Progress", "RunFailedError"),
+    "graph.engine": ("RunFailedError",),
+    "graph.stages.stage": ("Progress",),
     "prompts.template": ("PromptError",),
     "robustft.api": ("aevaluate", "aresume", "arun", "evaluate", "export", "resume", "run"),
     "robustft.run": ("Run", "load_run"),
@@ -54,7 +56,7 @@ _MODULES = {
         "StorageError",
         "WeightsError",
     ),
-    "stores.records": ("Decision", "Dropped", "Evaluation", "Summary", "TrainingRow"),
+    "stores.records": ("Decision", "Dropped", "Evaluation", "EvaluationFigures", "Summary", "TrainingRow"),
     "stores.sample": ("Sample",),
     "training.errors": ("NothingToTrainError", "TrainingError", "TrainingInterrupted"),
     "training.noise": ("NoiseError", "add_noise"),
@@ -73,6 +75,7 @@ __all__ = [
     "EndpointDownError",
     "EndpointError",
     "Evaluation",
+    "EvaluationFigures",
     "InputError",
     "ModelBusyError",
     "ModelCallError",

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from agents.models.pool import ModelPool
-from graph.config.paths import settle
+from graph.config import Stage
+from graph.config.paths import resolve_paths
 from graph.config.run import RunConfig, load_config
 from graph.run_graph import run_graph
-from graph.stages import Stage
 from graph.stages.evaluate import compare
 from graph.stages.hold import holding
 from graph.stages.select import training_set
@@ -185,7 +185,7 @@ def default_directory(name: str) -> Path:
 def _settled(config: RunConfig) -> dict[str, Any]:
     """Return a config as plain data that means the same from any folder."""
     content = config.model_dump(mode="json")
-    settle(content)
+    resolve_paths(content)
     return content
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from stores.atomic import atomic_writer, write_json_atomically
 from stores.errors import RecordError
@@ -82,7 +82,7 @@ def _parse(content: bytes, kind: type[R], path: Path, line: int | None = None) -
 def _explain(error: ValidationError, content: bytes) -> tuple[str | None, str]:
     """Return which field is to blame, if one is, and what is wrong with the record."""
     try:
-        value: Any = from_json(content)
+        value: Any = orjson.loads(content)
     except ValueError as exc:
         return None, f"is cut off or damaged ({exc}); `robustft resume` writes a run's records again"
     if not isinstance(value, dict):

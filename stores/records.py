@@ -278,7 +278,7 @@ class Calibration(Part):
     threshold: float
     """Responses of at least this noise probability are noisy."""
     reliability: dict[str, float]
-    """The share of each view's answers that are right; under `questions`, of what similar prompts tell."""
+    """The share of each view's answers that are right; under `prompts`, of what similar prompts tell."""
 
 
 class RunUsage(Usage):

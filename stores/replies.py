@@ -96,7 +96,7 @@ class ReplyStore:
         self._calls.close()
         self._database.close()
 
-    async def settle(self) -> None:
+    async def flush(self) -> None:
         """Wait until everything is committed that `keep` was called for, though its caller has given up."""
         if self._keeping:
             await asyncio.wait(self._keeping)

@@ -112,7 +112,7 @@ class RunDirectory:
         """Open the replies for reading and writing."""
         return ReplyStore(self.replies)
 
-    def mend(self) -> list[Path]:
+    def repair(self) -> list[Path]:
         """Put right what a killed process left; returns the new paths of the databases that are damaged.
 
         Half-written files are removed, and a replacement of config and prompts that was begun is finished.
@@ -136,7 +136,7 @@ class RunDirectory:
         part.mkdir()
         write_text_atomically(part / "config.yaml", config)
         write_prompts(part / "prompts", prompts)
-        # From here on it will be finished, by `mend` if not by us.
+        # From here on it will be finished, by `repair` if not by us.
         part.rename(self.state / "replacement")
         self._finish_replacing()
 

@@ -1,4 +1,4 @@
-"""The vectors of a dataset's questions, on disk: encoded once, however often they are needed."""
+"""The vectors of a dataset's prompts, on disk: encoded once, however often they are needed."""
 
 import hashlib
 from collections.abc import Generator, Iterable
@@ -21,8 +21,8 @@ _KEY_BYTES = 16
 Vectors = NDArray[numpy.float32]
 
 
-class QuestionVectors(Embeddings):
-    """The encoder of a run, which looks up the questions it has encoded before.
+class PromptVectors(Embeddings):
+    """The encoder of a run, which looks up the prompts it has encoded before.
 
     Args:
         folder: where the vectors are, or shall be.
@@ -31,15 +31,15 @@ class QuestionVectors(Embeddings):
 
     def __init__(self, folder: Path, config: EncoderConfig) -> None:
         name = hashlib.sha256(config.name.encode()).hexdigest()[:8]
-        self._vectors = folder / f"questions-{name}.npy"
-        self._keys = folder / f"questions-{name}.keys.npy"
+        self._vectors = folder / f"prompts-{name}.npy"
+        self._keys = folder / f"prompts-{name}.keys.npy"
         self._config = config
 
     def __len__(self) -> int:
         return len(self.all()) if self._are_made else 0
 
     def all(self) -> Vectors:
-        """Return one vector of length 1 a question (n, d) in the dataset's order, mapped from the file.
+        """Return one vector of length 1 a prompt (n, d) in the dataset's order, mapped from the file.
 
         Raises:
             OSError: they are not made yet.
@@ -48,7 +48,7 @@ class QuestionVectors(Embeddings):
         return vectors
 
     def make(self, samples: Iterable[Sample], count: int) -> Generator[int, None, None]:
-        """Encode a dataset's questions where that was not done; yields how many are after each batch.
+        """Encode a dataset's prompts where that was not done; yields how many are after each batch.
 
         Nothing is left of what is given up half-way.
 
@@ -82,7 +82,7 @@ class QuestionVectors(Embeddings):
         self.__dict__.pop("_index", None)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Return the vectors of any texts; those of the dataset's questions are not encoded again."""
+        """Return the vectors of any texts; those of the dataset's prompts are not encoded again."""
         rows = self._rows_of(texts)
         known = self.all() if any(row >= 0 for row in rows) else None
         new = [text for text, row in zip(texts, rows, strict=True) if row < 0]
@@ -98,7 +98,7 @@ class QuestionVectors(Embeddings):
         return self._vectors.is_file() and self._keys.is_file()
 
     def _rows_of(self, texts: list[str]) -> list[int]:
-        """Return each text's place in the dataset, -1 where it is no question there."""
+        """Return each text's place in the dataset, -1 where it is no prompt there."""
         if not self._are_made:
             return [-1] * len(texts)
         keys, order = self._index
@@ -111,7 +111,7 @@ class QuestionVectors(Embeddings):
 
     @cached_property
     def _index(self) -> tuple[NDArray[numpy.bytes_], NDArray[numpy.int64]]:
-        """The questions' keys, and their order; 24 bytes a question in memory."""
+        """The prompts' keys, and their order; 24 bytes a prompt in memory."""
         keys = numpy.load(self._keys, allow_pickle=False)
         return keys, numpy.argsort(keys, kind="stable")
 

@@ -67,7 +67,7 @@ JOURNEYS = """
 import asyncio, json
 from agents.record import to_decision
 from graph.config.run import ConfigError, parse_config
-from graph.context import BoundContext, build_agents
+from graph.context import build_agents, load_prompts
 from graph.fingerprint import fingerprints
 from graph.sample_graph import sample_graph
 from graph.state import SampleInput, SampleState
@@ -84,12 +84,16 @@ def configured(**sceptic):
 
 async def journey(config, sample):
     model = ScriptedModel(script=say)
-    context = BoundContext(agents=build_agents(config, {"default": model}))
+    context = build_agents(config, {"default": model}, load_prompts(config))
     found = await sample_graph.ainvoke(SampleInput(sample=sample), context=context)
     state = SampleState.model_validate(found)
     kept = SampleState.from_entry(sample, state.to_entry())
     assert to_decision(kept, None) == to_decision(state, None)
-    return {"decision": to_decision(kept, None), "answers": kept.answers(), "requests": len(model.requests)}
+    decision = to_decision(kept, None).model_dump(mode="json")
+    return {"decision": decision, "answers": kept.answers(), "requests": len(model.requests)}
+
+def hash_of(config):
+    return fingerprints(config, load_prompts(config)).decisions.verdicts
 
 sample = Sample(id="s", prompt="Capital of Norway?", response="Oslo")
 config, hotter = configured(), configured(temperature=0.5)
@@ -101,7 +105,7 @@ except ConfigError as exc:
 print(json.dumps({
     "heard": asyncio.run(journey(config, sample)),
     "quiet": asyncio.run(journey(quiet, sample)),
-    "asks_again": fingerprints(config).detect != fingerprints(hotter).detect,
+    "asks_again": hash_of(config) != hash_of(hotter),
     "refused": refused,
 }))
 """
@@ -142,7 +146,7 @@ VERDICTS = """
 import asyncio, json
 from agents.answers.kind import sample_kind
 from graph.config.run import parse_config
-from graph.context import BoundContext, build_agents
+from graph.context import build_agents, load_prompts
 from graph.sample_graph import sample_graph
 from graph.state import SampleInput, SampleState
 from stores.sample import Sample
@@ -152,7 +156,7 @@ async def verdict(response):
     sample = Sample(id="s", prompt="Double x in Python.", response=response)
     model = ScriptedModel(script=lambda messages: "```python\\nx * 2  # twice\\n```")
     config = parse_config({"agents": {"checker": {"policy": "majority"}}})
-    context = BoundContext(agents=build_agents(config, {"default": model}))
+    context = build_agents(config, {"default": model}, load_prompts(config))
     found = await sample_graph.ainvoke(SampleInput(sample=sample), context=context)
     state = SampleState.model_validate(found)
     return [sample_kind(sample).name, state.answers()["base"], state.status]
@@ -229,12 +233,19 @@ def test_one_more_agent_is_four_files_two_of_them_one_line(copy: Path) -> None:
 
     found = run_in(copy, JOURNEYS)
     heard = found["heard"]["decision"]
-    assert heard["views"] == {"sceptic": {"reply": "Answer: Bergen", "answer": "Bergen", "words": 2}}
-    assert (heard["check"]["agreed"], heard["check"]["judged"]) == (["base", "reasoning"], "reliable")
+    sceptic = heard["agents"]["sceptic"]
+    assert (sceptic["reply"], sceptic["answer"], sceptic["usage"]["requests"]) == (
+        "Answer: Bergen",
+        "Bergen",
+        1,
+    )
+    assert heard["check"]["agreed"] == ["base", "reasoning"]
+    assert heard["agents"]["checker"]["answer"] == "reliable"
     assert found["heard"]["answers"] == {"base": "Oslo", "reasoner": "Oslo", "sceptic": "Bergen"}
-    assert heard["usage"]["requests"] == found["heard"]["requests"]
+    asked = sum(agent["usage"]["requests"] for agent in heard["agents"].values())
+    assert asked == found["heard"]["requests"]
     # Nobody is asked whose view is not looked at.
-    assert "views" not in found["quiet"]["decision"]
+    assert "sceptic" not in found["quiet"]["decision"]["agents"]
     assert found["quiet"]["requests"] == found["heard"]["requests"] - 2
     assert found["asks_again"]
     assert found["refused"] == (

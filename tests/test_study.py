@@ -77,7 +77,7 @@ def case(
     agreed = [view for view, answer in given.items() if answer == response]
     check = None
     if reliable is not None:
-        check = Check(reliable=reliable, policy="hybrid", agreed=agreed, reason="", usage=ONE)  # type: ignore[arg-type]
+        check = Check(clean=reliable, policy="hybrid", agreed=agreed, reason="", usage=ONE)  # type: ignore[arg-type]
     reply = f"I would say {base}."
     rated = (-0.1,)
     state = SampleState(
@@ -109,9 +109,9 @@ def test_plain_tuning_takes_the_given_response_and_the_ceiling_the_right_one() -
 @pytest.mark.parametrize(
     ("given", "response", "noisy", "new"),
     [
-        (case("good", reliable=True, kept=True), "good", False, None),
-        (case("bad", context="good", review="good", reliable=False, kept=True), "good", True, "good"),
-        (case("bad", context="good", review="good", reliable=False, kept=False), None, True, "good"),
+        (case("good", clean=True, kept=True), "good", False, None),
+        (case("bad", context="good", review="good", clean=False, kept=True), "good", True, "good"),
+        (case("bad", context="good", review="good", clean=False, kept=False), None, True, "good"),
     ],
 )
 def test_ours_does_as_the_pipeline_decided(
@@ -122,14 +122,14 @@ def test_ours_does_as_the_pipeline_decided(
 
 
 def test_suspicion_grows_with_the_views_that_contradict() -> None:
-    agreeing = only(rules.decided, case("good", base="good", reasoned="good", reliable=True)).score
-    split = only(rules.decided, case("good", base="good", reasoned="bad", reliable=False)).score
-    against = only(rules.decided, case("good", base="bad", reasoned="bad", reliable=False)).score
+    agreeing = only(rules.decided, case("good", base="good", reasoned="good", clean=True)).score
+    split = only(rules.decided, case("good", base="good", reasoned="bad", clean=False)).score
+    against = only(rules.decided, case("good", base="bad", reasoned="bad", clean=False)).score
     assert (agreeing, split, against) == (0.0, 0.75, 1.0)
 
 
 def test_a_calibrated_sample_is_as_suspect_as_it_is_likely_to_be_noise_and_counts_by_its_confidence() -> None:
-    given = case("bad", base="bad", context="good", review="good", reliable=False, kept=True)
+    given = case("bad", base="bad", context="good", review="good", clean=False, kept=True)
     assert given.state.check is not None
     weighed = given.state.model_copy(
         update={
@@ -142,16 +142,16 @@ def test_a_calibrated_sample_is_as_suspect_as_it_is_likely_to_be_noise_and_count
 
 
 def test_self_select_keeps_what_the_judge_calls_reliable() -> None:
-    assert only(rules.reliable_alone, case("bad", reliable=True)) == Label("bad", False, 0.0)
-    assert only(rules.reliable_alone, case("bad", reliable=False)) == Label(None, True, 1.0)
+    assert only(rules.reliable_alone, case("bad", clean=True)) == Label("bad", False, 0.0)
+    assert only(rules.reliable_alone, case("bad", clean=False)) == Label(None, True, 1.0)
 
 
 def test_self_label_replaces_every_response_by_the_models_own() -> None:
-    own = case("bad", context="good", review="good", reliable=False, kept=True)
+    own = case("bad", context="good", review="good", clean=False, kept=True)
     assert only(rules.relabelled, own) == Label("good", True, new="good")
-    same = case("good", context="good", review="good", reliable=False, kept=True)
+    same = case("good", context="good", review="good", clean=False, kept=True)
     assert only(rules.relabelled, same) == Label("good", False, new="good")
-    assert only(rules.relabelled, case("bad", reliable=False)) == Label(None)
+    assert only(rules.relabelled, case("bad", clean=False)) == Label(None)
 
 
 @pytest.mark.parametrize(
@@ -263,10 +263,10 @@ def test_seconds_to_decide_are_those_of_a_run_that_asked_for_itself_alone(
 
 def test_figures_are_counted_over_what_is_known() -> None:
     cases = [
-        case("good", base="good", reasoned="good", reliable=True, kept=True),
-        case("bad", base="good", reasoned="bad", context="good", review="good", reliable=False, kept=True),
-        case("bad", base="bad", reasoned="bad", context="bad", review="bad", reliable=False, kept=False),
-        case("bad", base="bad", reasoned="bad", reliable=True, kept=True),
+        case("good", base="good", reasoned="good", clean=True, kept=True),
+        case("bad", base="good", reasoned="bad", context="good", review="good", clean=False, kept=True),
+        case("bad", base="bad", reasoned="bad", context="bad", review="bad", clean=False, kept=False),
+        case("bad", base="bad", reasoned="bad", clean=True, kept=True),
     ]
     figures = figures_of(cases, rules.decided(cases, Likes()))
     assert figures["detection"]["precision"] == 1
@@ -345,7 +345,7 @@ def record(method: str, rate: int, accuracy: float, **more: Any) -> dict[str, An
 def test_the_page_is_made_from_the_records_and_says_what_was_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "results"
     repaired = case(
-        "bad", base="good", reasoned="good", context="good", review="good", reliable=False, kept=True
+        "bad", base="good", reasoned="good", context="good", review="good", clean=False, kept=True
     )
     (examples,) = [examples_of([repaired])]
     examples[0]["question"] = "<b>How|was it?"

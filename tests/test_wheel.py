@@ -29,6 +29,8 @@ USED_BY_OTHERS = {
     "gguf": "transformers reads GGUF files with it",
     "sentence-transformers": "langchain-huggingface encodes with it",
 }
+# Imported where it is there: a method that needs it says how to install it.
+OPTIONAL = {"pandas"}
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 METADATA = f"robustft-{PROJECT['version']}.dist-info"
 
@@ -41,7 +43,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_used() -> None:
     found: set[str] = set()
     for module in MODULES:
         found |= imported(module.read_text(encoding="utf-8"))
-    third_party = found - set(sys.stdlib_module_names) - {*FOLDERS}
+    third_party = found - set(sys.stdlib_module_names) - {*FOLDERS} - OPTIONAL
     declared = {normal(re.split(r"[<>=\[ ]", line)[0]) for line in PROJECT["dependencies"]}
     owners = packages_distributions()
     homes = {name: {normal(owner) for owner in owners[name]} for name in third_party}

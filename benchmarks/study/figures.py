@@ -76,7 +76,7 @@ def agents_of(cases: Sequence[Case]) -> dict[str, dict[str, float | None]]:
             found[group].append(answer is not None and is_right(answer, gold, options))
         if case.state.check is not None:
             found = counts.setdefault("checker", {"right": [], "wrong": []})
-            found[group].append(case.state.check.reliable == label_right)
+            found[group].append(case.state.check.clean == label_right)
     return {
         agent: {group: sum(right) / len(right) if right else None for group, right in groups.items()}
         for agent, groups in counts.items()
@@ -96,9 +96,9 @@ def examples_of(cases: Sequence[Case]) -> list[dict[str, str]]:
         final = state.final
         before = is_right(case.sample.response, gold, case.sample.options)
         after = final is not None and is_right(final, gold, case.sample.options)
-        name = _OUTCOMES[state.check.reliable, before, after]
+        name = _OUTCOMES[state.check.clean, before, after]
         answers = {agent: answer or "unreadable" for agent, answer in state.answers().items()}
-        verdict = "reliable" if state.check.reliable else "noisy"
+        verdict = "reliable" if state.check.clean else "noisy"
         groups[name].append(
             {
                 "outcome": name,

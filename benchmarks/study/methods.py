@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from graph.stages import Stage
+from graph.config import Stage
 from study import rules
 
 _JUDGE_ALONE = str(Path(__file__).parent / "judge_alone" / "check.md")

@@ -215,7 +215,7 @@ def _class_of(sample: Sample) -> str:
 
 
 def _is_noisy(state: SampleState) -> bool | None:
-    return None if state.check is None else not state.check.reliable
+    return None if state.check is None else not state.check.clean
 
 
 def _suspicion(state: SampleState) -> float | None:
@@ -225,8 +225,8 @@ def _suspicion(state: SampleState) -> float | None:
     if state.check.noise is not None:
         return state.check.noise
     views = state.view_answers()
-    contradicting = 1 - len(state.check.agreed) / len(views) if views else float(not state.check.reliable)
-    return (contradicting + (not state.check.reliable)) / 2
+    contradicting = 1 - len(state.check.agreed) / len(views) if views else float(not state.check.clean)
+    return (contradicting + (not state.check.clean)) / 2
 
 
 def _same(answer: str, other: str, sample: Sample) -> bool:

@@ -33,7 +33,7 @@ def anchor(content: dict[str, Any], folder: Path) -> None:
         section[key] = str((folder / section[key]).absolute())
 
 
-def settle(content: dict[str, Any]) -> None:
+def resolve_paths(content: dict[str, Any]) -> None:
     """Make those paths of a config absolute that exist in the working directory; the others stay as written.
 
     Args:

@@ -17,10 +17,10 @@ from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
 from configs import shipped_configs
+from graph.config import Stage
 from graph.config.errors import explain, suggest
 from graph.config.paths import anchor, find_config
 from graph.config.text import TwiceError, load_yaml
-from graph.stages import Stage
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
 from stores.run_directory import holds_run
@@ -114,7 +114,7 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_weighting(self) -> "RunConfig":
-        if self.training.weighting == "soft" and not self.weighs:
+        if self.training.weighting == "soft" and not self.calibrates:
             raise ValueError("training.weighting: soft needs agents.checker.policy: calibrated")
         default = SelectionConfig().keep
         # A run's own config names every default, so the default cannot be told from no choice.
@@ -126,7 +126,7 @@ class RunConfig(BaseModel):
         return self
 
     @property
-    def weighs(self) -> bool:
+    def calibrates(self) -> bool:
         """Whether the verdicts wait until all answers are known, to be calibrated together."""
         return self.agents.checker.policy == "calibrated"
 

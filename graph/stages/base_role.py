@@ -4,6 +4,7 @@ from langchain_core.language_models import BaseChatModel
 
 from agents.agent import Recall
 from agents.base import BaseAgent, BaseConfig, request_answer
+from agents.models.chat import defuse
 from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.records import Source, TrainingRow
@@ -33,10 +34,13 @@ class BaseRole:
             source: whose response it is.
             weight: how much it counts, 0 to 1; None for in full.
         """
+        turns = [*request_answer(sample, self._prompt), Message(role="assistant", content=response)]
+        # As a model is sent them: what the data hold is no control token of a chat template.
+        *prompt, completion = (turn.model_copy(update={"content": defuse(turn.content)}) for turn in turns)
         return TrainingRow(
             id=sample.id,
-            prompt=tuple(request_answer(sample, self._prompt)),
-            completion=(Message(role="assistant", content=response),),
+            prompt=tuple(prompt),
+            completion=(completion,),
             source=source,
             weight=weight,
         )

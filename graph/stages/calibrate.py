@@ -17,7 +17,7 @@ import numpy
 from agents.record import SampleRecord
 from graph.config.run import RunConfig
 from graph.stages.stage import Workspace
-from graph.stages.threads import LOOK_AGAIN_SECONDS
+from graph.stages.threads import POLL_SECONDS
 from stores.atomic import atomic_path
 from training.calibration.arrays import Reals, Vectors
 from training.calibration.calibrate import Calibration, calibrate, calibrated, conclude
@@ -29,14 +29,14 @@ _BLOCK = 256
 # Shares of right answers that lie closer than this are taken to be the same.
 _MARGIN = 0.02
 _ADDS_LITTLE = (
-    "the model seems to be right less often (%s of its answers) than what similar prompts tell (%.0f%%): "
-    "the verdicts rest on the prompts; take a larger model, or spare requests with "
+    "the model seems to be right less often (%s of its answers) than a vote of similar prompts (%.0f%%), so "
+    "that the verdicts rest on the prompts: take a larger model, or spare requests with "
     "agents.reasoner.max_reflections=0"
 )
 
 _MOST_WRONG = (
-    "that is most of them. It looks the same where the responses are right and neither the prompts nor the "
-    "model's answers have anything to do with them: look at a few before you trust the result"
+    "that is most of them. It looks the same where responses are right and neither prompts nor the model's "
+    "answers predict them: check a few by hand before you trust the result"
 )
 
 
@@ -55,10 +55,10 @@ def calibrate_run(work: Workspace) -> None:
     _LOG.info("%.0f%% of the responses seem to be wrong", 100 * found.noise_rate)
     if found.noise_rate > 0.5:
         _LOG.warning(_MOST_WRONG)
-    by_question = reliability.pop("questions", 0.0)
-    if reliability and all(share < by_question - _MARGIN for share in reliability.values()):
+    by_prompts = reliability.pop("prompts", 0.0)
+    if reliability and all(share < by_prompts - _MARGIN for share in reliability.values()):
         said = ", ".join(f"{name} {share:.0%}" for name, share in reliability.items())
-        _LOG.warning(_ADDS_LITTLE, said, 100 * by_question)
+        _LOG.warning(_ADDS_LITTLE, said, 100 * by_prompts)
 
 
 def conclude_run(work: Workspace) -> None:
@@ -90,7 +90,7 @@ def measure(work: Workspace, total: int, ended: threading.Event, failed: threadi
         while len(entries := work.journal.entries_from(start, size)) < size:
             if failed.is_set() or ended.is_set():
                 return
-            ended.wait(LOOK_AGAIN_SECONDS)
+            ended.wait(POLL_SECONDS)
         records = [SampleRecord.from_entry(sample, entry) for sample, entry in entries]
         places = [place for place, record in enumerate(records) if is_free(record.sample)]
         if places:
@@ -119,7 +119,7 @@ def _calibrate(work: Workspace) -> Calibration:
         checker.views,
         threshold=checker.threshold,
         space=label_space_of(work),
-        questions=partial(_questions, work),
+        prompts=partial(_prompts, work),
         similarities=partial(_measured, work),
     )
 
@@ -130,7 +130,7 @@ def _records(work: Workspace) -> Iterator[SampleRecord]:
         yield SampleRecord.from_entry(sample, entry)
 
 
-def _questions(work: Workspace) -> Vectors:
+def _prompts(work: Workspace) -> Vectors:
     """Return one vector a prompt, mapped from the run's disk; made first where that was not done."""
     total = work.journal.count_samples("train")
     for done in work.encoder.make(work.journal.samples("train"), total):

@@ -7,11 +7,11 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from graph.context import RunContext
-from graph.engine import StageProgress, ask_agents, bind_agents
+from graph.engine import StageProgress, ask_agents
 from graph.sample_graph import denoise_graph
 from graph.stages.calibrate import conclude_run
 from graph.stages.index import open_examples
-from graph.stages.stage import Workspace, open_cache, open_stage
+from graph.stages.stage import Workspace, bind_agents, open_cache, open_stage
 from graph.stages.threads import in_thread
 from graph.state import RunState, SampleState
 
@@ -47,5 +47,5 @@ def _begin(work: Workspace) -> tuple[int, bool]:
 
 def _end(work: Workspace) -> None:
     """Find every sample's consensus where that is asked for and not done."""
-    if work.config.weighs and not work.journal.validity.has_consensus:
+    if work.config.calibrates and not work.journal.validity.has_consensus:
         conclude_run(work)

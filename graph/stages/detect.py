@@ -8,11 +8,11 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from graph.context import RunContext
-from graph.engine import StageProgress, ask_agents, bind_agents, count_failures
+from graph.engine import StageProgress, ask_agents, count_failures
 from graph.sample_graph import detect_graph
 from graph.stages.calibrate import calibrate_run
 from graph.stages.index import prepare
-from graph.stages.stage import Workspace, open_cache, open_stage
+from graph.stages.stage import Workspace, bind_agents, open_cache, open_stage
 from graph.stages.threads import meanwhile
 from graph.state import RunState, SampleInput, SampleState
 
@@ -22,7 +22,7 @@ async def detect(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any
     async with open_stage(state.directory, "detect") as work:
         total = state.sample_count
         pending = await asyncio.to_thread(_begin, work, total)
-        calibrates, shows = work.config.weighs, work.config.shows_examples(state.until)
+        calibrates, shows = work.config.calibrates, work.config.shows_examples(state.until)
         # Until all are calibrated, none is known to be clean.
         indexes = pending > 0 and shows and not calibrates
         if pending:
@@ -57,7 +57,7 @@ def _begin(work: Workspace, samples: int) -> int:
 
 def _end(work: Workspace) -> int:
     """Calibrate the verdicts where that is asked for and not done; returns how many are noisy."""
-    if work.config.weighs and work.journal.validity.calibration is None:
+    if work.config.calibrates and work.journal.validity.calibration is None:
         calibrate_run(work)
     counts = work.journal.count_status()
     return counts.get("noisy", 0) + counts.get("relabelled", 0)

@@ -12,7 +12,7 @@ from typing import Any
 
 from graph.stages.calibrate import measure
 from graph.stages.stage import Workspace, open_stage
-from graph.stages.threads import LOOK_AGAIN_SECONDS, in_thread
+from graph.stages.threads import POLL_SECONDS, in_thread
 from graph.state import RunState, SampleState
 from stores.examples import Example, ExampleStore
 from training.calibration.label_space import is_free
@@ -96,5 +96,5 @@ def _index_as_judged(work: Workspace, ended: threading.Event, failed: threading.
             if reached == position:
                 if last:
                     return
-                ended.wait(LOOK_AGAIN_SECONDS)
+                ended.wait(POLL_SECONDS)
             position = reached

@@ -11,10 +11,10 @@ from langgraph.runtime import Runtime
 
 from agents.models.pool import ModelPool
 from agents.models.probe import probe
+from graph.config import Stage
 from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.context import RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
-from graph.stages import Stage
 from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunInput
@@ -39,7 +39,7 @@ async def load(state: RunInput, runtime: Runtime[RunContext]) -> dict[str, Any]:
         config = parse_config(state.config)
         with storage_errors(state.directory):
             await _create(config, state, runtime.context.models)
-    async with open_stage(state.directory, "load", mend=True) as work:
+    async with open_stage(state.directory, "load", repair=True) as work:
         plan = await _check_resume(work, state, runtime.context.models) if is_resumed else None
         return await asyncio.to_thread(_begin, work, state, plan)
 
@@ -117,7 +117,7 @@ def _begin(work: Workspace, state: RunInput, plan: ResumePlan | None) -> dict[st
 async def _check_what_is_asked(
     pool: ModelPool, config: RunConfig, state: RunInput, logs: Path, *, encodes: bool = False
 ) -> None:
-    if encodes or config.weighs or config.shows_examples(state.until):
+    if encodes or config.calibrates or config.shows_examples(state.until):
         # Now, and not while an endpoint waits for requests; and alone, since two threads cannot import
         # transformers at once.
         await asyncio.to_thread(load_encoder, config.encoder)

@@ -35,8 +35,8 @@ from training.metrics import Metrics, Tally, is_right
 
 _LOG = logging.getLogger("robustft")
 _BY_CHANCE = (
-    "the model's answers agree with the given responses no more often than a guess would (%s): either it "
-    "cannot do this task or the responses are noise; take a larger model before you trust the result"
+    "the model's answers agree with the responses no more often than a guess would (%s): either the model "
+    "cannot do this task, or the responses are noise; take a larger model before you trust the result"
 )
 _VERSIONED = ("robustft", "langgraph", "langchain-core", "transformers", "trl", "peft", "chromadb", "torch")
 
@@ -97,10 +97,10 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
 
 
 def _warn_of_guesses(summary: Summary) -> None:
-    # Where similar prompts tell, the verdicts do not rest on the model alone.
+    # Where similar prompts tell something, the verdicts do not rest on the model alone.
     views = summary.views
-    questions_tell = summary.calibration is not None and "questions" in summary.calibration.reliability
-    if views and not questions_tell and not any(agreement.above_chance for agreement in views.values()):
+    prompts_tell = summary.calibration is not None and "prompts" in summary.calibration.reliability
+    if views and not prompts_tell and not any(agreement.above_chance for agreement in views.values()):
         _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
 
 
@@ -140,7 +140,7 @@ class _Figures:
     def add(self, state: SampleState, kept: bool) -> None:
         status = state.status
         self._samples["clean"] += status == "clean"
-        self._samples["noisy"] += state.check is not None and not state.check.reliable
+        self._samples["noisy"] += state.check is not None and not state.check.clean
         self._samples["relabelled"] += status == "relabelled"
         self._samples["empty"] += status == "relabelled" and state.final is None
         self._samples["kept"] += status == "relabelled" and kept
@@ -156,9 +156,9 @@ class _Figures:
             self._with_gold = True
             final = state.final
             self._tally.add(
-                judged_noisy=not state.check.reliable,
+                judged_noisy=not state.check.clean,
                 response_right=is_right(state.sample.response, gold, options),
-                relabelled=not state.check.reliable and final is not None,
+                relabelled=not state.check.clean and final is not None,
                 final_right=None if final is None else is_right(final, gold, options),
                 kept=kept,
             )

@@ -170,7 +170,7 @@ def _back_to_noisy(journal: Journal) -> Iterator[Entry]:
     """Yield the decisions on samples that came to be relabelled, as they were before."""
     for sample, entry in journal.entries():
         state = SampleState.from_entry(sample, entry)
-        if state.check is not None and not state.check.reliable:
+        if state.check is not None and not state.check.clean:
             yield state.before_relabeling().model_copy(update={"failure": None}).to_entry()
 
 

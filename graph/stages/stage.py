@@ -13,20 +13,17 @@ from typing import Any, NamedTuple
 from langgraph.config import get_stream_writer
 
 from agents.cache import ReplyCache
+from agents.models.pool import ModelPool
 from graph.config.run import RunConfig, load_config
-from graph.context import Prompts, load_prompts
+from graph.context import Agents, Prompts, build_agents, load_models, load_prompts
 from graph.stages.hold import held
 from prompts.template import PromptError
-from stores.errors import RobustFTError
+from stores.examples import ExampleStore
 from stores.journal import Journal
 from stores.run_directory import RunDirectory, storage_errors
-from stores.vectors import QuestionVectors
+from stores.vectors import PromptVectors
 
 _LOG = logging.getLogger("robustft")
-
-
-class RunFailedError(RobustFTError):
-    """A run had to stop; its directory can be resumed."""
 
 
 class Progress(NamedTuple):
@@ -58,9 +55,9 @@ class Workspace:
         """What the stage at work has to report; kept in the journal."""
 
     @cached_property
-    def encoder(self) -> QuestionVectors:
+    def encoder(self) -> PromptVectors:
         """The encoder, which tells which prompts are similar."""
-        return QuestionVectors(self.files.state, self.config.encoder)
+        return PromptVectors(self.files.state, self.config.encoder)
 
     @cached_property
     def prompts(self) -> Prompts:
@@ -87,13 +84,13 @@ class Workspace:
 
 
 @asynccontextmanager
-async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncIterator[Workspace]:
+async def open_stage(directory: str, name: str, *, repair: bool = False) -> AsyncIterator[Workspace]:
     """Open a run for one stage, and for nobody else; its time and outcome are journalled when it ends.
 
     Args:
         directory: the run directory.
         name: the stage.
-        mend: look whether the databases are whole; a damaged one is renamed and begun anew.
+        repair: check the databases; a damaged one is renamed, and a new one begun.
 
     Raises:
         RunDirectoryError: there is no run in that directory, or another process works in it.
@@ -103,8 +100,8 @@ async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncI
     await asyncio.to_thread(RunDirectory, Path(directory))
     with storage_errors(directory):
         async with held(directory):
-            if mend:
-                for path in await asyncio.to_thread(_mend, Path(directory)):
+            if repair:
+                for path in await asyncio.to_thread(_repair, Path(directory)):
                     _LOG.warning("%s: was damaged; what only it held is made anew", path)
             work = await asyncio.to_thread(Workspace, Path(directory), name, get_stream_writer())
             finished = False
@@ -126,15 +123,15 @@ async def open_cache(work: Workspace) -> AsyncIterator[ReplyCache]:
     try:
         yield cache
     finally:
-        await asyncio.shield(store.settle())
+        await asyncio.shield(store.flush())
         await asyncio.shield(asyncio.to_thread(store.close))
         for agent, reused in sorted(cache.reused.items()):
             if reused:
                 _LOG.info("%s: %s of %s answers reused", agent, f"{reused:,}", f"{cache.asked[agent]:,}")
 
 
-def _mend(path: Path) -> list[Path]:
-    return RunDirectory(path).mend()
+def _repair(path: Path) -> list[Path]:
+    return RunDirectory(path).repair()
 
 
 def _close(journal: Journal, stage: str, seconds: float, report: str | None) -> None:
@@ -142,3 +139,12 @@ def _close(journal: Journal, stage: str, seconds: float, report: str | None) -> 
         journal.end_stage(stage, seconds, report)
     finally:
         journal.close()
+
+
+async def bind_agents(
+    work: Workspace, pool: ModelPool, cache: ReplyCache, examples: ExampleStore | None
+) -> Agents:
+    """Return a run's agents, with their models opened in its pool."""
+    models = await load_models(pool, work.config, work.files.state)
+    # In a thread: the prompts may still have to be read.
+    return await asyncio.to_thread(lambda: build_agents(work.config, models, work.prompts, examples, cache))

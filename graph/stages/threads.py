@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TypeVar
 
 # Seconds until work beside a stage looks again whether there is more to do.
-LOOK_AGAIN_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 Value = TypeVar("Value")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from configs import shipped_configs
-from graph.stages import Stage
+from graph.config import Stage
 
 Config = Annotated[
     Path,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graph.stages import Stage
+from graph.config import Stage
 from robustft.cli.options import Config, Out, Set, Until
 from robustft.cli.stopping import stoppable
 from stores.errors import InputError

@@ -53,7 +53,7 @@ async def test_a_policy_that_needs_no_judge_asks_none(
 ) -> None:
     checker, model = build(policy)
     check = await checker.check(SAMPLE, {"base": base, "reasoning": reasoning})
-    assert check.reliable is reliable
+    assert check.clean is reliable
     assert check.policy == policy
     assert (check.reply, check.usage.requests, model.requests) == (None, 0, [])
 
@@ -64,7 +64,7 @@ async def test_only_the_views_that_are_named_are_looked_at(
     policy: Policy, views: tuple[str, ...], reliable: bool
 ) -> None:
     checker, model = build(policy, views=views)
-    assert (await checker.check(SAMPLE, {"base": "Oslo", "reasoning": "Bergen"})).reliable is reliable
+    assert (await checker.check(SAMPLE, {"base": "Oslo", "reasoning": "Bergen"})).clean is reliable
     assert model.requests == []
 
 
@@ -92,7 +92,7 @@ async def test_a_policy_that_leaves_it_to_the_judge_does_what_the_judge_says(
 ) -> None:
     checker, _ = build(policy, f"The experts differ.\nVerdict: {verdict}")
     check = await checker.check(SAMPLE, {"base": base, "reasoning": reasoning})
-    assert check.reliable is (verdict == "reliable")
+    assert check.clean is (verdict == "reliable")
     assert check.reply == f"The experts differ.\nVerdict: {verdict}"
     assert check.usage.requests == 1
 
@@ -119,13 +119,13 @@ async def test_free_text_that_cannot_be_compared_goes_to_the_judge_under_hybrid(
     check = await checker.check(
         FREE_SAMPLE, {"base": "It is Oslo, by the fjord.", "reasoning": "Oslo it is, down in the south."}
     )
-    assert check.reliable
+    assert check.clean
     assert len(model.requests) == 1
 
 
 async def test_free_text_that_both_views_repeat_needs_no_judge() -> None:
     checker, model = build("hybrid")
-    assert (await checker.check(FREE_SAMPLE, {"base": FREE, "reasoning": f"**{FREE}**\n"})).reliable
+    assert (await checker.check(FREE_SAMPLE, {"base": FREE, "reasoning": f"**{FREE}**\n"})).clean
     assert model.requests == []
 
 
@@ -133,7 +133,7 @@ async def test_free_text_that_both_views_repeat_needs_no_judge() -> None:
 async def test_a_verdict_that_cannot_be_read_counts_as_noisy_and_is_recorded(reply: str) -> None:
     checker, _ = build("judge", reply)
     check = await checker.check(SAMPLE, {"base": "Oslo", "reasoning": "Oslo"})
-    assert not check.reliable
+    assert not check.clean
     assert (check.judged, check.reply) == ("unreadable", reply)
 
 

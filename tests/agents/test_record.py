@@ -37,7 +37,7 @@ def test_no_entropy_outweighs_a_confidence() -> None:
 
 SPENT = Usage(requests=1, prompt_tokens=10, completion_tokens=2)
 NOISY = Check(
-    reliable=False, policy="hybrid", agreed=("base",), reply="Verdict: noisy", judged="noisy", reason="!"
+    clean=False, policy="hybrid", agreed=("base",), reply="Verdict: noisy", judged="noisy", reason="!"
 )
 
 
@@ -74,7 +74,7 @@ def test_a_decision_says_what_every_agent_that_was_asked_said() -> None:
 
 
 def test_a_checker_that_asked_no_judge_said_nothing() -> None:
-    check = Check(reliable=True, policy="hybrid", agreed=("base",), reason="1 of 1 views match the response")
+    check = Check(clean=True, policy="hybrid", agreed=("base",), reason="1 of 1 views match the response")
     decision = to_decision(SampleRecord(sample=SAMPLE, check=check), None)
     assert decision.agents == {}
     assert decision.check is not None
@@ -112,7 +112,7 @@ def test_a_record_names_every_agent_that_was_asked_and_what_it_answered() -> Non
             Turn(role="reflect", reply="Look again.", usage=once),
         ],
         views={"sceptic": AnswerRecord(answer="wifes", reply="wifes", usage=once)},
-        check=Check(reliable=False, policy="hybrid", agreed=(), reason="0 of 2 views match the response"),
+        check=Check(clean=False, policy="hybrid", agreed=(), reason="0 of 2 views match the response"),
         review=Review(answer="wives", reason="only one readable answer"),
     )
     assert list(record.parts()) == ["base", "reasoner", "sceptic", "checker", "reviewer"]

@@ -11,8 +11,7 @@ import pytest
 from agents.checker import Check
 from agents.errors import AgentError, EndpointDownError, ModelCallError
 from graph.config.run import parse_config
-from graph.engine import StageProgress, ask_agents, count_failures
-from graph.stages.stage import RunFailedError
+from graph.engine import RunFailedError, StageProgress, ask_agents, count_failures
 from graph.state import SampleState
 from prompts.template import PromptError
 from stores.journal import Journal
@@ -50,7 +49,7 @@ async def ask(journal: Journal, failing: dict[str, Exception], max_failed: float
     async def answer(state: SampleState) -> dict[str, Any]:
         if error := failing.get(state.sample.id):
             raise error
-        return {"check": Check(reliable=True, policy="majority", agreed=("base",), reason="agreed")}
+        return {"check": Check(clean=True, policy="majority", agreed=("base",), reason="agreed")}
 
     states = (SampleState(sample=sample) for sample in SAMPLES)
     progress = StageProgress(work, cache, done=0, total=len(SAMPLES))

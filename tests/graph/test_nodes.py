@@ -6,8 +6,8 @@ import pytest
 from langchain_core.messages import BaseMessage
 from langgraph.runtime import Runtime
 
-from agents.reasoner import Turn
 from agents.agent import Usage
+from agents.reasoner import Turn
 from graph import nodes
 from graph.config.run import parse_config
 from graph.context import build_agents, load_prompts

@@ -74,7 +74,7 @@ async def test_a_reliable_samples_journey_ends_at_the_checker() -> None:
     models = each()
     state = await journey(CLEAN, models)
     assert state.check is not None
-    assert state.check.reliable
+    assert state.check.clean
     assert (state.context, state.review) == (None, None)
     assert models["relabeler"].requests == models["reviewer"].requests == []
 
@@ -85,7 +85,7 @@ async def test_a_noisy_sample_is_relabelled_and_reviewed() -> None:
     assert state.check is not None
     assert state.context is not None
     assert state.review is not None
-    assert not state.check.reliable
+    assert not state.check.clean
     assert (state.context.answer, state.review.answer) == ("Bergen", "Oslo")
 
 
@@ -101,7 +101,7 @@ async def test_an_expert_whose_view_nobody_looks_at_is_not_asked(views: list[str
     models = each()
     state = await journey(CLEAN, models, checker={"views": views})
     assert state.check is not None
-    assert state.check.reliable
+    assert state.check.clean
     assert models[silent].requests == []
 
 
@@ -229,7 +229,7 @@ async def test_the_checkers_model_is_swapped_by_its_name_alone() -> None:
     models = {"default": default, "checker": judge}
     state = await journey(NOISY, models, checker={"policy": "judge"})
     assert state.check is not None
-    assert state.check.reliable
+    assert state.check.clean
     assert len(judge.requests) == 1
     assert "Zanzibar-label" not in str(default.requests)
 

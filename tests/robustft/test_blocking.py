@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,14 +24,14 @@ SECONDS = 120
 async def test_a_run_works_inside_a_running_event_loop(tmp_path: Path, endpoint: Endpoint) -> None:
     script(endpoint)
     config = write_run(tmp_path, endpoint.url)
-    assert run(config, tmp_path / "run", until="detect")["samples"]["noisy"] == 6
-    assert resume(tmp_path / "run", until="select")["samples"]["relabelled"] == 6
+    assert run(config, tmp_path / "run", until="detect").summary.samples.noisy == 6
+    assert resume(tmp_path / "run", until="select").summary.samples.relabelled == 6
 
 
 async def test_a_run_can_be_resumed_by_awaiting(tmp_path: Path, endpoint: Endpoint) -> None:
     script(endpoint)
     await arun(load_config(write_run(tmp_path, endpoint.url)), tmp_path / "run", until="detect")
-    assert (await aresume(tmp_path / "run", until="select"))["samples"]["relabelled"] == 6
+    assert (await aresume(tmp_path / "run", until="select")).summary.samples.relabelled == 6
 
 
 def test_a_run_works_in_a_thread(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -42,7 +41,7 @@ def test_a_run_works_in_a_thread(tmp_path: Path, endpoint: Endpoint) -> None:
     thread = threading.Thread(target=lambda: found.append(run(config, tmp_path / "run", until="detect")))
     thread.start()
     thread.join(SECONDS)
-    assert found[0]["samples"]["noisy"] == 6
+    assert found[0].summary.samples.noisy == 6
 
 
 def test_progress_is_told_in_the_calling_thread_of_a_script(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -130,10 +129,10 @@ def test_a_run_works_in_a_notebook_cell(
     config = write_run(tmp_path, endpoint.url)
     _, client = kernel
     started = f"run({str(config)!r}, 'run', until='detect')"
-    told = cell(client, f"from robustft import aresume, resume, run\nprint({started}['samples']['noisy'])")
+    told = cell(client, f"from robustft import aresume, resume, run\nprint({started}.summary.samples.noisy)")
     assert told == ("ok", "6\n")
-    assert cell(client, "print(resume('run', until='select')['samples']['relabelled'])") == ("ok", "6\n")
-    awaited = "print((await aresume('run', until='select'))['samples']['relabelled'])"
+    assert cell(client, "print(resume('run', until='select').summary.samples.relabelled)") == ("ok", "6\n")
+    awaited = "print((await aresume('run', until='select')).summary.samples.relabelled)"
     assert cell(client, awaited) == ("ok", "6\n")
 
 
@@ -145,18 +144,24 @@ def test_a_run_in_a_notebook_cell_can_be_interrupted_and_resumed(
     config = write_run(tmp_path, endpoint.url)
     manager, client = kernel
     cell(client, "from robustft import resume, run")
-    asked = threading.Event()
+    asked, interrupted = threading.Event(), threading.Event()
     answer = endpoint.reply
 
     def slowly(messages: list[dict[str, Any]]) -> str:
         if messages[-1]["content"].startswith("["):
             asked.set()
-            time.sleep(0.2)
+            interrupted.wait(SECONDS)
         return answer(messages)
 
     endpoint.reply = slowly
-    threading.Thread(target=lambda: asked.wait(SECONDS) and manager.interrupt_kernel(), daemon=True).start()
+
+    def interrupt() -> None:
+        if asked.wait(SECONDS):
+            manager.interrupt_kernel()
+        interrupted.set()
+
+    threading.Thread(target=interrupt, daemon=True).start()
     status, told = cell(client, f"run({str(config)!r}, 'run', until='select')")
     assert (status, "KeyboardInterrupt" in told) == ("error", True)
     endpoint.reply = answer
-    assert cell(client, "print(resume('run', until='select')['samples']['relabelled'])") == ("ok", "6\n")
+    assert cell(client, "print(resume('run', until='select').summary.samples.relabelled)") == ("ok", "6\n")

@@ -1,4 +1,4 @@
-"""Whole runs with the calibrated checker, on questions that tell their answers, with a scripted endpoint."""
+"""Whole runs with the calibrated checker, on prompts that tell their answers, with a scripted endpoint."""
 
 import json
 import re
@@ -91,7 +91,7 @@ def test_the_summary_says_what_the_views_are_worth(expert: Endpoint, tmp_path: P
     assert calibration is not None
     assert calibration.noise_rate == pytest.approx(1 / 3, abs=0.1)
     assert calibration.reliability["base"] == pytest.approx(0.9, abs=0.1)
-    assert set(calibration.reliability) == {"base", "reasoning", "questions"}
+    assert set(calibration.reliability) == {"base", "reasoning", "prompts"}
 
 
 def test_a_model_that_adds_nothing_is_said_to(
@@ -110,7 +110,7 @@ def test_most_labels_seeming_wrong_is_worth_a_look(
     config = write_run(tmp_path, expert.url, given, agents__checker__policy="calibrated")
     run(load_config(config, []), tmp_path / "run", until="detect")
 
-    assert any("look at a few" in record.getMessage() for record in caplog.records)
+    assert any("check a few by hand" in record.getMessage() for record in caplog.records)
 
 
 def test_a_decision_says_what_every_view_weighs(expert: Endpoint, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_decision_says_what_every_view_weighs(expert: Endpoint, tmp_path: Path
     for row in read_lines(tmp_path / "run" / "decisions.jsonl"):
         check = row["check"]
         assert 0 <= check["noise_probability"] <= 1
-        assert {"questions", "label", "agents"} <= set(check["weights"])
+        assert {"prompts", "label", "agents"} <= set(check["weights"])
         assert (check["verdict"] == "clean") == (row["status"] == "clean")
         assert 0 < row["consensus"]["confidence"] <= 1
         assert row["final"] == row["consensus"]["answer"]
@@ -240,7 +240,7 @@ def test_a_trace_shows_the_weights(
     assert command(monkeypatch, "trace", tmp_path / "run", "q0") == 0
     shown = capsys.readouterr().out
     assert "nats for the response" in shown
-    assert "questions" in shown
+    assert "prompts" in shown
     assert "consensus" in shown
 
 

@@ -50,7 +50,7 @@ def test_wrong_texts_are_told_from_right_ones_by_what_the_experts_say(
     wrong = {row["id"] for row in decisions if row["response"] != row["gold"]}
     assert {row["id"] for row in decisions if row["status"] == "relabelled"} == wrong
     for row in decisions:
-        assert {"base", "reasoning", "questions", "prior"} >= set(row["check"]["weights"])
+        assert {"base", "reasoning", "prompts", "prior"} >= set(row["check"]["weights"])
         # An expert's own words are as good as a response can be.
         assert row["consensus"]["confidence"] > 0.5
         assert row["final"] == (row["agents"]["base"]["answer"] if row["id"] in wrong else row["response"])
@@ -65,12 +65,12 @@ def test_each_text_is_encoded_once_and_another_time_only_if_it_changes(
     summary = run(config, tmp_path / "run", until="select").summary
 
     relabelled = summary.samples.relabelled
-    questions = [question for question, _, _ in TEXTS]
+    prompts = [question for question, _, _ in TEXTS]
     assert relabelled
-    assert [encoded.count(question) for question in questions] == [1] * len(questions)
+    assert [encoded.count(question) for question in prompts] == [1] * len(prompts)
     # The response, the two views' answers; and of what is relabelled the new answer, beside both views again.
-    others = len(encoded) - len(questions)
-    assert others == 3 * len(questions) + 3 * relabelled
+    others = len(encoded) - len(prompts)
+    assert others == 3 * len(prompts) + 3 * relabelled
 
 
 @pytest.mark.slow

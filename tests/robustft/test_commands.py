@@ -25,11 +25,12 @@ OPTIONS = {
     "demo": ["--out", "--until"],
     "run": ["CONFIG", "--data", "--test", "--gold", "--out", "--set", "--limit", "--until", "--resume"],
     "resume": ["DIR", "--until"],
-    "trace": ["DIR", "SAMPLE_ID"],
+    "trace": ["DIR", "SAMPLE_ID", "--prompts"],
     "evaluate": ["CONFIG", "--test", "--adapter", "--set"],
     "serve": ["CONFIG", "--model", "--adapter", "--port", "--set"],
     "noise": ["FILE", "--rate", "--seed", "--out", "--force"],
     "export": ["DIR", "--format", "--out"],
+    "schema": ["--out"],
     "doctor": ["CONFIG", "--set"],
 }
 REPOSITORY = Path(__file__).parents[2]

@@ -86,7 +86,7 @@ async def test_a_cancelled_run_leaves_the_one_beside_it_alone(tmp_path: Path, en
         other = asyncio.create_task(arun(config, tmp_path / "other", until="select"))
         await waiting.wait()
         cancelled.cancel()
-        summary = await other
+        finished = await other
         with pytest.raises(asyncio.CancelledError):
             await cancelled
-    assert summary["samples"]["total"] == len(CASES)
+    assert finished.summary.samples.total == len(CASES)

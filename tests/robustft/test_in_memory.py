@@ -33,20 +33,20 @@ def as_samples() -> list[Sample]:
 def test_a_run_on_samples_in_memory_decides_what_a_run_on_a_file_does(
     rows: Any, config: RunConfig, tmp_path: Path, mixed: Finished
 ) -> None:
-    summary = run(config, tmp_path / "run", samples=rows(), until="select")
+    finished = run(config, tmp_path / "run", samples=rows(), until="select")
     decisions, known = (read_lines(out / "decisions.jsonl") for out in (tmp_path / "run", mixed.out))
     assert decisions == known
-    assert summary["samples"] == mixed.summary["samples"]
+    assert finished.summary.samples == mixed.summary.samples
 
 
 def test_a_run_on_samples_in_memory_can_be_resumed(
     config: RunConfig, tmp_path: Path, endpoint: Endpoint
 ) -> None:
     out = tmp_path / "run"
-    assert run(config, out, samples=ROWS, until="detect")["samples"]["relabelled"] == 0
+    assert run(config, out, samples=ROWS, until="detect").summary.samples.relabelled == 0
     asked = len(endpoint.requests)
-    summary = resume(out, until="select")
-    assert summary["samples"]["relabelled"] == 6
+    finished = resume(out, until="select")
+    assert finished.summary.samples.relabelled == 6
     assert not any(text.startswith("[base]") for text in endpoint.texts()[asked:])
 
 
@@ -55,7 +55,7 @@ def test_a_resumed_run_may_name_the_file_that_its_samples_came_from(
 ) -> None:
     run(config, tmp_path / "run", samples=ROWS, until="detect")
     named = load_config(write_run(tmp_path, endpoint.url))
-    assert resume(tmp_path / "run", config=named, until="select")["samples"]["relabelled"] == 6
+    assert resume(tmp_path / "run", config=named, until="select").summary.samples.relabelled == 6
 
 
 def test_a_resumed_run_refuses_a_file_of_other_samples(
@@ -89,7 +89,7 @@ def test_held_out_samples_are_taken_from_memory_too(config: RunConfig, tmp_path:
 
 
 def test_the_limit_holds_for_samples_in_memory(config: RunConfig, tmp_path: Path) -> None:
-    assert run(config, tmp_path / "run", samples=ROWS, limit=3, until="detect")["samples"]["total"] == 3
+    assert run(config, tmp_path / "run", samples=ROWS, limit=3, until="detect").summary.samples.total == 3
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_model_is_evaluated_on_samples_in_memory_or_in_a_file(served: RunConfi
     (tmp_path / "test.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     told: list[int] = []
     figures = evaluate(served, rows, progress=lambda step: told.append(step.done))
-    assert figures == {"n": 4, "vanilla": 0.75}
+    assert (figures.n, figures.untuned, figures.tuned) == (4, 0.75, None)
     assert max(told) == 4
     assert evaluate(served, tmp_path / "test.jsonl") == figures
 
@@ -168,4 +168,5 @@ def test_an_adapter_that_is_none_is_refused(served: RunConfig, tmp_path: Path) -
 
 
 async def test_an_evaluation_can_be_awaited(served: RunConfig) -> None:
-    assert (await aevaluate(served, [{"prompt": "Capital?", "completion": "Paris"}]))["vanilla"] == 1
+    figures = await aevaluate(served, [{"prompt": "Capital?", "completion": "Paris"}])
+    assert figures.untuned == 1

@@ -29,7 +29,7 @@ def test_a_finished_run_is_resumed_and_reported_without_its_prompt_files(
     tmp_path: Path, endpoint: Endpoint
 ) -> None:
     out = tmp_path / "run"
-    first = run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    first = run(write_run(tmp_path, script(endpoint).url), out, until="select").summary
     before = {name: (out / name).read_bytes() for name in RECORDS}
     for name in PROMPTS:
         (tmp_path / f"{name}.md").unlink()
@@ -40,7 +40,7 @@ def test_a_finished_run_is_resumed_and_reported_without_its_prompt_files(
     again = resume(out, until="select")
 
     assert endpoint.requests == []
-    assert again["config_hash"] == first["config_hash"]
+    assert again.summary.config_hash == first.config_hash
     assert {name: (out / name).read_bytes() for name in RECORDS} == before
 
 
@@ -49,7 +49,7 @@ def test_an_interrupted_run_goes_on_without_its_prompt_files(tmp_path: Path, end
     run(write_run(tmp_path, script(endpoint).url), out, until="detect")
     for name in PROMPTS:
         (tmp_path / f"{name}.md").unlink()
-    assert resume(out, until="select")["samples"]["relabelled"] == 6
+    assert resume(out, until="select").summary.samples.relabelled == 6
 
 
 def test_a_prompt_that_is_edited_while_a_run_works_changes_nothing_in_it(
@@ -66,11 +66,11 @@ def test_a_prompt_that_is_edited_while_a_run_works_changes_nothing_in_it(
         return reply(messages)
 
     endpoint.reply = edit
-    summary = run(config, tmp_path / "run", until="select")
+    finished = run(config, tmp_path / "run", until="select")
 
     assert "EDITED" in (tmp_path / "base.md").read_text()
     assert "EDITED" not in str(endpoint.requests)
-    assert summary["config_hash"] == expected["config_hash"]
+    assert finished.summary.config_hash == expected.summary.config_hash
     for name in RECORDS:
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
 
@@ -79,7 +79,7 @@ def test_another_prompt_of_the_reviewer_asks_the_reviewer_alone(
     tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     out = tmp_path / "run"
-    first = run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    first = run(write_run(tmp_path, script(endpoint).url), out, until="select").summary
     other = tmp_path / "other.md"
     other.write_text(f"{PROMPTS['review']} Please.")
     before = asked(endpoint)
@@ -92,16 +92,16 @@ def test_another_prompt_of_the_reviewer_asks_the_reviewer_alone(
     differing = [message for message in caplog.messages if message.startswith("the prompt of")]
     assert differing == ["the prompt of reviewer differs: what depends on it is asked again"]
     assert kept(out)["review"] == other.read_text()
-    assert json.loads((out / "summary.json").read_text())["config_hash"] != first["config_hash"]
+    assert json.loads((out / "summary.json").read_text())["config_hash"] != first.config_hash
     other.unlink()
-    assert resume(out, until="select")["samples"]["relabelled"] == 6
+    assert resume(out, until="select").summary.samples.relabelled == 6
 
 
 def test_a_prompt_that_is_only_named_otherwise_asks_nobody(
     tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     out = tmp_path / "run"
-    first = run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    first = run(write_run(tmp_path, script(endpoint).url), out, until="select").summary
     moved = (tmp_path / "review.md").rename(tmp_path / "moved.md")
     endpoint.requests.clear()
     caplog.set_level("INFO", logger="robustft")
@@ -111,7 +111,7 @@ def test_a_prompt_that_is_only_named_otherwise_asks_nobody(
 
     assert endpoint.requests == []
     assert not [message for message in caplog.messages if message.startswith("the prompt of")]
-    assert json.loads((out / "summary.json").read_text())["config_hash"] == first["config_hash"]
+    assert json.loads((out / "summary.json").read_text())["config_hash"] == first.config_hash
 
 
 def test_a_new_config_that_names_a_lost_prompt_is_refused_and_says_where_the_runs_own_is(

@@ -86,7 +86,6 @@ def test_a_command_that_does_no_work_imports_no_library_for_it(arguments: list[s
     assert modules_after(start, call) & {*HEAVY, "numpy", "yaml"} == set()
 
 
-@pytest.mark.xfail(strict=True, reason="the agents' modules import chromadb and langchain for their types")
 def test_the_config_imports_no_heavy_library() -> None:
     assert modules_after("from robustft import RunConfig, load_config") & HEAVY == set()
 

@@ -49,7 +49,7 @@ async def test_what_arrived_is_kept_though_nobody_waits_for_it(store: ReplyStore
     given_up = asyncio.create_task(store.keep(b"1", PARIS))
     await asyncio.sleep(0)
     given_up.cancel()
-    await store.settle()
+    await store.flush()
     assert len(store) == 1
 
 

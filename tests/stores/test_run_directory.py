@@ -98,7 +98,7 @@ def test_a_replacement_that_is_broken_off_is_finished_or_was_never_begun(
     finally:
         sys.setprofile(None)
 
-    RunDirectory(tmp_path / "run").mend()
+    RunDirectory(tmp_path / "run").repair()
     assert content(files) in (OLD, NEW)
     files.replace(*NEW)
     assert content(files) == NEW

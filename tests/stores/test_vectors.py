@@ -6,7 +6,7 @@ import pytest
 
 from stores.encoder import EncoderConfig, load_encoder
 from stores.sample import Sample
-from stores.vectors import QuestionVectors
+from stores.vectors import PromptVectors
 
 pytestmark = pytest.mark.slow
 
@@ -14,8 +14,8 @@ QUESTIONS = [Sample(id=str(at), prompt=f"What is {at} plus {at}?", response=str(
 PROMPTS = [sample.prompt for sample in QUESTIONS]
 
 
-def made(folder: Path) -> QuestionVectors:
-    known = QuestionVectors(folder, EncoderConfig())
+def made(folder: Path) -> PromptVectors:
+    known = PromptVectors(folder, EncoderConfig())
     assert list(known.make(QUESTIONS, len(QUESTIONS))) == [5]
     return known
 
@@ -26,12 +26,12 @@ def test_vectors_are_the_encoders_own_and_are_made_once(tmp_path: Path) -> None:
     numpy.testing.assert_allclose(
         known.all(), load_encoder(EncoderConfig()).embed_documents(PROMPTS), atol=1e-6
     )
-    assert list(QuestionVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) == []
+    assert list(PromptVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) == []
 
 
 def test_questions_are_looked_up_and_other_texts_encoded(tmp_path: Path, encoded: list[str]) -> None:
     made(tmp_path)
-    known = QuestionVectors(tmp_path, EncoderConfig())
+    known = PromptVectors(tmp_path, EncoderConfig())
     texts = [PROMPTS[3], "Is this one new?", PROMPTS[0], PROMPTS[3]]
     expected = load_encoder(EncoderConfig()).embed_documents(texts)
     encoded.clear()
@@ -42,7 +42,7 @@ def test_questions_are_looked_up_and_other_texts_encoded(tmp_path: Path, encoded
 
 
 def test_without_vectors_every_text_is_encoded(tmp_path: Path) -> None:
-    known = QuestionVectors(tmp_path, EncoderConfig())
+    known = PromptVectors(tmp_path, EncoderConfig())
 
     assert len(known) == 0
     expected = load_encoder(EncoderConfig()).embed_documents(PROMPTS)
@@ -60,7 +60,7 @@ def test_vectors_of_another_dataset_are_made_anew(tmp_path: Path) -> None:
 
 
 def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
-    with closing(QuestionVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) as progress:
+    with closing(PromptVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) as progress:
         assert next(progress) == 5
 
     assert list(tmp_path.iterdir()) == []

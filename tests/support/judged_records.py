@@ -31,13 +31,13 @@ def record(
         sample=Sample(id=name, prompt=prompt, response=response, options=options),
         base=Prediction(answer=base, reply=base or "", usage=Usage()),
         turns=[Turn(role="reason", reply=reasoning or "", answer=reasoning, usage=Usage())],
-        check=Check(reliable=True, policy="calibrated", agreed=(), judged=judged, reason="a vote"),
+        check=Check(clean=True, policy="calibrated", agreed=(), judged=judged, reason="a vote"),
     )
 
 
 def reviewed(known: SampleRecord, answer: str | None) -> SampleRecord:
     """Return the record once it was relabelled."""
-    return known.model_copy(update={"review": Review(answer=answer, reason="said so", reply=answer)})
+    return known.model_copy(update={"review": Review(answer=answer, reason="reviewed", reply=answer)})
 
 
 class WordEncoder(Embeddings):

@@ -119,7 +119,7 @@ def annotators(matrix: LabelMatrix, confusion: bool) -> AnnotatorSource | Catego
     answers = numpy.stack(list(matrix.answers.values()))
     if confusion:
         return _answers_together(answers, matrix.width)
-    return AnnotatorSource(answers, matrix.sizes, matrix.placed or matrix.questions is not None)
+    return AnnotatorSource(answers, matrix.sizes, matrix.placed or matrix.prompts is not None)
 
 
 def _answers_together(answers: Numbers, size: int) -> CategoricalSource:

@@ -8,7 +8,7 @@
 5. If the errors were known, Bayes' rule would tell the right responses.
 6. Expectation-maximisation repeats both until nothing changes (`em.py`; Dawid & Skene 1979).
 7. Where a number means the same response everywhere, a classifier of the prompts is the prior
-   (`question_classifier.py`; Raykar et al. 2010, "Learning from Crowds").
+   (`prompt_classifier.py`; Raykar et al. 2010, "Learning from Crowds").
 8. It is learned with the rest, and a prompt never teaches its own prediction.
 9. Agents of one model err together, so all agents are one source (`annotators.py`).
 10. The other sources are the given responses, the judge, and which responses are invalid (`sources.py`).
@@ -35,7 +35,7 @@ from agents.record import Consensus, SampleRecord
 from training.calibration.arrays import Numbers, Reals, Vectors
 from training.calibration.free_text import SimilarityModel, fit_similarities, measure_similarities
 from training.calibration.label_matrix import LabelMatrix, label_matrix, verdict_of
-from training.calibration.label_model import QUESTIONS, Estimate, estimate, update
+from training.calibration.label_model import PROMPTS, Estimate, estimate, update
 from training.calibration.label_space import LabelSpace
 
 _BATCH = 500
@@ -79,7 +79,7 @@ class Calibration:
 
     @property
     def reliability(self) -> Mapping[str, float]:
-        """By view and by `questions`, the estimated share of answers that are right."""
+        """By view and by `prompts`, the estimated share of answers that are right."""
         return self.estimate.reliability if self.estimate is not None else {}
 
 
@@ -90,7 +90,7 @@ def calibrate(
     *,
     threshold: float | None = None,
     space: LabelSpace | None = None,
-    questions: Callable[[], Vectors] | None = None,
+    prompts: Callable[[], Vectors] | None = None,
     similarities: Callable[[], Reals] | None = None,
 ) -> Calibration:
     """Return the noise probability of every sample's response.
@@ -105,7 +105,7 @@ def calibrate(
         threshold: responses of at least this noise probability are noisy. Without it, as many are as there
             seem to be.
         space: the label space of the samples.
-        questions: gives one vector a prompt (n, d) in the stream's order; it may lie on disk.
+        prompts: gives one vector a prompt (n, d) in the stream's order; it may lie on disk.
         similarities: gives what `measure_similarities` says of each sample (n, views + 1), where it is free
             text.
 
@@ -113,7 +113,7 @@ def calibrate(
         With the records of a run in memory:
 
             found = calibrate(lambda: records, encoder, ("base", "reasoning"))
-            noisy = [record for record in calibrated(lambda: records, found) if not record.check.reliable]
+            noisy = [record for record in calibrated(lambda: records, found) if not record.check.clean]
     """
     space = space or LabelSpace.of(record.sample for record in records())
     covered, matrix, free, verdicts = _gather(records, space, views)
@@ -127,7 +127,7 @@ def calibrate(
 
     if matrix is not None:
         if space.shared:
-            matrix = replace(matrix, questions=_questions(records, encoder, questions, covered, len(noise)))
+            matrix = replace(matrix, prompts=_prompts(records, encoder, prompts, covered, len(noise)))
         found = estimate(matrix)
         noise[covered] = found.noise
         add(covered, found.weights)
@@ -135,7 +135,7 @@ def calibrate(
         measured = similarities()[free] if similarities else _similarities(records, encoder, space, views)
         similarity = fit_similarities(measured, verdicts)
         noise[free] = similarity.noise(measured, verdicts)
-        parts = dict(zip((*views, QUESTIONS), similarity.weights(measured).T, strict=True))
+        parts = dict(zip((*views, PROMPTS), similarity.weights(measured).T, strict=True))
         add(free, {**parts, "judge": similarity.judged(verdicts)})
         add(free, {"prior": numpy.full(len(free), similarity.prior)})
     limit = noise_threshold(noise) if threshold is None else threshold
@@ -169,7 +169,7 @@ def calibrated(records: Records, found: Calibration) -> Iterator[SampleRecord]:
         noise = float(found.noise[row])
         weights = {name: round(float(part[row]), 4) for name, part in found.weights.items() if part[row]}
         changes: dict[str, Any] = {
-            "reliable": noise < found.threshold,
+            "clean": noise < found.threshold,
             "noise": round(noise, 6),
             "weights": weights,
             "reason": f"noise probability {noise:.2f}, noisy from {found.threshold:.2f} on",
@@ -216,7 +216,7 @@ def _gather(
     return numbers[0], matrix if covered else None, numbers[1], numbers[2]
 
 
-def _questions(
+def _prompts(
     records: Records,
     encoder: Embeddings,
     made: Callable[[], Vectors] | None,

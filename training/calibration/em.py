@@ -20,7 +20,7 @@ import numpy
 from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, Vectors, normalised, one_hot
 from training.calibration.label_matrix import LabelMatrix
-from training.calibration.question_classifier import QuestionClassifier
+from training.calibration.prompt_classifier import PromptClassifier
 from training.calibration.sources import LabelSource, sources_of
 
 # What is believed of each response (m, candidates) before sources are looked at, told from what is right.
@@ -34,12 +34,12 @@ class Fit:
     Args:
         posterior: each response's probability to be right, of the samples learned from (m, candidates).
         sources: what was learned from.
-        by_questions: whether prompts tell anything.
+        by_prompts: whether prompts tell anything.
     """
 
     posterior: Reals
     sources: Sequence[LabelSource]
-    by_questions: bool
+    by_prompts: bool
 
 
 def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
@@ -63,20 +63,20 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     trusting = normalised(candidates * (priors.NOISE / candidates.shape[1] + (1 - priors.NOISE) * given))
     said = [answers[rows] for answers in matrix.answers.values()]
     voted = _votes(said, candidates)
-    classifier = None if matrix.questions is None else QuestionClassifier(matrix.questions[rows])
+    classifier = None if matrix.prompts is None else PromptClassifier(matrix.prompts[rows])
     if classifier is not None and _tells_annotators(classifier, said, voted):
         sources = sources_of(matrix, confusion=True)
         problem = _Problem(candidates, rows, sources, classifier.predict)
         leading = replace(problem, sources=[source for source in sources if source.leads])
         return Fit(problem.solve(leading.solve(voted).posterior).posterior, sources, True)
-    by_questions = matrix.questions is not None and _tells_given(matrix.questions[rows], given)
+    by_prompts = matrix.prompts is not None and _tells_given(matrix.prompts[rows], given)
     prior = _shares if classifier is not None else _evenly(candidates)
-    if classifier is not None and by_questions:
+    if classifier is not None and by_prompts:
         prior = classifier.predict
     sources = sources_of(matrix, confusion=False)
     problem = _Problem(candidates, rows, sources, prior)
     found = max(map(problem.solve, (trusting, voted)), key=lambda solution: solution.score)
-    return Fit(found.posterior, sources, by_questions)
+    return Fit(found.posterior, sources, by_prompts)
 
 
 def _shares(posterior: Reals) -> Reals:
@@ -99,19 +99,19 @@ def _votes(said: Sequence[Numbers], candidates: Bools) -> Reals:
     return normalised(votes * candidates)
 
 
-def _tells_annotators(classifier: QuestionClassifier, said: Sequence[Numbers], voted: Reals) -> bool:
+def _tells_annotators(classifier: PromptClassifier, said: Sequence[Numbers], voted: Reals) -> bool:
     """Return whether prompts tell what annotators say, alone or together."""
     size = voted.shape[1]
     alone = [one_hot(numpy.where(answers < 0, size, answers), size + 1) for answers in said]
     return max(map(classifier.tells, [voted, *alone])) > priors.PROMPTS_TELL
 
 
-def _tells_given(questions: Vectors, given: Reals) -> bool:
+def _tells_given(prompts: Vectors, given: Reals) -> bool:
     """Return whether prompts tell the given responses, of those that are valid."""
     valid = given.any(1)
     if not valid.any():
         return False
-    return QuestionClassifier(questions[valid]).tells(given[valid]) > priors.PROMPTS_TELL
+    return PromptClassifier(prompts[valid]).tells(given[valid]) > priors.PROMPTS_TELL
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class LabelMatrix:
         answers: by view, its answers (n each).
         verdicts: the judge's: 1 reliable, 0 noisy, -1 not asked (n).
         sizes: how many responses each sample can have (n). Its candidates are the numbers below that.
-        questions: one vector a prompt (n, d), where a number means the same response in every sample, so that
+        prompts: one vector a prompt (n, d), where a number means the same response in every sample, so that
             prompts can tell; else None. They are read in blocks, and may lie on disk.
         placed: whether a number is a place that an agent may favour, as with options. The candidates of an
             open prompt are numbered as they were named, which nobody favours.
@@ -44,7 +44,7 @@ class LabelMatrix:
     answers: Mapping[str, Numbers]
     verdicts: Numbers
     sizes: Numbers
-    questions: Vectors | None = None
+    prompts: Vectors | None = None
     placed: bool = False
     closed: Bools | None = None
 

@@ -18,9 +18,9 @@ from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, normalised, one_hot, softmax
 from training.calibration.em import fit_sources
 from training.calibration.label_matrix import LabelMatrix
-from training.calibration.question_classifier import predict_crossed, predict_others
+from training.calibration.prompt_classifier import predict_crossed, predict_others
 
-QUESTIONS = "questions"
+PROMPTS = "prompts"
 """What prompts tell, as `check.weights` and the reliability call it."""
 
 
@@ -32,11 +32,11 @@ class Estimate:
         posterior: the probability of each response to be right (n, candidates).
         noise: the probability that the given one is wrong (n).
         weights: by source, how much it speaks for the given response (n), in nats: the logarithm of how much
-            likelier its observation is where that response is right than where it is wrong. `questions` comes
+            likelier its observation is where that response is right than where it is wrong. `prompts` comes
             before all others, where prompts tell anything. With two candidates, all of them add up to the
             logarithm of right against wrong.
         reliability: by view, the share of its answers that are right, as far as this tells; and by
-            `questions`, where prompts tell anything, that of what similar prompts alone would answer.
+            `prompts`, where prompts tell anything, that of what similar prompts alone would answer.
     """
 
     posterior: Reals
@@ -55,16 +55,16 @@ def estimate(matrix: LabelMatrix) -> Estimate:
     candidates = matrix.candidates()
     fit = fit_sources(matrix, rows)
     prior = None
-    if fit.by_questions and matrix.questions is not None:
-        vectors = matrix.questions[rows]
+    if fit.by_prompts and matrix.prompts is not None:
+        vectors = matrix.prompts[rows]
         others = numpy.setdiff1d(numpy.arange(len(matrix)), rows)
         prior = numpy.zeros(candidates.shape)
         prior[rows] = numpy.log(predict_crossed(vectors, fit.posterior))
-        prior[others] = numpy.log(predict_others(vectors, fit.posterior, matrix.questions, others))
+        prior[others] = numpy.log(predict_others(vectors, fit.posterior, matrix.prompts, others))
     every = numpy.arange(len(matrix))
     parts = {}
     if prior is not None:
-        parts[QUESTIONS] = prior
+        parts[PROMPTS] = prior
     for source in fit.sources:
         part = source.fit(fit.posterior, rows).log_likelihood(every)
         parts[source.name] = part if prior is None else source.share * part
@@ -81,7 +81,7 @@ def update(matrix: LabelMatrix, found: Estimate, answers: Numbers, repeats: Bool
         repeats: whether an answer is of a model that has answered before, and errs where that did (n).
     """
     rows = numpy.flatnonzero(answers >= 0)
-    knows_more = ~repeats[rows] & (QUESTIONS not in found.weights)
+    knows_more = ~repeats[rows] & (PROMPTS not in found.weights)
     share = numpy.where(knows_more, 1.0, priors.VERDICT_SHARE)[:, None]
     said = one_hot(answers[rows], found.posterior.shape[1])
     others = numpy.maximum(matrix.sizes[rows] - 1, 1)[:, None]
@@ -121,6 +121,6 @@ def _report(matrix: LabelMatrix, parts: Mapping[str, Reals]) -> Estimate:
         for name, answers in matrix.answers.items()
         if (answers >= 0).any()
     }
-    if QUESTIONS in parts:
-        reliability[QUESTIONS] = float(posterior[rows, parts[QUESTIONS].argmax(1)].mean())
+    if PROMPTS in parts:
+        reliability[PROMPTS] = float(posterior[rows, parts[PROMPTS].argmax(1)].mean())
     return Estimate(posterior, noise, weights, reliability)

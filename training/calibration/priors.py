@@ -83,7 +83,7 @@ PROMPTS_TELL = 2.0
 test one in twenty answers that have nothing to do with the prompts pass. Not measured on data. A false pass
 is costly: of 40 draws of 500 sentences with ignorant annotators, 1 to 5 pass, and most responses are lost."""
 
-# What prompts tell (`question_classifier.py`).
+# What prompts tell (`prompt_classifier.py`).
 
 RIDGE = 1.0
 """The penalty of squared weights in the quick classifier: one sample's worth. Not measured alone. Averages

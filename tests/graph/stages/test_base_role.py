@@ -1,6 +1,7 @@
 """A tuned model is asked exactly what it was trained on."""
 
 from agents.base import BaseConfig
+from agents.models.chat import to_turns
 from graph.stages.base_role import BaseRole
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
@@ -11,7 +12,7 @@ SAMPLE = Sample(
     prompt="Its capital?",
     response="Bergen",
     options=("Bergen", "Oslo"),
-    history=(Message(role="system", content="Be brief."), Message(role="user", content="Norway?")),
+    history=(Message(role="system", content="Be brief.<|im_end|>"), Message(role="user", content="Norway?")),
 )
 
 
@@ -20,9 +21,7 @@ async def test_the_model_is_asked_the_prompt_of_its_training_rows() -> None:
     model = ScriptedModel(script=lambda messages: "Oslo")
     assert (await role.agent(model).answer(SAMPLE)).answer == "Oslo"
     ((messages, sampling),) = model.requests
-    names = {"system": "system", "human": "user", "ai": "assistant"}
-    sent = [(names[message.type], message.content) for message in messages]
-    assert [(turn.role, turn.content) for turn in role.row(SAMPLE, "Oslo").prompt] == sent
+    assert [turn.model_dump() for turn in role.row(SAMPLE, "Oslo").prompt] == to_turns(messages)
     assert sampling["max_tokens"] <= 7
 
 
@@ -38,3 +37,9 @@ def test_answers_depend_on_the_prompts_text_and_on_their_length() -> None:
     role = BaseRole(BaseConfig(), QuestionTemplate("base"))
     assert role.inputs == BaseRole(BaseConfig(prompt="elsewhere"), QuestionTemplate("base")).inputs
     assert role.inputs != BaseRole(BaseConfig(max_tokens=9), QuestionTemplate("base")).inputs
+
+
+def test_control_tokens_in_the_data_are_plain_text_in_a_row() -> None:
+    row = BaseRole(BaseConfig(), QuestionTemplate("base")).row(SAMPLE, "Oslo<|im_end|>")
+    assert "<|im_end|>" not in row.to_line()
+    assert row.completion[0].content == "Oslo< |im_end|>"

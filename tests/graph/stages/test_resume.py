@@ -105,7 +105,7 @@ def test_the_runs_own_prompts_are_planned_with_unless_a_config_is_given(work: Wo
         "{{ question }} {{ context_answer }} {{ reasoning_answer }}"
     )
     own = plan_resume(work, RunInput(directory=str(work.files.path)))
-    assert own.prompts.review.text == "{{ question }} {{ context_answer }} {{ reasoning_answer }}"
+    assert own.prompts.texts["review"] == "{{ question }} {{ context_answer }} {{ reasoning_answer }}"
     named = plan_resume(work, RunInput(directory=str(work.files.path), config={"run": {"seed": 0}}))
     assert named.prompts.texts == load_prompts(RunConfig()).texts
     lost = {"agents": {"base": {"prompt": "no/such.md"}}}

@@ -31,7 +31,7 @@ def test_another_config_and_its_prompts_are_taken_for_the_next_stage_too(
     mine.unlink()
     again = Workspace(work.files.path, "report", lambda event: None)
     assert again.config == work.config == load_config(work.files.config) == config
-    assert again.prompts.base.text == work.prompts.base.text == "Mine: {{ question }}"
+    assert again.prompts.texts["base"] == work.prompts.texts["base"] == "Mine: {{ question }}"
     again.journal.close()
 
 

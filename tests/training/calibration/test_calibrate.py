@@ -110,7 +110,7 @@ def test_free_text_is_measured_and_judged_by_the_same_call() -> None:
     assert found.matrix is None
     assert [one.sample.id for one in judged if one.status == "noisy"] == [f"t{n}" for n in range(0, 60, 3)]
     said = {name for one in judged if one.check for name in one.check.weights}
-    assert said <= {*VIEWS, "questions", "prior"}
+    assert said <= {*VIEWS, "prompts", "prior"}
     again, _ = streamed(relabelled(judged))
     for one in conclude(again, encoder, calibrate(again, encoder, VIEWS), lambda one: True):
         assert one.consensus is not None
@@ -133,7 +133,7 @@ def test_what_is_at_hand_is_not_made_again_and_changes_nothing() -> None:
         silent,
         VIEWS,
         space=LabelSpace.of(one.sample for one in mixed),
-        questions=lambda: vectors,
+        prompts=lambda: vectors,
         similarities=lambda: measured,
     )
 
@@ -173,11 +173,11 @@ def test_a_threshold_of_ones_own_decides() -> None:
     for one in calibrated(records, found):
         assert one.check is not None
         assert one.check.noise is not None
-        assert one.check.reliable == (one.check.noise < 0.999)
+        assert one.check.clean == (one.check.noise < 0.999)
 
 
 def test_the_room_opens_no_file_and_knows_no_run() -> None:
-    below = ("agents", "stores.sample", "training.calibration")
+    below = ("agents", "stores.sample", "stores.records", "training.calibration")
     others = ("numpy", "sklearn", "pydantic", "langchain_core.embeddings", "collections", "dataclasses")
     small = ("typing", "functools", "itertools", "bisect", "math")
     for module in ROOM.glob("*.py"):

@@ -19,15 +19,15 @@ def drawn(skill: float, rate: float, *, told: bool) -> tuple[LabelMatrix, Number
     random = numpy.random.default_rng(0)
     right = random.integers(0, CLASSES, SAMPLES)
     centres = 3 * numpy.eye(12)[right] if told else numpy.zeros((SAMPLES, 12))
-    questions = centres + random.normal(size=(SAMPLES, 12))
-    questions /= numpy.linalg.norm(questions, axis=1, keepdims=True)
+    prompts = centres + random.normal(size=(SAMPLES, 12))
+    prompts /= numpy.linalg.norm(prompts, axis=1, keepdims=True)
     answers = {
         name: numpy.where(random.random(SAMPLES) < skill, right, random.integers(0, CLASSES, SAMPLES))
         for name in ("base", "reasoning")
     }
     given = numpy.where(random.random(SAMPLES) < rate, (right + 1) % CLASSES, right)
     sizes = numpy.full(SAMPLES, CLASSES)
-    return LabelMatrix(given, answers, numpy.full(SAMPLES, -1), sizes, questions), right
+    return LabelMatrix(given, answers, numpy.full(SAMPLES, -1), sizes, prompts), right
 
 
 def test_with_prompts_that_tell_most_responses_may_be_wrong_by_one_rule() -> None:
@@ -35,7 +35,7 @@ def test_with_prompts_that_tell_most_responses_may_be_wrong_by_one_rule() -> Non
 
     fit = fit_sources(matrix, ROWS)
 
-    assert fit.by_questions
+    assert fit.by_prompts
     assert (fit.posterior.argmax(1) == right).mean() > 0.9
 
 
@@ -44,7 +44,7 @@ def test_prompts_that_tell_nothing_are_no_source() -> None:
 
     fit = fit_sources(matrix, ROWS)
 
-    assert not fit.by_questions
+    assert not fit.by_prompts
     assert (fit.posterior.argmax(1) == right).mean() > 0.85
 
 
@@ -53,14 +53,14 @@ def test_prompts_that_tell_the_responses_alone_are_a_source() -> None:
 
     fit = fit_sources(replace(matrix, answers={}), ROWS)
 
-    assert fit.by_questions
+    assert fit.by_prompts
     assert {source.name for source in fit.sources} == {"label"}
 
 
 def test_a_sample_is_never_believed_to_have_a_candidate_that_it_has_not() -> None:
     matrix, _ = drawn(skill=0.8, rate=0.2, told=False)
     sizes = numpy.where(ROWS % 2, 2, 3)
-    fewer = replace(matrix, sizes=sizes, questions=None, given=numpy.minimum(matrix.given, sizes - 1))
+    fewer = replace(matrix, sizes=sizes, prompts=None, given=numpy.minimum(matrix.given, sizes - 1))
 
     posterior = fit_sources(fewer, ROWS).posterior
 

@@ -15,7 +15,7 @@ CLASSES = 3
 def drawn(
     seed: int, rate: float, skill: float, spread: float = 2.0, apart: float | None = None
 ) -> tuple[LabelMatrix, Numbers]:
-    """Questions in three clouds, labels wrong at a rate, and two experts of one model that err together.
+    """Prompts in three clouds, labels wrong at a rate, and two experts of one model that err together.
 
     The clouds of the second and the third response lie anywhere, or so far apart.
     """
@@ -24,8 +24,8 @@ def drawn(
     centres = random.normal(size=(CLASSES, 20))
     if apart is not None:
         centres[2] = centres[1] + apart * random.normal(size=20)
-    questions = centres[right] + spread * random.normal(size=(SAMPLES, 20))
-    questions /= numpy.linalg.norm(questions, axis=1, keepdims=True)
+    prompts = centres[right] + spread * random.normal(size=(SAMPLES, 20))
+    prompts /= numpy.linalg.norm(prompts, axis=1, keepdims=True)
     shift = random.integers(1, CLASSES, SAMPLES)
     given = numpy.where(random.random(SAMPLES) < rate, (right + shift) % CLASSES, right)
     guess = random.integers(0, CLASSES, SAMPLES)
@@ -36,7 +36,7 @@ def drawn(
         {"base": base, "reasoning": reasoning},
         numpy.full(SAMPLES, -1),
         numpy.full(SAMPLES, CLASSES),
-        questions,
+        prompts,
     )
     return matrix, right
 
@@ -68,7 +68,7 @@ def test_noise_that_follows_a_rule_is_found_where_agents_know_a_little() -> None
     rule = numpy.random.default_rng(0).random(SAMPLES) < 0.9
     given = numpy.where((right == 0) & rule, 1, right)
 
-    found = estimate(LabelMatrix(given, matrix.answers, matrix.verdicts, matrix.sizes, matrix.questions))
+    found = estimate(LabelMatrix(given, matrix.answers, matrix.verdicts, matrix.sizes, matrix.prompts))
 
     assert (given == right).mean() < 0.6
     assert accuracy(found, right) > 0.9
@@ -78,7 +78,7 @@ def test_a_response_that_no_agent_ever_gives_is_not_lost() -> None:
     matrix, right = drawn(0, 0.3, skill=0.5)
     answers = {name: numpy.where(said == 2, 0, said) for name, said in matrix.answers.items()}
 
-    found = estimate(LabelMatrix(matrix.given, answers, matrix.verdicts, matrix.sizes, matrix.questions))
+    found = estimate(LabelMatrix(matrix.given, answers, matrix.verdicts, matrix.sizes, matrix.prompts))
 
     assert (found.posterior.argmax(1) == 2)[right == 2].mean() > 0.7
     assert area(found.noise, matrix.given != right) > 0.9
@@ -111,7 +111,7 @@ def guessing(seed: int, right: Numbers, skill: float, favourite: float) -> Numbe
 
 
 def unrelated() -> NDArray[numpy.float64]:
-    """Vectors of questions that have nothing to do with the responses."""
+    """Vectors of prompts that have nothing to do with the responses."""
     vectors = numpy.random.default_rng(0).normal(size=(SAMPLES, 20))
     unit: NDArray[numpy.float64] = vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)
     return unit
@@ -119,14 +119,14 @@ def unrelated() -> NDArray[numpy.float64]:
 
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5])
 @pytest.mark.parametrize("favourite", [0.0, 0.8])
-@pytest.mark.parametrize("questions", [None, unrelated()], ids=["options", "labels"])
+@pytest.mark.parametrize("prompts", [None, unrelated()], ids=["options", "labels"])
 def test_agents_that_guess_leave_the_labels_as_they_are(
-    rate: float, favourite: float, questions: NDArray[numpy.float64] | None
+    rate: float, favourite: float, prompts: NDArray[numpy.float64] | None
 ) -> None:
     matrix, right = drawn(3, rate, skill=0.0)
     agents = {name: guessing(seed, right, 0.0, favourite) for seed, name in enumerate(("base", "reasoning"))}
 
-    found = estimate(replace(matrix, answers=agents, questions=questions, placed=True))
+    found = estimate(replace(matrix, answers=agents, prompts=prompts, placed=True))
 
     assert float((found.posterior.argmax(1) == matrix.given).mean()) > 0.95
 
@@ -136,14 +136,14 @@ def test_agents_that_know_are_believed_where_questions_tell_nothing(rate: float)
     matrix, right = drawn(4, rate, skill=0.0)
     agents = {name: guessing(seed, right, 0.85, 0.0) for seed, name in enumerate(("base", "reasoning"))}
 
-    found = estimate(replace(matrix, answers=agents, questions=unrelated()))
+    found = estimate(replace(matrix, answers=agents, prompts=unrelated()))
 
     assert accuracy(found, right) > 0.88
 
 
 def test_a_strong_agent_is_trusted_where_questions_tell_nothing() -> None:
     matrix, right = drawn(2, 0.3, skill=0.85)
-    alone = replace(matrix, questions=None, placed=True)
+    alone = replace(matrix, prompts=None, placed=True)
 
     found = estimate(alone)
 
@@ -159,7 +159,7 @@ def test_weights_add_up_to_the_noise_probability() -> None:
         {name: numpy.where(answers < 0, -1, answers % 2) for name, answers in matrix.answers.items()},
         matrix.verdicts,
         numpy.full(SAMPLES, 2),
-        matrix.questions,
+        matrix.prompts,
     )
 
     found = estimate(two)
@@ -173,20 +173,20 @@ def test_a_response_that_is_no_candidate_is_noise() -> None:
     given = matrix.given.copy()
     given[7] = -1
 
-    found = estimate(LabelMatrix(given, matrix.answers, matrix.verdicts, matrix.sizes, matrix.questions))
+    found = estimate(LabelMatrix(given, matrix.answers, matrix.verdicts, matrix.sizes, matrix.prompts))
 
     assert found.noise[7] == 1
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
-@pytest.mark.parametrize("questions", [None, unrelated(), drawn(3, 0.0, 0.0)[0].questions])
+@pytest.mark.parametrize("prompts", [None, unrelated(), drawn(3, 0.0, 0.0)[0].prompts])
 def test_responses_that_are_no_candidates_say_nothing_against_the_others(
-    share: float, questions: NDArray[numpy.float64] | None
+    share: float, prompts: NDArray[numpy.float64] | None
 ) -> None:
     matrix, right = drawn(3, 0.0, skill=0.0)
     agents = {name: guessing(seed, right, 0.0, 0.5) for seed, name in enumerate(("base", "reasoning"))}
     none = numpy.random.default_rng(7).random(SAMPLES) < share
-    whole = replace(matrix, answers=agents, questions=questions, placed=True)
+    whole = replace(matrix, answers=agents, prompts=prompts, placed=True)
 
     found = estimate(replace(whole, given=numpy.where(none, -1, right)))
 
@@ -204,7 +204,7 @@ def test_noise_that_shows_in_some_samples_is_expected_where_it_cannot(rate: floa
     wrong = matrix.given != right
     given = numpy.where(wrong & closed, -1, matrix.given)
 
-    found = estimate(replace(matrix, given=given, answers=agents, questions=None, closed=closed))
+    found = estimate(replace(matrix, given=given, answers=agents, prompts=None, closed=closed))
 
     assert found.noise[~closed].mean() == pytest.approx(wrong[~closed].mean(), abs=0.05)
     assert found.noise[closed & ~wrong].mean() < 0.15

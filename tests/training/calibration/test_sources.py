@@ -102,9 +102,9 @@ from training.calibration.label_matrix import LabelMatrix
 
 
 def nearest(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
-    if matrix.questions is None:
+    if matrix.prompts is None:
         return None
-    alike = matrix.questions @ matrix.questions.T
+    alike = matrix.prompts @ matrix.prompts.T
     numpy.fill_diagonal(alike, -1)
     others = matrix.given[alike.argmax(1)][:, None]
     patterns = (others != numpy.arange(matrix.width)[None]).astype(numpy.int64)
@@ -150,7 +150,7 @@ def test_one_more_source_is_one_file_and_its_entry(tmp_path: Path) -> None:
     )
 
     weights, accuracy = json.loads(asked.stdout)
-    assert weights == ["questions", "label", "agents", "nearest"]
+    assert weights == ["prompts", "label", "agents", "nearest"]
     assert accuracy > 0.95
     touched = [
         file.relative_to(copy)

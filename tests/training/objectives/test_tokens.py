@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from datasets import Dataset
 
+from stores.records import TrainingRow
 from training.errors import NothingToTrainError, TrainingInterrupted
 from training.lora import TrainingConfig
 from training.objectives.tokens import IGNORED, Tokens, tokenize
@@ -40,6 +41,7 @@ def row(name: str, prompt: str, response: str, **more: Any) -> dict[str, Any]:
         "id": name,
         "prompt": [{"role": "user", "content": prompt}],
         "completion": [{"role": "assistant", "content": response}],
+        "source": "original",
         **more,
     }
 
@@ -53,7 +55,7 @@ def read(folder: Path, rows: list[dict[str, Any]], **config: Any) -> tuple[Token
 
 
 def test_the_response_begins_where_the_prompt_ends() -> None:
-    [(whole, start)] = tokenize([row("a", "Hi?", "Yes.")], Letters())
+    [(whole, start)] = tokenize([TrainingRow.model_validate(row("a", "Hi?", "Yes."))], Letters())
     assert whole[start:] == [*map(ord, "Yes."), END]
     assert whole[:start] == [START, ASK, *map(ord, "Hi?"), END, START, REPLY]
 

@@ -1,6 +1,6 @@
 """What prompts tell about their right responses, learned from what is believed of all other prompts.
 
-Two classifiers read the prompts' vectors. `QuestionClassifier` is quick and serves every step of the fit.
+Two classifiers read the prompts' vectors. `PromptClassifier` is quick and serves every step of the fit.
 `predict_crossed` and `predict_others` are slower and rank better; they are asked once, when it is known what
 to learn. Neither ever predicts a prompt from what is believed of that prompt itself.
 """
@@ -13,7 +13,7 @@ from training.calibration import priors
 from training.calibration.arrays import Numbers, Reals, Vectors, normalised, softmax
 
 
-class QuestionClassifier:
+class PromptClassifier:
     """Ridge regression on the prompts' vectors, with every prompt left out of its own prediction.
 
     Leaving one out has a closed form, so that a prediction costs two matrix products. The fit asks for a

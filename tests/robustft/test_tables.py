@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from robustft.text import printable
+from robustft.tables import printable
 
 
 @pytest.mark.parametrize(

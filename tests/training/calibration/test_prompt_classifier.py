@@ -2,8 +2,8 @@ import numpy
 from numpy.typing import NDArray
 
 from training.calibration.arrays import Numbers, Reals, one_hot
-from training.calibration.question_classifier import (
-    QuestionClassifier,
+from training.calibration.prompt_classifier import (
+    PromptClassifier,
     predict_crossed,
     predict_others,
 )
@@ -12,7 +12,7 @@ CLASSES = 3
 
 
 def clouds(size: int) -> tuple[Reals, Numbers]:
-    """Questions in clouds that lie apart, and which cloud each is in."""
+    """Prompts in clouds that lie apart, and which cloud each is in."""
     random = numpy.random.default_rng(0)
     cloud = numpy.arange(size) % CLASSES
     vectors = 4 * numpy.eye(8)[cloud] + random.normal(size=(size, 8))
@@ -30,7 +30,7 @@ def test_what_is_said_of_a_question_does_not_tell_its_own_prediction() -> None:
     said, wrong = flipped(cloud)
 
     for likely in (
-        QuestionClassifier(vectors).predict(one_hot(said, CLASSES)),
+        PromptClassifier(vectors).predict(one_hot(said, CLASSES)),
         predict_crossed(vectors, one_hot(said, CLASSES)),
     ):
         numpy.testing.assert_allclose(likely.sum(1), 1)
@@ -39,7 +39,7 @@ def test_what_is_said_of_a_question_does_not_tell_its_own_prediction() -> None:
 
 def test_questions_tell_what_they_have_to_do_with_and_nothing_else() -> None:
     vectors, cloud = clouds(300)
-    classifier = QuestionClassifier(vectors)
+    classifier = PromptClassifier(vectors)
     chance = numpy.random.default_rng(1).integers(0, CLASSES, 300)
 
     assert classifier.tells(one_hot(cloud, CLASSES)) > 100
@@ -73,7 +73,7 @@ def test_each_response_is_predicted_as_often_as_it_was_seen() -> None:
     vectors = numpy.eye(8)[cloud] + random.normal(size=(300, 8))
     vectors /= numpy.linalg.norm(vectors, axis=1, keepdims=True)
 
-    likely = QuestionClassifier(vectors).predict(one_hot(cloud, CLASSES))
+    likely = PromptClassifier(vectors).predict(one_hot(cloud, CLASSES))
 
     numpy.testing.assert_allclose(likely.mean(0), one_hot(cloud, CLASSES).mean(0), atol=0.005)
 
