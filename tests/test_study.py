@@ -68,7 +68,7 @@ def case(
     reasoned: str | None = None,
     context: str | None = None,
     review: str | None = None,
-    reliable: bool | None = None,
+    clean: bool | None = None,
     kept: bool | None = None,
     gold: str = "good",
 ) -> Case:
@@ -76,8 +76,8 @@ def case(
     given = {"base": base, "reasoning": reasoned}
     agreed = [view for view, answer in given.items() if answer == response]
     check = None
-    if reliable is not None:
-        check = Check(clean=reliable, policy="hybrid", agreed=agreed, reason="", usage=ONE)  # type: ignore[arg-type]
+    if clean is not None:
+        check = Check(clean=clean, policy="hybrid", agreed=agreed, reason="", usage=ONE)  # type: ignore[arg-type]
     reply = f"I would say {base}."
     rated = (-0.1,)
     state = SampleState(

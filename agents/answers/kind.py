@@ -63,7 +63,7 @@ def answer_kind(response: str, options: Sequence[str] = ()) -> AnswerKind:
         response: a sample's response.
         options: the sample's options, empty where it has none.
 
-    Example:
+    Examples:
         >>> [answer_kind(text).name for text in ("$1,200", "Paris", "It depends on the year you mean.")]
         ['number', 'short', 'free']
     """
