@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VARIABLES = frozenset({"response", "views"})
 
 Policy = Literal["unanimous", "majority", "judge", "hybrid", "calibrated", "none"]
-Verdict = Literal["reliable", "noisy"]
+JudgeVerdict = Literal["reliable", "noisy"]
 Judgement = Literal["reliable", "noisy", "unreadable"]
 
 # The verdict is a line of its own: a response quoted inside a sentence must not become one.
@@ -132,7 +132,7 @@ class Checker:
         )
 
 
-def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> Verdict | None:
+def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> JudgeVerdict | None:
     """Read the judge's verdict line; None where there is none, or where two lines contradict.
 
     Args:

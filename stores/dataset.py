@@ -60,8 +60,8 @@ def read_rows(
 def join_gold(samples: Iterator[Sample], gold: str | Path) -> Iterator[Sample]:
     """Give samples the right responses from a second file of the same rows.
 
-    A sample meets its gold row by the id both rows were given, else by its query (history, prompt and
-    options). Where a query has several gold rows that disagree, its k-th occurrence takes the k-th of them.
+    A sample meets its gold row by the id both rows were given, else by its prompt (history, prompt and
+    options). Where a prompt has several gold rows that disagree, its k-th occurrence takes the k-th of them.
     A sample that meets none passes through as it is.
 
     Args:

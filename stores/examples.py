@@ -37,7 +37,7 @@ class Example(NamedTuple):
 
 
 class Neighbour(BaseModel):
-    """A clean sample near a query, with its cosine distance (0 the same direction, 2 the opposite)."""
+    """A clean sample near a prompt, with its cosine distance (0 the same direction, 2 the opposite)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,7 +53,7 @@ class _Found(NamedTuple):
 class ExampleStore:
     """Clean samples in a persistent Chroma collection, found by the cosine distance of their queries.
 
-    Only the query is embedded, never the response: a wrong response must not attract its like.
+    Only the prompt is embedded, never the response: a wrong response must not attract its like.
 
     Args:
         folder: the Chroma folder.
@@ -101,12 +101,12 @@ class ExampleStore:
             yield done
 
     def add(self, examples: Sequence[Example]) -> None:
-        """Add up to 1,000 examples to the store; one whose query is in already is left out.
+        """Add up to 1,000 examples to the store; one whose prompt is in already is left out.
 
         Raises:
             StorageError: the disk is full, or the folder damaged.
         """
-        # One row a query: the first sample to ask it. Equal vectors by the hundred would break up the
+        # One row a prompt: the first sample to ask it. Equal vectors by the hundred would break up the
         # index's graph, and k neighbours should be k different queries.
         first: dict[str, Example] = {}
         for example in examples:
@@ -125,10 +125,10 @@ class ExampleStore:
             )
 
     async def nearest(self, sample: Sample, count: int) -> list[Neighbour]:
-        """Return the clean samples nearest to a sample's query, nearest first, ties by id.
+        """Return the clean samples nearest to a sample's prompt, nearest first, ties by id.
 
         Of twice as many, those are taken whose cosine similarity times trust is the largest. A sample never
-        retrieves itself nor an exact duplicate of its query. There may be fewer than `count`, down to none.
+        retrieves itself nor an exact duplicate of its prompt. There may be fewer than `count`, down to none.
         """
         return await self._queries.submit((sample, count))
 
@@ -144,7 +144,7 @@ class ExampleStore:
         if not size:
             return [[] for _ in requests]
         embeddings = self._encoder.embed_documents([sample.prompt for sample, _ in requests])
-        # One more than are chosen from: the query's own duplicate may be among them.
+        # One more than are chosen from: the prompt's own duplicate may be among them.
         wanted = min(size, _CHOICE * max(count for _, count in requests) + 1)
         with self._typed_errors():
             found = self._collection.query(

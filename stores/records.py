@@ -270,7 +270,7 @@ class Agreement(Part):
     """Whether it is more by two standard deviations of guessing."""
 
 
-class Calibration(Part):
+class CalibrationFigures(Part):
     """What the calibrated checker estimates over all samples."""
 
     noise_rate: float
@@ -322,7 +322,7 @@ class Summary(Record):
     training_set: TrainingSet | None = None
     views: dict[str, Agreement] = {}
     """By the views' names; only those with samples enough to tell."""
-    calibration: Calibration | None = None
+    calibration: CalibrationFigures | None = None
     usage: RunUsage
     training: TrainingFigures | None = None
     evaluation: EvaluationFigures | None = None

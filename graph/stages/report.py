@@ -20,7 +20,7 @@ from stores.atomic import atomic_writer
 from stores.record_files import write_summary
 from stores.records import (
     Agreement,
-    Calibration,
+    CalibrationFigures,
     Dropped,
     EvaluationFigures,
     RunUsage,
@@ -104,11 +104,13 @@ def _warn_of_guesses(summary: Summary) -> None:
         _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
 
 
-def _calibration(work: Workspace) -> Calibration | None:
+def _calibration(work: Workspace) -> CalibrationFigures | None:
     fact = work.journal.validity.calibration
     if fact is None:
         return None
-    return Calibration(noise_rate=fact["noise"], threshold=fact["threshold"], reliability=fact["reliability"])
+    return CalibrationFigures(
+        noise_rate=fact["noise"], threshold=fact["threshold"], reliability=fact["reliability"]
+    )
 
 
 def _usage(work: Workspace) -> RunUsage:

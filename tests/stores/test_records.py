@@ -13,7 +13,7 @@ from stores.record_files import read_records, read_summary, write_records, write
 from stores.records import (
     AgentAnswer,
     Agreement,
-    Calibration,
+    CalibrationFigures,
     Consensus,
     Decision,
     Detection,
@@ -83,7 +83,7 @@ SUMMARY = Summary(
     relabel=Relabel(accuracy=1.0, kept_accuracy=1.0, dropped_accuracy=None, relabelled=1, kept=1, dropped=0),
     training_set=TrainingSet(purity=1.0, size=2, purity_before=0.5),
     views={"base": Agreement(n=30, agreed=0.5, by_chance=0.25, above_chance=True)},
-    calibration=Calibration(noise_rate=0.3, threshold=0.5, reliability={"base": 0.8}),
+    calibration=CalibrationFigures(noise_rate=0.3, threshold=0.5, reliability={"base": 0.8}),
     usage=RunUsage(requests=1, prompt_tokens=20, completion_tokens=3, by_agent={"base": SPENT}),
     training=TrainingFigures(samples=2, steps=1, loss=0.5, seconds=1.5, dropped=1),
     evaluation=EvaluationFigures(n=4, untuned=0.25, tuned=0.75),
