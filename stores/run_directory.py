@@ -17,7 +17,7 @@ from stores.replies import ReplyStore
 
 
 class RunDirectory:
-    """The files of one run (the layout is a contract; see the README).
+    """The files of one run (the layout is a contract; see docs/architecture.md).
 
     What people read lies in the folder itself. What only RobustFT reads lies in `.state/`.
 
@@ -195,7 +195,7 @@ def _reason(error: OSError | sqlite3.Error) -> str:
 
 
 def _refuse_earlier_layout(path: Path) -> None:
-    """Check that a folder holds no run of RobustFT 0.1, whose databases lay in the folder itself."""
+    """Check that a folder holds no run of an earlier RobustFT, whose databases lay in the folder itself."""
     try:
         is_earlier = (
             not holds_run(path) and (path / "config.yaml").is_file() and any(path.glob("journal.sqlite*"))
@@ -204,8 +204,8 @@ def _refuse_earlier_layout(path: Path) -> None:
         return
     if is_earlier:
         raise RunDirectoryError(
-            f"{path}: holds a run of RobustFT 0.1, which this version cannot go on with; "
-            "begin a new one with its config.yaml and another --out, or use version 0.1"
+            f"{path}: holds a run of an earlier RobustFT, which this version cannot read; "
+            "begin a new one with its config.yaml and another --out"
         )
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -16,7 +17,9 @@ from graph.context import load_prompts
 from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
 from prompts.template import PromptError
+from robustft.cli.noise import noise
 from tests.support.endpoint import Endpoint
+from training.noise import NoiseKind
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -154,6 +157,13 @@ def named_variables() -> dict[str, tuple[str, set[str]]]:
     """Return the key and the variables of each template, as docs/extending.md has them."""
     rows = re.findall(r"^\| `(\w+)` \| `(agents[\w.]+)` \| (.*) \|$", read("docs/extending.md"), re.MULTILINE)
     return {name: (key, set(re.findall(r"`(\w+)`", variables))) for name, key, variables in rows}
+
+
+def test_the_guide_has_the_kinds_of_noise_that_the_help_sends_there_for() -> None:
+    help_of_kind = get_type_hints(noise, include_extras=True)["kind"].__metadata__[0].help
+    assert "guide" in help_of_kind
+    guide = (ROOT / "docs" / "guide.md").read_text()
+    assert [kind for kind in get_args(NoiseKind) if f"| `{kind}` |" not in guide] == []
 
 
 def test_every_template_of_an_agent_is_in_the_table() -> None:

@@ -145,7 +145,10 @@ def _read_named(work: Workspace, config: RunConfig) -> Prompts:
     try:
         return load_prompts(config)
     except PromptError as exc:
-        raise PromptError(f"{exc} (the run's own prompts are in {work.files.prompts})") from exc
+        own = work.files.prompts
+        raise PromptError(
+            f"{exc}; the run's own is in {own}: name it with --set, as in agents.base.prompt={own}/base.md"
+        ) from exc
 
 
 def _adopt(work: Workspace, plan: ResumePlan) -> None:

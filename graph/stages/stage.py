@@ -53,6 +53,7 @@ class Workspace:
         self.journal: Journal = self.files.open_journal()
         self.outcome: dict[str, Any] = {}
         """What the stage at work has to report; kept in the journal."""
+        self._tokens = 0
 
     @cached_property
     def encoder(self) -> PromptVectors:
@@ -73,9 +74,17 @@ class Workspace:
                 f"{exc}; `robustft run CONFIG --resume --out {self.files.path}` puts the config's there"
             ) from exc
 
-    def report(self, done: int, total: int, tokens: int = 0, note: str = "") -> None:
-        """Tell whoever streams the run graph's custom events how far this stage is."""
-        self._emit(Progress(self._stage, done, total, tokens, note)._asdict())
+    def report(self, done: int, total: int, tokens: int | None = None, note: str = "") -> None:
+        """Tell whoever streams the run graph's custom events how far this stage is.
+
+        Args:
+            done: how many samples are done.
+            total: of how many; 0 where that is not known.
+            tokens: what the stage has cost so far; as reported before where this report is of other work.
+            note: what people are told besides.
+        """
+        self._tokens = self._tokens if tokens is None else tokens
+        self._emit(Progress(self._stage, done, total, self._tokens, note)._asdict())
 
     def adopt(self, config: RunConfig, prompts: Prompts) -> None:
         """Go on with another config and other prompts; both take the old ones' place on disk."""

@@ -17,7 +17,7 @@ def noise(
     rate: Annotated[float, typer.Option(min=0, max=1, help="The share of responses to make wrong, exactly.")],
     out: Annotated[Path, typer.Option(help="The JSONL file to write.")],
     seed: Annotated[int, typer.Option(help="Decides which responses, and what they become.")] = 0,
-    kind: Annotated[NoiseKind, typer.Option(help="How they are wrong; see the README.")] = "uniform",
+    kind: Annotated[NoiseKind, typer.Option(help="How they are wrong; the guide tells of each.")] = "uniform",
     force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
 ) -> None:
     """Make a known share of a dataset's responses wrong; the right ones are kept under `gold`."""

@@ -21,6 +21,8 @@ def show_log(*, debug: bool) -> None:
     logging.getLogger("robustft").setLevel(logging.INFO)
     if debug:
         logging.getLogger().setLevel(logging.DEBUG)
+    # It has a handler of its own, and would say everything twice.
+    logging.getLogger("huggingface_hub").propagate = False
     # What a library will rename one day is its makers' business, not the user's.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 

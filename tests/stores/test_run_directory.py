@@ -109,7 +109,7 @@ def test_a_directory_of_the_earlier_layout_is_refused_with_what_to_do(tmp_path: 
     (tmp_path / "journal.sqlite").write_bytes(b"")
     before = names(tmp_path)
     for look in (RunDirectory, ensure_free):
-        with pytest.raises(RunDirectoryError, match=r"holds a run of RobustFT 0\.1.*another --out"):
+        with pytest.raises(RunDirectoryError, match=r"holds a run of an earlier RobustFT.*another --out"):
             look(tmp_path)
     assert not holds_run(tmp_path)
     assert names(tmp_path) == before

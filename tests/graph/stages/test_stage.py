@@ -1,6 +1,7 @@
 """An open run: its prompts are its own, and it is held while a stage works."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,15 @@ def test_another_config_and_its_prompts_are_taken_for_the_next_stage_too(
     assert again.config == work.config == load_config(work.files.config) == config
     assert again.prompts.texts["base"] == work.prompts.texts["base"] == "Mine: {{ question }}"
     again.journal.close()
+
+
+def test_a_report_of_other_work_keeps_what_the_stage_has_cost(work: Workspace) -> None:
+    reports: list[dict[str, Any]] = []
+    stage = Workspace(work.files.path, "detect", reports.append)
+    for report in ((0, 3), (3, 3, 1200), (2, 3), (3, 3)):
+        stage.report(*report)
+    stage.journal.close()
+    assert [report["tokens"] for report in reports] == [0, 1200, 1200, 1200]
 
 
 async def test_no_stage_is_opened_where_no_run_is(tmp_path: Path) -> None:
