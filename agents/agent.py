@@ -113,27 +113,35 @@ class AgentConfig(BaseModel, ABC):
         """Return the agent."""
 
     def load_prompts(
-        self, question: Template | None = None, kept: Path | None = None
+        self,
+        question: Template | None = None,
+        kept: Path | None = None,
+        kept_for: "AgentConfig | None" = None,
     ) -> dict[str, QuestionTemplate]:
         """Return the agent's templates by the config keys that name them.
 
         Args:
             question: the block that shows the question; the shipped one by default.
             kept: a run's own folder of prompts, read in place of the files that the config names.
+            kept_for: the settings that they were kept for; a prompt that these name otherwise is read from the
+                file that the config names.
 
         Raises:
             PromptError: a prompt file cannot be used.
         """
-        return {
-            key: QuestionTemplate(
-                getattr(self, key) if kept is None else self.turn_of(key),
+
+        def load(key: str, use: TemplateUse) -> QuestionTemplate:
+            name = getattr(self, key)
+            folder = kept if kept_for is None or getattr(kept_for, key) == name else None
+            return QuestionTemplate(
+                name if folder is None else self.turn_of(key),
                 use.variables,
                 about=use.about,
                 question=question,
-                folder=kept,
+                folder=folder,
             )
-            for key, use in self.templates.items()
-        }
+
+        return {key: load(key, use) for key, use in self.templates.items()}
 
     @classmethod
     def turn_of(cls, key: str) -> str:

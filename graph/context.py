@@ -108,18 +108,24 @@ class Prompts(NamedTuple):
     texts: Mapping[str, str]
 
 
-def load_prompts(config: RunConfig, kept: Path | None = None) -> Prompts:
+def load_prompts(config: RunConfig, kept: Path | None = None, kept_for: RunConfig | None = None) -> Prompts:
     """Read and check the prompts of a config.
 
     Args:
         config: names the prompt files.
         kept: a run's own folder of prompts (see `Prompts.texts`), read in place of the files that are named.
+        kept_for: the config that they were kept for; a prompt that this one names otherwise is read from the
+            file that the config names.
 
     Raises:
         PromptError: one cannot be used.
     """
     question = load_question_block(kept)
-    agents = {name: agent.load_prompts(question, kept) for name, agent in config.agents.by_name().items()}
+    known = kept_for.agents.by_name() if kept_for is not None else {}
+    agents = {
+        name: agent.load_prompts(question, kept, known.get(name))
+        for name, agent in config.agents.by_name().items()
+    }
     texts = {
         agent.turn_of(key): template.text
         for name, agent in config.agents.by_name().items()

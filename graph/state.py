@@ -39,6 +39,8 @@ class RunInput(BaseModel):
         until: the stage to stop after.
         retry_failed: ask again about the samples that failed.
         reuse: another run's directory, whose replies are taken over.
+        keep_prompts: of a run that is continued with this config: keep the run's own text of every prompt
+            that the config names as before.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -51,6 +53,7 @@ class RunInput(BaseModel):
     until: Stage = "evaluate"
     retry_failed: bool = False
     reuse: str | None = None
+    keep_prompts: bool = False
 
 
 class RunState(RunInput):

@@ -91,6 +91,7 @@ async def aresume(
     directory: str | Path,
     *,
     config: RunConfig | None = None,
+    keep_prompts: bool = False,
     until: Stage = "evaluate",
     retry_failed: bool = False,
     reuse: str | Path | None = None,
@@ -101,6 +102,8 @@ async def aresume(
     Args:
         directory: the run directory.
         config: replaces the run's own; what no longer agrees with it is done again, and nothing else.
+        keep_prompts: with a config: keep the run's own text of every prompt that it names as before. Without
+            this, the files that it names are read anew.
         until: the stage to stop after.
         retry_failed: ask again about the samples that failed.
         reuse: another run's directory; what its models replied is not asked again.
@@ -122,6 +125,7 @@ async def aresume(
         directory=str(directory),
         until=until,
         retry_failed=retry_failed,
+        keep_prompts=keep_prompts,
         reuse=str(reuse) if reuse is not None else None,
     )
     return await _invoke(request, progress)

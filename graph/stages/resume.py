@@ -78,7 +78,8 @@ def resumed_config(known: RunConfig, request: RunInput) -> RunConfig:
 def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:
     """Check what a run is to be resumed with, and say what that makes invalid; nothing is changed.
 
-    A run that keeps its config keeps its prompts. With a new config, the prompt files that it names are read.
+    A run that keeps its config keeps its prompts. With a new config, the prompt files that it names are read;
+    with `keep_prompts`, only those that the old one did not name.
 
     Args:
         work: the run, opened with its old config.
@@ -100,7 +101,7 @@ def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:
             deque(read_samples(config.data.test), maxlen=0)
         elif config.data.test != work.config.data.test:
             _check_same_data(work, "test", config.data.test)
-    prompts = _read_named(work, config) if request.config else work.prompts
+    prompts = _read_named(work, config, request.keep_prompts) if request.config else work.prompts
     inputs, known = fingerprints(config, prompts).decisions, work.journal.validity.inputs
     return ResumePlan(
         config,
@@ -141,9 +142,9 @@ def carry_out(work: Workspace, plan: ResumePlan) -> None:
     journal.validity.keep_inputs(plan.inputs)
 
 
-def _read_named(work: Workspace, config: RunConfig) -> Prompts:
+def _read_named(work: Workspace, config: RunConfig, keep: bool) -> Prompts:
     try:
-        return load_prompts(config)
+        return load_prompts(config, work.files.prompts, work.config) if keep else load_prompts(config)
     except PromptError as exc:
         own = work.files.prompts
         raise PromptError(

@@ -29,7 +29,8 @@ def resume(
     from stores.run_directory import RunDirectory
 
     config = load_config(RunDirectory(directory).config, set_) if set_ else None
-    resume_run(directory, until, config=config, retry_failed=retry_failed)
+    # A setting is no word about the prompt files: only one that names a prompt reads it.
+    resume_run(directory, until, config=config, keep_prompts=True, retry_failed=retry_failed)
 
 
 def resume_run(
@@ -37,6 +38,7 @@ def resume_run(
     until: Stage,
     *,
     config: "RunConfig | None" = None,
+    keep_prompts: bool = False,
     retry_failed: bool = False,
     reuse: Path | None = None,
 ) -> None:
@@ -48,6 +50,12 @@ def resume_run(
 
     with stoppable(directory), LiveProgress(console) as progress:
         finished = api.resume(
-            directory, config=config, until=until, retry_failed=retry_failed, reuse=reuse, progress=progress
+            directory,
+            config=config,
+            keep_prompts=keep_prompts,
+            until=until,
+            retry_failed=retry_failed,
+            reuse=reuse,
+            progress=progress,
         )
     print_summary(console, finished.summary, finished.directory)

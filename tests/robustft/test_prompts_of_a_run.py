@@ -1,13 +1,14 @@
 """A run keeps its prompts: what becomes of the user's files later does not matter to it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from prompts.template import PromptError
-from robustft import load_config, resume, run
+from robustft import InputError, load_config, resume, run
 from tests.support.cases import PROMPTS, asked, command, read_lines, reply, script, write_run
 from tests.support.endpoint import Endpoint
 
@@ -114,18 +115,37 @@ def test_a_prompt_that_is_only_named_otherwise_asks_nobody(
     assert json.loads((out / "summary.json").read_text())["config_hash"] == first.config_hash
 
 
-def test_a_new_config_that_names_a_lost_prompt_is_refused_and_says_where_the_runs_own_is(
-    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("what", ["edited", "deleted"])
+def test_a_setting_of_something_else_reads_no_prompt_file(
+    what: str, tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
     run(write_run(tmp_path, script(endpoint).url), out, until="select")
-    (tmp_path / "base.md").unlink()
-    changed = ["resume", out, "--set", "selection.keep=1.0", "--until", "select"]
-    assert command(monkeypatch, *changed) == 2
-    mine = f"agents.base.prompt={out / 'prompts' / 'base.md'}"
-    assert f"name it with --set, as in {mine}" in capsys.readouterr().err
+    before = kept(out)
+    for name, text in PROMPTS.items():
+        file = tmp_path / f"{name}.md"
+        file.write_text(f"{text} EDITED") if what == "edited" else file.unlink()
+    endpoint.requests.clear()
 
-    assert command(monkeypatch, *changed, "--set", mine) == 0
+    changed = ["resume", out, "--set", "selection.keep=1.0", "--until", "select"]
+    assert command(monkeypatch, *changed) == 0
+
+    assert endpoint.requests == []
+    assert kept(out) == before
+
+
+def test_a_new_config_that_names_a_lost_prompt_is_refused_and_says_where_the_runs_own_is(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    out = tmp_path / "run"
+    config = write_run(tmp_path, script(endpoint).url)
+    run(config, out, until="select")
+    (tmp_path / "base.md").unlink()
+    mine = f"agents.base.prompt={out / 'prompts' / 'base.md'}"
+    with pytest.raises(InputError, match=re.escape(f"name it with --set, as in {mine}")):
+        resume(out, config=load_config(config), until="select")
+
+    assert resume(out, config=load_config(config, [mine]), until="select").summary.samples.relabelled == 6
 
 
 def test_a_prompts_name_leads_to_no_file_outside_of_the_run(tmp_path: Path, endpoint: Endpoint) -> None:

@@ -109,5 +109,5 @@ def test_the_runs_own_prompts_are_planned_with_unless_a_config_is_given(work: Wo
     named = plan_resume(work, RunInput(directory=str(work.files.path), config={"run": {"seed": 0}}))
     assert named.prompts.texts == load_prompts(RunConfig()).texts
     lost = {"agents": {"base": {"prompt": "no/such.md"}}}
-    with pytest.raises(PromptError, match=r"no/such\.md.*the run's own prompts are in"):
+    with pytest.raises(PromptError, match=r"no/such\.md.*the run's own is in"):
         plan_resume(work, RunInput(directory=str(work.files.path), config=lost))
