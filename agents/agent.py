@@ -123,8 +123,8 @@ class AgentConfig(BaseModel, ABC):
         Args:
             question: the block that shows the question; the shipped one by default.
             kept: a run's own folder of prompts, read in place of the files that the config names.
-            kept_for: the settings that they were kept for; a prompt that these name otherwise is read from the
-                file that the config names.
+            kept_for: the settings that they were kept for. A prompt that they name otherwise is read from its
+                own file.
 
         Raises:
             PromptError: a prompt file cannot be used.
