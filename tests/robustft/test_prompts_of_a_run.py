@@ -171,6 +171,15 @@ def test_a_runs_own_prompt_is_checked_like_any_other(
     assert path.read_text() == PROMPTS["base"]
 
 
+@pytest.mark.parametrize("content", ["", "{{ options }}", "Which?"])
+def test_a_runs_question_block_shows_the_question(content: str, tmp_path: Path, endpoint: Endpoint) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="detect")
+    (out / "prompts" / "question.md").write_text(content)
+    with pytest.raises(PromptError, match=r"question\.md: does not use {{ prompt }}"):
+        resume(out, until="select")
+
+
 @pytest.mark.parametrize("linked", ["prompts", "prompts/base.md"])
 def test_a_link_among_a_runs_prompts_is_not_followed(linked: str, tmp_path: Path, endpoint: Endpoint) -> None:
     out = tmp_path / "run"
