@@ -16,9 +16,11 @@ from agents.cache import ReplyCache
 from graph.config.run import RunConfig, load_config
 from graph.context import Prompts, load_prompts
 from graph.stages.hold import held
+from graph.stages.threads import finish_in_thread
 from prompts.template import PromptError
 from stores.errors import RobustFTError
 from stores.journal import Journal
+from stores.replies import ReplyStore
 from stores.run_directory import RunDirectory, storage_errors
 from stores.vectors import QuestionVectors
 
@@ -106,7 +108,10 @@ async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncI
             if mend:
                 for path in await asyncio.to_thread(_mend, Path(directory)):
                     _LOG.warning("%s: was damaged; what only it held is made anew", path)
-            work = await asyncio.to_thread(Workspace, Path(directory), name, get_stream_writer())
+            writer = get_stream_writer()
+            work = await finish_in_thread(
+                lambda: Workspace(Path(directory), name, writer), lambda opened: opened.journal.close()
+            )
             finished = False
             work.report(0, 0)
             try:
@@ -115,19 +120,19 @@ async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncI
             finally:
                 report = json.dumps(work.outcome) if finished else None
                 seconds = time.perf_counter() - started
-                await asyncio.shield(asyncio.to_thread(_close, work.journal, name, seconds, report))
+                await finish_in_thread(lambda: _close(work.journal, name, seconds, report))
 
 
 @asynccontextmanager
 async def open_cache(work: Workspace) -> AsyncIterator[ReplyCache]:
     """Open what the models have replied to a run, and say at the end how much of it was used again."""
-    store = await asyncio.to_thread(work.files.open_replies)
+    store = await finish_in_thread(work.files.open_replies, ReplyStore.close)
     cache = ReplyCache(store)
     try:
         yield cache
     finally:
         await asyncio.shield(store.settle())
-        await asyncio.shield(asyncio.to_thread(store.close))
+        await finish_in_thread(store.close)
         for agent, reused in sorted(cache.reused.items()):
             if reused:
                 _LOG.info("%s: %s of %s answers reused", agent, f"{reused:,}", f"{cache.asked[agent]:,}")
