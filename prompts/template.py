@@ -59,7 +59,7 @@ class Template:
         about: frozenset[str] = frozenset(),
         folder: Path | None = None,
     ) -> None:
-        path, source = _read(name) if folder is None else _read_kept(folder, name)
+        path, source = _read(name) if folder is None else read_kept(folder, name)
         try:
             tree = _ENVIRONMENT.parse(source)
             # Jinja counts a name that is set inside a block as undeclared; the template's own are no typos.
@@ -174,8 +174,12 @@ def _read(name: str) -> tuple[Path, str]:
         ) from exc
 
 
-def _read_kept(folder: Path, name: str) -> tuple[Path, str]:
-    """Return a prompt's file and text, as a run has kept it."""
+def read_kept(folder: Path, name: str) -> tuple[Path, str]:
+    """Return a prompt's file and text, as a run has kept it.
+
+    Raises:
+        PromptError: there is no such plain file, or it is no text.
+    """
     path = folder / f"{name}.md"
     # What a run writes is a file. A link could lead to any file of whoever opens the run.
     if folder.is_symlink() or path.is_symlink() or not path.is_file():

@@ -145,10 +145,10 @@ class RunDirectory:
         if (replacement / "config.yaml").is_file():
             (replacement / "config.yaml").replace(self.config)
         if (replacement / "prompts").is_dir():
-            if self.prompts.is_symlink():
-                self.prompts.unlink()
-            elif self.prompts.exists():
+            if self.prompts.is_dir() and not self.prompts.is_symlink():
                 shutil.rmtree(self.prompts)
+            else:
+                self.prompts.unlink(missing_ok=True)
             (replacement / "prompts").rename(self.prompts)
         if replacement.is_dir():
             replacement.rmdir()

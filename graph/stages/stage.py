@@ -15,6 +15,7 @@ from langgraph.config import get_stream_writer
 from agents.cache import ReplyCache
 from graph.config.run import RunConfig, load_config
 from graph.context import Prompts, load_prompts
+from graph.fingerprint import fingerprints
 from graph.stages.hold import held
 from graph.stages.threads import finish_in_thread
 from prompts.template import PromptError
@@ -95,9 +96,11 @@ async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncI
     Args:
         directory: the run directory.
         name: the stage.
-        mend: look whether the databases are whole; a damaged one is renamed and begun anew.
+        mend: look whether the databases are whole; a damaged one is renamed and begun anew. The first stage
+            does so; every other one works with what the first one found.
 
     Raises:
+        RunFailedError: the run's config or prompts were changed since its first stage.
         RunDirectoryError: there is no run in that directory, or another process works in it.
         StorageError: its files cannot be read or written.
     """
@@ -110,7 +113,8 @@ async def open_stage(directory: str, name: str, *, mend: bool = False) -> AsyncI
                     _LOG.warning("%s: was damaged; what only it held is made anew", path)
             writer = get_stream_writer()
             work = await finish_in_thread(
-                lambda: Workspace(Path(directory), name, writer), lambda opened: opened.journal.close()
+                lambda: _open(Path(directory), name, writer, begins=mend),
+                lambda opened: opened.journal.close(),
             )
             finished = False
             work.report(0, 0)
@@ -136,6 +140,22 @@ async def open_cache(work: Workspace) -> AsyncIterator[ReplyCache]:
         for agent, reused in sorted(cache.reused.items()):
             if reused:
                 _LOG.info("%s: %s of %s answers reused", agent, f"{reused:,}", f"{cache.asked[agent]:,}")
+
+
+def _open(path: Path, stage: str, emit: Callable[[dict[str, Any]], None], *, begins: bool) -> Workspace:
+    """Open a run for a stage; one that goes on from the stage before it finds what that one worked with."""
+    work = Workspace(path, stage, emit)
+    try:
+        known = work.journal.validity.inputs
+        if not begins and any(known) and fingerprints(work.config, work.prompts).decisions != known:
+            raise RunFailedError(
+                f"{path}: its config.yaml or prompts were changed while it worked; "
+                f"`robustft resume {path}` does again what depends on them"
+            )
+    except BaseException:
+        work.journal.close()
+        raise
+    return work
 
 
 def _mend(path: Path) -> list[Path]:
