@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+from pydantic import ValidationError
 
 from agents.agent import Recall, Reply
 from agents.errors import ModelBusyError
@@ -41,17 +42,31 @@ def request_of(path: Path, key: str) -> Request | None:
 
     Raises:
         RunDirectoryError: the file is no store of replies, or another version of RobustFT wrote it.
-        StorageError: it is damaged.
+        StorageError: it is damaged, or holds another request in this one's place.
     """
     try:
         found = read_request(path, bytes.fromhex(key))
         if found is None:
             return None
+        if _key_of(found).hex() != key:
+            raise ValueError("it is not what the reply's key was made from")
         content = orjson.loads(found)
         model, turns = content.pop("model"), content.pop("messages")
         return Request(model, [(str(turn["role"]), str(turn["content"])) for turn in turns], content)
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise StorageError(f"{path}: the request of reply {key} cannot be read") from exc
+
+
+def _key_of(request: bytes) -> bytes:
+    return hashlib.blake2b(request, digest_size=_KEY_BYTES).digest()
+
+
+def _read_reply(stored: str | None) -> Reply | None:
+    """Return a stored reply; None where there is none, or a damaged one, which is asked for again."""
+    try:
+        return Reply.model_validate_json(stored) if stored is not None else None
+    except ValidationError:
+        return None
 
 
 class ReplyCache:
@@ -81,11 +96,11 @@ class ReplyCache:
 
         async def recall(request: Mapping[str, Any], ask: Callable[[], Awaitable[Reply]]) -> Reply:
             content = orjson.dumps({"model": model, **request}, option=orjson.OPT_SORT_KEYS)
-            key = hashlib.blake2b(content, digest_size=_KEY_BYTES).digest()
-            stored = await self._store.find(key)
+            key = _key_of(content)
+            stored = _read_reply(await self._store.find(key))
             under_way = self._under_way.get(key)
             if stored is not None:
-                reply = Reply.model_validate_json(stored)
+                reply = stored
             elif under_way is not None:
                 reply = await asyncio.shield(under_way)
             else:

@@ -13,6 +13,7 @@ from agents.checker import Check
 from agents.reasoner import Turn, final_answer, last_reasoning
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
+from stores.errors import reading_row
 from stores.journal import Entry, Status
 from stores.records import (
     AgentAnswer,
@@ -49,8 +50,13 @@ class SampleRecord(BaseModel):
 
     @classmethod
     def from_entry(cls, sample: Sample, entry: Entry) -> Self:
-        """Return the record that a journal's entry was made from."""
-        return cls.model_validate({**json.loads(entry.record), "sample": sample})
+        """Return the record that a journal's entry was made from.
+
+        Raises:
+            StorageError: the entry is damaged.
+        """
+        with reading_row(f"the record of sample {sample.id!r} in the journal"):
+            return cls.model_validate({**json.loads(entry.record), "sample": sample})
 
     def to_entry(self) -> Entry:
         """Return what the journal keeps of the record: all of it but the sample itself."""

@@ -12,21 +12,18 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import NamedTuple
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateSyntaxError, meta, nodes
 
+from prompts.sandbox import Sandbox, budget
 from stores.errors import InputError, as_written_here
 from stores.sample import Sample
 
 FOLDER = Path(__file__).parent
 LETTERS = ascii_uppercase
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined,
-    autoescape=False,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_ENVIRONMENT = Sandbox()
+# More than was ever written by hand; Jinja takes seconds for a megabyte.
+_LONGEST = 1 << 18
 
 
 class PromptError(InputError):
@@ -62,15 +59,18 @@ class Template:
         about: frozenset[str] = frozenset(),
         folder: Path | None = None,
     ) -> None:
-        path, source = _read(name) if folder is None else _read_kept(folder, name)
+        path, source = _read(name) if folder is None else read_kept(folder, name)
         try:
             tree = _ENVIRONMENT.parse(source)
             # Jinja counts a name that is set inside a block as undeclared; the template's own are no typos.
             own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
             used = meta.find_undeclared_variables(tree)
-            self._template = _ENVIRONMENT.from_string(source)
+            self._template = _ENVIRONMENT.template_of(tree)
         except TemplateSyntaxError as exc:
             raise PromptError(f"{as_written_here(path)}, line {exc.lineno}: {exc.message}") from exc
+        except Exception as exc:
+            # Python compiles what Jinja makes of it: a RecursionError, a SyntaxError, whatever it may be.
+            raise PromptError(f"{as_written_here(path)}: cannot be compiled ({_reason(exc)})") from exc
         if unknown := used - variables - own:
             raise PromptError(
                 f"{as_written_here(path)}: unknown variable '{min(unknown)}'; "
@@ -91,9 +91,11 @@ class Template:
             PromptError: the template fails on these values.
         """
         try:
-            return self._template.render(values).strip()
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as exc:
-            raise PromptError(f"{self._path}: {exc}") from exc
+            with budget():
+                return self._template.render(values).strip()
+        except Exception as exc:
+            # Whatever can be raised in Python: a template calls filters and methods.
+            raise PromptError(f"{self._path}: {_reason(exc)}") from exc
 
 
 class QuestionTemplate:
@@ -152,7 +154,7 @@ def load_question_block(folder: Path | None = None) -> Template:
     Raises:
         PromptError: it cannot be used.
     """
-    return Template("question", frozenset({"prompt", "options"}), folder=folder)
+    return Template("question", frozenset({"prompt", "options"}), about=frozenset({"prompt"}), folder=folder)
 
 
 @cache
@@ -164,7 +166,7 @@ def _read(name: str) -> tuple[Path, str]:
     """Return a prompt's file and text, by the name that a config gives it."""
     path = FOLDER / f"{name}.md" if (FOLDER / f"{name}.md").is_file() else Path(name)
     try:
-        return path, path.read_text(encoding="utf-8")
+        return path, _read_text(path)
     except (OSError, UnicodeDecodeError) as exc:
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.md")))
         raise PromptError(
@@ -172,16 +174,32 @@ def _read(name: str) -> tuple[Path, str]:
         ) from exc
 
 
-def _read_kept(folder: Path, name: str) -> tuple[Path, str]:
-    """Return a prompt's file and text, as a run has kept it."""
+def read_kept(folder: Path, name: str) -> tuple[Path, str]:
+    """Return a prompt's file and text, as a run has kept it.
+
+    Raises:
+        PromptError: there is no such plain file, or it is no text.
+    """
     path = folder / f"{name}.md"
     # What a run writes is a file. A link could lead to any file of whoever opens the run.
     if folder.is_symlink() or path.is_symlink() or not path.is_file():
         raise PromptError(f"{as_written_here(path)}: the run's own prompt is missing, or is no plain file")
     try:
-        return path, path.read_text(encoding="utf-8")
+        return path, _read_text(path)
     except (OSError, UnicodeDecodeError) as exc:
         raise PromptError(f"{as_written_here(path)}: the run's own prompt is no readable text file") from exc
+
+
+def _read_text(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        text = file.read(_LONGEST + 1)
+    if len(text) > _LONGEST:
+        raise PromptError(f"{as_written_here(path)}: is longer than {_LONGEST:,} characters")
+    return text
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _choices(options: tuple[str, ...]) -> list[Choice]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from graph.config.run import RunConfig, load_config
+from prompts.template import PromptError, read_kept
 from stores.errors import InputError, RunDirectoryError
 from stores.record_files import read_records, read_summary
 from stores.records import Decision, Dropped, Evaluation, Record, Summary, TrainingRow
@@ -111,9 +112,9 @@ class Run:
         """
         folder = self._files.prompts
         try:
-            files = sorted(file for file in folder.glob("*.md") if file.is_file())
-            return {file.stem: file.read_text(encoding="utf-8") for file in files}
-        except (OSError, UnicodeDecodeError) as exc:
+            names = sorted(file.stem for file in folder.glob("*.md"))
+            return {name: read_kept(folder, name)[1] for name in names}
+        except (OSError, PromptError) as exc:
             raise RunDirectoryError(f"{folder}: a prompt cannot be read ({exc})") from exc
 
     def to_pandas(self) -> "pandas.DataFrame":

@@ -197,13 +197,20 @@ def _rows(source: str | Path) -> Iterator[tuple[int, dict[str, object]]]:
 
 def _memory_rows(rows: Iterable[object], name: str) -> Iterator[tuple[int, dict[str, object]]]:
     for index, row in enumerate(rows):
-        if isinstance(row, Sample):
-            yield index, to_row(row)
-        elif isinstance(row, Mapping):
-            yield index, dict(row)
-        else:
-            message = f"must be a Sample or a mapping of columns, not {name_type(row)}"
-            raise DataError(message, path=f"{name}[{index}]")
+        try:
+            yield index, to_row(row) if isinstance(row, Sample) else _columns(row)
+        except RowError as error:
+            raise DataError(error.message, path=f"{name}[{index}]", field=error.field) from error
+
+
+def _columns(row: object) -> dict[str, object]:
+    if not isinstance(row, Mapping):
+        raise RowError(None, f"must be a Sample or a mapping of columns, not {name_type(row)}")
+    columns = dict(row)
+    for column in columns:
+        if not isinstance(column, str):
+            raise RowError(None, f"must name its columns by text, not {name_type(column)}")
+    return columns
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:

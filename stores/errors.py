@@ -4,6 +4,8 @@ An `InputError` means that the command, the config or the data is wrong: the com
 message and exits with 2. Any other `RobustFTError` means that a run failed: exit 1.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -60,6 +62,25 @@ class RunDirectoryError(InputError):
 
 class StorageError(RobustFTError):
     """A run's files cannot be written: the disk is full, or fails. What was written before is whole."""
+
+
+@contextmanager
+def reading_row(what: str) -> Iterator[None]:
+    """Read what a database holds, which is ours and may be damaged all the same.
+
+    Args:
+        what: names the row in the message.
+
+    Raises:
+        StorageError: in place of whatever parsing raises.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, RecursionError) as exc:
+        raise StorageError(
+            f"{what} cannot be read: the run's database is damaged, or another program wrote it; "
+            "`robustft run --reuse DIR` makes a new run of its replies"
+        ) from exc
 
 
 class WeightsError(InputError):

@@ -29,8 +29,16 @@ def read_answer(value: object, field: str) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         if isinstance(value, float) and not math.isfinite(value):
             raise RowError(field, "is not a finite number")
-        value = str(value)
+        value = written(value, field)
     return read_prompt(value, field)
+
+
+def written(number: float, field: str) -> str:
+    """Return a number in digits."""
+    try:
+        return str(number)
+    except ValueError:
+        raise RowError(field, "is a number of too many digits") from None
 
 
 def read_optional_text(value: object, field: str) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stores.database import Database, Layout
+from stores.errors import reading_row
 from stores.sample import Sample
 from stores.validity import SCHEMA as VALIDITY
 from stores.validity import Validity
@@ -57,6 +58,7 @@ class Journal:
     Raises:
         RunDirectoryError: the file is no journal, or another version of RobustFT wrote it.
         sqlite3.Error: it is damaged, or cannot be read or written.
+        StorageError: a row of it cannot be read.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -88,7 +90,7 @@ class Journal:
         """Yield a dataset in its order."""
         query = "SELECT position, data FROM samples WHERE split = ?"
         for _, data in self._pages(query, split):
-            yield Sample.model_validate_json(data)
+            yield _to_sample(data)
 
     def count_samples(self, split: Split) -> int:
         """Return the size of a dataset."""
@@ -97,14 +99,14 @@ class Journal:
     def sample(self, identifier: str) -> Sample | None:
         """Return the training sample of this id, or None."""
         row = self._database.row("SELECT data FROM samples WHERE split = 'train' AND id = ?", identifier)
-        return Sample.model_validate_json(row[0]) if row else None
+        return _to_sample(row[0]) if row else None
 
     def undecided(self) -> Iterator[Sample]:
         """Yield the training samples that have no decision yet, in the dataset's order."""
         query = """SELECT position, data FROM samples LEFT JOIN decisions USING (id)
             WHERE split = 'train' AND decisions.id IS NULL"""
         for _, data in self._pages(query):
-            yield Sample.model_validate_json(data)
+            yield _to_sample(data)
 
     def record(self, entries: Iterable[Entry]) -> int:
         """Store decisions in one transaction, streaming; returns how many.
@@ -126,7 +128,7 @@ class Journal:
             FROM samples JOIN decisions USING (id)
             WHERE split = 'train' AND status = coalesce(?, status)"""
         for _, data, *columns in self._pages(query, status):
-            yield Sample.model_validate_json(data), _to_entry(columns)
+            yield _to_sample(data), _to_entry(columns)
 
     def entries_from(self, position: int, count: int) -> list[tuple[Sample, Entry]]:
         """Return the decided ones among so many samples from a position of the dataset on, in its order."""
@@ -136,7 +138,7 @@ class Journal:
             position,
             position + count,
         )
-        return [(Sample.model_validate_json(data), _to_entry(columns)) for data, *columns in rows]
+        return [(_to_sample(data), _to_entry(columns)) for data, *columns in rows]
 
     def clean_after(self, position: int) -> tuple[list[Sample], int]:
         """Return clean samples in the dataset's order, as far as every sample has a decision; a page at most.
@@ -159,7 +161,7 @@ class Journal:
                 break
             position = at
             if status == "clean":
-                samples.append(Sample.model_validate_json(data))
+                samples.append(_to_sample(data))
         return samples, position
 
     def entry(self, identifier: str) -> Entry | None:
@@ -211,6 +213,11 @@ class Journal:
         while rows := self._database.rows(page, *arguments, position):
             yield from rows
             position = rows[-1][0]
+
+
+def _to_sample(data: str) -> Sample:
+    with reading_row("a sample in the journal"):
+        return Sample.model_validate_json(data)
 
 
 def _to_entry(columns: Sequence[Any]) -> Entry:

@@ -1,6 +1,7 @@
 """Reading and writing the files of a run's records."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,9 @@ from stores.errors import RecordError
 from stores.records import VERSION, Record, Summary
 
 R = TypeVar("R", bound=Record)
+
+# Far more than a run writes about one sample. JSON takes many times its length in memory.
+_LONGEST = 64 << 20
 
 
 def write_records(path: Path, records: Iterable[Record]) -> int:
@@ -42,7 +46,8 @@ def read_numbered(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:
     """
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(partial(file.readline, _LONGEST + 1), b""), 1):
+                _check_length(line, path, number)
                 if line.strip():
                     yield number, _parse(line, kind, path, number)
     except OSError as exc:
@@ -65,10 +70,22 @@ def read_summary(path: Path) -> Summary:
         RecordError: the file cannot be read, or is no summary of this version.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_LONGEST + 1)
     except OSError as exc:
         raise RecordError(f"cannot be read: {exc.strerror or exc}", path=path) from exc
+    _check_length(content, path)
     return _parse(content, Summary, path)
+
+
+def _check_length(content: bytes, path: Path, line: int | None = None) -> None:
+    if len(content) > _LONGEST:
+        raise RecordError(
+            f"is longer than {_LONGEST >> 20} MB, which no record is; `robustft resume` writes a run's "
+            "records again",
+            path=path,
+            line=line,
+        )
 
 
 def _parse(content: bytes, kind: type[R], path: Path, line: int | None = None) -> R:

@@ -133,12 +133,14 @@ class ReplyStore:
         """
         try:
             with closing(Database(other, _LAYOUT, read_only=True)) as source:
-                self._database.change_each(_DICTIONARY, source.stream(_DICTIONARIES))
                 rows = source.stream(
                     """SELECT key, agent, prompt_tokens, completion_tokens, 1, reply, request, dictionary,
                     alike FROM replies"""
                 )
-                new = self._database.change_each(f"INSERT OR IGNORE {_ROW}", rows)
+                with self._database.transaction() as connection:
+                    new = connection.executemany(f"INSERT OR IGNORE {_ROW}", rows).rowcount
+                    # After the replies: the other run may be at work, and adds a dictionary before its use.
+                    connection.executemany(_DICTIONARY, source.stream(_DICTIONARIES))
         except sqlite3.Error as exc:
             raise RunDirectoryError(f"{other}: its replies cannot be taken over ({exc})") from exc
         self._learn()
@@ -147,8 +149,8 @@ class ReplyStore:
     def usage(self) -> dict[str, tuple[int, int, int]]:
         """Return each agent's requests, prompt tokens and completion tokens: what this run itself sent."""
         rows = self._database.rows(
-            """SELECT agent, count(*), sum(prompt_tokens), sum(completion_tokens) FROM replies
-            WHERE NOT taken_over GROUP BY agent"""
+            """SELECT agent, count(*), sum(CAST(prompt_tokens AS INTEGER)),
+            sum(CAST(completion_tokens AS INTEGER)) FROM replies WHERE NOT taken_over GROUP BY agent"""
         )
         return {agent: (requests, sent, received) for agent, requests, sent, received in rows}
 

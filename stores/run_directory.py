@@ -145,10 +145,10 @@ class RunDirectory:
         if (replacement / "config.yaml").is_file():
             (replacement / "config.yaml").replace(self.config)
         if (replacement / "prompts").is_dir():
-            if self.prompts.is_symlink():
-                self.prompts.unlink()
-            elif self.prompts.exists():
+            if self.prompts.is_dir() and not self.prompts.is_symlink():
                 shutil.rmtree(self.prompts)
+            else:
+                self.prompts.unlink(missing_ok=True)
             (replacement / "prompts").rename(self.prompts)
         if replacement.is_dir():
             replacement.rmdir()
@@ -266,13 +266,21 @@ class StagedRun:
             undo.pop_all()
 
     def commit(self) -> None:
-        """Put the directory in its place."""
+        """Put the directory in its place.
+
+        Raises:
+            RunDirectoryError: something was put there meanwhile, as by another run.
+        """
         self.journal.close()
-        self._lock.release()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        if self._path.exists():
-            self._path.rmdir()
-        self.folder.rename(self._path)
+        try:
+            # An empty folder is replaced.
+            self.folder.rename(self._path)
+        except OSError:
+            ensure_free(self._path)
+            raise
+        # Not before: who finds it unlocked takes it for abandoned, and removes it.
+        self._lock.release()
 
     def discard(self) -> None:
         """Leave nothing behind; does nothing after `commit`."""

@@ -8,6 +8,8 @@ from reprlib import repr as shortened
 from string import ascii_uppercase
 from typing import Literal, NamedTuple
 
+from pydantic import ValidationError
+
 from stores.fields import (
     RowError,
     is_blank,
@@ -16,6 +18,7 @@ from stores.fields import (
     read_optional_text,
     read_prompt,
     read_text,
+    written,
 )
 from stores.sample import Message, Sample, plain_turns
 
@@ -75,7 +78,7 @@ def given_id(row: Mapping[str, object]) -> str | None:
     """
     value = row.get("id")
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+        return written(value, "id")
     return read_optional_text(value, "id")
 
 
@@ -127,7 +130,16 @@ def to_sample(row: Mapping[str, object], shape: Shape, *, noisy: bool = False) -
 
 
 def to_row(sample: Sample) -> dict[str, object]:
-    """Return a sample as a row of the shape prompt-completion, from which `to_sample` makes it again."""
+    """Return a sample as a row of the shape prompt-completion, from which `to_sample` makes it again.
+
+    Raises:
+        RowError: the sample was made without being checked, and holds what none may.
+    """
+    try:
+        sample = Sample.model_validate(vars(sample))
+    except ValidationError as error:
+        field = ".".join(map(str, error.errors()[0]["loc"]))
+        raise RowError(field or None, "is none that a Sample may have") from error
     turns = [*sample.history, Message(role="user", content=sample.prompt)]
     return {
         "id": sample.id,

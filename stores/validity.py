@@ -21,6 +21,7 @@ import json
 from typing import Any, Literal, NamedTuple
 
 from stores.database import Database
+from stores.errors import reading_row
 
 SCHEMA = "CREATE TABLE validity (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
 
@@ -57,7 +58,10 @@ class Validity:
     def calibration(self) -> dict[str, Any] | None:
         """What the calibrated checker found of all samples; None where the verdicts are not calibrated."""
         found = self._read("calibration")
-        return json.loads(found) if found is not None else None
+        if found is None:
+            return None
+        with reading_row("the calibration in the journal"):
+            return dict(json.loads(found))
 
     @property
     def has_consensus(self) -> bool:

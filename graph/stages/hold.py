@@ -1,11 +1,11 @@
 """The hold that a run has on its directory: one writer at a time, from the first stage to the last."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from graph.stages.threads import finish_in_thread
 from stores.lock import RunLock
 
 # The run directories that this task holds from its first stage to its last.
@@ -34,12 +34,16 @@ async def held(directory: str) -> AsyncIterator[None]:
     """
     locks = _HELD.get(None)
     if locks is None:
-        lock = await asyncio.to_thread(RunLock, Path(directory))
+        lock = await _lock(directory)
         try:
             yield
         finally:
             lock.release()
         return
     if directory not in locks:
-        locks[directory] = await asyncio.to_thread(RunLock, Path(directory))
+        locks[directory] = await _lock(directory)
     yield
+
+
+async def _lock(directory: str) -> RunLock:
+    return await finish_in_thread(lambda: RunLock(Path(directory)), RunLock.release)

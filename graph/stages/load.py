@@ -17,6 +17,7 @@ from graph.context import RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
 from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace, open_stage
+from graph.stages.threads import finish_in_thread
 from graph.state import RunInput
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
@@ -67,7 +68,9 @@ async def check_models(
 
 async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
     prompts = await asyncio.to_thread(load_prompts, config)
-    staged = await asyncio.to_thread(StagedRun, Path(state.directory), config.to_yaml(), prompts.texts)
+    staged = await finish_in_thread(
+        lambda: StagedRun(Path(state.directory), config.to_yaml(), prompts.texts), StagedRun.discard
+    )
     try:
         await asyncio.to_thread(_fill, staged.journal, config, state)
         inputs = fingerprints(config, prompts).decisions
@@ -75,9 +78,10 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
         await _check_what_is_asked(pool, config, state, staged.state)
         if state.until in ("train", "evaluate"):
             await asyncio.to_thread(check_tuned_model, config)
-        await asyncio.to_thread(staged.commit)
+        # In full: what is discarded must not be on its way to its place.
+        await finish_in_thread(staged.commit)
     finally:
-        await asyncio.to_thread(staged.discard)
+        await finish_in_thread(staged.discard)
 
 
 async def _check_resume(work: Workspace, state: RunInput, pool: ModelPool) -> ResumePlan:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from graph.stages.stage import Workspace
+from stores.errors import reading_row
 from stores.journal import Journal
 
 # The stages whose outcomes follow from a training set.
@@ -79,4 +80,7 @@ def _without_inputs(outcome: dict[str, Any]) -> dict[str, Any]:
 def _last(journal: Journal, stage: str) -> dict[str, Any] | None:
     """Return what a finished stage reported, or None where it has not finished."""
     _, report = journal.stages().get(stage, (0.0, None))
-    return json.loads(report) if report is not None else None
+    if report is None:
+        return None
+    with reading_row(f"the outcome of the stage {stage} in the journal"):
+        return dict(json.loads(report))

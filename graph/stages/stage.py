@@ -16,10 +16,14 @@ from agents.cache import ReplyCache
 from agents.models.pool import ModelPool
 from graph.config.run import RunConfig, load_config
 from graph.context import Agents, Prompts, build_agents, load_models, load_prompts
+from graph.engine import RunFailedError
+from graph.fingerprint import fingerprints
 from graph.stages.hold import held
+from graph.stages.threads import finish_in_thread
 from prompts.template import PromptError
 from stores.examples import ExampleStore
 from stores.journal import Journal
+from stores.replies import ReplyStore
 from stores.run_directory import RunDirectory, storage_errors
 from stores.vectors import PromptVectors
 
@@ -99,9 +103,11 @@ async def open_stage(directory: str, name: str, *, repair: bool = False) -> Asyn
     Args:
         directory: the run directory.
         name: the stage.
-        repair: check the databases; a damaged one is renamed, and a new one begun.
+        repair: check the databases; a damaged one is renamed, and a new one begun. The first stage does so; every
+            other one works with what the first one found.
 
     Raises:
+        RunFailedError: the run's config or prompts were changed since its first stage.
         RunDirectoryError: there is no run in that directory, or another process works in it.
         StorageError: its files cannot be read or written.
     """
@@ -112,7 +118,11 @@ async def open_stage(directory: str, name: str, *, repair: bool = False) -> Asyn
             if repair:
                 for path in await asyncio.to_thread(_repair, Path(directory)):
                     _LOG.warning("%s: was damaged; what only it held is made anew", path)
-            work = await asyncio.to_thread(Workspace, Path(directory), name, get_stream_writer())
+            writer = get_stream_writer()
+            work = await finish_in_thread(
+                lambda: _open(Path(directory), name, writer, begins=repair),
+                lambda opened: opened.journal.close(),
+            )
             finished = False
             work.report(0, 0)
             try:
@@ -121,22 +131,38 @@ async def open_stage(directory: str, name: str, *, repair: bool = False) -> Asyn
             finally:
                 report = json.dumps(work.outcome) if finished else None
                 seconds = time.perf_counter() - started
-                await asyncio.shield(asyncio.to_thread(_close, work.journal, name, seconds, report))
+                await finish_in_thread(lambda: _close(work.journal, name, seconds, report))
 
 
 @asynccontextmanager
 async def open_cache(work: Workspace) -> AsyncIterator[ReplyCache]:
     """Open what the models have replied to a run, and say at the end how much of it was used again."""
-    store = await asyncio.to_thread(work.files.open_replies)
+    store = await finish_in_thread(work.files.open_replies, ReplyStore.close)
     cache = ReplyCache(store)
     try:
         yield cache
     finally:
         await asyncio.shield(store.flush())
-        await asyncio.shield(asyncio.to_thread(store.close))
+        await finish_in_thread(store.close)
         for agent, reused in sorted(cache.reused.items()):
             if reused:
                 _LOG.info("%s: %s of %s answers reused", agent, f"{reused:,}", f"{cache.asked[agent]:,}")
+
+
+def _open(path: Path, stage: str, emit: Callable[[dict[str, Any]], None], *, begins: bool) -> Workspace:
+    """Open a run for a stage; one that goes on from the stage before it finds what that one worked with."""
+    work = Workspace(path, stage, emit)
+    try:
+        known = work.journal.validity.inputs
+        if not begins and any(known) and fingerprints(work.config, work.prompts).decisions != known:
+            raise RunFailedError(
+                f"{path}: its config.yaml or prompts were changed while it worked; "
+                f"`robustft resume {path}` does again what depends on them"
+            )
+    except BaseException:
+        work.journal.close()
+        raise
+    return work
 
 
 def _repair(path: Path) -> list[Path]:

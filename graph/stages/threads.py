@@ -3,13 +3,35 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
-from typing import TypeVar
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 # Seconds until work beside a stage looks again whether there is more to do.
 POLL_SECONDS = 0.5
 
 Value = TypeVar("Value")
+
+
+async def finish_in_thread(work: Callable[[], Value], undo: Callable[[Value], Any] = lambda _: None) -> Value:
+    """Do something in a thread that must not be left half done, or whose value must not be lost.
+
+    A thread cannot be cancelled. Where the caller is, this waits for the thread's end all the same.
+
+    Args:
+        work: what is done.
+        undo: takes the value where the caller is cancelled and so never has it; it must not block for long.
+    """
+    working = asyncio.get_running_loop().run_in_executor(None, copy_context().run, work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        while not working.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([working])
+        if working.exception() is None:
+            undo(working.result())
+        raise
 
 
 @asynccontextmanager
@@ -36,7 +58,7 @@ async def meanwhile(work: Callable[[threading.Event, threading.Event], None]) ->
 @asynccontextmanager
 async def in_thread(manager: AbstractContextManager[Value]) -> AsyncIterator[Value]:
     """Enter and leave a context manager that blocks, in a thread."""
-    value = await asyncio.to_thread(manager.__enter__)
+    value = await finish_in_thread(manager.__enter__, lambda _: _give_up(manager))
     try:
         yield value
     except BaseException as exc:
@@ -44,3 +66,9 @@ async def in_thread(manager: AbstractContextManager[Value]) -> AsyncIterator[Val
             raise
     else:
         await asyncio.to_thread(manager.__exit__, None, None, None)
+
+
+def _give_up(manager: AbstractContextManager[Any]) -> None:
+    """Leave a context manager whose block was never begun."""
+    error = asyncio.CancelledError()
+    manager.__exit__(type(error), error, None)

@@ -5,6 +5,7 @@ import warnings
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.text import Text
 
 console = Console()
 errors = Console(stderr=True)
@@ -16,7 +17,7 @@ def show_log(*, debug: bool) -> None:
     Args:
         debug: show those of the libraries too, and tracebacks.
     """
-    handler = RichHandler(console=errors, show_path=False, show_time=False, show_level=False)
+    handler = _Handler(console=errors, show_path=False, show_time=False, show_level=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("robustft").setLevel(logging.INFO)
     if debug:
@@ -27,14 +28,29 @@ def show_log(*, debug: bool) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 
 
+class _Handler(RichHandler):
+    """Shows messages of which parts may come from outside."""
+
+    def render_message(self, record: logging.LogRecord, message: str) -> Text:
+        return _harmless(message)
+
+
 def tell(text: str, style: str | None = None) -> None:
-    """Write a line to stderr as it is: no markup, not wrapped, for a command in it is there to be copied."""
-    errors.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    """Write a line to stderr: no markup, not wrapped, for a command in it is there to be copied."""
+    errors.print(_harmless(text), style=style, highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
-    """Write a line to stdout as it is."""
-    console.print(text, markup=False, highlight=False)
+    """Write a line to stdout."""
+    console.print(_harmless(text), highlight=False)
+
+
+def _harmless(text: str) -> Text:
+    """Return a line without what a terminal would obey: a message may quote a data file or a record."""
+    # Imported here: it reads the records' models.
+    from robustft.tables import printable
+
+    return printable(text)
 
 
 def tell_error(error: Exception) -> None:

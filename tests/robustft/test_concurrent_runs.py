@@ -7,7 +7,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from robustft import RobustFTError, RunConfig, arun, load_config
+from graph.stages.stage import Workspace
+from robustft import RobustFTError, RunConfig, RunDirectoryError, aresume, arun, load_config
+from stores.journal import Journal
+from stores.lock import RunLock
+from stores.replies import ReplyStore
+from stores.run_directory import StagedRun
 from tests.support.cases import CASES, reply, script, write_run
 from tests.support.endpoint import Endpoint
 
@@ -90,3 +95,64 @@ async def test_a_cancelled_run_leaves_the_one_beside_it_alone(tmp_path: Path, en
         with pytest.raises(asyncio.CancelledError):
             await cancelled
     assert finished.summary.samples.total == len(CASES)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "is_there"),
+    [
+        (StagedRun, "__init__", False),
+        (StagedRun, "commit", True),
+        (Journal, "add_samples", False),
+        (RunLock, "__init__", False),
+        (ReplyStore, "__init__", True),
+        (Workspace, "__init__", True),
+        (Workspace, "report", True),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+async def test_a_run_that_is_cancelled_at_any_moment_leaves_nothing_half_done_and_no_lock(
+    owner: type,
+    name: str,
+    is_there: bool,
+    tmp_path: Path,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = load_config(write_run(tmp_path, script(endpoint).url))
+    (tmp_path / "runs").mkdir()
+    out = tmp_path / "runs" / "run"
+    loop = asyncio.get_running_loop()
+    whole = getattr(owner, name)
+    tasks: list[asyncio.Task[Any]] = []
+
+    def cancelled(*args: Any, **kwargs: Any) -> Any:
+        # The caller is cancelled while this is under way.
+        monkeypatch.setattr(owner, name, whole)
+        loop.call_soon_threadsafe(tasks[0].cancel)
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, cancelled)
+    async with asyncio.timeout(SECONDS):
+        tasks.append(asyncio.create_task(arun(config, out, until="select")))
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+        assert out.is_dir() == is_there
+        assert list((tmp_path / "runs").iterdir()) == ([out] if is_there else [])
+        finished = await (aresume(out, until="select") if is_there else arun(config, out, until="select"))
+    assert finished.summary.samples.total == len(CASES)
+
+
+async def test_of_runs_into_one_directory_one_is_made_and_the_others_are_refused(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    config = load_config(write_run(tmp_path, script(endpoint).url))
+    endpoint.delay = 0.01
+    (tmp_path / "runs").mkdir()
+    async with asyncio.timeout(SECONDS):
+        ends = await asyncio.gather(
+            *(arun(config, tmp_path / "runs" / "run", until="select") for _ in range(4)),
+            return_exceptions=True,
+        )
+    refused = [end for end in ends if isinstance(end, RunDirectoryError)]
+    assert len(refused) == 3, ends
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["run"]

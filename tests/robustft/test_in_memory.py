@@ -101,6 +101,28 @@ def test_the_limit_holds_for_samples_in_memory(config: RunConfig, tmp_path: Path
         (3, ROWS[0], r"samples\[3\], field 'id': the id 'z' is taken by samples\[0\]"),
         (3, Sample(id="3", prompt=" ", response="x"), r"samples\[3\], field 'prompt': is empty"),
         (0, {"text": "Who?"}, r"samples\[0\]: the columns fit no known shape"),
+        (
+            0,
+            {"prompt": "Who?", "completion": "x", 1: 2},
+            r"samples\[0\]: must name its columns by text, not int",
+        ),
+        (
+            3,
+            {"prompt": "Who?", "completion": 10**5000},
+            r"samples\[3\], field 'completion': is a number of too",
+        ),
+        (3, {**ROWS[3], "id": 10**5000}, r"samples\[3\], field 'id': is a number of too many digits"),
+        (
+            3,
+            Sample.model_construct(id="3", prompt=5, response="x"),
+            r"samples\[3\], field 'prompt': is none that",
+        ),
+        (
+            3,
+            Sample.model_construct(id="3", prompt="?", response="x", options=1),
+            r"samples\[3\], field 'options'",
+        ),
+        (3, Sample.model_construct(), r"samples\[3\], field 'id': is none that a Sample may have"),
     ],
 )
 def test_a_sample_that_cannot_be_used_is_named_by_its_index(

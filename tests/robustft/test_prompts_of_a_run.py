@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prompts.template import PromptError
-from robustft import InputError, load_config, resume, run
+from robustft import InputError, RobustFTError, load_config, resume, run
 from tests.support.cases import PROMPTS, asked, command, read_lines, reply, script, write_run
 from tests.support.endpoint import Endpoint
 
@@ -188,6 +188,61 @@ def test_a_runs_own_prompt_is_checked_like_any_other(
 
     resume(out, config=load_config(config), until="select")
     assert path.read_text() == PROMPTS["base"]
+
+
+@pytest.mark.parametrize("content", ["", "{{ options }}", "Which?"])
+def test_a_runs_question_block_shows_the_question(content: str, tmp_path: Path, endpoint: Endpoint) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="detect")
+    (out / "prompts" / "question.md").write_text(content)
+    with pytest.raises(PromptError, match=r"question\.md: does not use {{ prompt }}"):
+        resume(out, until="select")
+
+
+@pytest.mark.parametrize("name", [*PROMPTS, "question"])
+@pytest.mark.parametrize("is_edited", [True, False], ids=["edited", "removed"])
+def test_a_runs_own_prompt_that_is_changed_while_it_works_stops_it(
+    name: str, is_edited: bool, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    out = tmp_path / "run"
+    config = write_run(tmp_path, script(endpoint).url)
+    own = out / "prompts" / f"{name}.md"
+    kept_text = {}
+
+    def change(messages: list[dict[str, Any]]) -> str:
+        if messages[-1]["content"].startswith("[check]") and own.exists() and not kept_text:
+            kept_text[name] = own.read_text()
+            own.unlink()
+            if is_edited:
+                own.write_text(f"{kept_text[name]} EDITED")
+        return reply(messages)
+
+    endpoint.reply = change
+    with pytest.raises(RobustFTError, match=r"changed while it worked|is missing"):
+        run(config, out, until="select")
+    assert "EDITED" not in str(endpoint.requests)
+
+    own.write_text(kept_text[name])
+    resume(out, until="select")
+    run(config, tmp_path / "undisturbed", until="select")
+    for record in RECORDS:
+        assert (out / record).read_bytes() == (tmp_path / "undisturbed" / record).read_bytes()
+
+
+def test_no_link_and_no_more_than_a_prompt_is_read_of_a_runs_prompts(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    out = tmp_path / "run"
+    finished = run(write_run(tmp_path, script(endpoint).url), out, until="detect")
+    assert finished.prompts() == kept(out)
+    (out / "prompts" / "secret.md").symlink_to(tmp_path / "my.yaml")
+    with pytest.raises(InputError, match=r"secret\.md.*no plain file"):
+        finished.prompts()
+    (out / "prompts" / "secret.md").unlink()
+    with (out / "prompts" / "base.md").open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InputError, match="is longer than"):
+        finished.prompts()
 
 
 @pytest.mark.parametrize("linked", ["prompts", "prompts/base.md"])
