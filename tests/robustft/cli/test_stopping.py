@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from robustft import resume
+from robustft.cli.stopping import leave_quietly, stoppable
 from tests.support.cases import Finished, asked, script, write_run
 from tests.support.endpoint import Endpoint
 from tests.support.started import STOPPED, Started
@@ -107,3 +108,59 @@ def has_replies(out: Path) -> bool:
 def replies(out: Path) -> dict[bytes, str]:
     with closing(sqlite3.connect(out / ".state" / "replies.sqlite")) as connection:
         return dict(connection.execute("SELECT key, reply FROM replies"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_work_says_how_to_resume_the_run_that_is_there(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", STOPPED_WITHIN, str(tmp_path), str(int(number))],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    # A second signal, of either kind, changes nothing once the first has come.
+    assert (told.returncode, told.stdout) == (0, "no run: said ''\nstill here\n")
+    assert told.stderr == f"stopped; go on with: robustft resume {tmp_path}\n"
+
+
+STOPPED_WITHIN = """
+import contextlib, io, os, pathlib, signal, sys
+
+from robustft.cli.stopping import stoppable
+from stores.run_directory import StagedRun
+
+directory, number = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+signal.signal(signal.SIGINT, signal.default_int_handler)
+said = io.StringIO()
+with contextlib.suppress(KeyboardInterrupt), contextlib.redirect_stderr(said), stoppable(directory / "none"):
+    os.kill(os.getpid(), number)
+    signal.pause()
+print(f"no run: said {said.getvalue()!r}", flush=True)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+StagedRun(directory, "{}", {}).commit()
+with contextlib.suppress(KeyboardInterrupt), stoppable(directory):
+    os.kill(os.getpid(), number)
+    signal.pause()
+os.kill(os.getpid(), signal.SIGINT)
+os.kill(os.getpid(), signal.SIGTERM)
+print("still here", flush=True)
+"""
+
+
+def test_signals_mean_what_they_did_once_the_work_is_done() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with stoppable():
+        assert signal.getsignal(signal.SIGTERM) != before[1]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_command_that_is_deaf_to_ctrl_c_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with leave_quietly():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
