@@ -21,7 +21,7 @@ from tests.support.judged_records import WordEncoder, record, relabelled
 KINDS = ("animal", "plant", "vehicle")
 TEXT = "It is the large old town of number {} in the north of the land, by the sea and the lake."
 # Every second response is free text; each is answered by both views in words of their own.
-COUNT = 120
+COUNT = 60
 
 
 def sample_of(number: int) -> Sample:
