@@ -1,15 +1,19 @@
 """Running one stage of a run by itself, as the run graph does."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from langgraph.graph import START, StateGraph
 
 from agents.models.pool import ModelPool
 from graph.blocking import AsyncNode, Node
+from graph.config.run import load_config
 from graph.context import RunContext
 from graph.stages.load import load
 from graph.stages.stage import Progress
 from graph.state import RunInput, RunState
+from tests.support.cases import script, write_run
+from tests.support.endpoint import Endpoint
 
 
 class Ended(NamedTuple):
@@ -27,6 +31,13 @@ async def run_stage(stage: AsyncNode, state: RunState) -> Ended:
 async def load_run_of(request: RunInput) -> Ended:
     """Run the first stage, which makes or resumes a run directory."""
     return await _run(load, request, RunInput)
+
+
+async def loaded(folder: Path, endpoint: Endpoint, *settings: str, **given: Any) -> RunState:
+    """Return the state of a new run on all cases, after its first stage."""
+    config = load_config(write_run(folder, script(endpoint).url), settings).model_dump(mode="json")
+    request = RunInput(**{"config": config, "directory": str(folder / "run"), "until": "select", **given})
+    return (await load_run_of(request)).state
 
 
 async def _run(stage: AsyncNode, given: RunInput, kind: type[RunInput]) -> Ended:

@@ -9,12 +9,12 @@ from graph.stages.denoise import denoise
 from graph.stages.detect import detect
 from graph.state import RunState, SampleState
 from stores.run_directory import RunDirectory
-from tests.graph.stages.test_detect import CLEAN, loaded
 from tests.support.cases import CASES, asked
 from tests.support.endpoint import Endpoint
 from tests.support.judged_records import WordEncoder
-from tests.support.stages import run_stage
+from tests.support.stages import loaded, run_stage
 
+CLEAN = {case.id for case in CASES if case.status == "clean"}
 NOISY = {case.id for case in CASES if case.status == "relabelled"}
 
 
@@ -69,7 +69,7 @@ async def test_the_relabeler_is_shown_clean_samples_alone(
     for known in records(state.directory).values():
         if known.context is not None:
             assert len(known.context.neighbours) == 2
-            assert {shown.id for shown in known.context.neighbours} <= set(CLEAN)
+            assert {shown.id for shown in known.context.neighbours} <= CLEAN
 
 
 async def test_where_nothing_is_noisy_no_model_is_opened(tmp_path: Path, endpoint: Endpoint) -> None:

@@ -6,24 +6,16 @@ from typing import Any
 
 import pytest
 
-from graph.config.run import load_config
 from graph.stages.detect import detect
 from graph.stages.stage import RunFailedError
-from graph.state import RunInput, RunState
 from stores.examples import ExampleStore
 from stores.run_directory import RunDirectory
-from tests.support.cases import CASES, asked, script, write_run
+from tests.support.cases import CASES, asked
 from tests.support.endpoint import Endpoint
 from tests.support.judged_records import WordEncoder, record
-from tests.support.stages import load_run_of, run_stage
+from tests.support.stages import loaded, run_stage
 
 CLEAN = [case.id for case in CASES if case.status == "clean"]
-
-
-async def loaded(folder: Path, endpoint: Endpoint, *settings: str, **given: Any) -> RunState:
-    config = load_config(write_run(folder, script(endpoint).url), settings).model_dump(mode="json")
-    request = RunInput(**{"config": config, "directory": str(folder / "run"), "until": "select", **given})
-    return (await load_run_of(request)).state
 
 
 async def test_every_response_is_judged_and_the_noisy_ones_are_counted(

@@ -110,22 +110,6 @@ def replies(out: Path) -> dict[bytes, str]:
         return dict(connection.execute("SELECT key, reply FROM replies"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_work_says_how_to_resume_the_run_that_is_there(
-    number: signal.Signals, tmp_path: Path
-) -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", STOPPED_WITHIN, str(tmp_path), str(int(number))],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-    )
-    # A second signal, of either kind, changes nothing once the first has come.
-    assert (told.returncode, told.stdout) == (0, "no run: said ''\nstill here\n")
-    assert told.stderr == f"stopped; go on with: robustft resume {tmp_path}\n"
-
-
 STOPPED_WITHIN = """
 import contextlib, io, os, pathlib, signal, sys
 
@@ -148,6 +132,22 @@ os.kill(os.getpid(), signal.SIGINT)
 os.kill(os.getpid(), signal.SIGTERM)
 print("still here", flush=True)
 """
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_work_says_how_to_resume_the_run_that_is_there(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", STOPPED_WITHIN, str(tmp_path), str(int(number))],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    # A second signal, of either kind, changes nothing once the first has come.
+    assert (told.returncode, told.stdout) == (0, "no run: said ''\nstill here\n")
+    assert told.stderr == f"stopped; go on with: robustft resume {tmp_path}\n"
 
 
 def test_signals_mean_what_they_did_once_the_work_is_done() -> None:
