@@ -78,6 +78,8 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
         await _check_what_is_asked(pool, config, state, staged.state)
         if state.until in ("train", "evaluate"):
             await asyncio.to_thread(check_tuned_model, config)
+        if state.reuse is not None:
+            await asyncio.to_thread(_take_over, RunDirectory(staged.folder), Path(state.reuse))
         # In full: what is discarded must not be on its way to its place.
         await finish_in_thread(staged.commit)
     finally:
@@ -108,10 +110,10 @@ def _plan(work: Workspace, state: RunInput) -> tuple[ResumePlan, int]:
 
 
 def _begin(work: Workspace, state: RunInput, plan: ResumePlan | None) -> dict[str, Any]:
-    """Take over the replies of another run, carry out what was planned, and count the samples."""
-    if state.reuse is not None:
-        _take_over(work, Path(state.reuse))
+    """Carry out what was planned for a resumed run, and count the samples."""
     if plan is not None:
+        if state.reuse is not None:
+            _take_over(work.files, Path(state.reuse))
         carry_out(work, plan)
     samples = work.journal.count_samples("train")
     work.report(samples, samples)
@@ -147,10 +149,12 @@ def _tuned_weights(config: RunConfig) -> str:
     return config.models[config.training.model].name
 
 
-def _take_over(work: Workspace, other: Path) -> None:
-    """Take over another run's replies."""
-    with closing(work.files.open_replies()) as replies:
-        taken = replies.copy_from(RunDirectory(other).replies)
+def _take_over(files: RunDirectory, other: Path) -> None:
+    """Take over another run's replies; one that has asked nothing yet has none."""
+    source, taken = RunDirectory(other).replies, 0
+    if source.is_file():
+        with closing(files.open_replies()) as replies:
+            taken = replies.copy_from(source)
     _LOG.info("%s: %s replies taken over", other, f"{taken:,}")
 
 

@@ -103,8 +103,8 @@ async def open_stage(directory: str, name: str, *, repair: bool = False) -> Asyn
     Args:
         directory: the run directory.
         name: the stage.
-        repair: check the databases; a damaged one is renamed, and a new one begun. The first stage does so; every
-            other one works with what the first one found.
+        repair: check the databases; a damaged one is renamed, and a new one begun. The first stage does so;
+            every other one works with what the first one found.
 
     Raises:
         RunFailedError: the run's config or prompts were changed since its first stage.

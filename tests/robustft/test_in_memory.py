@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graph.run_graph import run_graph
-from robustft import InputError, RunConfig, Sample, aevaluate, evaluate, load_config, resume, run
+from robustft import InputError, RunConfig, Sample, load_config, resume, run
 from stores.dataset import read_rows, read_samples
 from stores.run_directory import RunDirectory
 from tests.support.cases import CASES, Finished, read_lines, script, write_run
@@ -165,30 +165,3 @@ def test_a_sample_from_memory_is_the_one_that_a_file_holds(tmp_path: Path) -> No
     (known,) = read_samples(tmp_path / "one.jsonl")
     assert list(read_rows([row], "samples")) == [known]
     assert list(read_rows([known], "samples")) == [known]
-
-
-@pytest.fixture
-def served(endpoint: Endpoint) -> RunConfig:
-    model = {"provider": "vllm", "name": "scripted", "base_url": endpoint.url}
-    return RunConfig.model_validate({"models": {"default": model}})
-
-
-def test_a_model_is_evaluated_on_samples_in_memory_or_in_a_file(served: RunConfig, tmp_path: Path) -> None:
-    rows = [{"prompt": f"Capital of France, {at}?", "completion": "Paris"} for at in range(3)]
-    rows.append({"prompt": "Capital of Italy?", "completion": "Rome"})
-    (tmp_path / "test.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    told: list[int] = []
-    figures = evaluate(served, rows, progress=lambda step: told.append(step.done))
-    assert (figures.n, figures.untuned, figures.tuned) == (4, 0.75, None)
-    assert max(told) == 4
-    assert evaluate(served, tmp_path / "test.jsonl") == figures
-
-
-def test_an_adapter_that_is_none_is_refused(served: RunConfig, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no PEFT adapter"):
-        evaluate(served, [{"prompt": "Capital?", "completion": "Paris"}], tmp_path)
-
-
-async def test_an_evaluation_can_be_awaited(served: RunConfig) -> None:
-    figures = await aevaluate(served, [{"prompt": "Capital?", "completion": "Paris"}])
-    assert figures.untuned == 1

@@ -270,28 +270,6 @@ def test_a_template_in_a_runs_prompts_reaches_nothing_of_python(tmp_path: Path, 
         resume(out, until="select")
 
 
-def test_requests_can_be_looked_at_as_they_were_sent(
-    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "run"
-    run(write_run(tmp_path, script(endpoint).url), out, until="select")
-    for name in PROMPTS:
-        (tmp_path / f"{name}.md").unlink()
-    monkeypatch.setenv("COLUMNS", "200")
-
-    assert command(monkeypatch, "trace", out, "k") == 0
-    assert "[base]" not in capsys.readouterr().out
-    assert command(monkeypatch, "trace", out, "k", "--prompts") == 0
-
-    shown = capsys.readouterr().out
-    about = [text for text in endpoint.texts() if "Which is a vehicle?" in text]
-    assert len(about) >= 6
-    for text in about:
-        for line in filter(None, text.splitlines()):
-            assert line in shown, line
-    assert "sampled with: max_tokens" in shown
-
-
 def test_samples_that_share_a_reply_lead_to_one_request_and_a_reuse_takes_it_along(
     tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,9 +8,8 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +18,11 @@ import pytest
 from robustft import load_config, load_run, resume, run
 from stores.lock import RunLock
 from stores.run_directory import RunDirectory
-from tests.support.cases import (
-    CASES,
-    PROMPTS,
-    Finished,
-    asked,
-    command,
-    read_lines,
-    script,
-    write_run,
-)
+from tests.support.cases import CASES, PROMPTS, Finished, asked, command, read_lines, script, write_run
 from tests.support.endpoint import Endpoint
-from tests.support.waiting import wait_until, wait_while_running
+from tests.support.started import Started
 
 RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl")
-# What a stopped run says when its work is over and its process is about to end.
-STOPPED = "stopped; go on with"
 
 
 def test_more_failures_than_allowed_stop_the_run_and_only_the_failed_are_tried_again(
@@ -99,66 +87,6 @@ def test_resuming_a_finished_run_asks_nothing_and_changes_no_record(
     assert endpoint.requests == []
     assert records == {name: (out / name).read_bytes() for name in records}
     assert (second.samples, second.usage) == (first.samples, first.usage)
-
-
-def test_a_finished_detection_asks_no_model_whether_it_answers(tmp_path: Path, endpoint: Endpoint) -> None:
-    out = tmp_path / "run"
-    run(write_run(tmp_path, script(endpoint).url), out, until="detect")
-    endpoint.requests.clear()
-    assert resume(out, until="detect").summary.samples.noisy == 6
-    assert endpoint.requests == []
-
-
-def test_resuming_where_no_run_is_ends_with_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command(monkeypatch, "resume", tmp_path) == 2
-    assert capsys.readouterr().err.startswith(f"robustft: {tmp_path}: holds no run")
-    assert list(tmp_path.iterdir()) == []
-
-
-class Started:
-    """The command in a process of its own; a file takes what it says on stderr."""
-
-    def __init__(self, folder: Path, *arguments: object) -> None:
-        code = "from robustft.cli import main; main()"
-        self._errors = folder / "stderr.txt"
-        with self._errors.open("w") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", code, *map(str, arguments)],
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                text=True,
-                cwd=Path(__file__).parents[2],
-                # A background shell starts its children deaf to SIGINT, and they pass that on.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-            )
-
-    def said(self) -> str:
-        return self._errors.read_text()
-
-    def wait_for(self, condition: Callable[[], object]) -> None:
-        """Wait until a condition holds, while the command works."""
-        wait_while_running(self.process, condition)
-
-    def end(self) -> int:
-        """Wait until it ends; returns its exit code."""
-        return self.process.wait(timeout=60)
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
-    """Start the command; what a test that fails leaves running is killed."""
-    started: list[Started] = []
-
-    def begin(*arguments: object) -> Started:
-        started.append(Started(tmp_path, *arguments))
-        return started[-1]
-
-    yield begin
-    for one in started:
-        one.process.kill()
-        one.process.wait()
 
 
 @pytest.mark.parametrize(
@@ -229,53 +157,6 @@ def asked_anew(endpoint: Endpoint, before: Counter[tuple[str, str]]) -> Counter[
 
 def changed(folder: Path, prompt: str) -> None:
     (folder / f"{prompt}.md").write_text(f"{PROMPTS[prompt]} Please.")
-
-
-@pytest.mark.parametrize("said", ["", STOPPED], ids=["at once", "while it stops"])
-def test_a_second_ctrl_c_does_no_harm(
-    said: str, tmp_path: Path, endpoint: Endpoint, mixed: Finished, start: Callable[..., Started]
-) -> None:
-    out = tmp_path / "run"
-    script(endpoint).delay = 0.1
-    config = write_run(tmp_path, endpoint.url, run__concurrency=2)
-    started = start("run", config, "--out", out, "--until", "select")
-    started.wait_for(lambda: ("base", "v") in asked(endpoint))
-    started.process.send_signal(signal.SIGINT)
-    wait_until(lambda: said in started.said())
-    started.process.send_signal(signal.SIGINT)
-    assert started.end() == 130
-    assert "Traceback" not in started.said()
-    endpoint.delay = 0
-    resume(out, until="select")
-    assert (out / "decisions.jsonl").read_bytes() == (mixed.out / "decisions.jsonl").read_bytes()
-
-
-@pytest.mark.slow
-def test_more_ctrl_cs_do_no_harm_while_the_embedded_model_still_answers(
-    tmp_path: Path, start: Callable[..., Started]
-) -> None:
-    rows = [{"prompt": f"Tell a story about the number {n}.", "completion": "No."} for n in range(64)]
-    (tmp_path / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    config = tmp_path / "my.yaml"
-    # One request at a time: a short one, whose reply is on disk at once, then one that takes minutes.
-    config.write_text(
-        "data: {train: train.jsonl}\nmodels: {default: {provider: embedded, batch_size: 1}}\n"
-        "agents: {base: {max_tokens: 1}, reasoner: {max_tokens: 6000}}\n"
-    )
-    out = tmp_path / "run"
-    started = start("run", config, "--out", out, "--until", "detect")
-    started.wait_for(lambda: has_replies(out))
-    started.process.send_signal(signal.SIGINT)
-    wait_until(lambda: STOPPED in started.said())
-    told = started.said()
-    numbers = cycle((signal.SIGINT, signal.SIGTERM))
-
-    def has_ended() -> bool:
-        started.process.send_signal(next(numbers))
-        return started.process.poll() is not None
-
-    wait_until(has_ended)
-    assert (started.end(), started.said()) == (130, told)
 
 
 @pytest.mark.parametrize(
@@ -472,3 +353,11 @@ def test_torn_records_are_written_anew(tmp_path: Path, endpoint: Endpoint, mixed
     json.loads((out / "summary.json").read_text())
     for name in RECORDS:
         assert (out / name).read_bytes() == (mixed.out / name).read_bytes()
+
+
+def test_a_finished_detection_asks_no_model_whether_it_answers(tmp_path: Path, endpoint: Endpoint) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="detect")
+    endpoint.requests.clear()
+    assert resume(out, until="detect").summary.samples.noisy == 6
+    assert endpoint.requests == []

@@ -1,6 +1,5 @@
 """Whole runs against a scripted endpoint: what they decide and record."""
 
-import asyncio
 import json
 from collections import Counter
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from robustft import RobustFTError, Run, RunFailedError, arun, load_config, load_run, resume, run
+from robustft import load_config, load_run, resume, run
 from stores.records import Dropped, Samples, Usage
 from tests.support.cases import (
     ANIMALS,
@@ -337,57 +336,6 @@ def test_no_more_requests_are_under_way_than_concurrency_allows(
     config = write_run(tmp_path, endpoint.url, run__concurrency=concurrency)
     run(config, tmp_path / "run", until="denoise")
     assert endpoint.most_in_flight == concurrency
-
-
-def test_two_runs_at_once_in_one_event_loop_do_not_mix(tmp_path: Path, endpoint: Endpoint) -> None:
-    script(endpoint)
-    folders = [tmp_path / "one", tmp_path / "two"]
-    for folder, cases in zip(folders, (CASES[:4], CASES[4:]), strict=True):
-        folder.mkdir()
-        write_run(folder, endpoint.url, cases)
-
-    async def both() -> list[Run]:
-        runs = (arun(folder / "my.yaml", folder / "run", until="select") for folder in folders)
-        return await asyncio.gather(*runs)
-
-    first, second = (done.summary for done in asyncio.run(both()))
-    assert (first.samples.total, second.samples.total) == (4, 6)
-    assert [row["id"] for row in read_lines(folders[1] / "run" / "decisions.jsonl")] == list("mvkueb")
-
-
-def test_two_runs_after_another_in_one_process_work(tmp_path: Path, endpoint: Endpoint) -> None:
-    config = write_run(tmp_path, script(endpoint).url)
-    first = asyncio.run(arun(config, tmp_path / "one", until="select")).summary
-    second = asyncio.run(arun(config, tmp_path / "two", until="select")).summary
-    assert first.samples == second.samples
-    assert first.config_hash == second.config_hash
-
-
-def test_progress_is_reported_for_every_stage(tmp_path: Path, endpoint: Endpoint) -> None:
-    seen: dict[str, tuple[int, int]] = {}
-    config = write_run(tmp_path, script(endpoint).url)
-    run(
-        config,
-        tmp_path / "run",
-        until="select",
-        progress=lambda report: seen.update({report.stage: (report.done, report.total)}),
-    )
-    assert (seen["detect"], seen["denoise"]) == ((10, 10), (6, 6))
-
-
-def test_python_callers_get_typed_errors(tmp_path: Path, endpoint: Endpoint) -> None:
-    script(endpoint).refuse = lambda messages: 400 if "?" in messages[-1]["content"] else None
-    config = write_run(tmp_path, endpoint.url, run__max_failed=0)
-    with pytest.raises(RunFailedError, match="scripted failure"):
-        run(config, tmp_path / "run", until="select")
-    with pytest.raises(RobustFTError, match="holds no run"):
-        resume(tmp_path / "nowhere")
-
-
-def test_a_limit_takes_the_first_samples(tmp_path: Path, endpoint: Endpoint) -> None:
-    config = write_run(tmp_path, script(endpoint).url)
-    assert run(config, tmp_path / "run", limit=3, until="select").summary.samples.total == 3
-    assert [row["id"] for row in read_lines(tmp_path / "run" / "decisions.jsonl")] == ["z", "a", "n"]
 
 
 @pytest.mark.parametrize("options", [ANIMALS, None])

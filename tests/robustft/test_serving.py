@@ -58,14 +58,6 @@ def test_one_of_several_servers_must_be_chosen(
     assert (code, "models.third" in told) == (2, True)
 
 
-def test_a_folder_without_an_adapter_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    code, told = robustft(monkeypatch, capsys, f"default: {vllm('a')}", "serve", "--adapter", str(tmp_path))
-    assert code == 2
-    assert "holds no PEFT adapter" in told
-
-
 @pytest.mark.parametrize("command", ["serve", "doctor"])
 def test_a_python_that_is_not_there_is_named(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

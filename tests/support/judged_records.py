@@ -9,6 +9,7 @@ from agents.base import Prediction
 from agents.checker import Check, Judgement
 from agents.reasoner import Turn
 from agents.record import SampleRecord
+from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
 from agents.role import Usage
 from stores.sample import Sample
@@ -38,6 +39,21 @@ def record(
 def reviewed(known: SampleRecord, answer: str | None) -> SampleRecord:
     """Return the record once it was relabelled."""
     return known.model_copy(update={"review": Review(answer=answer, reason="reviewed", reply=answer)})
+
+
+def doubted(known: SampleRecord) -> SampleRecord:
+    """Return the record with a verdict that the response is wrong."""
+    return known.model_copy(
+        update={"check": Check(clean=False, policy="majority", agreed=(), reason="a vote")}
+    )
+
+
+def relabelled(known: SampleRecord, answer: str | None, *, entropy: float = 0.5) -> SampleRecord:
+    """Return the record of a doubted sample with a new answer of this entropy."""
+    context = ContextAnswer(
+        answer=answer, reply=answer or "", usage=Usage(), neighbours=(), log_probabilities=(-entropy,)
+    )
+    return reviewed(doubted(known), answer).model_copy(update={"context": context})
 
 
 class WordEncoder(Embeddings):

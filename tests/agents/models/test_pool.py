@@ -10,7 +10,9 @@ from langchain_core.messages import HumanMessage
 from agents.errors import EndpointError
 from agents.models.config import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, VLLMModelConfig
 from agents.models.pool import EndpointSettings, ModelPool
+from agents.role import Role
 from stores.errors import WeightsError
+from stores.sample import Message
 from tests.support.endpoint import Endpoint
 
 
@@ -102,3 +104,12 @@ async def test_two_models_of_one_endpoint_share_what_it_may_be_sent(
     asked = (model.ainvoke([HumanMessage("Hello.")]) for model in models for _ in range(10))
     await asyncio.gather(*asked)
     assert endpoint.most_in_flight == 2
+
+
+async def test_a_closed_model_answers_no_more(endpoint: Endpoint) -> None:
+    pool = ModelPool()
+    model = await pool.open(entry(endpoint), "models.judge")
+    await Role(model, max_tokens=4).ask([Message(role="user", content="Hello.")])
+    await pool.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        await Role(model, max_tokens=4).ask([Message(role="user", content="Hello.")])

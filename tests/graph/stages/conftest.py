@@ -1,4 +1,4 @@
-"""An open run that nothing was done in yet."""
+"""An open run that nothing was done in yet, and an encoder that is quickly loaded."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from graph.context import load_prompts
 from graph.stages.stage import Workspace
 from stores.run_directory import StagedRun
 from stores.sample import Sample
+from tests.support.judged_records import WordEncoder
 
 SAMPLES = [
     Sample(id=name, prompt=f"Capital of {country}?", response=city)
@@ -26,3 +27,12 @@ def work(tmp_path: Path) -> Iterator[Workspace]:
     opened = Workspace(tmp_path / "run", "select", lambda event: None)
     yield opened
     opened.journal.close()
+
+
+@pytest.fixture
+def encoder(monkeypatch: pytest.MonkeyPatch) -> WordEncoder:
+    """The encoder of every run from here on."""
+    encoder = WordEncoder()
+    for module in ("stores.vectors", "graph.stages.load"):
+        monkeypatch.setattr(f"{module}.load_encoder", lambda config: encoder)
+    return encoder

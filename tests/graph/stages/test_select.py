@@ -1,10 +1,20 @@
-"""The training set that a run hands on."""
+"""What is trained on is selected, and handed on while it is valid."""
+
+import json
 
 import pytest
 
-from graph.stages.select import training_set
+from graph.config.run import RunConfig
+from graph.stages.outcomes import valid_outcomes
+from graph.stages.select import select, training_set
 from graph.stages.stage import Workspace
+from graph.state import RunState
 from stores.errors import InputError
+from stores.record_files import read_records
+from stores.records import TrainingRow
+from tests.graph.stages.conftest import SAMPLES
+from tests.support.judged_records import record, relabelled
+from tests.support.stages import run_stage
 
 
 def test_a_training_set_is_handed_on_while_it_follows_from_the_decisions(work: Workspace) -> None:
@@ -15,3 +25,53 @@ def test_a_training_set_is_handed_on_while_it_follows_from_the_decisions(work: W
         training_set(work.files.path)
     work.journal.validity.validate_selection()
     assert training_set(work.files.path) == work.files.training
+
+
+async def selected(work: Workspace) -> RunState:
+    return (await run_stage(select, RunState(directory=str(work.files.path)))).state
+
+
+def decide(work: Workspace) -> None:
+    for sample, entropy in zip(SAMPLES, (None, 0.2, 0.9), strict=True):
+        known = record(sample.response, name=sample.id, prompt=sample.prompt)
+        known = known if entropy is None else relabelled(known, f"new {sample.id}", entropy=entropy)
+        work.journal.record([known.to_entry()])
+
+
+def rows(work: Workspace) -> dict[str, tuple[str, str]]:
+    found = read_records(work.files.training, TrainingRow)
+    return {row.id: (row.source, row.completion[0].content) for row in found}
+
+
+async def test_clean_samples_and_the_relabels_of_lowest_entropy_are_trained_on(work: Workspace) -> None:
+    decide(work)
+    state = await selected(work)
+    assert rows(work) == {"a": ("original", "Paris"), "b": ("relabelled", "new b")}
+    assert training_set(work.files.path) == work.files.training
+    assert state.training_inputs
+    assert json.loads(str(work.journal.stages()["select"][1])) == {"original": 1, "relabelled": 1, "size": 2}
+
+
+async def test_the_same_training_set_has_the_same_inputs_and_another_has_others(work: Workspace) -> None:
+    decide(work)
+    first = (await selected(work)).training_inputs
+    assert (await selected(work)).training_inputs == first
+    keep_all = {**work.config.model_dump(mode="json"), "selection": {"keep": 1}}
+    work.adopt(RunConfig.model_validate(keep_all), work.prompts)
+    assert (await selected(work)).training_inputs != first
+    assert set(rows(work)) == {"a", "b", "c"}
+
+
+async def test_what_was_made_of_another_training_set_is_forgotten(work: Workspace) -> None:
+    decide(work)
+    inputs = (await selected(work)).training_inputs
+    work.files.adapter.mkdir()
+    (work.files.adapter / "adapter_model.safetensors").write_bytes(b"")
+    work.journal.end_stage("train", 1.0, json.dumps({"dropped": ["b"], "inputs": inputs}))
+    await selected(work)
+    assert set(rows(work)) == {"a"}, "what was too long stays out"
+    assert valid_outcomes(work.journal) == {"train": {"dropped": ["b"]}}
+    work.journal.end_stage("train", 1.0, json.dumps({"dropped": ["b"], "inputs": "others"}))
+    await selected(work)
+    assert set(rows(work)) == {"a", "b"}
+    assert valid_outcomes(work.journal) == {}

@@ -1,0 +1,175 @@
+"""Calibration reads what the run's directory holds, and keeps there what it finds."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy
+import pytest
+
+from agents.checker import Check
+from agents.record import SampleRecord
+from graph.config.run import RunConfig
+from graph.context import load_prompts
+from graph.stages.calibrate import calibrate_run, conclude_run, label_space_of, measure
+from graph.stages.stage import Workspace
+from graph.state import SampleState
+from stores.run_directory import StagedRun
+from stores.sample import Sample
+from tests.support.judged_records import WordEncoder, record, relabelled
+
+KINDS = ("animal", "plant", "vehicle")
+TEXT = "It is the large old town of number {} in the north of the land, by the sea and the lake."
+# Every second response is free text; each is answered by both views in words of their own.
+COUNT = 60
+
+
+def sample_of(number: int) -> Sample:
+    kind = KINDS[number % 3]
+    if number % 2 == 1:
+        return Sample(id=f"{number:02}", prompt=f"Tell of town {number}.", response=TEXT.format(number))
+    return Sample(id=f"{number:02}", prompt=f"What is a {kind} of {number}?", response=kind, options=KINDS)
+
+
+def judged(sample: Sample) -> SampleRecord:
+    said = sample.response if sample.options else f"{sample.response} Yes."
+    return record(sample.response, said, said).model_copy(update={"sample": sample})
+
+
+@pytest.fixture
+def run(tmp_path: Path, encoder: WordEncoder) -> Iterator[Workspace]:
+    """An open run in which every response is judged, of choices and of free text."""
+    folder = tmp_path / "run"
+    config = RunConfig()
+    staged = StagedRun(folder, config.to_yaml(), load_prompts(config).texts)
+    staged.journal.add_samples("train", map(sample_of, range(COUNT)))
+    staged.commit()
+    opened = Workspace(folder, "detect", lambda event: None)
+    opened.journal.record(judged(sample_of(number)).to_entry() for number in range(COUNT))
+    yield opened
+    opened.journal.close()
+
+
+def event(*, is_set: bool) -> threading.Event:
+    found = threading.Event()
+    if is_set:
+        found.set()
+    return found
+
+
+def measured(run: Workspace, *, ended: bool = True, failed: bool = False) -> None:
+    measure(run, COUNT, event(is_set=ended), event(is_set=failed))
+
+
+def records(run: Workspace) -> list[SampleState]:
+    return [SampleState.from_entry(sample, entry) for sample, entry in run.journal.entries()]
+
+
+def checks(run: Workspace) -> list[Check]:
+    return [known.check for known in records(run) if known.check is not None]
+
+
+def test_every_judged_response_gets_a_noise_probability(run: Workspace) -> None:
+    assert {check.noise for check in checks(run)} == {None}
+    calibrate_run(run)
+    found = checks(run)
+    assert len(found) == COUNT
+    assert all(check.noise is not None and 0 <= check.noise <= 1 for check in found)
+    fact = run.journal.validity.calibration
+    assert fact is not None
+    assert {"noise", "threshold", "reliability"} == fact.keys()
+
+
+def test_a_calibration_makes_every_consensus_invalid(run: Workspace) -> None:
+    run.journal.validity.validate_consensus()
+    calibrate_run(run)
+    assert not run.journal.validity.has_consensus
+
+
+def test_the_same_records_are_calibrated_alike(run: Workspace) -> None:
+    calibrate_run(run)
+    before = records(run), run.journal.validity.calibration
+    calibrate_run(run)
+    assert (records(run), run.journal.validity.calibration) == before
+
+
+def test_a_row_is_measured_for_every_sample_and_holds_numbers_for_free_text_alone(run: Workspace) -> None:
+    measured(run)
+    rows = numpy.load(run.files.similarities, allow_pickle=False)
+    assert rows.shape == (COUNT, len(run.config.agents.checker.views) + 1)
+    free = [number % 2 == 1 for number in range(COUNT)]
+    assert (~numpy.isnan(rows).any(1)).tolist() == free
+    assert (numpy.abs(rows[free]) <= 1 + 1e-6).all()
+
+
+def test_what_was_measured_is_read_and_not_measured_again(run: Workspace, encoder: WordEncoder) -> None:
+    measured(run)
+    encoder.encoded.clear()
+    calibrate_run(run)
+    assert sorted(encoder.encoded) == sorted(sample_of(number).prompt for number in range(COUNT))
+    encoder.encoded.clear()
+    calibrate_run(run)
+    assert encoder.encoded == []
+
+
+def test_verdicts_on_free_text_follow_from_the_similarities_that_are_there(run: Workspace) -> None:
+    measured(run)
+    rows = numpy.load(run.files.similarities, allow_pickle=False)
+    # Every third text is far from what the views say.
+    far = [number for number in range(COUNT) if number % 6 == 1]
+    near = [number for number in range(COUNT) if number % 2 == 1 and number not in far]
+    spread = numpy.random.default_rng(0).normal(0, 0.03, rows.shape)
+    rows[near], rows[far] = 0.8 + spread[near], 0.2 + spread[far]
+    numpy.save(run.files.similarities, rows, allow_pickle=False)
+    calibrate_run(run)
+    noise = [check.noise for check in checks(run)]
+    assert min(noise[number] or 0 for number in far) > 0.9
+    assert max(noise[number] or 0 for number in near) < 0.1
+
+
+def test_where_nothing_was_measured_it_is_measured_first(run: Workspace) -> None:
+    assert not run.files.similarities.exists()
+    calibrate_run(run)
+    lazily = run.files.similarities.read_bytes()
+    run.files.similarities.unlink()
+    measured(run)
+    assert run.files.similarities.read_bytes() == lazily
+
+
+def test_measuring_block_by_block_measures_the_same(run: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured(run)
+    whole = numpy.load(run.files.similarities, allow_pickle=False)
+    monkeypatch.setattr("graph.stages.calibrate._BLOCK", 5)
+    measured(run)
+    assert numpy.array_equal(numpy.load(run.files.similarities, allow_pickle=False), whole, equal_nan=True)
+
+
+@pytest.mark.parametrize(("ended", "failed"), [(True, False), (False, True)])
+def test_what_is_not_judged_is_not_waited_for_where_no_verdict_is_to_come(
+    ended: bool, failed: bool, run: Workspace
+) -> None:
+    run.journal.forget()
+    measured(run, ended=ended, failed=failed)
+    assert not run.files.similarities.exists()
+
+
+def test_what_failed_half_way_leaves_no_measures(run: Workspace) -> None:
+    measured(run, failed=True)
+    assert not run.files.similarities.exists()
+
+
+def test_every_sample_gets_a_consensus_in_the_light_of_the_new_answers(run: Workspace) -> None:
+    calibrate_run(run)
+    first = relabelled(records(run)[0], "plant")
+    run.journal.record([first.model_copy(update={"consensus": None}).to_entry()])
+    conclude_run(run)
+    found = records(run)
+    assert run.journal.validity.has_consensus
+    assert all(known.consensus is not None and 0 < known.consensus.confidence <= 1 for known in found)
+    assert found[0].consensus is not None
+    assert found[0].consensus.answer in KINDS
+
+
+def test_the_label_space_is_that_of_the_training_samples(run: Workspace) -> None:
+    space = label_space_of(run)
+    assert space.size(records(run)[0]) == len(KINDS)
