@@ -112,7 +112,7 @@ class Run:
         """
         folder = self._files.prompts
         try:
-            names = sorted(file.stem for file in folder.glob("*.md"))
+            names = sorted(file.stem for file in folder.glob("*.md") if not file.is_dir())
             return {name: read_kept(folder, name)[1] for name in names}
         except (OSError, PromptError) as exc:
             raise RunDirectoryError(f"{folder}: a prompt cannot be read ({exc})") from exc

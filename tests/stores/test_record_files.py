@@ -88,3 +88,16 @@ def test_bytes_that_are_no_text_and_files_that_are_missing_are_typed_errors(tmp_
         list(read_records(tmp_path / "none.jsonl", Dropped))
     with pytest.raises(RecordError, match="cannot be read"):
         read_summary(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b'{"version": 1, "id": "', b'{"version": 1}\n'])
+def test_a_line_of_any_length_is_read_no_further_than_a_record_can_be_long(
+    content: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "decisions.jsonl"
+    with path.open("wb") as file:
+        file.write(content)
+        file.truncate(1 << 40)
+    for read in (lambda: list(read_records(path, Dropped)), lambda: read_summary(path)):
+        with pytest.raises(RecordError, match=r"decisions\.jsonl"):
+            read()

@@ -69,16 +69,3 @@ def test_a_training_row_is_a_conversation_and_one_response(change: dict[str, Any
     assert TrainingRow.model_validate(row).version == 1
     with pytest.raises(ValidationError, match=problem):
         TrainingRow.model_validate({**row, **change})
-
-
-@pytest.mark.parametrize("content", [b"", b"\n", b'{"version": 1, "id": "', b'{"version": 1}\n'])
-def test_a_line_of_any_length_is_read_no_further_than_a_record_can_be_long(
-    content: bytes, tmp_path: Path
-) -> None:
-    path = tmp_path / "decisions.jsonl"
-    with path.open("wb") as file:
-        file.write(content)
-        file.truncate(1 << 40)
-    for read in (lambda: list(read_records(path, Dropped)), lambda: read_summary(path)):
-        with pytest.raises(RecordError, match=r"decisions\.jsonl"):
-            read()
