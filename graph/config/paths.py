@@ -6,7 +6,7 @@ from typing import Any
 
 from configs import shipped_configs
 from prompts.template import FOLDER
-from stores.dataset import SUFFIXES
+from stores.rows import SUFFIXES
 from stores.weights import looks_like_folder
 
 
