@@ -64,7 +64,7 @@ class SampleRecord(BaseModel):
             id=self.sample.id,
             status=self.status,
             record=self.model_dump_json(exclude={"sample"}, exclude_defaults=True),
-            entropy=self.uncertainty if self.final is not None else None,
+            uncertainty=self.uncertainty if self.final is not None else None,
         )
 
     def before_relabeling(self) -> Self:

@@ -28,7 +28,7 @@ CREATE TABLE samples (
 ) WITHOUT ROWID;
 CREATE INDEX samples_in_order ON samples (split, position);
 CREATE TABLE decisions (
-    id TEXT PRIMARY KEY, status TEXT NOT NULL, entropy REAL, kept INTEGER, record TEXT NOT NULL
+    id TEXT PRIMARY KEY, status TEXT NOT NULL, uncertainty REAL, kept INTEGER, record TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX decisions_by_status ON decisions (status);
 {VALIDITY}
@@ -44,7 +44,7 @@ class Entry:
     id: str
     status: Status
     record: str
-    entropy: float | None = None
+    uncertainty: float | None = None
     kept: bool | None = None
 
 
@@ -115,7 +115,7 @@ class Journal:
         """
         return self._database.change_each(
             "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?)",
-            ((entry.id, entry.status, entry.entropy, entry.kept, entry.record) for entry in entries),
+            ((entry.id, entry.status, entry.uncertainty, entry.kept, entry.record) for entry in entries),
         )
 
     def forget(self, status: Status | None = None) -> int:
@@ -124,7 +124,7 @@ class Journal:
 
     def entries(self, status: Status | None = None) -> Iterator[tuple[Sample, Entry]]:
         """Yield decided samples with their decisions, in the dataset's order, of one status or of all."""
-        query = """SELECT position, data, decisions.id, status, record, entropy, kept
+        query = """SELECT position, data, decisions.id, status, record, uncertainty, kept
             FROM samples JOIN decisions USING (id)
             WHERE split = 'train' AND status = coalesce(?, status)"""
         for _, data, *columns in self._pages(query, status):
@@ -133,7 +133,8 @@ class Journal:
     def entries_from(self, position: int, count: int) -> list[tuple[Sample, Entry]]:
         """Return the decided ones among so many samples from a position of the dataset on, in its order."""
         rows = self._database.rows(
-            """SELECT data, decisions.id, status, record, entropy, kept FROM samples JOIN decisions USING (id)
+            """SELECT data, decisions.id, status, record, uncertainty, kept
+            FROM samples JOIN decisions USING (id)
             WHERE split = 'train' AND position >= ? AND position < ? ORDER BY position""",
             position,
             position + count,
@@ -167,7 +168,7 @@ class Journal:
     def entry(self, identifier: str) -> Entry | None:
         """Return one sample's decision, or None."""
         row = self._database.row(
-            "SELECT id, status, record, entropy, kept FROM decisions WHERE id = ?", identifier
+            "SELECT id, status, record, uncertainty, kept FROM decisions WHERE id = ?", identifier
         )
         return _to_entry(row) if row else None
 
@@ -176,11 +177,11 @@ class Journal:
         return dict(self._database.rows("SELECT status, count(*) FROM decisions GROUP BY status"))
 
     def candidates(self) -> Iterator[tuple[str, float]]:
-        """Yield the id and entropy of every relabelled sample that has an entropy."""
-        query = """SELECT position, id, entropy FROM samples JOIN decisions USING (id)
-            WHERE split = 'train' AND status = 'relabelled' AND entropy IS NOT NULL"""
-        for _, identifier, entropy in self._pages(query):
-            yield identifier, entropy
+        """Yield the id and uncertainty of every relabelled sample that has one."""
+        query = """SELECT position, id, uncertainty FROM samples JOIN decisions USING (id)
+            WHERE split = 'train' AND status = 'relabelled' AND uncertainty IS NOT NULL"""
+        for _, identifier, uncertainty in self._pages(query):
+            yield identifier, uncertainty
 
     def keep(self, chosen: set[str]) -> None:
         """Mark the relabelled samples as kept or not; clean ones are always kept, failed ones never."""
@@ -221,5 +222,5 @@ def _to_sample(data: str) -> Sample:
 
 
 def _to_entry(columns: Sequence[Any]) -> Entry:
-    identifier, status, record, entropy, kept = columns
-    return Entry(identifier, status, record, entropy, None if kept is None else bool(kept))
+    identifier, status, record, uncertainty, kept = columns
+    return Entry(identifier, status, record, uncertainty, None if kept is None else bool(kept))

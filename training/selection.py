@@ -18,23 +18,24 @@ class SelectionConfig(BaseModel):
 
 
 def select(candidates: Iterable[tuple[str, float]], keep: float) -> set[str]:
-    """Return the ids of exactly floor(keep * n) candidates, those of the lowest entropy (Eq. 8).
+    """Return the ids of exactly floor(keep * n) candidates, those of the lowest uncertainty (Eq. 8).
 
-    Equal entropies are told apart by sample id, so the same candidates give the same set in any order.
+    Equal uncertainties are told apart by sample id, so the same candidates give the same set in any order.
 
     Args:
-        candidates: (sample id, entropy in nats) of every relabelled sample.
+        candidates: (sample id, uncertainty in nats) of every relabelled sample. That is the entropy of Eq. 7,
+            unless the checker is calibrated.
         keep: the share to keep, 0 to 1.
 
     Raises:
-        ValueError: `keep` is outside 0 to 1, or an entropy is NaN, which has no place in an order.
+        ValueError: `keep` is outside 0 to 1, or an uncertainty is NaN, which has no place in an order.
     """
     if not 0 <= keep <= 1:
         raise ValueError(f"keep is {keep}; it must be between 0 and 1")
     ranked = [(value, name) for name, value in candidates]
     for value, name in ranked:
         if math.isnan(value):
-            raise ValueError(f"sample '{name}': its entropy is NaN")
+            raise ValueError(f"sample '{name}': its uncertainty is NaN")
     ranked.sort()
     # In binary floating point 0.29 * 100 is 28.999..., whose floor is one too few.
     count = int(Decimal(str(keep)) * len(ranked))

@@ -16,11 +16,11 @@ from stores.errors import InputError
 from stores.record_files import write_records
 from stores.records import Source, TrainingRow
 from stores.run_directory import RunDirectory, storage_errors
-from training.selection import select as select_by_entropy
+from training.selection import select as select_surest
 
 
 async def select(state: RunState) -> dict[str, Any]:
-    """Keep the relabelled samples of lowest entropy (Eq. 8) and write the training set."""
+    """Keep the relabelled samples of lowest uncertainty (Eq. 8) and write the training set."""
     async with open_stage(state.directory, "select") as work:
         return {"training_inputs": await asyncio.to_thread(_select, work)}
 
@@ -50,7 +50,7 @@ def _select(work: Workspace) -> str:
     """Write the training set; returns a hash of all that an adapter is made from."""
     # Where each sample weighs as much as it is likely to be right, all can be kept.
     keep = 1.0 if work.config.training.weighting == "soft" else work.config.selection.keep
-    work.journal.keep(select_by_entropy(work.journal.candidates(), keep))
+    work.journal.keep(select_surest(work.journal.candidates(), keep))
     counts: dict[Source, int] = {"original": 0, "relabelled": 0}
 
     def counted() -> Iterator[TrainingRow]:
