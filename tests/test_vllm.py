@@ -107,7 +107,7 @@ def test_a_run_goes_from_the_start_of_a_server_to_its_adapter_served(finished: P
 
 
 def test_a_finished_run_leaves_no_server_behind(finished: Path) -> None:
-    log = (finished / "vllm-default.log").read_text(encoding="utf-8", errors="replace")
+    log = (finished / ".state" / "vllm-default.log").read_text(encoding="utf-8", errors="replace")
     assert "tuned" in log
     assert not [process for process in psutil.process_iter() if str(finished) in " ".join(cmdline(process))]
 

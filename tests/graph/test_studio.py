@@ -124,18 +124,16 @@ def test_every_node_of_a_noisy_samples_journey_can_be_read_back(
     views = dict(journey)
     assert views["base"]["base"]["answer"] == "Paris"
     assert views["reflect"]["turns"][0]["reply"] == "a critique"
-    assert views["checker"]["check"]["reliable"] is False
+    assert views["checker"]["check"]["clean"] is False
     assert views["relabeler"]["context"]["answer"] == "Nice"
     assert views["reviewer"]["review"]["answer"] == "Paris"
 
 
-def test_a_reliable_samples_journey_ends_at_the_checker(
-    client: SyncLangGraphClient, endpoint: Endpoint
-) -> None:
+def test_a_clean_samples_journey_ends_at_the_checker(client: SyncLangGraphClient, endpoint: Endpoint) -> None:
     sample = {**SAMPLE, "response": "Paris"}
     journey = outputs(client, "sample", input={"sample": sample}, context={"config": config_for(endpoint)})
     assert journey[-1][0] == "checker"
-    assert journey[-1][1]["check"]["reliable"] is True
+    assert journey[-1][1]["check"]["clean"] is True
 
 
 def test_a_typo_in_the_context_ends_the_journey_before_any_node_answers(

@@ -71,7 +71,16 @@ CALLERS = pytest.mark.parametrize("call", [from_a_script, from_a_running_loop])
 Caller = Callable[[Coroutine[Any, Any, None]], None]
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Hear Ctrl-C also where the tests were started in the background, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @CALLERS
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_cancels_once_and_waits_for_the_end(call: Caller) -> None:
     steps: list[str] = []
 
@@ -144,13 +153,13 @@ def test_a_run_in_a_notebook_cell_can_be_interrupted_and_resumed(
     config = write_run(tmp_path, endpoint.url)
     manager, client = kernel
     cell(client, "from robustft import resume, run")
-    asked, interrupted = threading.Event(), threading.Event()
+    asked, ended = threading.Event(), threading.Event()
     answer = endpoint.reply
 
     def slowly(messages: list[dict[str, Any]]) -> str:
         if messages[-1]["content"].startswith("["):
             asked.set()
-            interrupted.wait(SECONDS)
+            ended.wait(SECONDS)
         return answer(messages)
 
     endpoint.reply = slowly
@@ -158,10 +167,10 @@ def test_a_run_in_a_notebook_cell_can_be_interrupted_and_resumed(
     def interrupt() -> None:
         if asked.wait(SECONDS):
             manager.interrupt_kernel()
-        interrupted.set()
 
     threading.Thread(target=interrupt, daemon=True).start()
     status, told = cell(client, f"run({str(config)!r}, 'run', until='select')")
+    ended.set()
     assert (status, "KeyboardInterrupt" in told) == ("error", True)
     endpoint.reply = answer
     assert cell(client, "print(resume('run', until='select').summary.samples.relabelled)") == ("ok", "6\n")
