@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate, Template
+from stores.records import ReplyOutcome
 from stores.records import Usage as Usage
 from stores.sample import Message, Sample
 
@@ -25,6 +27,10 @@ class Reply(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
+    """What the model says, without its thoughts."""
+    thoughts: str | None = None
+    outcome: ReplyOutcome | None = None
+    """Why it is no answer, where it is none."""
     log_probabilities: tuple[float, ...] = ()
     usage: Usage
     key: str | None = None
@@ -38,13 +44,16 @@ Recall = Callable[[Mapping[str, Any], Callable[[], Awaitable[Reply]]], Awaitable
 class AgentRecord(BaseModel):
     """What any agent leaves of a sample; each adds what is its own.
 
-    `reply` is what its model said, None where it was not asked. `usage` is what that took. `reply_key` leads
-    to the request in the reply cache.
+    `reply` is what its model said, None where it was not asked, and `thoughts` what it thought before.
+    `outcome` says why the reply is no answer, where it is none. `usage` is what it took. `reply_key` leads to
+    the request in the reply cache.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reply: str | None = None
+    thoughts: str | None = None
+    outcome: ReplyOutcome | None = None
     usage: Usage = Usage()
     reply_key: str | None = None
 
@@ -150,5 +159,21 @@ class AgentConfig(BaseModel, ABC):
 
 
 def conversation(sample: Sample, request: str) -> list[Message]:
-    """Return a request about a sample as chat turns: the sample's own history, then the request."""
-    return [*sample.history, Message(role="user", content=request)]
+    """Return a request about a sample as chat turns: its history, the request, and what tools said to it."""
+    return [*sample.history, Message(role="user", content=request), *sample.after]
+
+
+def kept_of(reply: Reply) -> dict[str, Any]:
+    """Return what every agent's record keeps of a reply, by the record's fields."""
+    return {
+        "reply": reply.text,
+        "thoughts": reply.thoughts,
+        "outcome": reply.outcome,
+        "usage": reply.usage,
+        "reply_key": reply.key,
+    }
+
+
+def answer_in(reply: Reply, sample: Sample) -> str | None:
+    """Return the answer to a sample that a reply holds; None where it is no answer, or an unreadable one."""
+    return None if reply.outcome is not None else sample_kind(sample).extract(reply.text, sample.options)

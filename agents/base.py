@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ConfigDict
 
-from agents.agent import AgentConfig, AnswerRecord, Parts, conversation
+from agents.agent import AgentConfig, AnswerRecord, Parts, answer_in, conversation, kept_of
 from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
@@ -45,8 +45,7 @@ class BaseAgent:
         kind = sample_kind(sample)
         request = request_answer(sample, self._prompt)
         reply = await self._role.ask(request, at_most=kind.max_tokens(sample.options))
-        answer = kind.extract(reply.text, sample.options)
-        return Prediction(answer=answer, reply=reply.text, usage=reply.usage, reply_key=reply.key)
+        return Prediction(answer=answer_in(reply, sample), **kept_of(reply))
 
 
 def request_answer(sample: Sample, prompt: QuestionTemplate) -> list[Message]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, conversation
+from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, conversation, kept_of
 from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -119,16 +119,16 @@ class Checker:
     ) -> Check:
         request = self._prompt.render(sample, response=sample.response, views=answers)
         reply = await self._role.ask(conversation(sample, request))
-        verdict = parse_verdict(reply.text, quoted=(sample.prompt, sample.response, *answers.values()))
+        verdict = None
+        if reply.outcome is None:
+            verdict = parse_verdict(reply.text, quoted=(sample.prompt, sample.response, *answers.values()))
         return Check(
             clean=verdict == "reliable",
             policy=self._policy,
             agreed=agreed,
-            reply=reply.text,
             judged=verdict or "unreadable",
             reason=f"the judge says {verdict}" if verdict else "the judge's reply is unreadable",
-            usage=reply.usage,
-            reply_key=reply.key,
+            **kept_of(reply),
         )
 
 

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from agents.agent import AgentConfig, AnswerRecord, Parts, TemplateUse, conversation
+from agents.agent import (
+    AgentConfig,
+    AnswerRecord,
+    Parts,
+    TemplateUse,
+    answer_in,
+    conversation,
+    kept_of,
+)
 from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -73,14 +81,13 @@ class Reasoner:
             reflection=reflection.reply if reflection else None,
         )
         reply = await self._role.ask(conversation(sample, request))
-        answer = sample_kind(sample).extract(reply.text, sample.options)
-        return Turn(role="reason", reply=reply.text, answer=answer, usage=reply.usage, reply_key=reply.key)
+        return Turn(role="reason", answer=answer_in(reply, sample), **kept_of(reply))
 
     async def reflect(self, sample: Sample, turns: list[Turn]) -> Turn:
         """Criticise the last reasoning."""
         request = self._reflect.render(sample, reasoning=turns[-1].reply, answer=turns[-1].answer)
         reply = await self._role.ask(conversation(sample, request))
-        return Turn(role="reflect", reply=reply.text, usage=reply.usage, reply_key=reply.key)
+        return Turn(role="reflect", **kept_of(reply))
 
     def is_done(self, sample: Sample, turns: list[Turn]) -> bool:
         """Say whether the loop ends: n reflections are made, or with `early_stop` two reasonings agree."""

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
@@ -204,32 +204,46 @@ def _agents(record: SampleRecord) -> dict[str, AgentAnswer]:
     """Return what each agent said, of those that had something to say."""
     said: dict[str, AgentAnswer] = {}
     if (base := record.base) is not None:
-        said["base"] = AgentAnswer(answer=base.answer, reply=base.reply, usage=base.usage)
+        said["base"] = AgentAnswer(answer=base.answer, **_said(base))
     if record.turns:
         said["reasoner"] = AgentAnswer(
             answer=final_answer(record.turns),
             turns=tuple(
-                ReasoningTurn(role=turn.role, reply=turn.reply, answer=turn.answer) for turn in record.turns
+                ReasoningTurn(
+                    role=turn.role,
+                    reply=turn.reply,
+                    answer=turn.answer,
+                    thoughts=turn.thoughts,
+                    outcome=turn.outcome,
+                )
+                for turn in record.turns
             ),
             usage=sum((turn.usage for turn in record.turns), Usage()),
         )
     for agent, view in record.views.items():
-        said[agent] = AgentAnswer(answer=view.answer, reply=view.reply, usage=view.usage)
+        said[agent] = AgentAnswer(answer=view.answer, **_said(view))
     if (check := record.check) is not None and check.reply is not None:
-        said["checker"] = AgentAnswer(answer=check.judged, reply=check.reply, usage=check.usage)
+        said["checker"] = AgentAnswer(answer=check.judged, **_said(check))
     if (context := record.context) is not None:
         said["relabeler"] = AgentAnswer(
             answer=context.answer,
-            reply=context.reply,
             neighbours=tuple(
                 NeighbourShown(id=shown.id, distance=shown.distance) for shown in context.neighbours
             ),
             log_probabilities=context.log_probabilities,
             entropy=context.entropy,
-            usage=context.usage,
+            **_said(context),
         )
     if (review := record.review) is not None:
-        said["reviewer"] = AgentAnswer(
-            answer=review.answer, reply=review.reply, reason=review.reason, usage=review.usage
-        )
+        said["reviewer"] = AgentAnswer(answer=review.answer, reason=review.reason, **_said(review))
     return said
+
+
+def _said(record: AgentRecord) -> dict[str, Any]:
+    """Return what every agent's answer shows of its record."""
+    return {
+        "reply": record.reply,
+        "thoughts": record.thoughts,
+        "outcome": record.outcome,
+        "usage": record.usage,
+    }

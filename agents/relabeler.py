@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.agent import AgentConfig, AnswerRecord, Parts, conversation
+from agents.agent import AgentConfig, AnswerRecord, Parts, answer_in, conversation, kept_of
 from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
@@ -110,11 +110,9 @@ class Relabeler:
             neighbours=tuple(
                 NeighbourReference(id=neighbour.sample.id, distance=neighbour.distance) for neighbour in found
             ),
-            answer=kind.extract(reply.text, sample.options),
-            reply=reply.text,
+            answer=answer_in(reply, sample),
             log_probabilities=reply.log_probabilities,
-            usage=reply.usage,
-            reply_key=reply.key,
+            **kept_of(reply),
         )
 
     def _show(self, example: Sample) -> list[Message]:

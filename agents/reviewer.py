@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from agents.agent import AgentConfig, AnswerRecord, Parts, TemplateUse, conversation
+from agents.agent import (
+    AgentConfig,
+    AnswerRecord,
+    Parts,
+    TemplateUse,
+    answer_in,
+    conversation,
+    kept_of,
+)
 from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -86,6 +94,6 @@ class Reviewer:
         request = self._prompt.render(sample, context_answer=context, reasoning_answer=reasoning)
         turns = conversation(sample, request)
         reply = await self._role.ask(turns, at_most=kind.max_tokens(sample.options))
-        answer = kind.extract(reply.text, sample.options)
+        answer = answer_in(reply, sample)
         reason: Outcome = "reviewed" if answer is not None else "unreadable"
-        return Review(answer=answer, reply=reply.text, reason=reason, usage=reply.usage, reply_key=reply.key)
+        return Review(answer=answer, reason=reason, **kept_of(reply))

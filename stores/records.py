@@ -17,6 +17,9 @@ VERSION: Literal[1] = 1
 DropReason = Literal["high_entropy", "low_confidence", "failed", "empty", "too_long"]
 """Why a sample is not trained on: selection left it out, it has no new response, or it does not fit."""
 
+ReplyOutcome = Literal["cut", "filtered", "refused", "looped"]
+"""Why a reply is no answer: it did not end, a filter ended it, it declines, or it repeats itself."""
+
 Source = Literal["original", "relabelled"]
 Contender = Literal["untuned", "tuned"]
 """The model without and with its adapter."""
@@ -60,6 +63,8 @@ class ReasoningTurn(Part):
     role: Literal["reason", "reflect"]
     reply: str
     answer: str | None = None
+    thoughts: str | None = None
+    outcome: ReplyOutcome | None = None
 
 
 class NeighbourShown(Part):
@@ -78,6 +83,10 @@ class AgentAnswer(Part):
     `reliable`, `noisy` or `unreadable`. The verdict is under `check`."""
     reply: str | None = None
     """The raw text; none where the agent decided without asking its model. The reasoner's are its turns."""
+    thoughts: str | None = None
+    """What the model thought before it replied; no answer is read from it."""
+    outcome: ReplyOutcome | None = None
+    """Why the reply is no answer; none where it is one, or where no answer could be read in it."""
     reason: str | None = None
     """Why the agent answered so, where it says."""
     turns: tuple[ReasoningTurn, ...] = ()
@@ -158,17 +167,19 @@ class TrainingRow(Record):
 
     id: str
     prompt: tuple[Message, ...] = Field(min_length=1)
-    """The base agent's request, after the sample's own earlier turns; a user turn ends it."""
+    """The base agent's request, after the sample's own earlier turns; a user's or a tool's turn ends it."""
     completion: tuple[Message, ...] = Field(min_length=1, max_length=1)
     source: Source
+    tools: tuple[dict[str, Any], ...] = ()
+    """The descriptions of the tools that the conversation may call."""
     weight: float | None = None
     """How much the response counts in the loss, 0 to 1; none is 1 (`training.weighting: soft`)."""
 
     @field_validator("prompt")
     @classmethod
     def _ends_with_user(cls, turns: tuple[Message, ...]) -> tuple[Message, ...]:
-        if turns[-1].role != "user":
-            raise ValueError("must end with a user turn")
+        if turns[-1].role not in ("user", "tool"):
+            raise ValueError("must end with a user turn, or a tool's")
         return turns
 
     @field_validator("completion")

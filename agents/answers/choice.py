@@ -16,6 +16,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from agents.answers.form import Form
 from agents.answers.stated import find_stated
 from agents.answers.words import LONGEST_PHRASE, cut_words, ends_in_denial, mentions, normalise
 
@@ -39,6 +40,7 @@ class Choice:
     """One of the options. An answer is always the text of an option."""
 
     name = "choice"
+    form: Form = "choice"
     comparable = True
 
     def recognises(self, response: str, options: Sequence[str]) -> bool:

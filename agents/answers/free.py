@@ -8,6 +8,7 @@
 
 from collections.abc import Sequence
 
+from agents.answers.form import Form
 from agents.answers.words import normalise
 
 
@@ -15,6 +16,7 @@ class Free:
     """Any text. All of a reply is the answer."""
 
     name = "free"
+    form: Form = "long"
     comparable = False
 
     def recognises(self, response: str, options: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agents.answers.choice import Choice
+from agents.answers.form import Form
 from agents.answers.free import Free
 from agents.answers.number import Number
 from agents.answers.short import Short
@@ -17,6 +18,8 @@ class AnswerKind(Protocol):
     """A kind of answers. Replies are hostile input: all of a kind's methods take linear time."""
 
     name: str
+    form: Form
+    """Names the set of prompts that such answers are asked for with."""
     comparable: bool
     """Whether two answers of this kind can be told to differ; of free text, only a judge can say that."""
 
@@ -71,8 +74,6 @@ def answer_kind(response: str, options: Sequence[str] = ()) -> AnswerKind:
 
 
 def sample_kind(sample: Sample) -> AnswerKind:
-    """Return the kind of the answers to a sample, told from its response and options.
-
-    This is the one place where a sample could declare its kind.
-    """
-    return answer_kind(sample.response, sample.options)
+    """Return the kind of the answers to a sample: what its task tells, else what its own response does."""
+    named = next((kind for kind in KINDS if kind.name == sample.kind), None)
+    return named or answer_kind(sample.response, sample.options)

@@ -20,6 +20,7 @@ import unicodedata
 from collections.abc import Sequence
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation
 
+from agents.answers.form import Form
 from agents.answers.stated import find_stated
 
 _LONGEST_NUMBER = 60
@@ -50,6 +51,7 @@ class Number:
     """A number and nothing else, but for a currency or a percent sign."""
 
     name = "number"
+    form: Form = "working"
     comparable = True
 
     def recognises(self, response: str, options: Sequence[str]) -> bool:

@@ -18,6 +18,7 @@ r"""Short texts: a name, a word, a phrase.
 
 from collections.abc import Sequence
 
+from agents.answers.form import Form
 from agents.answers.stated import find_stated, without_announcements
 from agents.answers.words import EDGES, LONGEST_PHRASE, cut_words, mentions, normalise
 
@@ -30,6 +31,7 @@ class Short:
     """A few words on one line. An answer may hold them inside a sentence."""
 
     name = "short"
+    form: Form = "short"
     comparable = True
 
     def recognises(self, response: str, options: Sequence[str]) -> bool:

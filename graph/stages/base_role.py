@@ -42,6 +42,7 @@ class BaseRole:
             prompt=tuple(prompt),
             completion=(completion,),
             source=source,
+            tools=sample.tools,
             weight=weight,
         )
 

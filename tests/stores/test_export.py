@@ -139,7 +139,7 @@ def test_parquet_keeps_id_and_source_over_many_batches(tmp_path: Path) -> None:
         ({**PLAIN, "source": "elsewhere"}, "line 2, field 'source'"),
         ({**PLAIN, "prompt": []}, "line 2, field 'prompt'"),
         ({**PLAIN, "prompt": [turn("assistant", "x")]}, "line 2, field 'prompt'"),
-        ({**PLAIN, "prompt": [{"role": "tool", "content": "x"}]}, "line 2, field 'prompt.0.role'"),
+        ({**PLAIN, "prompt": [{"role": "narrator", "content": "x"}]}, "line 2, field 'prompt.0.role'"),
         ({**PLAIN, "completion": [turn("user", "x")]}, "line 2, field 'completion'"),
         ({**PLAIN, "completion": []}, "line 2, field 'completion'"),
         ({**PLAIN, "id": 3}, "line 2, field 'id'"),

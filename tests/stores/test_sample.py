@@ -35,7 +35,7 @@ def test_a_sample_cannot_be_changed() -> None:
         sample.response = "Quito"  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("more", [{"label": "Lima"}, {"history": [{"role": "tool", "content": "x"}]}])
+@pytest.mark.parametrize("more", [{"label": "Lima"}, {"history": [{"role": "narrator", "content": "x"}]}])
 def test_what_a_sample_does_not_have_is_refused(more: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Sample.model_validate({"id": "a", "prompt": "p", "response": "r", **more})

@@ -4,7 +4,7 @@ from agents.base import BaseConfig
 from agents.models.chat import to_turns
 from graph.stages.base_role import BaseRole
 from prompts.template import QuestionTemplate
-from stores.sample import Message, Sample
+from stores.sample import Message, Sample, plain_turns
 from tests.support.scripted import ScriptedModel
 
 SAMPLE = Sample(
@@ -21,7 +21,7 @@ async def test_the_model_is_asked_the_prompt_of_its_training_rows() -> None:
     model = ScriptedModel(script=lambda messages: "Oslo")
     assert (await role.agent(model).answer(SAMPLE)).answer == "Oslo"
     ((messages, sampling),) = model.requests
-    assert [turn.model_dump() for turn in role.row(SAMPLE, "Oslo").prompt] == to_turns(messages)
+    assert plain_turns(role.row(SAMPLE, "Oslo").prompt) == to_turns(messages)
     assert sampling["max_tokens"] <= 7
 
 
