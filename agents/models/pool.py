@@ -196,7 +196,7 @@ class ModelPool:
 
 def _load_embedded(config: EmbeddedModelConfig) -> BaseChatModel:
     # Imported here: torch takes seconds, and a run against an endpoint may not need it.
-    from agents.models.embedded import load_embedded
+    from agents.models.loading import load_embedded
 
     return load_embedded(config)
 

@@ -1,7 +1,6 @@
 """The model inside this process: its answers do not depend on what else is asked at the time."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.errors import ModelCallError
 from agents.models.config import EmbeddedModelConfig
-from agents.models.embedded import EmbeddedChatModel, load_embedded
+from agents.models.embedded import EmbeddedChatModel
+from agents.models.loading import load_embedded
 from agents.models.probe import probe
-from stores.errors import WeightsError
 from stores.weights import SMOLLM2, resolve_weights
 from tests.support.waiting import until
 
@@ -156,18 +155,6 @@ async def test_a_conversation_is_read_with_all_its_turns(model: EmbeddedChatMode
     reply = await model.ainvoke(turns, max_tokens=1)
     assert reply.usage_metadata is not None
     assert reply.usage_metadata["input_tokens"] == len(tokenizer(text)["input_ids"])
-
-
-def test_a_folder_that_is_not_there_is_named_in_one_line() -> None:
-    with pytest.raises(WeightsError, match=r"^model '/no/such/folder': no such folder.*") as error:
-        load_embedded(EmbeddedModelConfig(name="/no/such/folder"))
-    assert "\n" not in str(error.value)
-
-
-def test_a_folder_that_holds_no_model_is_named_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=str(tmp_path)) as error:
-        load_embedded(EmbeddedModelConfig(name=str(tmp_path)))
-    assert "\n" not in str(error.value)
 
 
 async def test_what_nobody_waits_for_any_more_is_not_answered_to_its_end(model: EmbeddedChatModel) -> None:
