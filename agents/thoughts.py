@@ -2,8 +2,9 @@
 
 What counts as thoughts:
 
-- A block at the start of a text, from its opening mark to its closing one: `<think>`, `<thinking>`, `<thought>`,
-  `<reasoning>`, `<seed:think>`, `[THINK]`, `<|think|>` and others of their kind, in capitals too.
+- A block at the start of a text, from its opening mark to its closing one: `<think>`, `<thinking>`,
+  `<thought>`, `<reasoning>`, `<seed:think>`, `[THINK]`, `<|think|>` and others of their kind, in capitals
+  too.
 - Further blocks of such a text: directly after the first, or at the start of a line.
 - All that comes before a closing mark that no opening mark precedes: some chat templates write the opening
   one into the prompt.

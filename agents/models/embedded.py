@@ -6,17 +6,22 @@ from typing import Any
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from agents.errors import ModelCallError
-from agents.models.chat import DirectChatModel, to_turns
+from agents.models.chat import DirectChatModel, defuse_all, to_turns, with_arguments
 from agents.models.decoding import Completion, Request, complete_batch
+from agents.models.turn_end import end_tokens
+from agents.thoughts import is_mark
 from stores.batcher import Batcher
 
 # Rows times padded length of one batch: bounds the key-value cache (46 KB a token with SmolLM2 in float32).
 _BATCH_TOKENS = 16_384
+# With less room than this, a prompt is too long for its model.
+_LEAST_ROOM = 16
+_DEFAULT_ROOM = 256
 
 
 class EmbeddedChatModel(DirectChatModel):
@@ -28,14 +33,24 @@ class EmbeddedChatModel(DirectChatModel):
 
     name_or_path: str
     batch_size: int
+    rates_letters: bool = True
+    template_settings: dict[str, Any] = Field(default_factory=dict)
+    """What the chat template is given besides the turns (`chat_template_kwargs`)."""
     _model: PreTrainedModel = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
     _batcher: Batcher[Request, Completion] = PrivateAttr()
+    _ends: tuple[int, ...] = PrivateAttr()
+    _hidden: set[int] = PrivateAttr()
 
     def __init__(self, *, model: PreTrainedModel, tokenizer: Tokenizer, **fields: Any) -> None:
         super().__init__(**fields)
         self._model = model
         self._tokenizer = tokenizer
+        self._ends = end_tokens(tokenizer, model.generation_config, model.config)
+        # Those that mark thoughts are needed to tell them from the text.
+        self._hidden = {
+            token for token in tokenizer.all_special_ids if not is_mark(str(tokenizer.decode([token])))
+        }
         # Several batches' worth at once: the loop sorts them by length, which saves padding.
         self._batcher = Batcher(self._complete_awaited, self.batch_size)
 
@@ -64,20 +79,39 @@ class EmbeddedChatModel(DirectChatModel):
         return self._to_result(request, await self._batcher.submit(request))
 
     def _to_request(self, messages: list[BaseMessage], sampling: dict[str, Any]) -> Request:
+        tools = sampling.get("tools")
         text = self._tokenizer.apply_chat_template(
-            to_turns(messages), add_generation_prompt=True, tokenize=False
+            with_arguments(to_turns(messages), as_text=False),
+            tools=defuse_all(tools) if tools else None,
+            add_generation_prompt=True,
+            tokenize=False,
+            **self.template_settings,
         )
-        prompt = self._tokenizer(str(text), add_special_tokens=False)["input_ids"]
-        max_tokens = int(sampling.get("max_tokens") or 256)
-        longest = getattr(self._model.config, "max_position_embeddings", None)
-        if longest and len(prompt) + max_tokens > longest:
-            raise ModelCallError(
-                f"the request has {len(prompt)} tokens and may take {max_tokens} more; "
-                f"{self.name_or_path} takes {longest} in all"
-            )
+        prompt = list(self._tokenizer(str(text), add_special_tokens=False)["input_ids"])
+        letters = sampling.get("letters") or ()
         return Request(
-            list(prompt), max_tokens, float(sampling.get("temperature") or 0), int(sampling.get("seed") or 0)
+            prompt,
+            self._room_for(prompt, int(sampling.get("max_tokens") or _DEFAULT_ROOM)),
+            float(sampling.get("temperature") or 0),
+            int(sampling.get("seed") or 0),
+            tuple(self._tokenizer(letter, add_special_tokens=False)["input_ids"][0] for letter in letters),
         )
+
+    def _room_for(self, prompt: list[int], wanted: int) -> int:
+        """Return how many tokens a reply may take: what is wanted, or what the model's context leaves.
+
+        Raises:
+            ModelCallError: that is next to nothing.
+        """
+        longest = getattr(self._model.config, "max_position_embeddings", None)
+        if not longest:
+            return wanted
+        if len(prompt) + min(wanted, _LEAST_ROOM) > longest:
+            raise ModelCallError(
+                f"the request has {len(prompt)} tokens; "
+                f"{self.name_or_path} takes {longest} in all, with the reply"
+            )
+        return min(wanted, longest - len(prompt))
 
     def _to_result(self, request: Request, completion: Completion) -> ChatResult:
         # Not `batch_decode`: it makes one text of no tokens.
@@ -86,8 +120,14 @@ class EmbeddedChatModel(DirectChatModel):
             {"token": text, "bytes": list(text.encode()), "logprob": logprob, "top_logprobs": []}
             for text, logprob in zip(texts, completion.log_probabilities, strict=True)
         ]
+        if completion.among:
+            content[0]["top_logprobs"] = [
+                {"token": str(self._tokenizer.decode([token])), "logprob": value}
+                for token, value in zip(request.among, completion.among, strict=True)
+            ]
+        shown = [token for token in completion.tokens if token not in self._hidden]
         message = AIMessage(
-            content=str(self._tokenizer.decode(completion.tokens, skip_special_tokens=True)),
+            content=str(self._tokenizer.decode(shown)),
             usage_metadata={
                 "input_tokens": len(request.prompt),
                 "output_tokens": len(completion.tokens) + completion.finished,
@@ -117,7 +157,7 @@ class EmbeddedChatModel(DirectChatModel):
                 rows -= 1
             batch, order = order[:rows], order[rows:]
             completions = complete_batch(
-                self._model, [requests[index] for index in batch], self._tokenizer.eos_token_id, is_awaited
+                self._model, [requests[index] for index in batch], self._ends, is_awaited
             )
             done.update(zip(batch, completions, strict=True))
         return [done[index] for index in range(len(requests))]

@@ -48,6 +48,7 @@ def load_embedded(config: EmbeddedModelConfig, adapter: Path | None = None) -> E
         tokenizer=tokenizer,
         name_or_path=config.name,
         batch_size=config.batch_size,
+        template_settings=config.chat_template_kwargs,
     )
 
 
