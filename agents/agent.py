@@ -6,11 +6,12 @@ This module imports no library of models, so that a config can be read without o
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.answers.kind import sample_kind
+from agents.room import Need
 from prompts.template import QuestionTemplate, Template
 from stores.records import ReplyOutcome
 from stores.records import Usage as Usage
@@ -111,13 +112,16 @@ class AgentConfig(BaseModel, ABC):
     """The name of the agent's answer among the checker's `views`; None: the checker never sees it."""
     log_probabilities: ClassVar[bool] = False
     """Whether the agent needs its reply's log-probabilities; a reply is several times as long with them."""
+    need: ClassVar[Need] = "response"
+    """What the agent's replies hold, which `max_tokens: auto` makes room for."""
 
     model: str = "default"
     """The model the agent asks: a key of `models`."""
     temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """The sampling temperature. At 0 the model gives its likeliest reply."""
-    max_tokens: int = Field(default=64, gt=0)
-    """The most tokens of one reply. A model that thinks before it answers needs more."""
+    max_tokens: Annotated[int, Field(gt=0)] | Literal["auto"] = "auto"
+    """The most tokens of one reply. `auto` follows the length of the data's responses. Where a reply was cut,
+    it is asked for once more with four times the room. A number is never exceeded."""
 
     @abstractmethod
     def build(self, parts: Parts) -> Any:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, conversation, kept_of
 from agents.answers.kind import sample_kind
+from agents.room import Need
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
@@ -52,11 +53,10 @@ class CheckerConfig(AgentConfig):
     """Settings of the Checker."""
 
     templates: ClassVar[Mapping[str, TemplateUse]] = {"prompt": TemplateUse(VARIABLES)}
+    need: ClassVar[Need] = "verdict"
 
     prompt: str = "check"
     """The judge's template: a name in `prompts/`, or a path to your own file."""
-    max_tokens: int = Field(default=128, gt=0)
-    """The most tokens of the judge's reply."""
     policy: Policy = "calibrated"
     """How a response is judged. `calibrated` asks what `hybrid` asks and then weighs all views of all samples
     by how far each can be trusted. `hybrid` asks the judge where the views disagree. `unanimous` wants every

@@ -15,6 +15,7 @@ from agents.agent import (
     kept_of,
 )
 from agents.answers.kind import sample_kind
+from agents.room import Need
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
@@ -44,13 +45,12 @@ class ReasonerConfig(AgentConfig):
         "reflect_prompt": TemplateUse(REFLECT_VARIABLES, about=REFLECT_VARIABLES | {"question"}),
     }
     view: ClassVar[str | None] = "reasoning"
+    need: ClassVar[Need] = "working"
 
     prompt: str = "reason"
     """The template of a reasoning turn: a name in `prompts/`, or a path to your own file."""
     reflect_prompt: str = "reflect"
     """The template of a reflection: a name in `prompts/`, or a path to your own file."""
-    max_tokens: int = Field(default=256, gt=0)
-    """The most tokens of one reply, of reasonings and reflections alike."""
     max_reflections: int = Field(default=4, ge=0)
     """The most reflections on one sample (the paper's n). 0 turns reflection off."""
     early_stop: bool = True

@@ -15,6 +15,7 @@ from agents.cache import ReplyCache
 from agents.models.config import identify
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.role import Role
+from agents.room import Lengths, room_for
 from graph.config.run import ConfigError, RunConfig, parse_config
 from prompts.template import QuestionTemplate, Template, load_question_block
 from stores.examples import ExampleStore
@@ -140,6 +141,7 @@ def build_agents(
     prompts: Prompts,
     examples: ExampleStore | None = None,
     cache: ReplyCache | None = None,
+    lengths: Lengths | None = None,
 ) -> Agents:
     """Build the agents of a config.
 
@@ -149,13 +151,18 @@ def build_agents(
         prompts: what the agents ask with.
         examples: the clean samples for the relabeler; None while there are none.
         cache: what was replied before; None where nothing is remembered, as in Studio.
+        lengths: of the data's responses, which `max_tokens: auto` follows; None where there are no data.
     """
 
     def role(name: str, agent: AgentConfig) -> Role:
+        model = models[agent.model]
+        thinks = getattr(model, "thinks", False)
+        room = room_for(agent.max_tokens, agent.need, lengths or Lengths(), thinks=thinks)
         return Role(
-            models[agent.model],
+            model,
             temperature=agent.temperature,
-            max_tokens=agent.max_tokens,
+            max_tokens=room.first,
+            most=room.most,
             seed=config.run.seed,
             recall=cache.of(name, identify(config.models[agent.model])) if cache else None,
             log_probabilities=agent.log_probabilities,

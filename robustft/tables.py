@@ -51,11 +51,21 @@ def _responses(summary: Summary) -> list[tuple[str, str]]:
     rows = [("samples", f"{samples.total}: {samples.clean} judged clean, {samples.noisy} noisy")]
     if samples.failed:
         rows.append(("failed", f"{samples.failed} (see dropped.jsonl and decisions.jsonl)"))
+    rows += _no_answers(summary)
     rows += _found(summary)
     empty = f" ({samples.empty} without a readable answer)" if samples.empty else ""
     measure = "confidence" if summary.calibration else "entropy"
     rows.append(("relabelled", f"{samples.relabelled}{empty}, of which {samples.kept} kept by {measure}"))
     return rows + _repaired(summary)
+
+
+def _no_answers(summary: Summary) -> list[tuple[str, str]]:
+    """Return how many replies were no answer, and why."""
+    told = [
+        f"{name} {', '.join(f'{count:,} {outcome}' for outcome, count in counts.items())}"
+        for name, counts in summary.outcomes.items()
+    ]
+    return [("no answers", "; ".join(told))] if told else []
 
 
 def _found(summary: Summary) -> list[tuple[str, str]]:

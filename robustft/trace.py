@@ -16,9 +16,10 @@ from graph.state import SampleState
 from robustft.tables import printable
 from stores.errors import InputError
 from stores.journal import Journal
-from stores.records import AgentAnswer, Decision, NeighbourShown, Verdict
+from stores.records import AgentAnswer, Decision, NeighbourShown, ReasoningTurn, Verdict
 from stores.run_directory import RunDirectory, storage_errors
 
+_LOOPED = "the reply repeats itself"
 Line = tuple[str, str | None]
 Asked = Callable[[str, int], list[Line]]
 """Returns what an agent was asked for its reply of a number; nothing where that is not to be shown."""
@@ -99,8 +100,7 @@ def _agent(name: str, agent: AgentAnswer, journal: Journal, asked: Asked) -> lis
     shown = [_neighbour(neighbour, journal) for neighbour in agent.neighbours]
     if name == "relabeler" and not shown:
         shown = [("neighbours", "none: answered without context")]
-    reply = [("reply", agent.reply)] if agent.reply is not None else []
-    return [_panel(name, note, *shown, *asked(name, 0), *reply, ("answer", agent.answer))]
+    return [_panel(name, note, *shown, *asked(name, 0), *_said(agent), ("answer", agent.answer))]
 
 
 def _turns(name: str, agent: AgentAnswer, asked: Asked) -> list[Panel]:
@@ -108,8 +108,20 @@ def _turns(name: str, agent: AgentAnswer, asked: Asked) -> list[Panel]:
     for number, turn in enumerate(agent.turns):
         title = f"{name if turn.role == 'reason' else 'reflect'} {number // 2 + 1}"
         answer = [("answer", turn.answer)] if turn.role == "reason" else []
-        panels.append(_panel(title, "", *asked(name, number), ("reply", turn.reply), *answer))
+        panels.append(_panel(title, "", *asked(name, number), *_said(turn), *answer))
     return panels
+
+
+def _said(agent: AgentAnswer | ReasoningTurn, name: str = "reply") -> list[Line]:
+    """Return what a model thought and said, and why that is no answer, where it is none."""
+    lines: list[Line] = [("thoughts", agent.thoughts)] if agent.thoughts is not None else []
+    if agent.reply is not None:
+        lines.append((name, agent.reply))
+    if agent.outcome is not None:
+        lines.append(
+            ("no answer", f"the reply was {agent.outcome}" if agent.outcome != "looped" else _LOOPED)
+        )
+    return lines
 
 
 def _checker(check: Verdict, judge: AgentAnswer | None, asked: Asked) -> Panel:
@@ -119,7 +131,7 @@ def _checker(check: Verdict, judge: AgentAnswer | None, asked: Asked) -> Panel:
         ("because", check.reason),
         ("views that match", ", ".join(check.agreed) or "none"),
         *_weights(check),
-        *([*asked("checker", 0), ("judge's reply", judge.reply)] if judge is not None else []),
+        *([*asked("checker", 0), *_said(judge, "judge's reply")] if judge is not None else []),
     )
 
 

@@ -334,6 +334,8 @@ class Summary(Record):
     views: dict[str, Agreement] = {}
     """By the views' names; only those with samples enough to tell."""
     calibration: CalibrationFigures | None = None
+    outcomes: dict[str, dict[str, int]] = {}
+    """How many replies were no answer, by agent and by outcome; only those that had any."""
     usage: RunUsage
     training: TrainingFigures | None = None
     evaluation: EvaluationFigures | None = None

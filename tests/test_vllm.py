@@ -156,7 +156,7 @@ async def test_a_model_that_the_server_does_not_have_is_named(base_url: str) -> 
     pool = ModelPool()
     model = await pool.open(VLLMModelConfig(provider="vllm", name="other", base_url=base_url), "models.judge")
     with pytest.raises(EndpointError, match=r"^models\.judge: .*`other` does not exist"):
-        await probe(model, "models.judge", log_probabilities=False)
+        await probe(model, "models.judge", {"temperature": 0.0, "max_tokens": 8})
     await pool.close()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from jinja2 import TemplateError
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -14,7 +15,7 @@ from agents.errors import ModelCallError
 from agents.models.chat import DirectChatModel, defuse_all, to_turns, with_arguments
 from agents.models.decoding import Completion, Request, complete_batch
 from agents.models.turn_end import end_tokens
-from agents.thoughts import is_mark
+from agents.thoughts import is_mark, split_thoughts
 from stores.batcher import Batcher
 
 # Rows times padded length of one batch: bounds the key-value cache (46 KB a token with SmolLM2 in float32).
@@ -22,6 +23,7 @@ _BATCH_TOKENS = 16_384
 # With less room than this, a prompt is too long for its model.
 _LEAST_ROOM = 16
 _DEFAULT_ROOM = 256
+_LONGEST_MARK = 40
 
 
 class EmbeddedChatModel(DirectChatModel):
@@ -41,6 +43,7 @@ class EmbeddedChatModel(DirectChatModel):
     _batcher: Batcher[Request, Completion] = PrivateAttr()
     _ends: tuple[int, ...] = PrivateAttr()
     _hidden: set[int] = PrivateAttr()
+    _opened: str = PrivateAttr()
 
     def __init__(self, *, model: PreTrainedModel, tokenizer: Tokenizer, **fields: Any) -> None:
         super().__init__(**fields)
@@ -51,6 +54,8 @@ class EmbeddedChatModel(DirectChatModel):
         self._hidden = {
             token for token in tokenizer.all_special_ids if not is_mark(str(tokenizer.decode([token])))
         }
+        self._opened = self._opening_mark()
+        self.thinks = bool(self._opened) or self._may_think()
         # Several batches' worth at once: the loop sorts them by length, which saves padding.
         self._batcher = Batcher(self._complete_awaited, self.batch_size)
 
@@ -97,13 +102,36 @@ class EmbeddedChatModel(DirectChatModel):
             tuple(self._tokenizer(letter, add_special_tokens=False)["input_ids"][0] for letter in letters),
         )
 
+    def _opening_mark(self) -> str:
+        """Return the mark of thoughts with which the template begins a reply; empty where it begins none."""
+        last = self._begin_reply().rstrip().rpartition("\n")[2][-_LONGEST_MARK:]
+        begun = next((last[at:] for at in range(len(last)) if is_mark(last[at:])), "")
+        return begun if split_thoughts(begun).ended is False else ""
+
+    def _may_think(self) -> bool:
+        """Say whether the template lets the model begin with thoughts: one that could switch them off."""
+        asks = "enable_thinking" in str(self._tokenizer.chat_template)
+        return asks and not any(is_mark(mark) for mark in self._begin_reply().split()[-2:])
+
+    def _begin_reply(self) -> str:
+        try:
+            turns = [{"role": "user", "content": "Hello"}]
+            return str(
+                self._tokenizer.apply_chat_template(
+                    turns, add_generation_prompt=True, tokenize=False, **self.template_settings
+                )
+            )
+        except (TemplateError, ValueError, TypeError):
+            # What is wrong with a template is told where the model is loaded.
+            return ""
+
     def _room_for(self, prompt: list[int], wanted: int) -> int:
         """Return how many tokens a reply may take: what is wanted, or what the model's context leaves.
 
         Raises:
             ModelCallError: that is next to nothing.
         """
-        longest = getattr(self._model.config, "max_position_embeddings", None)
+        longest: int | None = getattr(self._model.config, "max_position_embeddings", None)
         if not longest:
             return wanted
         if len(prompt) + min(wanted, _LEAST_ROOM) > longest:
@@ -127,7 +155,7 @@ class EmbeddedChatModel(DirectChatModel):
             ]
         shown = [token for token in completion.tokens if token not in self._hidden]
         message = AIMessage(
-            content=str(self._tokenizer.decode(shown)),
+            content=self._opened + str(self._tokenizer.decode(shown)),
             usage_metadata={
                 "input_tokens": len(request.prompt),
                 "output_tokens": len(completion.tokens) + completion.finished,

@@ -6,6 +6,7 @@ parsing is half its cost (`benchmarks/client.py`).
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,10 +63,22 @@ class EndpointClient:
         Raises:
             RequestError: there was none.
         """
+        return await self._call("POST", path, body, reads=reads)
+
+    async def get(self, path: str) -> Any:
+        """Return the JSON at a path.
+
+        Raises:
+            RequestError: there was none.
+        """
+        return await self._call("GET", path, None, reads=True)
+
+    async def _call(self, method: str, path: str, body: bytes | None, *, reads: bool) -> Any:
         if self._closed:
             raise RuntimeError("the model's connections are closed")
         try:
-            request = self._open().post(f"{self.base_url}/{path}", data=body, proxy=self._proxy)
+            url = f"{self.base_url}/{path}"
+            request = self._open().request(method, url, data=body, proxy=self._proxy)
             async with request as response:
                 content = await _read(response)
         except aiohttp.ConnectionTimeoutError as exc:
@@ -174,16 +187,28 @@ class EndpointChatModel(DirectChatModel):
             return exc.failure in (FailureKind.BUSY, FailureKind.OWN)
         return True
 
+    async def listed(self) -> list[str]:
+        """Return the names of the models that the endpoint lists; none where it lists nothing."""
+        try:
+            content = await self._client.get("models")
+        except RequestError:
+            return []
+        data = content.get("data") if isinstance(content, dict) else None
+        models = [model for model in data if isinstance(model, dict)] if isinstance(data, list) else []
+        return [str(model["id"]) for model in models if "id" in model]
+
+    def shaped(self, settings: Mapping[str, Any]) -> "EndpointChatModel":
+        """Return the same model, asked with further settings of how its requests are shaped."""
+        config = self.config.model_copy(update=dict(settings))
+        return self._other(config=config)
+
     def named(self, served_name: str) -> "EndpointChatModel":
         """Return another model of the same endpoint, behind the same limiter."""
-        return EndpointChatModel(
-            served_name=served_name,
-            label=self.label,
-            config=self.config,
-            thinks=self.thinks,
-            client=self._client,
-            limiter=self._limiter,
-        )
+        return self._other(served_name=served_name)
+
+    def _other(self, **changes: Any) -> "EndpointChatModel":
+        fields = {name: getattr(self, name) for name in ("served_name", "label", "config", "thinks")}
+        return EndpointChatModel(client=self._client, limiter=self._limiter, **{**fields, **changes})
 
     async def load_adapter(self, name: str, folder: Path) -> None:
         """Have a vLLM server load a PEFT adapter, replacing one of the same name.

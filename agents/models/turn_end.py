@@ -61,7 +61,7 @@ def _first_control(tokenizer: Tokenizer, text: str) -> int | None:
     added = tokenizer.added_tokens_decoder
     special = {*tokenizer.all_special_ids, *(token for token, known in added.items() if known.special)}
     tokens = list(tokenizer(text, add_special_tokens=False)["input_ids"])
-    control = next((token for token in tokens if token in special), None)
+    control: int | None = next((token for token in tokens if token in special), None)
     if control is not None:
         return control
     # A token that was added for the template without being called special; not one that is only space.

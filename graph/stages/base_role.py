@@ -6,6 +6,7 @@ from agents.agent import Recall
 from agents.base import BaseAgent, BaseConfig, request_answer
 from agents.models.chat import defuse
 from agents.role import Role
+from agents.room import Lengths, room_for
 from prompts.template import QuestionTemplate
 from stores.records import Source, TrainingRow
 from stores.sample import Message, Sample
@@ -17,11 +18,13 @@ class BaseRole:
     Args:
         config: the base agent's settings.
         prompt: the base agent's prompt.
+        lengths: of the data's responses, which `max_tokens: auto` follows.
     """
 
-    def __init__(self, config: BaseConfig, prompt: QuestionTemplate) -> None:
+    def __init__(self, config: BaseConfig, prompt: QuestionTemplate, lengths: Lengths | None = None) -> None:
         self._max_tokens = config.max_tokens
         self._prompt = prompt
+        self._lengths = lengths or Lengths()
 
     def row(
         self, sample: Sample, response: str, source: Source = "original", weight: float | None = None
@@ -53,7 +56,10 @@ class BaseRole:
             model: the model, tuned or not.
             recall: knows what it replied before.
         """
-        return BaseAgent(Role(model, max_tokens=self._max_tokens, recall=recall), self._prompt)
+        thinks = getattr(model, "thinks", False)
+        room = room_for(self._max_tokens, BaseConfig.need, self._lengths, thinks=thinks)
+        role = Role(model, max_tokens=room.first, most=room.most, recall=recall)
+        return BaseAgent(role, self._prompt)
 
     @property
     def inputs(self) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from agents.cache import ReplyCache
 from agents.errors import EndpointError
 from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, identify
 from agents.models.pool import ModelPool
+from agents.room import measure
 from graph.config.run import RunConfig
 from graph.context import RunContext, endpoint_settings
 from graph.stages.base_role import BaseRole
@@ -94,7 +95,7 @@ async def compare(
         EndpointError: the server cannot be started or reached.
         WeightsError: the model or the adapter cannot be loaded.
     """
-    role = BaseRole(config.agents.base, prompt)
+    role = BaseRole(config.agents.base, prompt, await asyncio.to_thread(lambda: measure(samples())))
     figures = EvaluationFigures()
     done = 0
     async for name, model, identity in _contenders(pool, config, adapter, logs):

@@ -10,7 +10,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from agents.models.pool import ModelPool
-from agents.models.probe import probe
+from agents.models.probe import check_name, probe
 from graph.config import Stage
 from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.context import RunContext, load_models, load_prompts
@@ -27,6 +27,8 @@ from stores.sample import Sample
 from stores.weights import resolve_weights
 
 _LOG = logging.getLogger("robustft")
+# Enough to see whether a model begins with thoughts.
+_PROBED = 32
 
 
 async def load(state: RunInput, runtime: Runtime[RunContext]) -> dict[str, Any]:
@@ -48,7 +50,7 @@ async def load(state: RunInput, runtime: Runtime[RunContext]) -> dict[str, Any]:
 async def check_models(
     pool: ModelPool, config: RunConfig, logs: Path | None = None, without: Sequence[str] = ()
 ) -> None:
-    """Ask every model a run would use for one reply.
+    """Ask every model a run would use for a reply, once in each way that its agents will ask.
 
     Args:
         pool: owns the models.
@@ -62,8 +64,31 @@ async def check_models(
     """
     models = await load_models(pool, config, logs, without)
     for name in sorted(models):
-        needs_log_probabilities = name == config.agents.relabeler.model
-        await probe(models[name], f"models.{name}", log_probabilities=needs_log_probabilities)
+        label = f"models.{name}"
+        for sampling in _samplings(config, name):
+            await probe(models[name], label, sampling)
+        await check_name(models[name], label)
+
+
+def _samplings(config: RunConfig, model: str) -> list[dict[str, Any]]:
+    """Return the different ways in which a model is asked, with the least room that any agent gives it."""
+    asking = [agent for agent in config.agents.by_name().values() if agent.model == model]
+    rooms = [agent.max_tokens for agent in asking if agent.max_tokens != "auto"]
+    room = min([_PROBED, *rooms])
+    found: list[dict[str, Any]] = []
+    for agent in asking:
+        sampling: dict[str, Any] = {
+            "temperature": agent.temperature,
+            "seed": config.run.seed,
+            "max_tokens": room,
+        }
+        if agent.log_probabilities:
+            sampling["logprobs"] = True
+        # What rates its tokens is asked no other way as well.
+        if not any(sampling.items() <= known.items() for known in found):
+            found = [known for known in found if not known.items() <= sampling.items()]
+            found.append(sampling)
+    return found
 
 
 async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:

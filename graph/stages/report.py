@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import platform
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import closing
 from importlib.metadata import version
@@ -21,6 +21,7 @@ from stores.record_files import write_summary
 from stores.records import (
     Agreement,
     CalibrationFigures,
+    Decision,
     Dropped,
     EvaluationFigures,
     RunUsage,
@@ -71,6 +72,7 @@ def _write_decisions(work: Workspace) -> "_Figures":
             if decision.drop_reason is not None:
                 dropped.write(Dropped(id=sample.id, reason=decision.drop_reason).to_line() + "\n")
             figures.add(state, bool(decision.kept))
+            figures.count_outcomes(decision)
     return figures
 
 
@@ -84,6 +86,7 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
         training_set=measured.training_set if measured else None,
         views=figures.views(),
         calibration=_calibration(work),
+        outcomes=figures.outcomes(),
         usage=_usage(work),
         training=TrainingFigures(**_counted(outcomes["train"])) if "train" in outcomes else None,
         evaluation=EvaluationFigures(**_counted(outcomes["evaluate"])) if "evaluate" in outcomes else None,
@@ -138,6 +141,18 @@ class _Figures:
         self._tally = Tally()
         self._with_gold = False
         self._views = {view: AgreementTally() for view in views}
+        self._outcomes: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def count_outcomes(self, decision: Decision) -> None:
+        """Count the replies about a sample that were no answers."""
+        for name, said in decision.agents.items():
+            for turn in said.turns or (said,):
+                if turn.outcome is not None:
+                    self._outcomes[name][turn.outcome] += 1
+
+    def outcomes(self) -> dict[str, dict[str, int]]:
+        """Return how many replies were no answer, by agent and outcome."""
+        return {name: dict(sorted(counts.items())) for name, counts in sorted(self._outcomes.items())}
 
     def add(self, state: SampleState, kept: bool) -> None:
         status = state.status

@@ -14,6 +14,7 @@ from langgraph.config import get_stream_writer
 
 from agents.cache import ReplyCache
 from agents.models.pool import ModelPool
+from agents.room import measure
 from graph.config.run import RunConfig, load_config
 from graph.context import Agents, Prompts, build_agents, load_models, load_prompts
 from graph.engine import RunFailedError
@@ -181,5 +182,11 @@ async def bind_agents(
 ) -> Agents:
     """Return a run's agents, with their models opened in its pool."""
     models = await load_models(pool, work.config, work.files.state)
-    # In a thread: the prompts may still have to be read.
-    return await asyncio.to_thread(lambda: build_agents(work.config, models, work.prompts, examples, cache))
+
+    def build() -> Agents:
+        # All of them, not those that are left: a resumed run asks for the same room.
+        lengths = measure(work.journal.samples("train"))
+        return build_agents(work.config, models, work.prompts, examples, cache, lengths)
+
+    # In a thread: the samples are measured, and the prompts may still have to be read.
+    return await asyncio.to_thread(build)

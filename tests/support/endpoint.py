@@ -33,7 +33,8 @@ class Endpoint:
     request that arrives while there is a `gate` waits until that gate is set.
     `retry_after` goes with every failure; `body` is sent in place of any reply or error; `cut_short` breaks
     the connection within a reply, and `hang_ups` is how many requests to come get no reply at all. `alter`
-    may change the JSON of a reply, or give bytes in its place.
+    may change the JSON of a reply, or give bytes in its place. `refuses` has fields that a request may not
+    have, with what is said then, and `listed` the models that GET /v1/models names (none: a 404).
     """
 
     def __init__(self) -> None:
@@ -53,6 +54,8 @@ class Endpoint:
         self.cut_short = False
         self.hang_ups = 0
         self.alter: Alter = lambda reply, messages: reply
+        self.refuses: dict[str, str] = {}
+        self.listed: list[str] | None = None
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.port = 0
@@ -85,6 +88,7 @@ class Endpoint:
     async def _start(self) -> None:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._answer)
+        app.router.add_get("/v1/models", self._list)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -102,6 +106,11 @@ class Endpoint:
         finally:
             self.in_flight -= 1
 
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        if self.listed is None:
+            return _error(404, "Not Found")
+        return web.json_response({"object": "list", "data": [{"id": name} for name in self.listed]})
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         if self.key is not None and request.headers.get("Authorization") != f"Bearer {self.key}":
@@ -116,6 +125,9 @@ class Endpoint:
             return _hang_up(request)
         if self.cut_short:
             return await _cut_short(request)
+        refused = next((name for name in self.refuses if name in body), None)
+        if refused is not None:
+            return _error(400, self.refuses[refused])
         status = self.refuse(body["messages"]) or self.status
         headers = {"Retry-After": self.retry_after} if self.retry_after and status != 200 else {}
         if self.body is not None:

@@ -144,7 +144,7 @@ async def test_a_prompt_too_long_for_the_model_is_refused_alone(model: EmbeddedC
 
 
 async def test_the_model_passes_the_probe(model: EmbeddedChatModel) -> None:
-    await probe(model, "models.default", log_probabilities=True)
+    await probe(model, "models.default", {"max_tokens": 4, "logprobs": True})
 
 
 async def test_a_conversation_is_read_with_all_its_turns(model: EmbeddedChatModel) -> None:
