@@ -126,7 +126,7 @@ def _identified_samples(source: str | Path, *, noisy: bool = False) -> Iterator[
 
 
 def _identify(
-    rows: Iterator[tuple[int, dict[str, object]]],
+    rows: Iterator[tuple[int, dict[str, object] | RowError]],
     source: str | Path,
     *,
     noisy: bool,
@@ -137,6 +137,8 @@ def _identify(
     for line, row in rows:
         place = f"{source}[{line}]" if in_memory else f"line {line}"
         try:
+            if isinstance(row, RowError):
+                raise row
             if shape is None:
                 shape = detect_shape(row)
                 ignored = ", ".join(ignored_columns(row, shape))
@@ -152,7 +154,7 @@ def _identify(
         raise DataError("holds no rows", path=source)
 
 
-def _memory_rows(rows: Iterable[object], name: str) -> Iterator[tuple[int, dict[str, object]]]:
+def _memory_rows(rows: Iterable[object], name: str) -> Iterator[tuple[int, dict[str, object] | RowError]]:
     for index, row in enumerate(rows):
         try:
             yield index, to_row(row) if isinstance(row, Sample) else _columns(row)
