@@ -9,7 +9,7 @@ from graph.config.run import RunConfig, load_config
 from prompts.template import PromptError, read_kept
 from stores.errors import InputError, RunDirectoryError
 from stores.record_files import read_records, read_summary
-from stores.records import Decision, Dropped, Evaluation, Record, Summary, TrainingRow
+from stores.records import Decision, Dropped, Evaluation, Record, Skipped, Summary, TrainingRow
 from stores.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -92,6 +92,11 @@ class Run:
     def dropped(self) -> Iterator[Dropped]:
         """Yield which samples are not trained on, and why."""
         return self._records(self._files.dropped, Dropped)
+
+    def skipped(self) -> Iterator[Skipped]:
+        """Yield which rows of the data files were set aside, and why; nothing where none were."""
+        file = self._files.skipped
+        return read_records(file, Skipped) if file.is_file() else iter(())
 
     def evaluation(self) -> Iterator[Evaluation]:
         """Yield what the models answered to the held-out samples; nothing where there are none.

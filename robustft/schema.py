@@ -10,7 +10,7 @@ from stores.errors import InputError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-SchemaName = Literal["config", "decision", "training", "dropped", "evaluation", "summary"]
+SchemaName = Literal["config", "decision", "training", "dropped", "skipped", "evaluation", "summary"]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -46,13 +46,14 @@ def write_schemas(folder: Path, name: SchemaName | None = None) -> list[Path]:
 def _model_of(name: SchemaName) -> "type[BaseModel]":
     # Imported here: the command line needs the names alone, at every start.
     from graph.config.run import RunConfig
-    from stores.records import Decision, Dropped, Evaluation, Summary, TrainingRow
+    from stores.records import Decision, Dropped, Evaluation, Skipped, Summary, TrainingRow
 
     models: dict[SchemaName, type[BaseModel]] = {
         "config": RunConfig,
         "decision": Decision,
         "training": TrainingRow,
         "dropped": Dropped,
+        "skipped": Skipped,
         "evaluation": Evaluation,
         "summary": Summary,
     }

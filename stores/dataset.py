@@ -1,55 +1,133 @@
 """Reading a dataset, from a file or the Hugging Face hub, as a stream of samples."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from reprlib import repr as shortened
+from typing import Literal
 
+from pydantic import BaseModel, ValidationError
+
+from stores.columns import ColumnsConfig, Layout, unused_columns
 from stores.errors import DataError
-from stores.fields import RowError, name_type
-from stores.rows import read_source
-from stores.sample import Sample
-from stores.shapes import Shape, content_hash, detect_shape, given_id, ignored_columns, to_row, to_sample
+from stores.fields import RowError, name_type, read_text
+from stores.options import Keys, check_options
+from stores.records import Skipped
+from stores.rows import Rows, read_source
+from stores.sample import Sample, plain_turns
+from stores.shapes import content_hash, given_id
+from stores.survey import Reading, survey
+
+OnBadRow = Literal["error", "skip"]
+"""What becomes of a row that cannot be used: the reading stops, or the row is set aside."""
 
 _log = logging.getLogger("robustft.data")
+_Rows = Iterator[tuple[int, dict[str, object]]]
 
 
-def read_samples(source: str | Path, *, limit: int | None = None, noisy: bool = False) -> Iterator[Sample]:
-    """Read samples one at a time; nothing but the ids already seen (and a .json file) is held in memory.
+class ReadingRules(BaseModel):
+    """How files are read.
 
     Args:
-        source: a .jsonl, .ndjson, .json, .csv or .parquet file, or a Hugging Face dataset id, `name` or
-            `name:split` (`train` where no split is named).
+        columns: which column is what, where the names do not tell.
+        strict: whether a column that `columns` names must be there; else it is as if not named.
+        on_bad_row: what becomes of a row that cannot be used; None is as `error`, but tells of no setting.
+        noisy: take a response that is none of its options, and an empty one, for noise.
+    """
+
+    columns: ColumnsConfig = ColumnsConfig()
+    strict: bool = True
+    on_bad_row: OnBadRow | None = None
+    noisy: bool = False
+
+
+def read_samples(
+    source: str | Path,
+    *,
+    limit: int | None = None,
+    noisy: bool = False,
+    rules: ReadingRules | None = None,
+    skip: Callable[[Skipped], None] | None = None,
+) -> Iterator[Sample]:
+    """Read samples one at a time; nothing but the ids already seen (and a .json file) is held in memory.
+
+    A file is read twice: what its columns mean is told from all of it.
+
+    Args:
+        source: a data file, or a Hugging Face dataset id; see `stores.rows`.
         limit: stop after this many samples.
-        noisy: take a response that is none of its options for noise; a warning says how many there were.
+        noisy: take a response that is none of its options, and an empty one, for noise; the log says how many
+            there were. The same as in `rules`.
+        rules: how the file is read.
+        skip: is told of each row that is set aside, where `rules.on_bad_row` is `skip`.
 
     Raises:
         DataError: on iteration, naming the file, line and field: the source cannot be read, holds no rows,
             or one of its rows cannot become a sample. A row of JSON, Parquet or the hub counts as a line.
     """
-    rows = islice(_identified_samples(source, noisy=noisy), limit)
+    rules = _with_noise(rules, noisy)
+    rows = islice(_identified_samples(source, rules, limit=limit, skip=skip), limit)
     return _counting_invalid((sample for sample, _ in rows), source)
 
 
 def read_rows(
-    rows: Iterable[object], name: str, *, limit: int | None = None, noisy: bool = False
+    rows: Iterable[object],
+    name: str,
+    *,
+    limit: int | None = None,
+    noisy: bool = False,
+    rules: ReadingRules | None = None,
+    skip: Callable[[Skipped], None] | None = None,
 ) -> Iterator[Sample]:
-    """Read samples from memory one at a time, by the rules that hold for a file's rows.
+    """Read samples from memory, by the rules that hold for a file's rows.
 
     Args:
         rows: a `Sample` each, or a mapping in one of the shapes that a file may have.
         name: what messages call them: the fourth of `samples` is `samples[3]`.
         limit: stop after this many samples.
-        noisy: take a response that is none of its options for noise; a warning says how many there were.
+        noisy: as for `read_samples`, as are the others.
 
     Raises:
         DataError: on iteration, naming the row and field: a row cannot become a sample, or there are none.
     """
-    samples = islice(_identify(_memory_rows(rows, name), name, noisy=noisy, in_memory=True), limit)
-    return _counting_invalid((sample for sample, _ in samples), name)
+    held = list(islice(rows, limit) if limit is not None and not rules else rows)
+    samples = _identify(
+        lambda: _memory_rows(held), name, _with_noise(rules, noisy), limit=limit, skip=skip, in_memory=True
+    )
+    return _counting_invalid((sample for sample, _ in islice(samples, limit)), name)
 
 
-def join_gold(samples: Iterator[Sample], gold: str | Path) -> Iterator[Sample]:
+def _with_noise(rules: ReadingRules | None, noisy: bool) -> ReadingRules:
+    rules = rules or ReadingRules()
+    return rules.model_copy(update={"noisy": True}) if noisy else rules
+
+
+def survey_source(
+    source: str | Path, columns: ColumnsConfig | None = None, *, strict: bool = True
+) -> Reading:
+    """Return how the rows of a file are read, told from all of them.
+
+    Args:
+        source: as for `read_samples`.
+        columns: which column is what, where the names do not tell.
+        strict: whether a column that is named must be there.
+
+    Raises:
+        DataError: the source cannot be read, or its columns tell no samples.
+    """
+    rules = ReadingRules(columns=columns or ColumnsConfig(), strict=strict)
+    return _survey(lambda: read_source(source), source, rules, None, in_memory=False)
+
+
+def join_gold(
+    samples: Iterator[Sample],
+    gold: str | Path,
+    *,
+    rules: ReadingRules | None = None,
+    skip: Callable[[Skipped], None] | None = None,
+) -> Iterator[Sample]:
     """Give samples the right responses from a second file of the same rows.
 
     A sample meets its gold row by the id both rows were given, else by its prompt (history, prompt and
@@ -59,28 +137,31 @@ def join_gold(samples: Iterator[Sample], gold: str | Path) -> Iterator[Sample]:
     Args:
         samples: the samples, in the order of their file.
         gold: a file or dataset id as for `read_samples`; its responses are the right ones.
+        rules: how that file is read.
+        skip: as for `read_samples`.
 
     Raises:
         DataError: on iteration: the gold file cannot be used, or none of its rows meets any sample.
     """
-    by_id: dict[str, str] = {}
-    by_query: dict[str, list[str]] = {}
-    for row, explicit in _identified_samples(gold):
+    by_id: dict[str, tuple[str, ...]] = {}
+    by_prompt: dict[str, list[tuple[str, ...]]] = {}
+    for row, explicit in _identified_samples(gold, rules or ReadingRules(), skip=skip):
+        right = (row.response, *row.other_responses)
         # A hashed id tells the noisy row from the clean one, as it covers the response: it joins nothing.
         if explicit:
-            by_id[row.id] = row.response
-        by_query.setdefault(_prompt_hash(row), []).append(row.response)
+            by_id[row.id] = right
+        by_prompt.setdefault(_prompt_hash(row), []).append(right)
 
     occurrences: dict[str, int] = {}
     seen = matched = 0
     for sample in samples:
         seen += 1
-        query = _prompt_hash(sample)
-        occurrence = occurrences[query] = occurrences.get(query, 0) + 1
-        right = by_id.get(sample.id) or _occurrence_of(by_query.get(query, []), occurrence)
-        if right is not None:
+        prompt = _prompt_hash(sample)
+        occurrence = occurrences[prompt] = occurrences.get(prompt, 0) + 1
+        found = by_id.get(sample.id) or _occurrence_of(by_prompt.get(prompt, []), occurrence)
+        if found is not None:
             matched += 1
-            sample = sample.model_copy(update={"gold": right})
+            sample = sample.model_copy(update={"gold": found[0], "other_golds": found[1:]})
         yield sample
     if seen and not matched:
         raise DataError("no row matches any sample, by id or by prompt; is it the same data?", path=gold)
@@ -108,58 +189,231 @@ class _Ids:
 
 
 def _counting_invalid(samples: Iterator[Sample], source: str | Path) -> Iterator[Sample]:
-    """Pass samples on, and say at the end how many responses were none of their options."""
-    choices = invalid = 0
+    """Pass samples on, and say at the end how many responses were empty, or none of their options."""
+    total = choices = invalid = empty = 0
     for sample in samples:
-        choices += bool(sample.options)
-        invalid += bool(sample.options) and sample.response not in sample.options
+        total += 1
+        is_empty = not sample.says_something
+        empty += is_empty
+        choices += bool(sample.options) and not is_empty
+        invalid += bool(sample.options) and not is_empty and sample.response not in sample.options
         yield sample
+    if total and empty == total:
+        raise DataError("every response is empty; is it the right column?", path=source)
     if invalid and invalid == choices:
         raise DataError("no response is one of its options; is it the right column?", path=source)
     if invalid:
         _log.warning("%s: %d of %d responses are none of their options: noise", source, invalid, choices)
+    if empty:
+        _log.warning("%s: %d of %d responses are empty: noise", source, empty, total)
 
 
-def _identified_samples(source: str | Path, *, noisy: bool = False) -> Iterator[tuple[Sample, bool]]:
+def _identified_samples(
+    source: str | Path,
+    rules: ReadingRules,
+    *,
+    limit: int | None = None,
+    skip: Callable[[Skipped], None] | None = None,
+) -> Iterator[tuple[Sample, bool]]:
     """Yield every sample, and whether its id was given by its row."""
-    return _identify(read_source(source), source, noisy=noisy)
+    return _identify(lambda: read_source(source), source, rules, limit=limit, skip=skip)
 
 
 def _identify(
-    rows: Iterator[tuple[int, dict[str, object] | RowError]],
+    rows: Callable[[], Iterator[tuple[int, object]]],
     source: str | Path,
+    rules: ReadingRules,
     *,
-    noisy: bool,
+    limit: int | None = None,
+    skip: Callable[[Skipped], None] | None = None,
     in_memory: bool = False,
 ) -> Iterator[tuple[Sample, bool]]:
-    shape: Shape | None = None
+    reading = _survey(rows, source, rules, limit, in_memory=in_memory)
+    bad = _BadRows(source, rules.on_bad_row, skip, in_memory=in_memory)
     ids = _Ids()
-    for line, row in rows:
-        place = f"{source}[{line}]" if in_memory else f"line {line}"
+    used = 0
+    for line, row in rows():
         try:
-            if isinstance(row, RowError):
-                raise row
-            if shape is None:
-                shape = detect_shape(row)
-                ignored = ", ".join(ignored_columns(row, shape))
-                _log.info("%s: shape %s%s", source, shape, f"; ignored columns: {ignored}" if ignored else "")
-            sample = to_sample(row, shape, noisy=noisy)
-            explicit = given_id(row) is not None
-            claimed = ids.claim(sample.id, place, explicit=explicit)
+            sample, explicit = _sample_of(row, reading, rules)
+            claimed = ids.claim(sample.id, bad.place(line), explicit=explicit)
         except RowError as error:
-            path, at = (place, None) if in_memory else (source, line)
-            raise DataError(error.message, path=path, line=at, field=error.field) from error
+            bad.add(line, error)
+            continue
+        if bad.stops:
+            # Only counted from here on.
+            used += 1
+            continue
+        used += 1
         yield (sample if claimed == sample.id else sample.model_copy(update={"id": claimed})), explicit
-    if shape is None:
-        raise DataError("holds no rows", path=source)
+        if limit is not None and used >= limit:
+            return
+    bad.end(used)
 
 
-def _memory_rows(rows: Iterable[object], name: str) -> Iterator[tuple[int, dict[str, object] | RowError]]:
-    for index, row in enumerate(rows):
+def _survey(
+    rows: Callable[[], Iterator[tuple[int, object]]],
+    source: str | Path,
+    rules: ReadingRules,
+    limit: int | None,
+    *,
+    in_memory: bool,
+) -> Reading:
+    """Return how rows are read, and say in the log what was decided."""
+    reached: list[int] = []
+    opened = rows()
+
+    def mappings() -> Iterator[Mapping[str, object]]:
         try:
-            yield index, to_row(row) if isinstance(row, Sample) else _columns(row)
-        except RowError as error:
-            raise DataError(error.message, path=f"{name}[{index}]", field=error.field) from error
+            for line, row in opened:
+                reached[:] = [line]
+                if isinstance(row, Mapping) and all(isinstance(name, str) for name in row):
+                    yield row
+        except DataError:
+            # What lies beyond the samples that are used does not matter.
+            if limit is None or not reached or reached[0] < limit:
+                raise
+
+    # Filled in by the time the first row is there.
+    names = opened.classes if isinstance(opened, Rows) else {}
+    try:
+        reading = survey(mappings(), rules.columns, names=names, strict=rules.strict)
+    except RowError as error:
+        # The first row of JSON lines, and the header of a table.
+        first = None if in_memory else 1
+        path = f"{source}[0]" if in_memory else source
+        raise DataError(error.message, path=path, line=first, field=error.field) from error
+    if reading is None:
+        if not reached:
+            raise DataError("holds no rows", path=source)
+        # Samples in memory need none.
+        return Reading(Layout("samples"), Keys())
+    _log.info("%s: %s", source, _describe(reading, rules))
+    return reading
+
+
+def _describe(reading: Reading, rules: ReadingRules) -> str:
+    """Return which column is what, for the log."""
+    layout = reading.layout
+    parts = [f"shape {layout.shape}"]
+    if layout.options:
+        parts.append(f"options from {', '.join(layout.options)}")
+    if layout.system or layout.tools:
+        parts.append(f"with {', '.join(filter(None, (layout.system, layout.tools)))}")
+    parts += reading.notes
+    _, others = unused_columns(layout, layout.columns, rules.columns.ignore)
+    without = [*others, *(name for name in rules.columns.ignore if name not in others)]
+    if without:
+        parts.append(f"ignored columns: {', '.join(without)}")
+    return "; ".join(parts)
+
+
+def _sample_of(row: object, reading: Reading, rules: ReadingRules) -> tuple[Sample, bool]:
+    """Return a row's sample, and whether its id is the row's own."""
+    if isinstance(row, RowError):
+        raise row
+    if isinstance(row, Sample):
+        return _checked(row, noisy=rules.noisy), True
+    columns = _columns(row)
+    explicit = given_id(columns, reading.layout.id) is not None
+    return reading.sample(columns, noisy=rules.noisy), explicit
+
+
+class _BadRows:
+    """The rows of a file that cannot be used: set aside, or counted for the message that ends the reading."""
+
+    def __init__(
+        self,
+        source: str | Path,
+        on_bad_row: OnBadRow | None,
+        skip: Callable[[Skipped], None] | None,
+        *,
+        in_memory: bool,
+    ) -> None:
+        self._source = source
+        self._skips = on_bad_row == "skip"
+        self._hints = on_bad_row == "error"
+        self._skip = skip
+        self._in_memory = in_memory
+        self._first: tuple[int, RowError] | None = None
+        self._reasons: Counter[str] = Counter()
+
+    def place(self, line: int) -> str:
+        """Return what messages call a row."""
+        return f"{self._source}[{line}]" if self._in_memory else f"line {line}"
+
+    @property
+    def stops(self) -> bool:
+        """Whether the reading ends with an error."""
+        return self._first is not None and not self._skips
+
+    def add(self, line: int, error: RowError) -> None:
+        """Set a row aside, or count it."""
+        self._first = self._first or (line, error)
+        self._reasons[error.reason] += 1
+        if self._skips and self._skip is not None:
+            self._skip(Skipped(file=str(self._source), line=line, field=error.field, reason=error.message))
+
+    def end(self, used: int) -> None:
+        """End the reading.
+
+        Raises:
+            DataError: a row cannot be used and none may be set aside, or none at all can be used.
+        """
+        if self._first is None:
+            return
+        line, error = self._first
+        bad = self._reasons.total()
+        if self._skips and used:
+            _log.warning(
+                "%s: %d of %d rows are set aside: %s", self._source, bad, used + bad, self._counted()
+            )
+            return
+        path, at = (self.place(line), None) if self._in_memory else (self._source, line)
+        message = error.message
+        if bad > 1:
+            message += f"; in all {bad} of {used + bad} rows cannot be used: {self._counted()}"
+        if self._hints and used:
+            message += "; data.on_bad_row: skip sets such rows aside"
+        raise DataError(message, path=path, line=at, field=error.field) from error
+
+    def _counted(self) -> str:
+        told = [f"{count} {reason}" for reason, count in self._reasons.most_common(5)]
+        others = len(self._reasons) - len(told)
+        return ", ".join(told) + (f", and {others} other reasons" if others else "")
+
+
+def _memory_rows(rows: Iterable[object]) -> Iterator[tuple[int, object]]:
+    return ((index, row) for index, row in enumerate(rows))
+
+
+def _checked(sample: Sample, *, noisy: bool) -> Sample:
+    """Return a sample that was given in memory, checked as one of a file is.
+
+    Raises:
+        RowError: the sample was made without being checked, and holds what none may.
+    """
+    try:
+        sample = Sample.model_validate(vars(sample))
+    except ValidationError as error:
+        field = ".".join(map(str, error.errors()[0]["loc"]))
+        raise RowError(field or None, "is none that a Sample may have") from error
+    for name in ("id", "prompt", "response", "task", "gold"):
+        if (value := getattr(sample, name)) is not None:
+            read_text(value, name)
+    for turn in plain_turns((*sample.history, *sample.after)):
+        read_text(turn["content"], "history")
+    if not sample.id.strip() or not sample.prompt.strip():
+        raise RowError("prompt" if sample.id.strip() else "id", "is empty")
+    if sample.options:
+        check_options(sample.options, (), "options")
+    for name, free in (("response", noisy), ("gold", False)):
+        value = getattr(sample, name)
+        if value is not None and not free:
+            if not value.strip():
+                raise RowError(name, "is empty")
+            if sample.options and value not in sample.options:
+                raise RowError(name, f"{shortened(value)} is neither the letter nor the text of an option")
+    return sample
 
 
 def _columns(row: object) -> dict[str, object]:
@@ -173,10 +427,13 @@ def _columns(row: object) -> dict[str, object]:
 
 
 def _prompt_hash(sample: Sample) -> str:
-    return content_hash(sample.history, sample.prompt, sample.options)
+    # Files of the same rows differ in the space around a text.
+    return content_hash(
+        sample.history, sample.prompt.strip(), sample.options, after=sample.after, tools=sample.tools
+    )
 
 
-def _occurrence_of(responses: list[str], occurrence: int) -> str | None:
+def _occurrence_of(responses: list[tuple[str, ...]], occurrence: int) -> tuple[str, ...] | None:
     if len(set(responses)) == 1:
         return responses[0]
     return responses[occurrence - 1] if occurrence <= len(responses) else None

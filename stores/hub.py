@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from stores.classes import names_in
 from stores.errors import DataError
 from stores.files.rows import Row
 from stores.files.tables import to_plain
@@ -38,7 +39,7 @@ def parse_hub_name(name: str) -> HubName:
     return HubName("/".join(parts[:2]), config, split or "train")
 
 
-def read_hub(name: str, classes: dict[str, list[str]]) -> Iterator[tuple[int, Row]]:
+def read_hub(name: str, classes: dict[str, tuple[str, ...]]) -> Iterator[tuple[int, Row]]:
     """Read the rows of a data set on the hub with their numbers.
 
     Args:
@@ -56,7 +57,7 @@ def read_hub(name: str, classes: dict[str, list[str]]) -> Iterator[tuple[int, Ro
     try:
         with _unheard("huggingface_hub"):
             rows = datasets.load_dataset(wanted.dataset, wanted.config, split=wanted.split, streaming=True)
-        classes.update(_classes(rows))
+        classes.update(names_in(getattr(rows, "features", None) or {}))
         for number, row in enumerate(rows, 1):
             yield number, {key: to_plain(value) for key, value in row.items()}
     except Exception as error:
@@ -65,12 +66,6 @@ def read_hub(name: str, classes: dict[str, list[str]]) -> Iterator[tuple[int, Ro
             f" ({type(error).__name__}: {error}){_advice(error, wanted)}",
             path=name,
         ) from error
-
-
-def _classes(rows: Any) -> dict[str, list[str]]:
-    features = getattr(rows, "features", None) or {}
-    names = {name: getattr(feature, "names", None) for name, feature in features.items()}
-    return {name: list(known) for name, known in names.items() if isinstance(known, list)}
 
 
 def _advice(error: Exception, wanted: HubName) -> str:

@@ -1,6 +1,6 @@
 """Reading and writing the files of a run's records."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,18 @@ def write_records(path: Path, records: Iterable[Record]) -> int:
             lines.write(record.to_line() + "\n")
             count += 1
     return count
+
+
+def append_records(path: Path, records: Sequence[R]) -> None:
+    """Add records to a file of theirs, whole or not at all. No file is made for none.
+
+    Raises:
+        OSError: the file cannot be written.
+        RecordError: what is there cannot be read.
+    """
+    if records:
+        known = list(read_records(path, type(records[0]))) if path.is_file() else []
+        write_records(path, [*known, *records])
 
 
 def read_records(path: Path, kind: type[R]) -> Iterator[R]:

@@ -197,6 +197,18 @@ class Dropped(Record):
     reason: DropReason
 
 
+class Skipped(Record):
+    """A line of skipped.jsonl: a row of a data file that cannot become a sample, and was set aside."""
+
+    file: str
+    """The data file, as the config names it."""
+    line: int
+    """The line or row in it, from 1 on; of samples in memory, from 0 on."""
+    field: str | None = None
+    """The column to blame, where one is."""
+    reason: str
+
+
 class Evaluation(Record):
     """A line of evaluation.jsonl: what a model answered to a held-out sample."""
 
@@ -227,6 +239,8 @@ class Samples(Part):
     training: int = 0
     """Trained on: clean ones and those kept."""
     failed: int = 0
+    skipped: int = 0
+    """Rows of the data files that were set aside (`data.on_bad_row: skip`); skipped.jsonl names them."""
 
 
 class Detection(Part):

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from stores.errors import DataError
 from stores.fields import RowError
-from stores.files.delimited import header_line, read_delimited, rewrite_delimited
+from stores.files.delimited import read_delimited, rewrite_delimited
 from stores.files.json_rows import read_json, rewrite_json
 from stores.files.packing import pack, packing_of
 from stores.files.recognition import recognise
@@ -38,18 +38,15 @@ class Rows(Iterator[tuple[int, Row | RowError]]):
 
     Args:
         rows: the rows.
-        header: the line that names the columns; None where every row names its own.
         classes: the names that a column's numbers stand for, known once the first row is read.
     """
 
     def __init__(
         self,
         rows: Iterator[tuple[int, Row | RowError]],
-        header: int | None = None,
-        classes: dict[str, list[str]] | None = None,
+        classes: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         self._rows = rows
-        self.header = header
         self.classes = {} if classes is None else classes
 
     def __next__(self) -> tuple[int, Row | RowError]:
@@ -68,14 +65,14 @@ def read_source(source: str | Path) -> Rows:
     """
     path = Path(source)
     if not _is_file(path, source):
-        classes: dict[str, list[str]] = {}
-        return Rows(iter(read_hub(str(source), classes)), classes=classes)
+        classes: dict[str, tuple[str, ...]] = {}
+        return Rows(iter(read_hub(str(source), classes)), classes)
     kind, encoding = recognise(path)
     if kind == "json":
         return Rows(read_json(path, encoding))
     if kind == "delimited":
-        return Rows(read_delimited(path, encoding), header_line(path, encoding))
-    return Rows(read_table(path, kind), classes=read_classes(path, kind))
+        return Rows(read_delimited(path, encoding))
+    return Rows(read_table(path, kind), read_classes(path, kind))
 
 
 def rewrite_source(source: str | Path, target: BinaryIO, revise: Revise) -> None:

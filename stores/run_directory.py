@@ -75,6 +75,11 @@ class RunDirectory:
         return self.path / "dropped.jsonl"
 
     @property
+    def skipped(self) -> Path:
+        """The rows of the data files that were set aside, with the reason."""
+        return self.path / "skipped.jsonl"
+
+    @property
     def summary(self) -> Path:
         """The run's figures."""
         return self.path / "summary.json"

@@ -57,3 +57,8 @@ class Sample(BaseModel):
     after: tuple[Message, ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
     kind: str | None = None
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there is a response. An empty one is noise."""
+        return bool(self.response.strip())

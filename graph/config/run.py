@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,6 +21,8 @@ from graph.config import Stage
 from graph.config.errors import explain, suggest
 from graph.config.paths import anchor, find_config
 from graph.config.text import TwiceError, load_yaml
+from stores.columns import ColumnsConfig
+from stores.dataset import OnBadRow, ReadingRules
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
 from stores.run_directory import holds_run
@@ -45,6 +47,21 @@ class DataConfig(BaseModel):
     """The rows of `train` with their right responses. They feed metrics alone and reach no prompt."""
     limit: int | None = Field(default=None, gt=0)
     """The number of training samples to use, from the start of the file. By default, all."""
+    columns: ColumnsConfig = ColumnsConfig()
+    """Which column is what, where the columns' names do not tell. It holds for `train`, and for `test` and
+    `gold` as far as they have those columns."""
+    on_bad_row: OnBadRow = "error"
+    """What becomes of a row that cannot be used: `error` stops and counts such rows by reason; `skip` sets
+    them aside in skipped.jsonl."""
+
+    def rules(self, split: Literal["train", "test", "gold"]) -> ReadingRules:
+        """Return how one of the files is read."""
+        return ReadingRules(
+            columns=self.columns,
+            strict=split == "train",
+            on_bad_row=self.on_bad_row,
+            noisy=split == "train",
+        )
 
 
 class AgentsConfig(BaseModel):

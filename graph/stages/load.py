@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,13 @@ from graph.state import RunInput
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
 from stores.journal import Journal
+from stores.record_files import append_records
+from stores.records import Skipped
 from stores.run_directory import RunDirectory, StagedRun, holds_run, storage_errors
 from stores.sample import Sample
 from stores.weights import resolve_weights
 
+SKIPPED = "skipped.jsonl"
 _LOG = logging.getLogger("robustft")
 
 
@@ -72,7 +75,7 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
         lambda: StagedRun(Path(state.directory), config.to_yaml(), prompts.texts), StagedRun.discard
     )
     try:
-        await asyncio.to_thread(_fill, staged.journal, config, state)
+        await asyncio.to_thread(_fill, staged.journal, config, state, staged.folder / SKIPPED)
         inputs = fingerprints(config, prompts).decisions
         await asyncio.to_thread(staged.journal.validity.keep_inputs, inputs)
         await _check_what_is_asked(pool, config, state, staged.state)
@@ -105,7 +108,7 @@ def _plan(work: Workspace, state: RunInput) -> tuple[ResumePlan, int]:
     # The kept config of some runs names no data. The one that they are resumed with may.
     known = work.config
     config = known if known.data.train is not None else resumed_config(known, state)
-    _fill(work.journal, config, state)
+    _fill(work.journal, config, state, work.files.skipped)
     return plan_resume(work, state), work.journal.count_samples("train")
 
 
@@ -158,31 +161,41 @@ def _take_over(files: RunDirectory, other: Path) -> None:
     _LOG.info("%s: %s replies taken over", other, f"{taken:,}")
 
 
-def _fill(journal: Journal, config: RunConfig, request: RunInput) -> None:
-    """Read the data that the journal does not hold yet."""
+def _fill(journal: Journal, config: RunConfig, request: RunInput, skipped: Path) -> None:
+    """Read the data that the journal does not hold yet; `skipped` gets a line for each row set aside."""
+    aside: list[Skipped] = []
     if not journal.count_samples("train"):
-        journal.add_samples("train", _training_samples(config, request))
+        journal.add_samples("train", _training_samples(config, request, aside.append))
     if not journal.count_samples("test"):
-        journal.add_samples("test", _test_samples(config, request))
+        journal.add_samples("test", _test_samples(config, request, aside.append))
+    append_records(skipped, aside)
 
 
-def _training_samples(config: RunConfig, request: RunInput) -> Iterator[Sample]:
+def _training_samples(
+    config: RunConfig, request: RunInput, skip: Callable[[Skipped], None]
+) -> Iterator[Sample]:
     data = config.data
+    rules = data.rules("train")
     if request.samples is not None:
         _check_unnamed("train", data.train)
-        samples = read_rows(request.samples, "samples", limit=data.limit, noisy=True)
+        samples = read_rows(request.samples, "samples", limit=data.limit, rules=rules, skip=skip)
     elif data.train is not None:
-        samples = read_samples(data.train, limit=data.limit, noisy=True)
+        samples = read_samples(data.train, limit=data.limit, rules=rules, skip=skip)
     else:
         raise ConfigError("data.train: no training data; give a file with --data or in the config")
-    return join_gold(samples, data.gold) if data.gold is not None else samples
+    if data.gold is None:
+        return samples
+    return join_gold(samples, data.gold, rules=data.rules("gold"), skip=skip)
 
 
-def _test_samples(config: RunConfig, request: RunInput) -> Iterator[Sample]:
+def _test_samples(config: RunConfig, request: RunInput, skip: Callable[[Skipped], None]) -> Iterator[Sample]:
+    rules = config.data.rules("test")
     if request.test_samples is not None:
         _check_unnamed("test", config.data.test)
-        return read_rows(request.test_samples, "test_samples")
-    return read_samples(config.data.test) if config.data.test is not None else iter(())
+        return read_rows(request.test_samples, "test_samples", rules=rules, skip=skip)
+    if config.data.test is None:
+        return iter(())
+    return read_samples(config.data.test, rules=rules, skip=skip)
 
 
 def _check_unnamed(key: str, path: str | None) -> None:

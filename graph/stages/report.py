@@ -17,7 +17,7 @@ from graph.stages.outcomes import too_long_samples, valid_outcomes
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState, SampleState
 from stores.atomic import atomic_writer
-from stores.record_files import write_summary
+from stores.record_files import read_records, write_summary
 from stores.records import (
     Agreement,
     CalibrationFigures,
@@ -25,6 +25,7 @@ from stores.records import (
     EvaluationFigures,
     RunUsage,
     Samples,
+    Skipped,
     Summary,
     TrainingFigures,
     Usage,
@@ -51,6 +52,7 @@ async def report(state: RunState) -> dict[str, Any]:
 
 def _report(work: Workspace) -> Summary:
     figures = _write_decisions(work)
+    figures.skipped = sum(1 for _ in _skipped(work))
     summary = _summary(work, figures)
     _warn_of_guesses(summary)
     write_summary(work.files.summary, summary)
@@ -96,6 +98,12 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
     )
 
 
+def _skipped(work: Workspace) -> Iterable[Skipped]:
+    """Return the rows of the data files that were set aside."""
+    file = work.files.skipped
+    return read_records(file, Skipped) if file.is_file() else ()
+
+
 def _warn_of_guesses(summary: Summary) -> None:
     # Where similar prompts tell something, the verdicts do not rest on the model alone.
     views = summary.views
@@ -137,6 +145,7 @@ class _Figures:
         self._samples: Counter[str] = Counter()
         self._tally = Tally()
         self._with_gold = False
+        self.skipped = 0
         self._views = {view: AgreementTally() for view in views}
 
     def add(self, state: SampleState, kept: bool) -> None:
@@ -167,7 +176,7 @@ class _Figures:
 
     def samples(self, total: int) -> Samples:
         """Return the counts, of a dataset of this size."""
-        return Samples(total=total, **self._samples)
+        return Samples(total=total, skipped=self.skipped, **self._samples)
 
     def measured(self) -> Metrics | None:
         """Return the figures that need gold; None where there is none."""

@@ -17,6 +17,8 @@ from graph.state import RunInput, SampleState
 from prompts.template import PromptError
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.journal import Entry, Journal, Split
+from stores.record_files import append_records
+from stores.records import Skipped
 from stores.sample import Sample
 from stores.validity import DecisionInputs
 
@@ -95,12 +97,12 @@ def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:
     if request.config:
         _check_same_reading(work, config)
         if config.data.train != work.config.data.train:
-            _check_same_data(work, "train", config.data.train)
+            _check_same_data(work, config, "train", config.data.train)
         if config.data.test is not None and not work.journal.count_samples("test"):
             # Only read: an unusable row is reported before anything is stored.
-            deque(read_samples(config.data.test), maxlen=0)
+            deque(read_samples(config.data.test, rules=config.data.rules("test")), maxlen=0)
         elif config.data.test != work.config.data.test:
-            _check_same_data(work, "test", config.data.test)
+            _check_same_data(work, config, "test", config.data.test)
     prompts = _read_named(work, config, request.keep_prompts) if request.config else work.prompts
     inputs, known = fingerprints(config, prompts).decisions, work.journal.validity.inputs
     return ResumePlan(
@@ -127,8 +129,11 @@ def carry_out(work: Workspace, plan: ResumePlan) -> None:
         DataError: the held-out data cannot be used.
     """
     config, journal = plan.config, work.journal
+    aside: list[Skipped] = []
     if config.data.test is not None and not journal.count_samples("test"):
-        journal.add_samples("test", read_samples(config.data.test))
+        rules = config.data.rules("test")
+        journal.add_samples("test", read_samples(config.data.test, rules=rules, skip=aside.append))
+        append_records(work.files.skipped, aside)
     if plan.redoes:
         journal.validity.invalidate_selection()
     _adopt(work, plan)
@@ -183,27 +188,32 @@ def _check_same_reading(work: Workspace, config: RunConfig) -> None:
     limit, known = config.data.limit, work.config.data.limit
     if limit != known:
         raise _begun_otherwise(work, f"data.limit: {known if known is not None else 'none'}, not {limit}")
+    for key in ("columns", "on_bad_row"):
+        if getattr(config.data, key) != getattr(work.config.data, key):
+            raise _begun_otherwise(work, f"another data.{key}")
     gold = config.data.gold
     if gold != work.config.data.gold:
-        joined = join_gold(work.journal.samples("train"), gold or "")
+        joined = join_gold(work.journal.samples("train"), gold or "", rules=config.data.rules("gold"))
         if any(new.gold != old.gold for new, old in zip(joined, work.journal.samples("train"), strict=True)):
             raise _begun_otherwise(work, f"other right responses than {gold}")
 
 
 def _check_given(work: Workspace, request: RunInput) -> None:
     """Check that samples in memory, if there are any, are those that the run was begun with."""
+    data = work.config.data
     if request.samples is not None:
         limit = work.journal.count_samples("train")
-        given = read_rows(request.samples, "samples", limit=limit, noisy=True)
+        given = read_rows(request.samples, "samples", limit=limit, rules=data.rules("train"))
         _check_same_samples(work, "train", given, "samples")
     if request.test_samples is not None:
-        _check_same_samples(work, "test", read_rows(request.test_samples, "test_samples"), "test_samples")
+        given = read_rows(request.test_samples, "test_samples", rules=data.rules("test"))
+        _check_same_samples(work, "test", given, "test_samples")
 
 
-def _check_same_data(work: Workspace, split: Split, path: str | None) -> None:
+def _check_same_data(work: Workspace, config: RunConfig, split: Split, path: str | None) -> None:
     """Check that a file holds the samples that a run was begun with, or, to train on, begins with them."""
     limit = work.journal.count_samples("train") if split == "train" else None
-    given = read_samples(path or "", limit=limit, noisy=split == "train")
+    given = read_samples(path or "", limit=limit, rules=config.data.rules(split))
     _check_same_samples(work, split, given, str(path))
 
 

@@ -70,12 +70,6 @@ def read_delimited(path: Path, encoding: Encoding) -> Iterator[tuple[int, Row | 
         yield line, row if isinstance(row, RowError) else own_columns(numbers.tidy(row))
 
 
-def header_line(path: Path, encoding: Encoding) -> int:
-    """Return the line of the header."""
-    header = _read_header(path, encoding)
-    return header.line if header else 1
-
-
 def rewrite_delimited(path: Path, encoding: Encoding, target: TextIO, revise: Revise) -> None:
     """Write such a file again with revised rows; every other cell stays byte for byte as it is.
 
@@ -176,13 +170,6 @@ def _rows(path: Path, encoding: Encoding) -> Iterator[tuple[_Header, int, Row | 
             header = _read_names(record.cells, path, record.line)
         else:
             yield header, record.line, header.row(record.cells)
-
-
-def _read_header(path: Path, encoding: Encoding) -> _Header | None:
-    for record in _file_records(path, encoding, _sniff(path, encoding)):
-        if not isinstance(record.cells, RowError) and not _is_blank(record.cells) and not _is_hint(record):
-            return _read_names(record.cells, path, record.line)
-    return None
 
 
 def _read_names(cells: list[str], path: Path, line: int) -> _Header:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from stores.classes import names_in
 from stores.errors import DataError
 from stores.fields import RowError
 from stores.files.packing import open_seekable
@@ -169,15 +170,14 @@ def _reading(path: Path, kind: TableKind) -> Iterator[None]:
         raise DataError(f"cannot be read as {name}: {error}; is the file whole?", path=path) from error
 
 
-def read_classes(path: Path, kind: TableKind) -> dict[str, list[str]]:
+def read_classes(path: Path, kind: TableKind) -> dict[str, tuple[str, ...]]:
     """Return the names that a column's numbers stand for, as the hub's `datasets` leaves them in a file."""
     for batch in _batches(path, kind):
         try:
             features = json.loads((batch.schema.metadata or {})[b"huggingface"])["info"]["features"]
-            marked = {name: feature for name, feature in features.items() if feature["_type"] == "ClassLabel"}
-            return {name: [str(one) for one in feature["names"]] for name, feature in marked.items()}
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             return {}
+        return names_in(features) if isinstance(features, dict) else {}
     return {}
 
 

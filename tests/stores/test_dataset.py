@@ -119,7 +119,7 @@ def test_the_shape_and_the_ignored_columns_are_logged_once(
     with caplog.at_level(logging.INFO, logger="robustft.data"):
         list(read_samples(path))
     assert [record.getMessage() for record in caplog.records] == [
-        f"{path}: shape question-answer; ignored columns: gt, note"
+        f"{path}: shape question-answer; ignored columns: gt, note, other"
     ]
 
 
@@ -157,14 +157,14 @@ def test_the_shape_and_the_ignored_columns_are_logged_once(
         ("d.csv", b"question,answer\nq,a,b\n", ", line 2", "has 3 cells; the header has 2"),
         ("d.csv", b'question,answer\nq,a\nr,"never closed\n\n', ", line 3", "is not CSV from here on"),
         ("d.parquet", b"PAR1not parquet", "", "cannot be read as Parquet"),
-        ("d.parquet", b"", "", "holds no rows: it is an empty file"),
-        ("d.jsonl", b'{"text": "t"}', ", line 1", "found: text; known: prompt-completion"),
+        ("d.parquet", b"", "", "holds no rows"),
+        ("d.jsonl", b'{"text": "t"}', ", line 1", "holds prompt and response in one"),
         ("d.jsonl", b'{"question": "q", "answer": " "}', ", line 1, field 'answer'", "is empty"),
         (
             "d.jsonl",
-            b'{"question": "q", "answer": [1]}',
+            b'{"question": "q", "answer": [[1]]}',
             ", line 1, field 'answer'",
-            "must be text, not list",
+            "must be text, not a list of list",
         ),
         ("d.jsonl", b'{"question": "\\u0000", "answer": "a"}', ", line 1, field 'question'", "NUL character"),
         ("d.jsonl", b'{"question": "\\ud83d", "answer": "a"}', ", line 1, field 'question'", "surrogate"),
@@ -177,8 +177,8 @@ def test_the_shape_and_the_ignored_columns_are_logged_once(
         (
             "d.jsonl",
             b'{"question": "q", "answer": "a"}\n{"prompt": "q", "completion": "a"}\n',
-            ", line 2, field 'question'",
-            "is missing; this file's first row has the shape question-answer",
+            ", line 2, field 'answer'",
+            "is missing; this file's rows have the shape question-answer",
         ),
     ],
 )
@@ -249,7 +249,7 @@ def test_parquet_lists_and_nulls_are_read(tmp_path: Path) -> None:
 def test_a_parquet_fault_names_the_row(tmp_path: Path) -> None:
     path = tmp_path / "d.parquet"
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist([asked("q", "a"), {"question": "r"}]), path)
-    assert failure(path) == f"{path}, line 2, field 'answer': is empty (null)"
+    assert failure(path) == f"{path}, line 2, field 'answer': is empty"
 
 
 def test_gold_joins_by_id_whatever_the_order(tmp_path: Path) -> None:

@@ -48,10 +48,10 @@ def test_what_is_no_text_is_refused(
     assert reason in refusal(read, value)
 
 
-def test_text_alone_keeps_the_space_around_it() -> None:
+def test_text_keeps_the_space_around_it_but_for_names() -> None:
     assert read_text("  a\n", "f") == "  a\n"
-    assert read_prompt("  a\n", "f") == "a"
-    assert read_answer("  a\n", "f") == "a"
+    assert read_prompt("  a\n", "f") == "  a\n"
+    assert read_answer("  a\n", "f") == "  a\n"
     assert read_optional_text("  a\n", "f") == "a"
 
 
@@ -80,7 +80,8 @@ def test_an_answer_is_a_finite_number(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "blank"), [(None, True), (" ", True), ("a", False), (0, False), ([], False)]
+    ("value", "blank"),
+    [(None, True), (" ", True), ("a", False), (0, False), ([], False), (float("nan"), True)],
 )
 def test_a_field_is_blank_that_says_nothing(value: object, blank: bool) -> None:
     assert is_blank(value) is blank

@@ -50,7 +50,7 @@ def test_a_config_and_a_split_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("datasets.load_dataset", load)
     source = read_source("owner/name/main:test")
     assert list(source) == [(1, {"question": "Sky?", "answer": 1})]
-    assert source.classes == {"answer": ["no", "yes"]}
+    assert source.classes == {"answer": ("no", "yes")}
     assert asked == [("owner/name", "main", "test", True)]
 
 

@@ -2,14 +2,31 @@
 
 import pytest
 
+from stores.columns import find_layout
 from stores.fields import RowError
-from stores.sample import Message
-from stores.shapes import Shape, content_hash, detect_shape, given_id, ignored_columns, to_sample
+from stores.sample import Message, Sample
+from stores.shapes import content_hash, given_id
+from stores.shapes import to_sample as read_row
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 USER = {"role": "user", "content": "What is the capital of France?"}
 ASSISTANT = {"role": "assistant", "content": "Paris"}
 COLOURS = ["red", "green", "blue"]
+
+
+WHOLE: dict[str, dict[str, object]] = {
+    "prompt-completion": {"prompt": "p", "completion": "c"},
+    "messages": {"messages": [USER, ASSISTANT]},
+    "alpaca": {"instruction": "i", "output": "o"},
+    "sharegpt": {"conversations": [{"from": "human", "value": "h"}, {"from": "gpt", "value": "g"}]},
+    "question-answer": {"question": "q", "answer": "a"},
+}
+
+
+def to_sample(row: dict[str, object], shape: str, *, noisy: bool = False) -> Sample:
+    """Read a row of a file that has a whole row of its shape, too."""
+    whole = {} if shape == "prompt-completion" and "response" in row else WHOLE[shape]
+    return read_row(row, find_layout([whole, row]), noisy=noisy)
 
 
 def turns(*roles: str) -> list[dict[str, str]]:
@@ -19,37 +36,7 @@ def turns(*roles: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("row", "shape"),
     [
-        ({"prompt": "p", "completion": "c"}, "prompt-completion"),
-        ({"prompt": "p", "response": "c"}, "prompt-completion"),
-        ({"prompt": [USER], "completion": [ASSISTANT]}, "prompt-completion"),
-        ({"messages": [USER, ASSISTANT]}, "messages"),
-        ({"prompt": "p", "messages": [USER, ASSISTANT]}, "messages"),
-        ({"instruction": "i", "output": "o"}, "alpaca"),
-        ({"conversations": []}, "sharegpt"),
-        ({"question": "q", "answer": "a", "options": None}, "question-answer"),
-    ],
-)
-def test_column_names_give_the_shape_away(row: dict[str, object], shape: Shape) -> None:
-    assert detect_shape(row) == shape
-
-
-def test_an_unknown_shape_names_the_columns_found_and_the_shapes_known() -> None:
-    with pytest.raises(RowError, match=r"found: text, label; known: prompt-completion .* question-answer"):
-        detect_shape({"text": "t", "label": 1})
-
-
-def test_ignored_columns_are_those_no_shape_uses() -> None:
-    row = {"id": 1, "question": "q", "answer": "a", "gt": "x", "gold": "a", "source": "web", "input": "y"}
-    assert ignored_columns(row, "question-answer") == ["gt", "source", "input"]
-    assert ignored_columns({"prompt": "p", "completion": "c", "response": "r"}, "prompt-completion") == [
-        "response"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("row", "shape"),
-    [
-        ({"prompt": " What is the capital of France?\n", "completion": " Paris "}, "prompt-completion"),
+        ({"prompt": USER["content"], "completion": "Paris"}, "prompt-completion"),
         ({"prompt": USER["content"], "response": "Paris"}, "prompt-completion"),
         ({"prompt": [USER], "completion": [ASSISTANT]}, "prompt-completion"),
         ({"prompt": [USER], "completion": "Paris"}, "prompt-completion"),
@@ -76,7 +63,7 @@ def test_ignored_columns_are_those_no_shape_uses() -> None:
         ({"question": USER["content"], "answer": "Paris"}, "question-answer"),
     ],
 )
-def test_every_shape_says_the_same_thing_alike(row: dict[str, object], shape: Shape) -> None:
+def test_every_shape_says_the_same_thing_alike(row: dict[str, object], shape: str) -> None:
     sample = to_sample(row, shape)
     assert (sample.prompt, sample.response, sample.history) == (USER["content"], "Paris", ())
     assert sample.id == content_hash((), "What is the capital of France?", (), "Paris")
@@ -100,7 +87,7 @@ def test_every_shape_says_the_same_thing_alike(row: dict[str, object], shape: Sh
         ),
     ],
 )
-def test_a_system_turn_becomes_history(row: dict[str, object], shape: Shape) -> None:
+def test_a_system_turn_becomes_history(row: dict[str, object], shape: str) -> None:
     sample = to_sample(row, shape)
     assert sample.history == (Message(role="system", content="Be brief."),)
     assert sample.prompt == USER["content"]
@@ -130,12 +117,12 @@ def test_alpaca_input_follows_the_instruction_and_history_pairs_become_turns() -
         (turns("user", "assistant", "user"), "messages", "goes on after the last assistant turn"),
         (turns("user", "system", "assistant"), "messages", "has another turn (system) between"),
         (turns("user", "assistant", "assistant"), "messages", "has another turn (assistant) between"),
-        (["hi"], "messages[0]", "must be an object"),
-        ([USER, {"role": "tool", "content": "x"}], "messages[1].role", "'tool' is not one of"),
-        ([{"content": "x"}], "messages[0].role", "None is not one of"),
+        ([1], "messages[0]", "must be an object"),
+        ([USER, {"role": "narrator", "content": "x"}], "messages[1].role", "'narrator' is not one of"),
+        ([{"content": "x"}], "messages[0].role", "is missing"),
         ([{"role": ["user"], "content": "x"}], "messages[0].role", "is not one of"),
-        ([{"role": "user", "content": [{"type": "text"}]}], "messages[0].content", "must be text, not list"),
-        ([USER, {"role": "assistant", "content": None}], "messages[1].content", "is empty"),
+        ([{"role": "user", "content": [{"type": "text"}]}], "messages[0].content[0]", "only text is read"),
+        ([USER, {"role": "assistant", "content": None}], "messages[1]", "is empty"),
         ([USER, {"role": "assistant", "content": " "}], "messages[1]", "is empty"),
         ([{"role": "user", "content": ""}, ASSISTANT], "messages[0]", "is empty"),
     ],
@@ -164,19 +151,19 @@ def test_a_conversation_without_a_last_exchange_is_refused(
         ({"prompt": "p"}, "prompt-completion", "completion", "is missing"),
         ({"question": "q"}, "question-answer", "answer", "is missing"),
         ({"instruction": "i", "output": "o", "system": 1}, "alpaca", "system", "must be text, not int"),
-        ({"instruction": "i", "output": "o", "input": []}, "alpaca", "input", "must be text, not list"),
+        ({"instruction": "i", "output": "o", "input": True}, "alpaca", "input", "must be text, not bool"),
         ({"instruction": "i", "output": "o", "history": "x"}, "alpaca", "history", "not str"),
         ({"instruction": "i", "output": "o", "history": [["x"]]}, "alpaca", "history[0]", "pair"),
         (
-            {"conversations": [{"from": "bing", "value": "x"}]},
+            {"conversations": [{"from": "narrator", "value": "x"}]},
             "sharegpt",
             "conversations[0].from",
-            "'bing' is not one of system, user, assistant, human, gpt",
+            "'narrator' is not one of system, developer, user, human",
         ),
     ],
 )
 def test_a_row_that_breaks_its_shape_is_refused(
-    row: dict[str, object], shape: Shape, field: str, message: str
+    row: dict[str, object], shape: str, field: str, message: str
 ) -> None:
     with pytest.raises(RowError) as caught:
         to_sample(row, shape)
@@ -197,7 +184,7 @@ def test_a_number_as_response_becomes_its_text(answer: float, text: str) -> None
     assert to_sample({"question": "q", "answer": answer}, "question-answer").response == text
 
 
-@pytest.mark.parametrize("answer", [True, ["a"], {"a": 1}, b"a", float("nan"), float("inf")])
+@pytest.mark.parametrize("answer", [[["a"]], {"a": 1}, b"a", float("inf")])
 def test_a_response_that_is_neither_text_nor_a_number_is_refused(answer: object) -> None:
     with pytest.raises(RowError) as caught:
         to_sample({"question": "q", "answer": answer}, "question-answer")
@@ -246,10 +233,10 @@ def test_the_answer_of_the_question_answer_shape_is_a_letter_first() -> None:
     assert (sample.response, sample.gold) == ("O2", "C")
 
 
-def test_more_options_than_letters_are_an_error() -> None:
-    row = {"question": "q", "answer": "A", "options": [str(number) for number in range(27)]}
-    with pytest.raises(RowError, match="27 entries"):
-        to_sample(row, "question-answer")
+def test_more_options_than_letters_are_told_by_their_texts() -> None:
+    row = {"question": "q", "answer": "intent 30", "options": [f"intent {number}" for number in range(77)]}
+    sample = to_sample(row, "question-answer")
+    assert (len(sample.options), sample.response) == (77, "intent 30")
 
 
 def test_options_may_be_a_json_list_in_text_and_hold_numbers() -> None:
@@ -273,8 +260,9 @@ def test_any_shape_may_have_options() -> None:
     [
         ("red, green", "options", "not a JSON list"),
         ("[" * 100_000, "options", "not a JSON list"),
-        ('"red"', "options", "must be a list, not str"),
-        ({"A": "red"}, "options", "must be a list, not dict"),
+        ('"red"', "options", "not a JSON list"),
+        ({"A": "red"}, "options", "at least 2"),
+        (7, "options", "must be a list, or an object of labels and texts, not int"),
         ([], "options", "at least 2"),
         (["red"], "options", "at least 2"),
         (["red", " red"], "options", "the same option twice"),

@@ -84,7 +84,7 @@ def test_nan_is_blank_however_deep_and_the_index_of_pandas_is_no_column(tmp_path
     "name", [name for name in TYPES if name not in ("struct", "map", "list of structs", "bool")]
 )
 def test_a_file_comes_back_with_its_types(tmp_path: Path, name: str) -> None:
-    kind, value, expected = TYPES[name]
+    kind, value, _ = TYPES[name]
     path = write(tmp_path / "d.parquet", [value, None, value], kind)
 
     def revise(line: int, row: dict[str, object] | RowError) -> dict[str, object] | None:
@@ -94,7 +94,9 @@ def test_a_file_comes_back_with_its_types(tmp_path: Path, name: str) -> None:
     sink = io.BytesIO()
     rewrite_table(path, "parquet", sink, revise)
     before, after = pyarrow.parquet.read_table(path), pyarrow.parquet.read_table(io.BytesIO(sink.getvalue()))
-    assert after.drop_columns("robustft").equals(before.take([0, 2]))
+    assert after.drop_columns("robustft").equals(
+        pyarrow.concat_tables([before.slice(0, 1), before.slice(2, 1)])
+    )
     assert after.column("robustft").to_pylist() == ["kept", "kept"]
 
 
@@ -151,7 +153,7 @@ def test_the_classes_that_the_hub_names_are_known(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(
         pyarrow.table({"id": [0], "value": [1]}).replace_schema_metadata(metadata), path
     )
-    assert read_classes(path, "parquet") == {"value": ["no", "yes"]}
+    assert read_classes(path, "parquet") == {"value": ("no", "yes")}
     assert read_classes(write(path, [1], pyarrow.int64()), "parquet") == {}
 
 
