@@ -10,13 +10,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
-from stores.classes import class_names
 from stores.columns import ColumnsConfig, Layout, unused_columns
 from stores.errors import DataError
 from stores.fields import RowError, name_type, read_text
 from stores.options import Keys, check_options
 from stores.records import Skipped
-from stores.rows import read_source
+from stores.rows import Rows, read_source
 from stores.sample import Sample, plain_turns
 from stores.shapes import content_hash, given_id
 from stores.survey import Reading, survey
@@ -261,10 +260,11 @@ def _survey(
 ) -> Reading:
     """Return how rows are read, and say in the log what was decided."""
     reached: list[int] = []
+    opened = rows()
 
     def mappings() -> Iterator[Mapping[str, object]]:
         try:
-            for line, row in rows():
+            for line, row in opened:
                 reached[:] = [line]
                 if isinstance(row, Mapping) and all(isinstance(name, str) for name in row):
                     yield row
@@ -273,7 +273,8 @@ def _survey(
             if limit is None or not reached or reached[0] < limit:
                 raise
 
-    names = {} if in_memory else class_names(source)
+    # Filled in by the time the first row is there.
+    names = opened.classes if isinstance(opened, Rows) else {}
     try:
         reading = survey(mappings(), rules.columns, names=names, strict=rules.strict)
     except RowError as error:
@@ -308,6 +309,8 @@ def _describe(reading: Reading, rules: ReadingRules) -> str:
 
 def _sample_of(row: object, reading: Reading, rules: ReadingRules) -> tuple[Sample, bool]:
     """Return a row's sample, and whether its id is the row's own."""
+    if isinstance(row, RowError):
+        raise row
     if isinstance(row, Sample):
         return _checked(row, noisy=rules.noisy), True
     columns = _columns(row)

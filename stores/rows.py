@@ -1,185 +1,128 @@
 """Reading the rows of a data file, or of a data set on the Hugging Face hub, as plain columns."""
 
-import csv
-import json
-import logging
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from stores.errors import DataError
+from stores.fields import RowError
+from stores.files.delimited import read_delimited, rewrite_delimited
+from stores.files.json_rows import read_json, rewrite_json
+from stores.files.packing import pack, packing_of
+from stores.files.recognition import recognise
+from stores.files.rows import Revise, Row
+from stores.files.tables import read_classes, read_table, rewrite_table
+from stores.hub import read_hub
 
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
-"""What a data file's name ends in."""
+_PACKED = (".gz", ".zst", ".bz2", ".xz")
+_PLAIN = (
+    ".jsonl",
+    ".ndjson",
+    ".json",
+    ".csv",
+    ".tsv",
+    ".tab",
+    ".psv",
+    ".txt",
+    ".parquet",
+    ".arrow",
+    ".feather",
+)
+SUFFIXES = (*_PLAIN, *_PACKED)
+"""What the name of a data file usually ends in. A file is read by its content, whatever its name."""
 
-_CSV_FIELD_LIMIT = 10_000_000
-_PARQUET_BATCH = 1024
 
-_log = logging.getLogger("robustft.data")
+class Rows(Iterator[tuple[int, Row | RowError]]):
+    """The rows of a source, each with its line; one that cannot be read is an error in their place.
+
+    Args:
+        rows: the rows.
+        classes: the names that a column's numbers stand for, known once the first row is read.
+    """
+
+    def __init__(
+        self,
+        rows: Iterator[tuple[int, Row | RowError]],
+        classes: dict[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        self._rows = rows
+        self.classes = {} if classes is None else classes
+
+    def __next__(self) -> tuple[int, Row | RowError]:
+        return next(self._rows)
 
 
-def read_source(source: str | Path) -> Iterator[tuple[int, dict[str, object]]]:
+def read_source(source: str | Path) -> Rows:
     """Read the rows of a data file, or of a data set on the hub, with their line numbers from 1 on.
 
     Args:
-        source: a file that ends in one of `SUFFIXES`, or a Hugging Face dataset id.
+        source: a file of rows, compressed or not, or a Hugging Face dataset id (`stores.hub`).
 
     Raises:
-        DataError: the source cannot be read; some faults show on iteration. A row of JSON, Parquet or the hub
-            counts as a line.
+        DataError: the source cannot be read; some faults show on iteration. A row of a JSON array, of Parquet
+            or of the hub counts as a line.
     """
     path = Path(source)
-    suffix = path.suffix.lower()
-    try:
-        is_folder, exists = path.is_dir(), path.exists()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", path=source) from error
-    if is_folder:
-        raise DataError("is a folder; name a file in it", path=source)
-    if not exists:
-        if suffix in SUFFIXES:
-            raise DataError("no such file", path=source)
-        return _hub_rows(str(source))
-    if suffix in (".jsonl", ".ndjson"):
-        return read_json_lines(path)
-    if suffix == ".json":
-        return _json_rows(path)
-    if suffix == ".csv":
-        return _csv_rows(path)
-    if suffix == ".parquet":
-        return _parquet_rows(path)
-    raise DataError(f"unknown file extension '{suffix}'; known: {', '.join(SUFFIXES)}", path=source)
+    if not _is_file(path, source):
+        classes: dict[str, tuple[str, ...]] = {}
+        return Rows(iter(read_hub(str(source), classes)), classes)
+    kind, encoding = recognise(path)
+    if kind == "json":
+        return Rows(read_json(path, encoding))
+    if kind == "delimited":
+        return Rows(read_delimited(path, encoding))
+    return Rows(read_table(path, kind), read_classes(path, kind))
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """Read the objects of a JSON Lines file with their line numbers; blank lines are skipped.
+def rewrite_source(source: str | Path, target: BinaryIO, revise: Revise) -> None:
+    """Write a data file again with revised rows: its format, its compression and all else stay.
+
+    Args:
+        source: the file.
+        target: takes the bytes.
+        revise: gives each row's revision. What it leaves as it is stays byte for byte in a text,
+            and as a value in a table.
 
     Raises:
-        DataError: on iteration: the file cannot be read, or a line is not a JSON object in UTF-8.
+        DataError: the source is no file or cannot be read.
+        OSError: the target cannot be written.
     """
-    for line, text in enumerate(_lines(path, newline="\n"), start=1):
-        if text.strip():
-            yield line, _object(_parsed(text, path, line), path, line)
-
-
-def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    text = "".join(_lines(path, newline="\n"))
-    if not text.strip():
-        return
-    value = _parsed(text, path)
-    if isinstance(value, dict):
-        value = value.get("data")
-    if not isinstance(value, list):
-        raise DataError("must be a list of objects, or an object with such a list under 'data'", path=path)
-    for line, row in enumerate(value, start=1):
-        yield line, _object(row, path, line)
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    csv.field_size_limit(max(_CSV_FIELD_LIMIT, csv.field_size_limit()))
-    # strict: a stray or missing quote is an error rather than rows that silently run together
-    reader = csv.reader(_lines(path, newline=""), strict=True)
-    header: list[str] | None = None
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise DataError(f"is not CSV from here on: {error}", path=path, line=line) from error
-        if cells is None:
+    path = Path(source)
+    if not _is_file(path, source):
+        raise DataError("is no file; only a file can be given back in its own format", path=source)
+    kind, encoding = recognise(path)
+    with pack(packing_of(path), target) as stream:
+        if kind in ("parquet", "arrow"):
+            rewrite_table(path, kind, stream, revise)
             return
-        if not cells:
-            continue
-        if header is None:
-            header = cells
-            if len(set(header)) < len(header):
-                raise DataError("names a column twice", path=path, line=line)
-        elif len(cells) != len(header):
-            raise DataError(f"has {len(cells)} cells; the header has {len(header)}", path=path, line=line)
-        else:
-            yield line, dict(zip(header, cells, strict=True))
+        stream.write(encoding.mark)
+        text = io.TextIOWrapper(stream, encoding=encoding.codec, newline="")
+        try:
+            (rewrite_json if kind == "json" else rewrite_delimited)(path, encoding, text, revise)
+            text.flush()
+        finally:
+            # Else it would close the target.
+            text.detach()
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    # imported here because it takes a quarter of a second, which only Parquet users should pay
-    import pyarrow  # type: ignore[import-untyped]
-    import pyarrow.parquet  # type: ignore[import-untyped]
+def _is_file(path: Path, source: str | Path) -> bool:
+    """Say whether a source is a file that is there; False where it may be a data set on the hub.
 
-    line = 0
+    Raises:
+        DataError: it is a folder, or names a file that is not there.
+    """
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_PARQUET_BATCH):
-                for row in batch.to_pylist():
-                    line += 1
-                    yield line, row
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read as Parquet: {error}", path=path) from error
-
-
-def _hub_rows(name: str) -> Iterator[tuple[int, dict[str, object]]]:
-    # imported here because it takes a second, which only hub users should pay
-    import datasets  # type: ignore[import-untyped]
-
-    dataset, _, split = name.partition(":")
-    _log.info("%s: no file of that name; the Hugging Face hub is asked for it", name)
-    try:
-        with _unheard("huggingface_hub"):
-            rows = datasets.load_dataset(dataset, split=split or "train", streaming=True)
-        for line, row in enumerate(rows, 1):
-            yield line, dict(row)
-    except Exception as error:
-        raise DataError(
-            "is neither a file nor a Hugging Face dataset that could be loaded"
-            f" ({type(error).__name__}: {error})",
-            path=name,
-        ) from error
-
-
-@contextmanager
-def _unheard(library: str) -> Iterator[None]:
-    """Keep back what a library has to say of its retries: the error that is left says it once."""
-    log = logging.getLogger(library)
-    before = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
-
-
-def _lines(path: Path, newline: str) -> Iterator[str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline=newline) as file:
-            yield from file
-    except UnicodeDecodeError as error:
-        raise DataError("is not UTF-8 text", path=path, line=_first_line_not_utf8(path)) from error
+        if path.is_dir():
+            raise DataError("is a folder; name a file in it", path=source)
+        if path.exists():
+            return True
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", path=path) from error
-
-
-def _first_line_not_utf8(path: Path) -> int | None:
-    # The decoder works in blocks, so its error does not know the line.
-    with path.open("rb") as file:
-        for line, raw in enumerate(file, start=1):
-            try:
-                raw.decode()
-            except UnicodeDecodeError:
-                return line
-    return None
-
-
-def _parsed(text: str, path: Path, line: int | None = None) -> object:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"is not JSON: {error.msg}", path=path, line=line or error.lineno) from error
-    except RecursionError as error:
-        raise DataError("is nested too deeply", path=path, line=line) from error
-    except ValueError as error:
-        raise DataError(f"is not JSON that can be read: {error}", path=path, line=line) from error
-
-
-def _object(value: object, path: Path, line: int) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise DataError(f"must be a JSON object, not {type(value).__name__}", path=path, line=line)
-    return value
+        raise DataError(f"cannot be read: {error.strerror or error}", path=source) from error
+    name, _, split = str(source).rpartition(":")
+    if name and Path(name).suffix.lower() in SUFFIXES:
+        advice = f"a file has no splits: leave out ':{split}'" if Path(name).is_file() else "no such file"
+        raise DataError(advice, path=source)
+    if path.suffix.lower() in SUFFIXES or str(source).startswith(("/", "./", "../", "~")):
+        raise DataError("no such file", path=source)
+    return False
