@@ -32,6 +32,8 @@ class Reply(BaseModel):
     outcome: ReplyOutcome | None = None
     """Why it is no answer, where it is none."""
     log_probabilities: tuple[float, ...] = ()
+    letters: dict[str, float] = {}
+    """The log-probability of each letter that was to be chosen from, as the reply's first token (nats)."""
     usage: Usage
     key: str | None = None
     """Leads to the request in the reply cache (hexadecimal); None where there is no cache."""

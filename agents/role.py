@@ -1,18 +1,35 @@
 """A chat model in a role: the one place where agents meet models."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
 
 from agents.agent import Recall, Reply, Usage
-from agents.errors import ModelBusyError
+from agents.errors import ModelBusyError, ModelCallError
 from agents.models.chat import to_messages, to_turns
+from agents.reply import read_letters, read_reply
 from stores.sample import Message
 
-_ROUNDING = 1e-3
+# How much more room a reply gets that was cut.
+_WIDER = 4
+# The least room of a reply that is mostly thoughts.
+THINKING_ROOM = 2048
+# What a reply may say besides its letter, where it is not held to it.
+_LETTER_TOKENS = 4
+
+
+class Chosen(NamedTuple):
+    """A letter chosen, and how likely the model finds each.
+
+    `letter` is None where the model was asked in words: `reply` is what it said then. `probabilities` add up
+    to 1 over the letters, and are empty where the model does not tell them.
+    """
+
+    letter: str | None
+    probabilities: dict[str, float]
+    reply: Reply
 
 
 class Role:
@@ -21,7 +38,8 @@ class Role:
     Args:
         model: any LangChain chat model.
         temperature: 0 for the likeliest answer.
-        max_tokens: the most tokens of one reply.
+        max_tokens: the room of one reply, in tokens.
+        most: the room that a reply which was cut may get when it is asked for again; None for any.
         seed: makes sampling at a temperature above 0 repeatable where the endpoint supports it.
         log_probabilities: whether the role needs them; a reply is several times as long with them.
         recall: finds a reply that was given before; without it everything is asked.
@@ -33,22 +51,35 @@ class Role:
         *,
         temperature: float = 0.0,
         max_tokens: int,
+        most: int | None = None,
         seed: int = 0,
         log_probabilities: bool = False,
         recall: Recall | None = None,
     ) -> None:
         self._model = model
         self._recall = recall
-        self._sampling: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
-        if log_probabilities:
-            self._sampling["logprobs"] = True
+        self._max_tokens = max_tokens
+        self._most = most
+        self._sampling: dict[str, Any] = {"temperature": temperature, "seed": seed}
+        self._rates = log_probabilities
 
-    async def ask(self, turns: Sequence[Message], *, at_most: int | None = None) -> Reply:
+    async def ask(
+        self,
+        turns: Sequence[Message],
+        *,
+        at_most: int | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> Reply:
         """Send one conversation and return the reply.
+
+        A reply that was cut is asked for once more with four times the room, within `most`; its usage is that
+        of both. One that repeats itself is not: more room would only hold more of it.
 
         Args:
             turns: the conversation.
-            at_most: the most tokens that this reply needs; the role's own `max_tokens` still holds.
+            at_most: the most tokens that this reply needs; the role's own `max_tokens` still holds. It does
+                not bind a model that thinks before it answers.
+            tools: the tools that the conversation may call, as context.
 
         Raises:
             ModelBusyError: no answer this time; asking again may help.
@@ -56,14 +87,76 @@ class Role:
             EndpointDownError: its endpoint is down for too long.
             StorageError: the reply cannot be stored.
         """
+        room = self._max_tokens
+        if at_most is not None and not getattr(self._model, "thinks", False):
+            room = min(room, at_most)
+        more: dict[str, Any] = {"tools": [dict(tool) for tool in tools]} if tools else {}
+        if self._rates:
+            more["logprobs"] = True
+        reply = await self._send(turns, {**more, "max_tokens": room})
+        wider = self._wider(room, reply)
+        if wider is None:
+            return reply
+        try:
+            again = await self._send(turns, {**more, "max_tokens": wider})
+        except ModelBusyError:
+            raise
+        except ModelCallError:
+            # There is no more room: the prompt and the reply fill the model's context.
+            return reply
+        return again.model_copy(update={"usage": reply.usage + again.usage})
+
+    async def choose(
+        self,
+        turns: Sequence[Message],
+        letters: Sequence[str],
+        *,
+        at_most: int | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> Chosen:
+        """Ask for one of a few letters, and read the probability of each from the reply's first token.
+
+        A vLLM server is held to the letters, and so is an embedded model; any other endpoint that rates
+        tokens is read the same way. A model that thinks before it answers, or that rates no letter, is asked
+        in words as by `ask`.
+
+        Args:
+            turns: the conversation; its last turn asks for a letter alone.
+            letters: two or more, of one token each, such as `["A", "B", "C"]`.
+            at_most: the room of an answer in words.
+            tools: the tools that the conversation may call, as context.
+
+        Raises:
+            ModelBusyError: no answer this time; asking again may help.
+            ModelCallError: the model refused the request.
+            EndpointDownError: its endpoint is down for too long.
+            StorageError: the reply cannot be stored.
+        """
+        if not getattr(self._model, "rates_letters", False) or getattr(self._model, "thinks", False):
+            return Chosen(None, {}, await self.ask(turns, at_most=at_most, tools=tools))
+        more: dict[str, Any] = {"tools": [dict(tool) for tool in tools]} if tools else {}
+        more |= {"letters": list(letters), "logprobs": True, "max_tokens": _LETTER_TOKENS}
+        reply = await self._send(turns, more)
+        if reply.letters:
+            shares = {letter: math.exp(value) for letter, value in reply.letters.items()}
+            total = math.fsum(shares.values())
+            probabilities = {letter: shares.get(letter, 0.0) / total for letter in letters}
+            return Chosen(max(letters, key=probabilities.__getitem__), probabilities, reply)
+        if (letter := reply.text.strip(" \n().*:")) in letters:
+            return Chosen(letter, {}, reply)
+        said = await self.ask(turns, at_most=at_most, tools=tools)
+        return Chosen(None, {}, said.model_copy(update={"usage": reply.usage + said.usage}))
+
+    async def _send(self, turns: Sequence[Message], more: Mapping[str, Any]) -> Reply:
         messages = to_messages(turns)
-        sampling = self._sampling
-        if at_most is not None and at_most < sampling["max_tokens"]:
-            sampling = {**sampling, "max_tokens": at_most}
+        sampling = {**self._sampling, **more}
 
         async def send() -> Reply:
-            reply = _read(await self._model.ainvoke(messages, **sampling))
-            if "logprobs" in sampling and not reply.log_probabilities:
+            message = await self._model.ainvoke(messages, **sampling)
+            if "letters" in sampling:
+                return _read_choice(message, sampling["letters"])
+            reply = read_reply(message, [turn.content for turn in turns])
+            if "logprobs" in sampling and not reply.log_probabilities and reply.outcome is None:
                 raise ModelBusyError("the model's reply has no log-probabilities")
             return reply
 
@@ -71,42 +164,26 @@ class Role:
             return await send()
         return await self._recall({"messages": to_turns(messages), **sampling}, send)
 
+    def _wider(self, room: int, reply: Reply) -> int | None:
+        """Return the room in which a reply is asked for again; None where that cannot help."""
+        if reply.outcome != "cut":
+            return None
+        wider = _WIDER * room
+        if not reply.text.strip():
+            wider = max(wider, THINKING_ROOM)
+        if self._most is not None:
+            wider = min(wider, self._most)
+        return wider if wider > room else None
 
-def _read(message: AIMessage) -> Reply:
-    """Read a reply.
 
-    Raises:
-        ModelBusyError: the reply is empty, or its log-probabilities are no logarithms of probabilities.
-    """
-    used = message.usage_metadata
+def _read_choice(message: Any, letters: Sequence[str]) -> Reply:
+    """Return a reply that is a letter. It may go on after the letter, and is no less an answer for that."""
+    rated = read_letters(message, letters)
+    likeliest = max(rated, key=rated.__getitem__) if rated else None
+    used = message.usage_metadata or {}
     usage = Usage(
         requests=1,
-        prompt_tokens=used["input_tokens"] if used else 0,
-        completion_tokens=used["output_tokens"] if used else 0,
+        prompt_tokens=used.get("input_tokens", 0),
+        completion_tokens=used.get("output_tokens", 0),
     )
-    text = str(message.text)
-    if not text.strip():
-        # An empty reply is not an unreadable answer: the model gave none, and no verdict can rest on it.
-        ended = message.response_metadata.get("finish_reason")
-        raise ModelBusyError(
-            f"the model's reply is empty after {usage.completion_tokens} tokens (finish_reason: {ended}); "
-            "a model that thinks before it answers needs a larger max_tokens"
-        )
-    return Reply(text=text, log_probabilities=_log_probabilities(message), usage=usage)
-
-
-def _log_probabilities(message: AIMessage) -> tuple[float, ...]:
-    """Return the log-probability of each token; empty where the reply has none.
-
-    Raises:
-        ModelBusyError: one is no logarithm of a probability.
-    """
-    try:
-        tokens = (message.response_metadata.get("logprobs") or {}).get("content") or ()
-        values = tuple(float(token["logprob"]) for token in tokens)
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        raise ModelBusyError("the reply's log-probabilities cannot be read") from exc
-    if not all(math.isfinite(value) and value < _ROUNDING for value in values):
-        raise ModelBusyError("the reply's log-probabilities are no logarithms of probabilities")
-    # A value a little above 0 is a rounding error.
-    return tuple(min(value, 0.0) for value in values)
+    return Reply(text=likeliest or str(message.text), letters=rated, usage=usage)

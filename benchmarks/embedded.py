@@ -23,7 +23,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.models.chat import to_turns
 from agents.models.config import EmbeddedModelConfig
-from agents.models.embedded import EmbeddedChatModel, load_embedded
+from agents.models.embedded import EmbeddedChatModel
+from agents.models.loading import load_embedded
 from graph.config.run import RunConfig
 from prompts.template import QuestionTemplate
 from robustft.data import FOLDER

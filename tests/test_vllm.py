@@ -20,7 +20,7 @@ import pytest
 from agents.agent import Reply
 from agents.errors import EndpointError
 from agents.models.config import EmbeddedModelConfig, VLLMModelConfig
-from agents.models.embedded import load_embedded
+from agents.models.loading import load_embedded
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.models.probe import probe
 from agents.models.vllm import VLLMServer

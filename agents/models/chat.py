@@ -1,12 +1,13 @@
 """What RobustFT's own chat models share."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables.config import RunnableConfig, ensure_config
 
 from stores.sample import Message
@@ -23,7 +24,9 @@ _MESSAGES: dict[str, type[BaseMessage]] = {
     "user": HumanMessage,
     "assistant": AIMessage,
 }
-_ROLES = {"human": "user", "ai": "assistant", "system": "system"}
+_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+# A description of a tool nests this deep at most, and more than that is no description.
+_DEEPEST = 32
 
 
 class DirectChatModel(BaseChatModel):
@@ -32,6 +35,11 @@ class DirectChatModel(BaseChatModel):
     It costs 0.2 ms a call, ten times the rest. A tracer, a stream of messages or any other handler gets every
     call as from any chat model.
     """
+
+    thinks: bool = False
+    """Whether the model thinks before it answers: its replies need room for that."""
+    rates_letters: bool = False
+    """Whether it can be asked for one of some `letters` and rates each of them."""
 
     async def ainvoke(
         self,
@@ -60,15 +68,75 @@ class DirectChatModel(BaseChatModel):
 
 def to_messages(turns: Sequence[Message]) -> list[BaseMessage]:
     """Return chat turns as LangChain's chat models take them."""
-    return [_MESSAGES[turn.role](content=turn.content) for turn in turns]
+    return [_to_message(turn) for turn in turns]
 
 
-def to_turns(messages: Sequence[BaseMessage]) -> list[dict[str, str]]:
+def _to_message(turn: Message) -> BaseMessage:
+    if turn.role == "tool":
+        return ToolMessage(content=turn.content, tool_call_id=turn.tool_call_id or "", name=turn.name)
+    # Where LangChain keeps the calls as an endpoint sends them.
+    calls = {"tool_calls": list(turn.tool_calls)} if turn.tool_calls else {}
+    return _MESSAGES[turn.role](content=turn.content, name=turn.name, additional_kwargs=calls)
+
+
+def to_turns(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     """Return messages of text as an OpenAI-compatible endpoint and a chat template take them.
 
     What they hold is data: nothing in it can end its turn or begin another.
     """
-    return [{"role": _ROLES[message.type], "content": defuse(str(message.content))} for message in messages]
+    return [_to_turn(message) for message in messages]
+
+
+def _to_turn(message: BaseMessage) -> dict[str, Any]:
+    turn: dict[str, Any] = {"role": _ROLES[message.type], "content": defuse(str(message.content))}
+    if calls := message.additional_kwargs.get("tool_calls"):
+        turn["tool_calls"] = defuse_all(calls)
+    if identifier := getattr(message, "tool_call_id", None):
+        turn["tool_call_id"] = defuse(identifier)
+    if message.name is not None:
+        turn["name"] = defuse(message.name)
+    return turn
+
+
+def with_arguments(turns: Sequence[Mapping[str, Any]], *, as_text: bool) -> list[dict[str, Any]]:
+    """Return chat turns with the arguments of their calls as JSON text (as endpoints take them) or objects.
+
+    Chat templates write the arguments as JSON themselves. What is no JSON is left as it is.
+    """
+    return [
+        {**turn, "tool_calls": [_with_arguments(call, as_text=as_text) for call in turn["tool_calls"]]}
+        if "tool_calls" in turn
+        else dict(turn)
+        for turn in turns
+    ]
+
+
+def _with_arguments(call: Any, *, as_text: bool) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or "arguments" not in function:
+        return call
+    arguments = function["arguments"]
+    if as_text and not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    elif not as_text and isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except ValueError:
+            return call
+    return {**call, "function": {**function, "arguments": arguments}}
+
+
+def defuse_all(value: Any, depth: int = 0) -> Any:
+    """Return plain data with every text in it as `defuse` returns it."""
+    if isinstance(value, str):
+        return defuse(value)
+    if depth == _DEEPEST:
+        return None
+    if isinstance(value, Mapping):
+        return {defuse(str(key)): defuse_all(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [defuse_all(item, depth + 1) for item in value]
+    return value
 
 
 def defuse(text: str) -> str:

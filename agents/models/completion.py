@@ -1,6 +1,7 @@
 """What an endpoint sends back, read with suspicion: it may be anything."""
 
 import logging
+import re
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -9,11 +10,18 @@ import orjson
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from agents.models.content import read_content
 from agents.models.limiter import FailureKind
 
 _LOG = logging.getLogger("robustft")
 _SHOWN = 300
 _MOST_TOKENS = 2**31
+# How servers say that they do not take a field, or its value.
+_UNWANTED = re.compile(
+    r"support|not (?:permitted|allowed|accepted|valid)|unrecogni[sz]ed|unknown|unexpected|extra|invalid|"
+    r"forbidden|additional|must be|only|deprecated",
+    re.IGNORECASE,
+)
 
 
 class RequestError(Exception):
@@ -36,15 +44,21 @@ def read_completion(reply: Any) -> ChatResult:
     """
     try:
         choice = reply["choices"][0]
-        text = choice["message"].get("content") or ""
-        if not isinstance(text, str):
-            raise TypeError(f"content is {type(text).__name__}")
+        content = read_content(choice["message"])
         usage = reply.get("usage")
         usage = usage if isinstance(usage, dict) else {}
+        details = usage.get("completion_tokens_details")
+        hidden = _count(details.get("reasoning_tokens")) if isinstance(details, dict) else 0
         sent, received = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
         message = AIMessage(
-            content=text,
-            usage_metadata={"input_tokens": sent, "output_tokens": received, "total_tokens": sent + received},
+            content=content.text,
+            additional_kwargs={"reasoning_content": content.thoughts, "refusal": content.refusal},
+            usage_metadata={
+                "input_tokens": sent,
+                "output_tokens": received,
+                "total_tokens": sent + received,
+                **({"output_token_details": {"reasoning": hidden}} if hidden else {}),
+            },
             response_metadata={
                 "model_name": reply.get("model"),
                 "finish_reason": choice.get("finish_reason"),
@@ -78,6 +92,21 @@ def read_refusal(status: int, content: bytes, retry_after: str | None) -> Reques
     if status >= 500 or status in (408, 425):
         return RequestError(f"the endpoint failed ({status}): {message}", FailureKind.FAILING, pause)
     return RequestError(f"the endpoint refused the request ({status}): {message}", FailureKind.OWN)
+
+
+def advise(refusal: str, label: str) -> str:
+    """Return how to do without what an endpoint refuses; nothing where its message does not say what that is.
+
+    Args:
+        refusal: what it says.
+        label: how the config calls the model, such as `models.default`.
+    """
+    if "max_completion_tokens" in refusal:
+        return f"; set {label}.max_tokens_key: max_completion_tokens"
+    if not _UNWANTED.search(refusal):
+        return ""
+    found = next((name for name in ("seed", "temperature", "logprobs") if name in refusal), None)
+    return f"; set {label}.drop: [{found}]" if found else ""
 
 
 class ServedName:

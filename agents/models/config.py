@@ -1,14 +1,41 @@
 """The models a config can name."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from stores.weights import SMOLLM2
 
 # What a server of ours decides itself.
 _OWN_ARGUMENTS = ("--model", "--served-model-name", "--host", "--port", "--lora-modules", "--api-key")
+OPENAI = "https://api.openai.com/v1"
+# What RobustFT puts into a request itself, or reads the reply by.
+_OWN_FIELDS = {
+    "messages": "the prompts are the agents' (agents.NAME.prompt)",
+    "model": "set models.NAME.name",
+    "n": "one reply is read",
+    "stream": "replies are read whole",
+    "stream_options": "replies are read whole",
+    "tools": "tools come from the data",
+    "max_tokens": "set agents.NAME.max_tokens",
+    "max_completion_tokens": "set agents.NAME.max_tokens and models.NAME.max_tokens_key",
+    "logprobs": "Eq. 7 needs them",
+    "top_logprobs": "choices are read from them",
+    "structured_outputs": "choices are asked for with it",
+}
+_SECRET = re.compile(
+    r"(?:^|[_-])(?:api_?key|apikey|key|secret|password|passwd|authorization|auth|credentials?|bearer|"
+    r"(?:access|auth|api|id|refresh)_?token|token)$",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"(?:sk|pk|ghp|hf|xai|gsk)[-_][\w-]{16,}|Bearer\s+\S+|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+"
+)
+_DEEPEST = 16
+
+Droppable = Literal["seed", "temperature", "logprobs", "max_tokens"]
 
 
 class EmbeddedModelConfig(BaseModel):
@@ -23,6 +50,8 @@ class EmbeddedModelConfig(BaseModel):
     """`auto` is float32 on a CPU and bfloat16 on a GPU. In float32 an answer does not depend on its batch."""
     batch_size: int = Field(default=64, gt=0)
     """Prompts answered at once."""
+    chat_template_kwargs: dict[str, Any] = {}
+    """What the chat template is given besides the turns, for example `{enable_thinking: false}`."""
 
 
 def check_address(value: str) -> str:
@@ -40,28 +69,103 @@ def check_address(value: str) -> str:
     return value
 
 
-class OpenAIModelConfig(BaseModel):
-    """A model behind an OpenAI-compatible endpoint."""
+class EndpointModelConfig(BaseModel):
+    """What every model behind an OpenAI-compatible endpoint has: how its requests are shaped."""
 
     model_config = ConfigDict(extra="forbid")
+
+    extra_body: dict[str, Any] = {}
+    """More fields of every request, for example `{top_p: 0.9, reasoning_effort: low}`. They are written into
+    the run directory, so they hold no key."""
+    drop: tuple[Droppable, ...] = ()
+    """Fields that the endpoint refuses; they are left out of every request."""
+    max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the endpoint calls the most tokens of a reply."""
+    chat_template_kwargs: dict[str, Any] = {}
+    """What the server gives its chat template besides the turns, for example `{enable_thinking: false}`."""
+
+    @field_validator("extra_body")
+    @classmethod
+    def _check_fields(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if name in _OWN_FIELDS:
+                raise ValueError(f"{name} is set by RobustFT: {_OWN_FIELDS[name]}")
+        return value
+
+    @field_validator("extra_body", "chat_template_kwargs")
+    @classmethod
+    def _check_secrets(cls, value: dict[str, Any]) -> dict[str, Any]:
+        _refuse_secrets(value)
+        return value
+
+    def shape(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of a request as this endpoint takes them; further ones come last and win.
+
+        Args:
+            fields: by OpenAI's names, such as `max_tokens`.
+        """
+        dropped = {*self.drop, *(("top_logprobs",) if "logprobs" in self.drop else ())}
+        shaped = {
+            self.max_tokens_key if name == "max_tokens" else name: value
+            for name, value in fields.items()
+            if name not in dropped
+        }
+        more = dict(self.extra_body)
+        if self.chat_template_kwargs:
+            more["chat_template_kwargs"] = {
+                **more.get("chat_template_kwargs", {}),
+                **self.chat_template_kwargs,
+            }
+        return {**shaped, **more}
+
+
+def _refuse_secrets(value: Any, depth: int = 0) -> None:
+    """Refuse what looks like a key: a config is written into the run directory.
+
+    Raises:
+        ValueError: a name or a value does.
+    """
+    if depth > _DEEPEST:
+        raise ValueError("is nested too deeply")
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if _SECRET.search(str(name)) and isinstance(item, str):
+                raise ValueError(f"'{name}' looks like a key; keys are read from the variable in api_key_env")
+            _refuse_secrets(item, depth + 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_secrets(item, depth + 1)
+    elif isinstance(value, str) and _SECRET_VALUE.search(value):
+        raise ValueError("holds what looks like a key; keys are read from the variable in api_key_env")
+
+
+class OpenAIModelConfig(EndpointModelConfig):
+    """A model behind an OpenAI-compatible endpoint; without `base_url`, of OpenAI's own service."""
 
     provider: Literal["openai"]
     name: str
     """The endpoint's name for the model."""
-    base_url: str = "http://127.0.0.1:8000/v1"
-    """The endpoint's address."""
+    base_url: str = OPENAI
+    """The endpoint's address, for example `http://127.0.0.1:8000/v1`. The default is OpenAI's own service."""
     api_key_env: str | None = None
-    """The environment variable that holds the key. The key itself appears in no file."""
+    """The environment variable that holds the key. The key itself appears in no file. With OpenAI's own
+    service the default is `OPENAI_API_KEY`."""
     timeout: float = Field(default=120, gt=0, allow_inf_nan=False)
     """Seconds until one request counts as failed."""
 
     _check_address = field_validator("base_url")(check_address)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _own_service(cls, fields: Any) -> Any:
+        # Its newer models take `max_completion_tokens` alone, and the older ones both.
+        if isinstance(fields, dict) and str(fields.get("base_url", OPENAI)).rstrip("/") == OPENAI:
+            return {"api_key_env": "OPENAI_API_KEY", "max_tokens_key": "max_completion_tokens", **fields}
+        return fields
 
-class VLLMModelConfig(BaseModel):
+
+class VLLMModelConfig(EndpointModelConfig):
     """A model on a vLLM server. Without `base_url` the run starts the server and stops it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     provider: Literal["vllm"]
     name: str = SMOLLM2
@@ -104,7 +208,15 @@ ModelConfig = Annotated[
 ]
 
 # Where a model is and how long to wait for it: nothing that its replies depend on.
-_NOT_DECIDING = {"base_url", "api_key_env", "timeout", "batch_size", "python", "start_timeout"}
+_NOT_DECIDING = {
+    "base_url",
+    "api_key_env",
+    "max_tokens_key",
+    "timeout",
+    "batch_size",
+    "python",
+    "start_timeout",
+}
 
 
 def identify(config: ModelConfig) -> str:

@@ -4,7 +4,7 @@ Transformers' own continuous batching returns log-probabilities too, but on a CP
 third of this loop's speed, took 5 GB, and its answers depended on the batch (`docs/measurements.md`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ class Request(NamedTuple):
     max_tokens: int
     temperature: float
     seed: int
+    among: tuple[int, ...] = ()
+    """Tokens, of which the first one is to be: the completion is the likeliest of them, and nothing more."""
 
 
 class Completion(NamedTuple):
@@ -29,13 +31,15 @@ class Completion(NamedTuple):
     tokens: list[int]
     log_probabilities: list[float]
     finished: bool
+    among: tuple[float, ...] = ()
+    """The log-probability of each token that the first was to be one of."""
 
 
 @torch.inference_mode()
 def complete_batch(
     model: PreTrainedModel,
     requests: Sequence[Request],
-    end: int,
+    ends: Collection[int],
     is_awaited: Callable[[], bool] = lambda: True,
 ) -> list[Completion]:
     """Complete a batch of prompts; a prompt leaves the batch when its completion ends.
@@ -46,7 +50,7 @@ def complete_batch(
     Args:
         model: a causal language model.
         requests: the prompts, at least one token each.
-        end: the token that ends a turn.
+        ends: the tokens that end a turn.
         is_awaited: says whether anybody still waits; a process that is stopped waits for this thread.
 
     Raises:
@@ -56,7 +60,7 @@ def complete_batch(
     prompts = [request.prompt for request in requests]
     cache = DynamicCache(config=model.config)
     shared = _read_shared_prefix(model, prompts, cache)
-    tokens, mask = _pad_left([prompt[shared:] for prompt in prompts], end, model.device)
+    tokens, mask = _pad_left([prompt[shared:] for prompt in prompts], model.device)
     position = mask.cumsum(1).sub(1).clamp(min=0).add(shared)
     mask = torch.cat([mask.new_ones(len(mask), shared), mask], dim=1)
     going = rows
@@ -78,7 +82,7 @@ def complete_batch(
         chosen = _choose(logits, going)
         log_probability = logits.gather(1, chosen[:, None]).squeeze(1) - logits.logsumexp(-1)
         said = enumerate(zip(going, chosen.tolist(), log_probability.tolist(), strict=True))
-        kept = [index for index, (row, token, value) in said if row.takes(token, value, end)]
+        kept = [index for index, (row, token, value) in said if row.takes(token, value, ends)]
         if 0 < len(kept) < len(going):
             indices = torch.tensor(kept, device=model.device)
             cache.batch_select_indices(indices)
@@ -87,7 +91,7 @@ def complete_batch(
         tokens = chosen[:, None]
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         position = position[:, -1:] + 1
-    return [Completion(row.tokens, row.log_probabilities, row.finished) for row in rows]
+    return [Completion(row.tokens, row.log_probabilities, row.finished, row.among) for row in rows]
 
 
 @dataclass
@@ -98,14 +102,18 @@ class _Row:
     tokens: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
     finished: bool = False
+    among: tuple[float, ...] = ()
 
-    def takes(self, token: int, log_probability: float, end: int) -> bool:
+    def takes(self, token: int, log_probability: float, ends: Collection[int]) -> bool:
         """Take a token; returns whether another may follow."""
-        if token == end:
+        if token in ends:
             self.finished = True
             return False
         self.tokens.append(token)
         self.log_probabilities.append(log_probability)
+        if self.request.among:
+            self.finished = True
+            return False
         return len(self.tokens) < self.request.max_tokens
 
 
@@ -130,17 +138,20 @@ def _read_shared_prefix(model: PreTrainedModel, prompts: list[list[int]], cache:
 def _choose(logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
     chosen = logits.argmax(-1)
     for index, row in enumerate(rows):
-        if row.request.temperature > 0:
+        if among := row.request.among:
+            rated = logits[index].log_softmax(-1)[list(among)]
+            row.among = tuple(rated.tolist())
+            chosen[index] = among[int(rated.argmax())]
+        elif row.request.temperature > 0:
             chances = torch.softmax(logits[index] / row.request.temperature, -1).cpu()
             chosen[index] = torch.multinomial(chances, 1, generator=row.generator)[0]
     return chosen
 
 
-def _pad_left(
-    prompts: list[list[int]], padding: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _pad_left(prompts: list[list[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     longest = max(len(prompt) for prompt in prompts)
-    tokens = torch.full((len(prompts), longest), padding, device=device)
+    # Any token will do: the mask hides it.
+    tokens = torch.zeros((len(prompts), longest), dtype=torch.long, device=device)
     mask = torch.zeros((len(prompts), longest), dtype=torch.long, device=device)
     for row, prompt in enumerate(prompts):
         tokens[row, longest - len(prompt) :] = torch.tensor(prompt)

@@ -1,27 +1,27 @@
 """A chat model inside this process: transformers, fed by batches of concurrent calls."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import torch
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import PrivateAttr
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from pydantic import Field, PrivateAttr
+from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from agents.errors import ModelCallError
-from agents.models.chat import DirectChatModel, to_turns
-from agents.models.config import EmbeddedModelConfig
+from agents.models.chat import DirectChatModel, defuse_all, to_turns, with_arguments
 from agents.models.decoding import Completion, Request, complete_batch
+from agents.models.turn_end import end_tokens
+from agents.thoughts import is_mark
 from stores.batcher import Batcher
-from stores.errors import WeightsError
-from stores.weights import resolve_weights
 
 # Rows times padded length of one batch: bounds the key-value cache (46 KB a token with SmolLM2 in float32).
 _BATCH_TOKENS = 16_384
+# With less room than this, a prompt is too long for its model.
+_LEAST_ROOM = 16
+_DEFAULT_ROOM = 256
 
 
 class EmbeddedChatModel(DirectChatModel):
@@ -33,14 +33,24 @@ class EmbeddedChatModel(DirectChatModel):
 
     name_or_path: str
     batch_size: int
+    rates_letters: bool = True
+    template_settings: dict[str, Any] = Field(default_factory=dict)
+    """What the chat template is given besides the turns (`chat_template_kwargs`)."""
     _model: PreTrainedModel = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
     _batcher: Batcher[Request, Completion] = PrivateAttr()
+    _ends: tuple[int, ...] = PrivateAttr()
+    _hidden: set[int] = PrivateAttr()
 
     def __init__(self, *, model: PreTrainedModel, tokenizer: Tokenizer, **fields: Any) -> None:
         super().__init__(**fields)
         self._model = model
         self._tokenizer = tokenizer
+        self._ends = end_tokens(tokenizer, model.generation_config, model.config)
+        # Those that mark thoughts are needed to tell them from the text.
+        self._hidden = {
+            token for token in tokenizer.all_special_ids if not is_mark(str(tokenizer.decode([token])))
+        }
         # Several batches' worth at once: the loop sorts them by length, which saves padding.
         self._batcher = Batcher(self._complete_awaited, self.batch_size)
 
@@ -69,20 +79,39 @@ class EmbeddedChatModel(DirectChatModel):
         return self._to_result(request, await self._batcher.submit(request))
 
     def _to_request(self, messages: list[BaseMessage], sampling: dict[str, Any]) -> Request:
+        tools = sampling.get("tools")
         text = self._tokenizer.apply_chat_template(
-            to_turns(messages), add_generation_prompt=True, tokenize=False
+            with_arguments(to_turns(messages), as_text=False),
+            tools=defuse_all(tools) if tools else None,
+            add_generation_prompt=True,
+            tokenize=False,
+            **self.template_settings,
         )
-        prompt = self._tokenizer(str(text), add_special_tokens=False)["input_ids"]
-        max_tokens = int(sampling.get("max_tokens") or 256)
-        longest = getattr(self._model.config, "max_position_embeddings", None)
-        if longest and len(prompt) + max_tokens > longest:
-            raise ModelCallError(
-                f"the request has {len(prompt)} tokens and may take {max_tokens} more; "
-                f"{self.name_or_path} takes {longest} in all"
-            )
+        prompt = list(self._tokenizer(str(text), add_special_tokens=False)["input_ids"])
+        letters = sampling.get("letters") or ()
         return Request(
-            list(prompt), max_tokens, float(sampling.get("temperature") or 0), int(sampling.get("seed") or 0)
+            prompt,
+            self._room_for(prompt, int(sampling.get("max_tokens") or _DEFAULT_ROOM)),
+            float(sampling.get("temperature") or 0),
+            int(sampling.get("seed") or 0),
+            tuple(self._tokenizer(letter, add_special_tokens=False)["input_ids"][0] for letter in letters),
         )
+
+    def _room_for(self, prompt: list[int], wanted: int) -> int:
+        """Return how many tokens a reply may take: what is wanted, or what the model's context leaves.
+
+        Raises:
+            ModelCallError: that is next to nothing.
+        """
+        longest = getattr(self._model.config, "max_position_embeddings", None)
+        if not longest:
+            return wanted
+        if len(prompt) + min(wanted, _LEAST_ROOM) > longest:
+            raise ModelCallError(
+                f"the request has {len(prompt)} tokens; "
+                f"{self.name_or_path} takes {longest} in all, with the reply"
+            )
+        return min(wanted, longest - len(prompt))
 
     def _to_result(self, request: Request, completion: Completion) -> ChatResult:
         # Not `batch_decode`: it makes one text of no tokens.
@@ -91,8 +120,14 @@ class EmbeddedChatModel(DirectChatModel):
             {"token": text, "bytes": list(text.encode()), "logprob": logprob, "top_logprobs": []}
             for text, logprob in zip(texts, completion.log_probabilities, strict=True)
         ]
+        if completion.among:
+            content[0]["top_logprobs"] = [
+                {"token": str(self._tokenizer.decode([token])), "logprob": value}
+                for token, value in zip(request.among, completion.among, strict=True)
+            ]
+        shown = [token for token in completion.tokens if token not in self._hidden]
         message = AIMessage(
-            content=str(self._tokenizer.decode(completion.tokens, skip_special_tokens=True)),
+            content=str(self._tokenizer.decode(shown)),
             usage_metadata={
                 "input_tokens": len(request.prompt),
                 "output_tokens": len(completion.tokens) + completion.finished,
@@ -122,57 +157,11 @@ class EmbeddedChatModel(DirectChatModel):
                 rows -= 1
             batch, order = order[:rows], order[rows:]
             completions = complete_batch(
-                self._model, [requests[index] for index in batch], self._tokenizer.eos_token_id, is_awaited
+                self._model, [requests[index] for index in batch], self._ends, is_awaited
             )
             done.update(zip(batch, completions, strict=True))
         return [done[index] for index in range(len(requests))]
 
 
-def load_embedded(config: EmbeddedModelConfig, adapter: Path | None = None) -> EmbeddedChatModel:
-    """Load a model for in-process answers, on the GPU where there is one.
-
-    Args:
-        config: the model; its name is an alias, a folder or a hub id.
-        adapter: a PEFT adapter to put on it.
-
-    Raises:
-        WeightsError: the weights, the tokenizer or the adapter cannot be loaded, or have no chat template.
-    """
-    device = _best_device()
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    if config.dtype != "auto":
-        dtype = getattr(torch, config.dtype)
-    try:
-        weights = resolve_weights(config.name)
-        tokenizer = AutoTokenizer.from_pretrained(weights, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            weights, dtype=dtype, trust_remote_code=False, use_safetensors=True
-        )
-        if adapter is not None:
-            from peft import PeftModel
-
-            # Merged: the adapter's many small products would halve the speed.
-            model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    except (OSError, ValueError, KeyError) as exc:
-        reason = str(exc).strip().partition("\n")[0]
-        raise WeightsError(f"model '{config.name}' cannot be loaded: {reason}") from exc
-    if not tokenizer.chat_template:
-        raise WeightsError(f"model '{config.name}' has no chat template; name an instruct model")
-    model.requires_grad_(False)
-    model.to(device)  # type: ignore[arg-type]  # wrapped by a decorator that loses the method's self
-    return EmbeddedChatModel(
-        model=model,
-        tokenizer=tokenizer,
-        name_or_path=config.name,
-        batch_size=config.batch_size,
-    )
-
-
 def _length(request: Request) -> int:
     return len(request.prompt) + request.max_tokens
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -14,13 +14,14 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatResult
-from pydantic import PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr
 
 from agents.errors import EndpointError, ModelBusyError, ModelCallError
-from agents.models.chat import DirectChatModel, to_turns
-from agents.models.completion import RequestError, ServedName, read_completion, read_refusal
+from agents.models.chat import DirectChatModel, defuse_all, to_turns, with_arguments
+from agents.models.completion import RequestError, ServedName, advise, read_completion, read_refusal
+from agents.models.config import EndpointModelConfig, VLLMModelConfig
 from agents.models.limiter import FailureKind, Limiter
 
 # How often one request is sent again because its connection broke: it may be what breaks the server.
@@ -28,6 +29,8 @@ _BROKEN_CONNECTIONS = 5
 _CONNECT_SECONDS = 10
 # Log-probabilities take some 100 bytes a token: more than this is no reply to a question.
 _LONGEST_REPLY = 8 << 20
+# The most likely tokens that OpenAI and vLLM tell of at most.
+_RATED = 20
 
 
 class EndpointClient:
@@ -109,6 +112,11 @@ class EndpointChatModel(DirectChatModel):
 
     served_name: str
     """The endpoint's name for the model."""
+    label: str = "models.NAME"
+    """How the config calls it, for messages."""
+    config: EndpointModelConfig = Field(default_factory=EndpointModelConfig)
+    """Says how its requests are shaped."""
+    rates_letters: bool = True
     _client: EndpointClient = PrivateAttr()
     _limiter: Limiter = PrivateAttr()
     _answers_as: ServedName = PrivateAttr()
@@ -139,18 +147,26 @@ class EndpointChatModel(DirectChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **sampling: Any,
     ) -> ChatResult:
-        request = {"model": self.served_name, "messages": to_turns(messages), **sampling}
+        return await self._send(orjson.dumps(self._request(messages, stop, sampling)))
+
+    def _request(
+        self, messages: list[BaseMessage], stop: list[str] | None, sampling: dict[str, Any]
+    ) -> dict[str, Any]:
+        fields = dict(sampling)
+        if letters := fields.pop("letters", None):
+            fields["top_logprobs"] = _RATED
+            if isinstance(self.config, VLLMModelConfig):
+                fields["structured_outputs"] = {"choice": letters}
+        if tools := fields.get("tools"):
+            fields["tools"] = defuse_all(tools)
         if stop:
-            request["stop"] = stop
-        return await self._send(orjson.dumps(request))
+            fields["stop"] = stop
+        turns = with_arguments(to_turns(messages), as_text=True)
+        return {"model": self.served_name, "messages": turns, **self.config.shape(fields)}
 
     async def answers(self) -> bool:
         """Ask for one token outside the limiter: whether an endpoint that was down is back."""
-        request = {
-            "model": self.served_name,
-            "messages": [{"role": "user", "content": "Say yes."}],
-            "max_tokens": 1,
-        }
+        request = self._request([HumanMessage("Say yes.")], None, {"max_tokens": 1})
         try:
             await self._client.post("chat/completions", orjson.dumps(request))
         except RequestError as exc:
@@ -160,7 +176,14 @@ class EndpointChatModel(DirectChatModel):
 
     def named(self, served_name: str) -> "EndpointChatModel":
         """Return another model of the same endpoint, behind the same limiter."""
-        return EndpointChatModel(served_name=served_name, client=self._client, limiter=self._limiter)
+        return EndpointChatModel(
+            served_name=served_name,
+            label=self.label,
+            config=self.config,
+            thinks=self.thinks,
+            client=self._client,
+            limiter=self._limiter,
+        )
 
     async def load_adapter(self, name: str, folder: Path) -> None:
         """Have a vLLM server load a PEFT adapter, replacing one of the same name.
@@ -209,7 +232,7 @@ class EndpointChatModel(DirectChatModel):
                 self._answers_as.check(result.generations[0].message.response_metadata["model_name"])
                 return result
             if kind is FailureKind.OWN:
-                raise ModelCallError(str(failure)) from failure
+                raise ModelCallError(f"{failure}{advise(str(failure), self.label)}") from failure
             broken += kind is FailureKind.GONE
             now = time.monotonic()
             troubled = troubled or now

@@ -17,7 +17,13 @@ from pydantic import SecretStr
 
 from agents.errors import EndpointError
 from agents.models.adaptive_limit import FIRST_LIMIT
-from agents.models.config import EmbeddedModelConfig, ModelConfig, OpenAIModelConfig, VLLMModelConfig
+from agents.models.config import (
+    OPENAI,
+    EmbeddedModelConfig,
+    ModelConfig,
+    OpenAIModelConfig,
+    VLLMModelConfig,
+)
 from agents.models.endpoint import EndpointChatModel, EndpointClient
 from agents.models.limiter import Limiter
 from agents.models.vllm import VLLMServer
@@ -189,14 +195,18 @@ class ModelPool:
                 probe=is_back,
             )
         model = EndpointChatModel(
-            served_name=config.name, client=self._clients[address], limiter=self._limiters[base_url]
+            served_name=config.name,
+            label=label,
+            config=config,
+            client=self._clients[address],
+            limiter=self._limiters[base_url],
         )
         return model
 
 
 def _load_embedded(config: EmbeddedModelConfig) -> BaseChatModel:
     # Imported here: torch takes seconds, and a run against an endpoint may not need it.
-    from agents.models.embedded import load_embedded
+    from agents.models.loading import load_embedded
 
     return load_embedded(config)
 
@@ -207,7 +217,7 @@ def _read_key(config: OpenAIModelConfig | VLLMModelConfig) -> SecretStr | None:
     if config.api_key_env not in os.environ:
         raise EndpointError(
             f"model '{config.name}': the environment variable {config.api_key_env} is not set; "
-            "put the endpoint's key there, or leave out api_key_env"
+            f"put the endpoint's key there{_elsewhere(config)}"
         )
     key = os.environ[config.api_key_env].strip()
     if not key or not key.isascii() or not key.isprintable():
@@ -215,3 +225,9 @@ def _read_key(config: OpenAIModelConfig | VLLMModelConfig) -> SecretStr | None:
             f"model '{config.name}': the environment variable {config.api_key_env} holds no usable key"
         )
     return SecretStr(key)
+
+
+def _elsewhere(config: OpenAIModelConfig | VLLMModelConfig) -> str:
+    if config.base_url == OPENAI:
+        return ", or set base_url where the model is not OpenAI's own"
+    return ", or leave out api_key_env"

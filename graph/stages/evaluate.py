@@ -159,7 +159,7 @@ def load_tuned(config: RunConfig, adapter: Path | None) -> BaseChatModel:
         WeightsError: the model or the adapter cannot be loaded.
     """
     # Imported here: torch takes seconds, and only this stage and an embedded model need it.
-    from agents.models.embedded import load_embedded
+    from agents.models.loading import load_embedded
 
     model = config.models[config.training.model]
     embedded = model if isinstance(model, EmbeddedModelConfig) else EmbeddedModelConfig(name=model.name)

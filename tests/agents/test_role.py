@@ -1,17 +1,19 @@
 """The one place where agents meet models: what is sent, what is read back, and what failures become."""
 
+import math
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
 
 from agents.agent import Usage
 from agents.errors import ModelBusyError, ModelCallError
-from agents.models.config import OpenAIModelConfig
+from agents.models.config import OpenAIModelConfig, VLLMModelConfig
 from agents.models.pool import ModelPool
 from agents.role import Role
 from stores.sample import Message
-from tests.support.endpoint import Endpoint
+from tests.support.endpoint import Alter, Endpoint
 from tests.support.scripted import ScriptedModel
 
 NOBODY = "http://127.0.0.1:9/v1"
@@ -116,3 +118,69 @@ async def test_any_chat_model_will_do() -> None:
     model = ScriptedModel(script=lambda messages: "Paris", log_probabilities=lambda reply: [-0.1])
     reply = await Role(model, max_tokens=8).ask(QUESTION)
     assert (reply.text, reply.log_probabilities, reply.usage.requests) == ("Paris", (-0.1,), 1)
+
+
+LETTERS = [Message(role="user", content="A, B or C?")]
+
+
+def rated(first: str, **shares: float) -> Alter:
+    """Return what makes a reply begin with a token, rated beside others."""
+
+    def alter(reply: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
+        tops = [{"token": token, "logprob": math.log(share)} for token, share in shares.items()]
+        reply["choices"][0]["logprobs"]["content"] = [
+            {"token": first, "logprob": math.log(shares[first]), "bytes": [], "top_logprobs": tops}
+        ]
+        return reply
+
+    return alter
+
+
+async def test_a_letter_is_read_with_the_probability_of_each(
+    model: BaseChatModel, endpoint: Endpoint
+) -> None:
+    endpoint.reply = lambda messages: "B"
+    endpoint.alter = rated("B", **{"B": 0.5, " B": 0.1, "A": 0.2, "The": 0.1})
+    chosen = await Role(model, max_tokens=8).choose(LETTERS, ["A", "B", "C"])
+    assert chosen.letter == "B"
+    assert chosen.probabilities == pytest.approx({"A": 0.25, "B": 0.75, "C": 0.0})
+    (request,) = endpoint.requests
+    assert request["logprobs"] is True
+    assert request["top_logprobs"] == 20
+    assert "structured_outputs" not in request
+    assert "letters" not in request
+
+
+async def test_a_vllm_server_is_held_to_the_letters(endpoint: Endpoint) -> None:
+    pool = ModelPool()
+    served = await pool.open(VLLMModelConfig(provider="vllm", name="scripted", base_url=endpoint.url), "m")
+    endpoint.alter = rated("C", C=0.9, A=0.1)
+    assert (await Role(served, max_tokens=8).choose(LETTERS, ["A", "B", "C"])).letter == "C"
+    assert endpoint.requests[0]["structured_outputs"] == {"choice": ["A", "B", "C"]}
+    await pool.close()
+
+
+async def test_an_endpoint_that_rates_nothing_may_still_say_a_letter(
+    model: BaseChatModel, endpoint: Endpoint
+) -> None:
+    endpoint.log_probabilities = False
+    endpoint.reply = lambda messages: " (B). "
+    chosen = await Role(model, max_tokens=8).choose(LETTERS, ["A", "B"])
+    assert (chosen.letter, chosen.probabilities, len(endpoint.requests)) == ("B", {}, 1)
+
+
+async def test_what_rates_no_letter_is_asked_in_words(model: BaseChatModel, endpoint: Endpoint) -> None:
+    endpoint.reply = lambda messages: "It is blue."
+    endpoint.alter = lambda reply, messages: (
+        rated("It", It=0.9, The=0.1)(reply, messages) if reply["choices"][0]["logprobs"] else reply
+    )
+    chosen = await Role(model, max_tokens=9).choose(LETTERS, ["A", "B"], at_most=5)
+    assert (chosen.letter, chosen.probabilities, chosen.reply.text) == (None, {}, "It is blue.")
+    assert [request["max_tokens"] for request in endpoint.requests] == [4, 5]
+    assert chosen.reply.usage.requests == 2
+
+
+async def test_a_model_that_cannot_rate_is_asked_in_words_at_once() -> None:
+    model = ScriptedModel(script=lambda messages: "B, since it is blue")
+    chosen = await Role(model, max_tokens=9).choose(LETTERS, ["A", "B"])
+    assert (chosen.letter, chosen.reply.text, len(model.requests)) == (None, "B, since it is blue", 1)

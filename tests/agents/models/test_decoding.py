@@ -57,15 +57,15 @@ def assert_same(left: Completion, right: Completion) -> None:
     ids=["of all lengths", "alone", "twice", "single tokens", "nothing shared"],
 )
 def test_a_batch_is_completed_as_each_prompt_alone(model: PreTrainedModel, prompts: list[list[int]]) -> None:
-    together = complete_batch(model, requests(prompts), END)
+    together = complete_batch(model, requests(prompts), (END,))
     for prompt, completion in zip(prompts, together, strict=True):
         assert_same(completion, greedy(model, prompt, 6))
 
 
 def test_a_completion_ends_before_the_token_that_ends_a_turn(model: PreTrainedModel) -> None:
-    plain = complete_batch(model, requests(PROMPTS), END)
+    plain = complete_batch(model, requests(PROMPTS), (END,))
     end = plain[1].tokens[2]
-    cut = complete_batch(model, requests(PROMPTS), end)
+    cut = complete_batch(model, requests(PROMPTS), (39, end))
     for before, after in zip(plain, cut, strict=True):
         assert after.finished == (end in before.tokens)
         if after.finished:
@@ -78,21 +78,21 @@ def test_a_completion_ends_before_the_token_that_ends_a_turn(model: PreTrainedMo
 def test_each_prompt_has_a_length_of_its_own(model: PreTrainedModel) -> None:
     lengths = [1, 4, 2, 7, 3]
     asked = [Request(prompt, most, 0.0, 0) for prompt, most in zip(PROMPTS, lengths, strict=True)]
-    completions = complete_batch(model, asked, END)
+    completions = complete_batch(model, asked, (END,))
     assert [len(completion.tokens) for completion in completions] == lengths
     assert not any(completion.finished for completion in completions)
 
 
 def test_what_is_drawn_depends_on_the_seed_and_not_on_the_company(model: PreTrainedModel) -> None:
     asked = [Request([5, 6, 7], 8, 1.0, seed) for seed in range(6)]
-    together = complete_batch(model, asked, END)
+    together = complete_batch(model, asked, (END,))
     for request, completion in zip(asked, together, strict=True):
-        assert_same(complete_batch(model, [request], END)[0], completion)
+        assert_same(complete_batch(model, [request], (END,))[0], completion)
     assert len({tuple(completion.tokens) for completion in together}) > 1
 
 
 def test_log_probabilities_are_the_models_whatever_the_temperature(model: PreTrainedModel) -> None:
-    [completion] = complete_batch(model, [Request([5, 6, 7], 4, 5.0, 3)], END)
+    [completion] = complete_batch(model, [Request([5, 6, 7], 4, 5.0, 3)], (END,))
     with torch.inference_mode():
         scores = (
             model(input_ids=torch.tensor([[5, 6, 7, *completion.tokens]])).logits[0, 2:-1].log_softmax(-1)
@@ -104,5 +104,5 @@ def test_log_probabilities_are_the_models_whatever_the_temperature(model: PreTra
 def test_work_that_nobody_waits_for_is_given_up(model: PreTrainedModel) -> None:
     waits = iter([True, True, False])
     with pytest.raises(ModelCallError, match="nobody waits"):
-        complete_batch(model, requests(PROMPTS, max_tokens=100), END, lambda: next(waits))
+        complete_batch(model, requests(PROMPTS, max_tokens=100), (END,), lambda: next(waits))
     assert list(waits) == []

@@ -1,7 +1,6 @@
 """The model inside this process: its answers do not depend on what else is asked at the time."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +9,13 @@ from langchain_core.messages import AIMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.errors import ModelCallError
+from agents.models.chat import to_messages
 from agents.models.config import EmbeddedModelConfig
-from agents.models.embedded import EmbeddedChatModel, load_embedded
+from agents.models.embedded import EmbeddedChatModel
+from agents.models.loading import load_embedded
 from agents.models.probe import probe
-from stores.errors import WeightsError
+from agents.role import Role
+from stores.sample import Message
 from stores.weights import SMOLLM2, resolve_weights
 from tests.support.waiting import until
 
@@ -96,12 +98,12 @@ async def test_a_reply_that_ends_by_itself_says_so(model: EmbeddedChatModel) -> 
 
 async def test_a_reply_of_nothing_is_an_empty_text(model: EmbeddedChatModel) -> None:
     first = await model.ainvoke(PROMPTS[0], max_tokens=1)
-    tokenizer, end = model._tokenizer, model._tokenizer.eos_token
-    tokenizer.eos_token = first.text
+    ends = model._ends
+    model._ends = tuple(model._tokenizer(first.text)["input_ids"])
     try:
         reply = await model.ainvoke(PROMPTS[0], max_tokens=8)
     finally:
-        tokenizer.eos_token = end
+        model._ends = ends
     assert (reply.text, log_probabilities(reply)) == ("", [])
     assert reply.response_metadata["finish_reason"] == "stop"
 
@@ -158,18 +160,6 @@ async def test_a_conversation_is_read_with_all_its_turns(model: EmbeddedChatMode
     assert reply.usage_metadata["input_tokens"] == len(tokenizer(text)["input_ids"])
 
 
-def test_a_folder_that_is_not_there_is_named_in_one_line() -> None:
-    with pytest.raises(WeightsError, match=r"^model '/no/such/folder': no such folder.*") as error:
-        load_embedded(EmbeddedModelConfig(name="/no/such/folder"))
-    assert "\n" not in str(error.value)
-
-
-def test_a_folder_that_holds_no_model_is_named_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=str(tmp_path)) as error:
-        load_embedded(EmbeddedModelConfig(name=str(tmp_path)))
-    assert "\n" not in str(error.value)
-
-
 async def test_what_nobody_waits_for_any_more_is_not_answered_to_its_end(model: EmbeddedChatModel) -> None:
     passes: list[object] = []
     hook = model._model.register_forward_hook(lambda *passed: passes.append(passed[0]))
@@ -180,3 +170,42 @@ async def test_what_nobody_waits_for_any_more_is_not_answered_to_its_end(model: 
     # One batch at a time: this one would wait for some minutes.
     async with asyncio.timeout(30):
         await model.ainvoke("What is the capital of France?", max_tokens=2)
+
+
+async def test_one_of_a_few_letters_is_chosen_and_each_is_rated(model: EmbeddedChatModel) -> None:
+    turns = [Message(role="user", content="Which is a colour?\nA. blue\nB. seven\nAnswer with the letter.")]
+    chosen = await Role(model, max_tokens=8).choose(turns, ["A", "B"])
+    assert chosen.letter in ("A", "B")
+    assert sum(chosen.probabilities.values()) == pytest.approx(1)
+    assert chosen.letter == max(chosen.probabilities, key=chosen.probabilities.__getitem__)
+    assert chosen.reply.usage.completion_tokens <= 2
+    # Beside a request of another kind it is the same.
+    both = await asyncio.gather(
+        Role(model, max_tokens=8).choose(turns, ["A", "B"]), Role(model, max_tokens=8).ask(turns)
+    )
+    assert both[0].probabilities == pytest.approx(chosen.probabilities, abs=1e-3)
+
+
+async def test_a_reply_gets_the_room_that_the_prompt_leaves(model: EmbeddedChatModel) -> None:
+    longest = model._model.config.max_position_embeddings
+    assert model._room_for([1] * (longest - 40), 500) == 40
+    assert model._room_for([1] * (longest - 4), 4) == 4
+    with pytest.raises(ModelCallError, match=f"{longest - 4} tokens"):
+        model._room_for([1] * (longest - 4), 500)
+
+
+async def test_turns_of_tools_and_their_descriptions_reach_the_template(model: EmbeddedChatModel) -> None:
+    call = {"function": {"name": "w", "arguments": '{"city": "Oslo"}'}}
+    template = model._tokenizer.chat_template
+    shown = "{{ messages[1].tool_calls[0].function.arguments.city }} {{ tools[0].name }}"
+    model._tokenizer.chat_template = shown
+    try:
+        turns = [
+            Message(role="user", content="Weather?"),
+            Message(role="assistant", tool_calls=(call,)),
+            Message(role="tool", content="rain", tool_call_id="1"),
+        ]
+        request = model._to_request(to_messages(turns), {"tools": [{"name": "weather"}]})
+    finally:
+        model._tokenizer.chat_template = template
+    assert model._tokenizer.decode(request.prompt) == "Oslo weather"

@@ -43,7 +43,7 @@ async def test_a_model_asked_for_at_once_is_loaded_once(
         loaded.append(config.name)
         return object()
 
-    monkeypatch.setattr("agents.models.embedded.load_embedded", load)
+    monkeypatch.setattr("agents.models.loading.load_embedded", load)
     opened = await asyncio.gather(*(pool.open(EmbeddedModelConfig(), "m") for _ in range(8)))
     assert len(loaded) == 1
     assert all(model is opened[0] for model in opened)
