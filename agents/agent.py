@@ -77,12 +77,12 @@ class TemplateUse(NamedTuple):
     """What one prompt of an agent is given.
 
     Args:
-        variables: what the template may use beside `question` and `options`.
+        variables: what the template may use beside those that every prompt may (`prompts.template.COMMON`).
         about: of these it must use one, or every sample would be asked the same.
     """
 
     variables: frozenset[str] = frozenset()
-    about: frozenset[str] = frozenset({"question"})
+    about: frozenset[str] = frozenset({"question", "prompt"})
 
 
 class Parts(NamedTuple):
@@ -152,6 +152,7 @@ class AgentConfig(BaseModel, ABC):
                 name if folder is None else self.turn_of(key),
                 use.variables,
                 about=use.about,
+                shipped=self.turn_of(key),
                 question=question,
                 folder=folder,
             )
@@ -167,6 +168,18 @@ class AgentConfig(BaseModel, ABC):
 def conversation(sample: Sample, request: str) -> list[Message]:
     """Return a request about a sample as chat turns: its history, the request, and what tools said to it."""
     return [*sample.history, Message(role="user", content=request), *sample.after]
+
+
+def request(sample: Sample, prompt: QuestionTemplate, **values: object) -> list[Message]:
+    """Return the chat turns that ask about a sample, with the prompt for the form of its answers.
+
+    Args:
+        sample: whose prompt is asked.
+        prompt: the agent's prompts.
+        values: the values of the agent's own variables.
+    """
+    kind = sample_kind(sample)
+    return conversation(sample, prompt.render(sample, kind.form, kind.name, **values))
 
 
 def kept_of(reply: Reply) -> dict[str, Any]:

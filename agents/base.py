@@ -4,13 +4,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ConfigDict
 
-from agents.agent import AgentConfig, AnswerRecord, Parts, answer_in, conversation, kept_of
+from agents.agent import AgentConfig, AnswerRecord, Parts, answer_in, conversation, kept_of, request
 from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 
 if TYPE_CHECKING:
     from agents.role import Role
+
+
+TRAIN = "train"
+"""The file of the base agent's prompts that a tuned model is trained and evaluated with."""
 
 
 class Prediction(AnswerRecord):
@@ -25,8 +29,8 @@ class BaseConfig(AgentConfig):
     view: ClassVar[str | None] = "base"
 
     prompt: str = "base"
-    """The prompt template: a name in `prompts/`, or a path to your own file. The tuned model is trained and
-    evaluated with this template."""
+    """The prompt: a name in `prompts/`, or a path to your own file or folder. The tuned model is trained and
+    evaluated with its `train.md`, or with your file where it is one for all."""
 
     def build(self, parts: Parts) -> "BaseAgent":
         """Return the agent."""
@@ -34,20 +38,27 @@ class BaseConfig(AgentConfig):
 
 
 class BaseAgent:
-    """Answers a sample's prompt with nothing else at hand."""
+    """Answers a sample's prompt with nothing else at hand.
 
-    def __init__(self, role: "Role", prompt: QuestionTemplate) -> None:
+    Args:
+        role: the model in its role.
+        prompt: the base agent's prompts.
+        tuned: ask in the words that a tuned model is trained on.
+    """
+
+    def __init__(self, role: "Role", prompt: QuestionTemplate, *, tuned: bool = False) -> None:
         self._role = role
         self._prompt = prompt
+        self._tuned = tuned
 
     async def answer(self, sample: Sample) -> Prediction:
         """Predict the answer to a sample's prompt (Eq. 1)."""
         kind = sample_kind(sample)
-        request = request_answer(sample, self._prompt)
-        reply = await self._role.ask(request, at_most=kind.max_tokens(sample.options))
+        turns = request_as_trained(sample, self._prompt) if self._tuned else request(sample, self._prompt)
+        reply = await self._role.ask(turns, at_most=kind.max_tokens(sample.options))
         return Prediction(answer=answer_in(reply, sample), **kept_of(reply))
 
 
-def request_answer(sample: Sample, prompt: QuestionTemplate) -> list[Message]:
-    """Return what a model is asked in the base role; a tuned model is trained on the same."""
-    return conversation(sample, prompt.render(sample))
+def request_as_trained(sample: Sample, prompt: QuestionTemplate) -> list[Message]:
+    """Return what a tuned model is trained on and asked: the question, not the form of its answer."""
+    return conversation(sample, prompt.render(sample, TRAIN, sample_kind(sample).name))

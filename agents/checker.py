@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, conversation, kept_of
+from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, kept_of, request
 from agents.answers.kind import sample_kind
 from agents.room import Need
 from prompts.template import QuestionTemplate
@@ -16,7 +16,7 @@ from stores.sample import Sample
 if TYPE_CHECKING:
     from agents.role import Role
 
-VARIABLES = frozenset({"response", "views"})
+VARIABLES = frozenset({"response", "views", "reasonings"})
 
 Policy = Literal["unanimous", "majority", "judge", "hybrid", "calibrated", "none"]
 JudgeVerdict = Literal["reliable", "noisy"]
@@ -56,7 +56,7 @@ class CheckerConfig(AgentConfig):
     need: ClassVar[Need] = "verdict"
 
     prompt: str = "check"
-    """The judge's template: a name in `prompts/`, or a path to your own file."""
+    """The judge's prompt: a name in `prompts/`, or a path to your own file or folder."""
     policy: Policy = "calibrated"
     """How a response is judged. `calibrated` asks what `hybrid` asks and then weighs all views of all samples
     by how far each can be trusted. `hybrid` asks the judge where the views disagree. `unanimous` wants every
@@ -94,13 +94,19 @@ class Checker:
         self._policy = config.policy
         self._views = config.views
 
-    async def check(self, sample: Sample, answers: Mapping[str, str | None]) -> Check:
+    async def check(
+        self,
+        sample: Sample,
+        answers: Mapping[str, str | None],
+        reasonings: Mapping[str, str] | None = None,
+    ) -> Check:
         """Say whether the sample's response is clean (Eq. 3).
 
         Args:
             sample: the sample under suspicion.
             answers: what each view answered, None where that is unreadable. Views that the config does not
                 name are not looked at.
+            reasonings: the replies of the views that say more than their answers.
         """
         kind = sample_kind(sample)
         views = {view: kind.agree(answers.get(view), sample.response, sample.options) for view in self._views}
@@ -109,19 +115,25 @@ class Checker:
             return Check(clean=False, policy="none", agreed=agreed, reason="not checked")
         if self._policy == "judge" or (self._policy in ("hybrid", "calibrated") and _is_split(views)):
             shown = {view: answer for view, answer in answers.items() if view in self._views}
-            return await self._judge(sample, shown, agreed)
+            return await self._judge(sample, shown, reasonings or {}, agreed)
         enough = 1 if self._policy == "majority" else len(views)
         reason = f"{len(agreed)} of {len(views)} views match the response"
         return Check(clean=len(agreed) >= enough, policy=self._policy, agreed=agreed, reason=reason)
 
     async def _judge(
-        self, sample: Sample, answers: Mapping[str, str | None], agreed: tuple[str, ...]
+        self,
+        sample: Sample,
+        answers: Mapping[str, str | None],
+        reasonings: Mapping[str, str],
+        agreed: tuple[str, ...],
     ) -> Check:
-        request = self._prompt.render(sample, response=sample.response, views=answers)
-        reply = await self._role.ask(conversation(sample, request))
+        shown = {view: reasonings.get(view) for view in answers}
+        asked = request(sample, self._prompt, response=sample.response, views=answers, reasonings=shown)
+        reply = await self._role.ask(asked)
         verdict = None
         if reply.outcome is None:
-            verdict = parse_verdict(reply.text, quoted=(sample.prompt, sample.response, *answers.values()))
+            quoted = (sample.prompt, sample.response, *answers.values(), *shown.values())
+            verdict = parse_verdict(reply.text, quoted=quoted)
         return Check(
             clean=verdict == "reliable",
             policy=self._policy,

@@ -11,8 +11,8 @@ from agents.agent import (
     Parts,
     TemplateUse,
     answer_in,
-    conversation,
     kept_of,
+    request,
 )
 from agents.answers.kind import sample_kind
 from agents.room import Need
@@ -42,15 +42,15 @@ class ReasonerConfig(AgentConfig):
     templates: ClassVar[Mapping[str, TemplateUse]] = {
         "prompt": TemplateUse(REASON_VARIABLES),
         # A critique may look at the reasoning alone.
-        "reflect_prompt": TemplateUse(REFLECT_VARIABLES, about=REFLECT_VARIABLES | {"question"}),
+        "reflect_prompt": TemplateUse(REFLECT_VARIABLES, about=REFLECT_VARIABLES | {"question", "prompt"}),
     }
     view: ClassVar[str | None] = "reasoning"
     need: ClassVar[Need] = "working"
 
     prompt: str = "reason"
-    """The template of a reasoning turn: a name in `prompts/`, or a path to your own file."""
+    """The prompt of a reasoning turn: a name in `prompts/`, or a path to your own file or folder."""
     reflect_prompt: str = "reflect"
-    """The template of a reflection: a name in `prompts/`, or a path to your own file."""
+    """The prompt of a reflection: a name in `prompts/`, or a path to your own file or folder."""
     max_reflections: int = Field(default=4, ge=0)
     """The most reflections on one sample (the paper's n). 0 turns reflection off."""
     early_stop: bool = True
@@ -75,18 +75,19 @@ class Reasoner:
     async def reason(self, sample: Sample, turns: list[Turn]) -> Turn:
         """Reason about the prompt, in the light of the last reasoning and the reflection on it."""
         reasoning, reflection = turns[-2:] if turns else (None, None)
-        request = self._reason.render(
+        asked = request(
             sample,
+            self._reason,
             reasoning=reasoning.reply if reasoning else None,
             reflection=reflection.reply if reflection else None,
         )
-        reply = await self._role.ask(conversation(sample, request))
+        reply = await self._role.ask(asked)
         return Turn(role="reason", answer=answer_in(reply, sample), **kept_of(reply))
 
     async def reflect(self, sample: Sample, turns: list[Turn]) -> Turn:
         """Criticise the last reasoning."""
-        request = self._reflect.render(sample, reasoning=turns[-1].reply, answer=turns[-1].answer)
-        reply = await self._role.ask(conversation(sample, request))
+        asked = request(sample, self._reflect, reasoning=turns[-1].reply, answer=turns[-1].answer)
+        reply = await self._role.ask(asked)
         return Turn(role="reflect", **kept_of(reply))
 
     def is_done(self, sample: Sample, turns: list[Turn]) -> bool:

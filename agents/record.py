@@ -112,6 +112,15 @@ class SampleRecord(BaseModel):
         given = {"base": self.base, "reasoning": last_reasoning(self.turns), **self.views}
         return {view: record.answer for view, record in given.items() if record is not None}
 
+    def view_reasonings(self) -> dict[str, str]:
+        """Return the replies of the views that say more than their answers, by the views' names."""
+        given = {"base": self.base, "reasoning": last_reasoning(self.turns), **self.views}
+        return {
+            view: record.reply
+            for view, record in given.items()
+            if record is not None and record.reply is not None and record.reply.strip() != record.answer
+        }
+
     @property
     def final(self) -> str | None:
         """The response the sample may be trained on; None where there is none."""

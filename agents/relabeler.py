@@ -1,12 +1,12 @@
 """The Relabeler: a new answer in the light of the nearest clean examples (Eq. 4 and 5)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.agent import AgentConfig, AnswerRecord, Parts, answer_in, conversation, kept_of
+from agents.agent import AgentConfig, AnswerRecord, Parts, TemplateUse, answer_in, kept_of, request
 from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
@@ -14,6 +14,8 @@ from stores.sample import Message, Sample
 if TYPE_CHECKING:
     from agents.role import Role
     from stores.examples import ExampleStore, Neighbour
+
+VARIABLES = frozenset({"neighbours"})
 
 # A log-probability is at most 0; one that rounding left this far above is read as 0.
 _ROUNDING = 1e-6
@@ -66,11 +68,13 @@ def entropy_of(log_probabilities: Sequence[float]) -> float:
 class RelabelerConfig(AgentConfig):
     """Settings of the Relabeler."""
 
+    templates: ClassVar[Mapping[str, TemplateUse]] = {"prompt": TemplateUse(VARIABLES)}
     half: ClassVar[Literal["detect", "denoise"]] = "denoise"
     log_probabilities: ClassVar[bool] = True
 
     prompt: str = "relabel"
-    """The template of the sample and its neighbours: a name in `prompts/`, or a path to your own file."""
+    """The prompt of the sample and its neighbours: a name in `prompts/`, or a path to your own file or
+    folder."""
     neighbours: int = Field(default=3, ge=0)
     """How many of the nearest clean samples are shown as examples (the paper's k). 0 shows none."""
 
@@ -103,9 +107,9 @@ class Relabeler:
         if self._examples is not None and self._neighbours:
             found = await self._examples.nearest(sample, self._neighbours)
         turns = [turn for neighbour in reversed(found) for turn in self._show(neighbour.sample)]
-        request = conversation(sample, self._prompt.render(sample))
+        asked = request(sample, self._prompt, neighbours=[neighbour.sample for neighbour in found])
         kind = sample_kind(sample)
-        reply = await self._role.ask([*turns, *request], at_most=kind.max_tokens(sample.options))
+        reply = await self._role.ask([*turns, *asked], at_most=kind.max_tokens(sample.options))
         return ContextAnswer(
             neighbours=tuple(
                 NeighbourReference(id=neighbour.sample.id, distance=neighbour.distance) for neighbour in found
@@ -116,7 +120,6 @@ class Relabeler:
         )
 
     def _show(self, example: Sample) -> list[Message]:
-        return [
-            Message(role="user", content=self._prompt.render(example)),
-            Message(role="assistant", content=example.response),
-        ]
+        kind = sample_kind(example)
+        asked = self._prompt.render(example, kind.form, kind.name, neighbours=[])
+        return [Message(role="user", content=asked), Message(role="assistant", content=example.response)]

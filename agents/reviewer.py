@@ -11,8 +11,8 @@ from agents.agent import (
     Parts,
     TemplateUse,
     answer_in,
-    conversation,
     kept_of,
+    request,
 )
 from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
@@ -21,7 +21,7 @@ from stores.sample import Sample
 if TYPE_CHECKING:
     from agents.role import Role
 
-VARIABLES = frozenset({"context_answer", "reasoning_answer"})
+VARIABLES = frozenset({"context_answer", "reasoning_answer", "reasoning"})
 
 
 Outcome = Literal[
@@ -52,7 +52,7 @@ class ReviewerConfig(AgentConfig):
     half: ClassVar[Literal["detect", "denoise"]] = "denoise"
 
     prompt: str = "review"
-    """The template: a name in `prompts/`, or a path to your own file."""
+    """The prompt: a name in `prompts/`, or a path to your own file or folder."""
     policy: Literal["review", "context"] = "review"
     """`review`: the model chooses where the two answers disagree. `context`: the relabeler's answer is taken,
     and the model is not asked."""
@@ -70,7 +70,9 @@ class Reviewer:
         self._prompt = prompt
         self._policy = config.policy
 
-    async def review(self, sample: Sample, context: str | None, reasoning: str | None) -> Review:
+    async def review(
+        self, sample: Sample, context: str | None, reasoned: str | None, reasoning: str | None = None
+    ) -> Review:
         """Decide on the sample's new response (Eq. 6).
 
         Two answers that agree, or a single one, need no review; asking would only cost.
@@ -78,21 +80,23 @@ class Reviewer:
         Args:
             sample: the sample; its response is not used.
             context: the Relabeler's answer.
-            reasoning: the Reasoner's last answer.
+            reasoned: the Reasoner's last answer.
+            reasoning: the reply that it was read from.
         """
         if self._policy == "context":
             return Review(answer=context, reason="not reviewed")
-        if context is None or reasoning is None:
-            answer = context or reasoning
+        if context is None or reasoned is None:
+            answer = context or reasoned
             single = answer is not None
             return Review(
                 answer=answer, reason="only one readable answer" if single else "no readable answer"
             )
         kind = sample_kind(sample)
-        if kind.agree(context, reasoning, sample.options):
+        if kind.agree(context, reasoned, sample.options):
             return Review(answer=context, reason="both answers agree")
-        request = self._prompt.render(sample, context_answer=context, reasoning_answer=reasoning)
-        turns = conversation(sample, request)
+        turns = request(
+            sample, self._prompt, context_answer=context, reasoning_answer=reasoned, reasoning=reasoning
+        )
         reply = await self._role.ask(turns, at_most=kind.max_tokens(sample.options))
         answer = answer_in(reply, sample)
         reason: Outcome = "reviewed" if answer is not None else "unreadable"

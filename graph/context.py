@@ -101,7 +101,7 @@ class Prompts(NamedTuple):
     """The templates of a config, checked: those of the agents, and the block that all of them show.
 
     `agents` has them by the agents' names, and by the config keys that name their files. `texts` has the text
-    of each file as a run keeps it, by the turn that asks with it.
+    of each file as a run keeps it, by the turn that asks with it and, where a turn has several, by the form.
     """
 
     question: Template
@@ -128,9 +128,10 @@ def load_prompts(config: RunConfig, kept: Path | None = None, kept_for: RunConfi
         for name, agent in config.agents.by_name().items()
     }
     texts = {
-        agent.turn_of(key): template.text
+        f"{agent.turn_of(key)}/{form}" if form else agent.turn_of(key): text
         for name, agent in config.agents.by_name().items()
         for key, template in agents[name].items()
+        for form, text in template.texts.items()
     }
     return Prompts(question, agents, {"question": question.source, **texts})
 

@@ -9,7 +9,7 @@ from langgraph.types import Command
 
 from agents.agent import AnswerRecord
 from agents.checker import Checker
-from agents.reasoner import Reasoner, final_answer
+from agents.reasoner import Reasoner, last_reasoning
 from agents.reviewer import Reviewer
 from graph.context import Agents, SampleContext, agents_of
 from graph.state import SampleInput, SampleState
@@ -66,14 +66,16 @@ async def reflect(state: SampleState, runtime: Runtime[Context]) -> dict[str, An
 async def checker(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Say whether the response is clean (Eq. 3)."""
     agent: Checker = (await agents_of(runtime)).get("checker")
-    return {"check": await agent.check(state.sample, state.view_answers())}
+    return {"check": await agent.check(state.sample, state.view_answers(), state.view_reasonings())}
 
 
 async def reviewer(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Decide on the new response (Eq. 6)."""
     agent: Reviewer = (await agents_of(runtime)).get("reviewer")
     in_context = state.context.answer if state.context else None
-    return {"review": await agent.review(state.sample, in_context, final_answer(state.turns))}
+    last = last_reasoning(state.turns)
+    reasoned, reasoning = (last.answer, last.reply) if last is not None else (None, None)
+    return {"review": await agent.review(state.sample, in_context, reasoned, reasoning)}
 
 
 async def after_checking(state: SampleState) -> str:

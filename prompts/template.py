@@ -7,6 +7,7 @@ A run keeps the text of every template it uses in a folder of its own. Those are
 names that we gave them, and checked like any other: a run directory may come from anywhere.
 """
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from string import ascii_uppercase
@@ -20,10 +21,19 @@ from stores.sample import Sample
 
 FOLDER = Path(__file__).parent
 LETTERS = ascii_uppercase
+FORMS = ("choice", "short", "working", "long")
+"""How answers are asked for: the names of the files in a prompt's folder (`agents.answers.form`)."""
+ANY = ""
+"""Stands for every form, where one file is for all of them."""
+COMMON = frozenset({"question", "prompt", "options", "lettered", "system", "history", "task", "kind", "form"})
+"""The variables that every prompt of an agent may use."""
 
 _ENVIRONMENT = Sandbox()
 # More than was ever written by hand; Jinja takes seconds for a megabyte.
 _LONGEST = 1 << 18
+# Options that are named in one line: how many, and how many characters together.
+_CLASSES = 3
+_LONGEST_LINE = 60
 
 
 class PromptError(InputError):
@@ -99,21 +109,24 @@ class Template:
 
 
 class QuestionTemplate:
-    """A template of a role's request: the shared question block first, the role's own words after it.
+    """The prompts of one turn of an agent: one a form of answers, or one for all of them.
 
-    Every role's request about one sample begins with the same text, so an endpoint's prefix cache is hit
-    across roles.
+    The shared question block comes first and the role's own words after it. Every role's request about one
+    sample begins with the same text, so an endpoint's prefix cache is hit across roles.
 
     Args:
-        name: as for `Template`.
-        variables: what the role's template may use beside `question` and `options`.
-        about: of these it must use one; a request that does not show the question is about nothing, unless
+        name: a file in `prompts/` (without `.md`), a folder there with one file a form, or a path to the
+            user's own file or folder. A file is used for every form. A form that the user's folder has no
+            file for is asked for with the shipped prompt.
+        variables: what the role's templates may use beside `COMMON`.
+        about: of these each must use one; a request that does not show the question is about nothing, unless
             it shows what was said to it.
+        shipped: the name of the shipped prompt that this one takes the place of; `name` by default.
         question: the block that shows the question; the shipped one by default.
-        folder: as for `Template`.
+        folder: a run's prompts; `name` is then the name of a file or folder there.
 
     Raises:
-        PromptError: as for `Template`.
+        PromptError: as for `Template`; or a folder has a file that is for no form.
     """
 
     def __init__(
@@ -121,28 +134,112 @@ class QuestionTemplate:
         name: str,
         variables: frozenset[str] = frozenset(),
         *,
-        about: frozenset[str] = frozenset({"question"}),
+        about: frozenset[str] = frozenset({"question", "prompt"}),
+        shipped: str | None = None,
         question: Template | None = None,
         folder: Path | None = None,
     ) -> None:
         self._question = question or _shipped_question_block()
-        self._template = Template(name, variables | {"question", "options"}, about=about, folder=folder)
+        shipped = shipped or name
+        found = _find_files(name, shipped) if folder is None else _find_kept(folder, name)
+        if ANY not in found and (lost := _forms_of(shipped) - set(found)):
+            where = as_written_here(folder or name)
+            raise PromptError(f"{where}: the prompt '{shipped}/{min(lost)}' is missing")
+        self._templates = {
+            form: Template(file, variables | COMMON, about=about, folder=kept)
+            for form, (file, kept) in found.items()
+        }
 
     @property
-    def text(self) -> str:
-        """The text of the role's own file."""
-        return self._template.source
+    def texts(self) -> dict[str, str]:
+        """The text of each of the role's own files, by form; by `ANY` where one file is for every form."""
+        return {form: template.source for form, template in self._templates.items()}
 
     @property
     def source(self) -> str:
-        """The text of both files: part of what decides a run's results."""
-        return f"{self._question.source}\n{self._template.source}"
+        """The texts of all files: part of what decides a run's results."""
+        return "\n".join((self._question.source, *(text for _, text in sorted(self.texts.items()))))
 
-    def render(self, sample: Sample, **values: object) -> str:
-        """Fill the template for one sample; `values` are the role's own variables."""
-        options = _choices(sample.options)
-        question = _render_question(self._question, sample.prompt, sample.options)
-        return self._template.render(question=question, options=options, **values)
+    def is_own(self, form: str) -> bool:
+        """Say whether this form has a file of its own."""
+        return form in self._templates
+
+    def render(self, sample: Sample, form: str = ANY, kind: str | None = None, **values: object) -> str:
+        """Fill the template for one sample.
+
+        Args:
+            sample: whose question is asked.
+            form: how its answer is asked for.
+            kind: the name of its answers' kind.
+            values: the role's own variables.
+        """
+        template = self._templates.get(form) or self._templates[ANY]
+        system = "\n\n".join(turn.content for turn in sample.history if turn.role == "system")
+        return template.render(
+            question=_render_question(self._question, sample.prompt, sample.options),
+            prompt=sample.prompt,
+            options=_choices(sample.options),
+            lettered=shows_letters(sample.options),
+            system=system or None,
+            history=[turn for turn in sample.history if turn.role != "system"],
+            task=sample.task,
+            kind=kind,
+            form=form or None,
+            **values,
+        )
+
+
+def shows_letters(options: Sequence[str]) -> bool:
+    """Say whether a question lists its options by letter, and its answer is asked for by letter.
+
+    Two or three short options are classes, such as yes, no and maybe. They are named in one line and answered
+    in words, which small models read better (`docs/measurements.md`). Where letters run out, there are none.
+    """
+    if len(options) > len(LETTERS):
+        return False
+    short = sum(map(len, options)) <= _LONGEST_LINE and not any("," in option for option in options)
+    return bool(options) and not (short and len(options) <= _CLASSES)
+
+
+def _forms_of(shipped: str) -> set[str]:
+    """Return the forms that a shipped prompt is written for."""
+    return {*FORMS, *(file.stem for file in (FOLDER / shipped).glob("*.md"))}
+
+
+def _find_files(name: str, shipped: str) -> dict[str, tuple[str, Path | None]]:
+    """Return the file of each form, by the name that a config gives the prompt."""
+    mine = FOLDER / name if is_shipped(name) else Path(name).expanduser()
+    if (FOLDER / f"{name}.md").is_file() or not mine.is_dir():
+        return {ANY: (name, None)}
+    own = {file.stem: (str(file), None) for file in mine.glob("*.md")}
+    _check_forms(mine, set(own), _forms_of(shipped))
+    if (FOLDER / f"{shipped}.md").is_file():
+        return {ANY: (shipped, None), **own}
+    return {**{form: (f"{shipped}/{form}", None) for form in _forms_of(shipped)}, **own}
+
+
+def _find_kept(folder: Path, name: str) -> dict[str, tuple[str, Path | None]]:
+    """Return the file of each form, as a run has kept the prompt."""
+    mine = folder / name
+    found: dict[str, tuple[str, Path | None]] = {}
+    if not folder.is_symlink() and not mine.is_symlink():
+        found = {file.stem: (file.stem, mine) for file in mine.glob("*.md")}
+    return found if found and not (folder / f"{name}.md").is_file() else {ANY: (name, folder), **found}
+
+
+def _check_forms(folder: Path, found: set[str], known: set[str]) -> None:
+    """Check that a folder has prompts, and that each file is named after a form."""
+    where, forms = as_written_here(folder), ", ".join(sorted(known))
+    if not found:
+        raise PromptError(f"{where}: holds no prompt; name its files after the forms of answers: {forms}")
+    if unknown := found - known:
+        raise PromptError(f"{where}: '{min(unknown)}.md' is for no form of answers; these are {forms}")
+
+
+def is_shipped(name: str) -> bool:
+    """Say whether a prompt ships under this name, as a file or as a folder with a file a form."""
+    folder = FOLDER / name
+    return (FOLDER / f"{name}.md").is_file() or (folder.parent == FOLDER and any(folder.glob("*.md")))
 
 
 def load_question_block(folder: Path | None = None) -> Template:
@@ -154,7 +251,8 @@ def load_question_block(folder: Path | None = None) -> Template:
     Raises:
         PromptError: it cannot be used.
     """
-    return Template("question", frozenset({"prompt", "options"}), about=frozenset({"prompt"}), folder=folder)
+    variables = frozenset({"prompt", "options", "lettered"})
+    return Template("question", variables, about=frozenset({"prompt"}), folder=folder)
 
 
 @cache
@@ -168,7 +266,8 @@ def _read(name: str) -> tuple[Path, str]:
     try:
         return path, _read_text(path)
     except (OSError, UnicodeDecodeError) as exc:
-        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.md")))
+        shipped = {*FOLDER.glob("*.md"), *(file.parent for file in FOLDER.glob("*/*.md"))}
+        known = ", ".join(sorted(path.stem for path in shipped))
         raise PromptError(
             f"prompt '{as_written_here(name)}': neither one of {known} nor a readable text file"
         ) from exc
@@ -203,10 +302,12 @@ def _reason(error: Exception) -> str:
 
 
 def _choices(options: tuple[str, ...]) -> list[Choice]:
-    return [Choice(*pair) for pair in zip(LETTERS, options, strict=False)]
+    # Where letters run out, there are none.
+    letters = LETTERS if len(options) <= len(LETTERS) else " " * len(options)
+    return [Choice(letter.strip(), text) for letter, text in zip(letters, options, strict=False)]
 
 
 # Every role's request about a sample begins with it, a few of them at a time.
 @lru_cache(maxsize=1024)
 def _render_question(template: Template, prompt: str, options: tuple[str, ...]) -> str:
-    return template.render(prompt=prompt, options=_choices(options))
+    return template.render(prompt=prompt, options=_choices(options), lettered=shows_letters(options))

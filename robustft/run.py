@@ -110,15 +110,16 @@ class Run:
         return iter(()) if figures.skipped else self._records(self._files.evaluation, Evaluation)
 
     def prompts(self) -> dict[str, str]:
-        """Return the templates that the run has used, by their names.
+        """Return the templates that the run has used, by their names: `TURN`, or `TURN/FORM`.
 
         Raises:
             RunDirectoryError: one cannot be read.
         """
         folder = self._files.prompts
         try:
-            names = sorted(file.stem for file in folder.glob("*.md") if not file.is_dir())
-            return {name: read_kept(folder, name)[1] for name in names}
+            files = sorted(file for file in folder.rglob("*.md") if not file.is_dir())
+            names = {str(file.relative_to(folder).with_suffix("")): file for file in files}
+            return {name: read_kept(file.parent, file.stem)[1] for name, file in names.items()}
         except (OSError, PromptError) as exc:
             raise RunDirectoryError(f"{folder}: a prompt cannot be read ({exc})") from exc
 

@@ -160,9 +160,10 @@ class RunDirectory:
 
 
 def write_prompts(folder: Path, prompts: Mapping[str, str]) -> None:
-    """Write each prompt's text to `NAME.md` in a new folder."""
+    """Write each prompt's text to `NAME.md` in a new folder; `TURN/FORM` goes into a folder of the turn."""
     folder.mkdir()
     for name, text in prompts.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         write_text_atomically(folder / f"{name}.md", text)
 
 

@@ -16,7 +16,7 @@ from graph.config.run import RunConfig, parse_config
 from graph.context import load_prompts
 from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
-from prompts.template import PromptError
+from prompts.template import COMMON, PromptError
 from robustft.cli.noise import noise
 from tests.support.endpoint import Endpoint
 from training.noise import NoiseKind
@@ -168,6 +168,7 @@ def test_the_guide_has_the_kinds_of_noise_that_the_help_sends_there_for() -> Non
 
 def test_every_template_of_an_agent_is_in_the_table() -> None:
     shipped = {path.stem for path in (ROOT / "prompts").glob("*.md")} - {"question"}
+    shipped |= {path.parent.name for path in (ROOT / "prompts").glob("*/*.md")}
     assert set(named_variables()) == shipped
 
 
@@ -180,7 +181,10 @@ def test_the_variables_of_a_template_are_those_of_the_code(name: str, tmp_path: 
     config = parse_config({"agents": {agent: {setting: str(file)}}})
     with pytest.raises(PromptError) as caught:
         load_prompts(config)
-    assert set(str(caught.value).partition("may use ")[2].split(", ")) == variables
+    allowed = set(str(caught.value).partition("may use ")[2].split(", "))
+    assert allowed == variables | COMMON
+    table = read("docs/extending.md")
+    assert [variable for variable in allowed if f"`{variable}`" not in table] == []
 
 
 def blocks(page: str, language: str) -> list[str]:

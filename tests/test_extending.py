@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ConfigDict
 
-from agents.agent import AgentConfig, AnswerRecord, Parts, conversation
+from agents.agent import AgentConfig, AnswerRecord, Parts, request
 from agents.answers.kind import sample_kind
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -57,7 +57,7 @@ class Sceptic:
 
     async def answer(self, sample: Sample) -> Doubt:
         """Answer the sample's prompt."""
-        reply = await self._role.ask(conversation(sample, self._prompt.render(sample)))
+        reply = await self._role.ask(request(sample, self._prompt))
         answer = sample_kind(sample).extract(reply.text, sample.options)
         return Doubt(answer=answer, reply=reply.text, usage=reply.usage, words=len(reply.text.split()))
 '''
@@ -120,6 +120,7 @@ class Code:
     """A piece of Python between fences."""
 
     name = "code"
+    form = "long"
     comparable = True
 
     def recognises(self, response: str, options: Sequence[str]) -> bool:

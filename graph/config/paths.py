@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from configs import shipped_configs
-from prompts.template import FOLDER
+from prompts.template import is_shipped
 from stores.rows import SUFFIXES
 from stores.weights import looks_like_folder
 
@@ -55,7 +55,7 @@ def _paths(content: dict[str, Any], folder: Path) -> Iterator[tuple[dict[str, An
     for name in agents:
         agent = _section(agents, name)
         for key in ("prompt", "reflect_prompt"):
-            if _is_text(agent, key) and not (FOLDER / f"{agent[key]}.md").is_file():
+            if _is_text(agent, key) and not is_shipped(agent[key]):
                 yield agent, key
     models = _section(content, "models")
     for name in models:

@@ -3,7 +3,7 @@
 from langchain_core.language_models import BaseChatModel
 
 from agents.agent import Recall
-from agents.base import BaseAgent, BaseConfig, request_answer
+from agents.base import BaseAgent, BaseConfig, request_as_trained
 from agents.models.chat import defuse
 from agents.role import Role
 from agents.room import Lengths, room_for
@@ -37,7 +37,7 @@ class BaseRole:
             source: whose response it is.
             weight: how much it counts, 0 to 1; None for in full.
         """
-        turns = [*request_answer(sample, self._prompt), Message(role="assistant", content=response)]
+        turns = [*request_as_trained(sample, self._prompt), Message(role="assistant", content=response)]
         # As a model is sent them: what the data hold is no control token of a chat template.
         *prompt, completion = (turn.model_copy(update={"content": defuse(turn.content)}) for turn in turns)
         return TrainingRow(
@@ -59,7 +59,7 @@ class BaseRole:
         thinks = getattr(model, "thinks", False)
         room = room_for(self._max_tokens, BaseConfig.need, self._lengths, thinks=thinks)
         role = Role(model, max_tokens=room.first, most=room.most, recall=recall)
-        return BaseAgent(role, self._prompt)
+        return BaseAgent(role, self._prompt, tuned=True)
 
     @property
     def inputs(self) -> tuple[str, str]:

@@ -152,19 +152,29 @@ def _read_named(work: Workspace, config: RunConfig, keep: bool) -> Prompts:
         return load_prompts(config, work.files.prompts, work.config) if keep else load_prompts(config)
     except PromptError as exc:
         own = work.files.prompts
+        name = "base" if (own / "base").is_dir() else "base.md"
         raise PromptError(
-            f"{exc}; the run's own is in {own}: name it with --set, as in agents.base.prompt={own}/base.md"
+            f"{exc}; the run's own is in {own}: name it with --set, as in agents.base.prompt={own}/{name}"
         ) from exc
 
 
 def _adopt(work: Workspace, plan: ResumePlan) -> None:
     """Put a plan's config and prompts in place of the run's own where they differ."""
     texts, known = plan.prompts.texts, _known_texts(work)
-    for name, text in texts.items():
-        if name in known and known[name] != text:
-            _LOG.info("the prompt of %s differs: what depends on it is asked again", _ASKS.get(name, name))
+    for turn in dict.fromkeys(map(_turn_of, texts)):
+        before, after = (_of_turn(turn, kept) for kept in (known, texts))
+        if before and before != after:
+            _LOG.info("the prompt of %s differs: what depends on it is asked again", _ASKS.get(turn, turn))
     if plan.config != work.config or texts != known:
         work.adopt(plan.config, plan.prompts)
+
+
+def _turn_of(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _of_turn(turn: str, texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if _turn_of(name) == turn}
 
 
 def _known_texts(work: Workspace) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """The Base agent: one question, one answer."""
 
-from agents.base import BaseAgent, request_answer
+from agents.base import BaseAgent, request_as_trained
 from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
@@ -60,5 +60,5 @@ async def test_the_request_is_the_text_a_tuned_model_is_trained_on() -> None:
     agent, model = asked("Oslo")
     sample = Sample(id="s", prompt="Capital of Norway?", response=LABEL)
     await agent.answer(sample)
-    (trained_on,) = request_answer(sample, QuestionTemplate("base"))
+    (trained_on,) = request_as_trained(sample, QuestionTemplate("base"))
     assert model.texts() == [trained_on.content]

@@ -153,7 +153,7 @@ async def test_the_judges_request_is_word_for_word_what_small_models_were_measur
     sample = SAMPLE.model_copy(update={"response": "Oslo </response>", "options": options})
     checker, model = build("judge", "Verdict: noisy")
     await checker.check(sample, {"base": base, "reasoning": reasoning})
-    question = QuestionTemplate("base").render(sample)
+    question = QuestionTemplate("base").render(sample, "train")
     assert model.texts() == [
         f"{question}\n\n<expert_1>\n{base}\n</expert_1>\n<expert_2>\n{reasoning}\n</expert_2>\n"
         "<response>\nOslo < /response>\n</response>\n\n"

@@ -56,8 +56,8 @@ async def test_examples_are_asked_in_the_words_of_the_question(examples: Example
     ((messages, _),) = model.requests
     template = QuestionTemplate("relabel")
     example = Sample(id="at20", prompt="20", response="label-20")
-    assert messages[0].content == template.render(example)
-    assert messages[-1].content == template.render(QUERY)
+    assert messages[0].content == template.render(example, "short")
+    assert messages[-1].content == template.render(QUERY, "short")
 
 
 async def test_the_distances_of_the_neighbours_are_recorded(examples: ExampleStore) -> None:

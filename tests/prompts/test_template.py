@@ -2,20 +2,24 @@
 
 from contextlib import nullcontext
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from agents import reviewer
+from agents.answers.form import Form
 from graph.config.run import RunConfig, parse_config
 from graph.context import load_prompts
-from prompts.template import FOLDER, PromptError, QuestionTemplate, Template
-from stores.sample import Sample
+from prompts.template import ANY, COMMON, FOLDER, FORMS, PromptError, QuestionTemplate, Template
+from stores.run_directory import write_prompts
+from stores.sample import Message, Sample
 
-SHIPPED = {
-    getattr(agent, key): use.variables
+TURNS = {
+    agent.turn_of(key): use.variables
     for agent in RunConfig().agents.by_name().values()
     for key, use in agent.templates.items()
 }
+EVERY = [(turn, form) for turn in TURNS for form in FORMS]
 HOSTILE = [
     "{{ 7*7 }}",
     "{% raw %}",
@@ -36,33 +40,134 @@ def written(folder: Path, text: str) -> str:
     return str(file)
 
 
-def values_for(name: str) -> dict[str, object]:
-    """Return a value for each variable of a shipped prompt; the views are one view by its name."""
-    values: dict[str, object] = {variable: f"value-of-{variable}" for variable in SHIPPED[name]}
-    return {**values, "views": {"base": "value-of-views"}} if "views" in values else values
+def values_for(turn: str) -> dict[str, object]:
+    """Return a value for each variable of a turn's own; the views are one view by its name."""
+    values: dict[str, object] = {variable: f"value-of-{variable}" for variable in TURNS[turn]}
+    by_view = {name: {"base": f"value-of-{name}"} for name in ("views", "reasonings")}
+    return {**values, **{name: by_view[name] for name in by_view if name in values}}
 
 
 def test_every_shipped_prompt_file_belongs_to_an_agent() -> None:
-    assert {file.stem for file in FOLDER.glob("*.md")} == {*SHIPPED, "question"}
+    assert {file.stem for file in FOLDER.glob("*.md")} <= {*TURNS, "question"}
+    assert {file.parent.name for file in FOLDER.glob("*/*.md")} <= set(TURNS)
+    assert {file.stem for file in FOLDER.glob("*/*.md")} == {*FORMS, "train"}
+    assert get_args(Form) == FORMS
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_prompt_takes_its_agents_variables_and_begins_with_the_question(name: str) -> None:
-    text = QuestionTemplate(name, SHIPPED[name]).render(SAMPLE, **values_for(name))
-    assert text.startswith(QuestionTemplate("base").render(SAMPLE))
-    assert all(f"value-of-{variable}" in text for variable in SHIPPED[name])
+@pytest.mark.parametrize(("turn", "form"), EVERY)
+@pytest.mark.parametrize("options", [(), SAMPLE.options, ("Bergen, a town", "Oslo")])
+def test_a_shipped_prompt_begins_with_the_question_in_every_form(
+    turn: str, form: str, options: tuple[str, ...]
+) -> None:
+    sample = SAMPLE.model_copy(update={"options": options})
+    text = QuestionTemplate(turn, TURNS[turn]).render(sample, form, "code", **values_for(turn))
+    assert text.startswith(QuestionTemplate("base").render(sample, "train"))
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_prompt_without_the_views_of_others_says_nothing_of_none(name: str) -> None:
-    optional = dict.fromkeys(SHIPPED[name]) if name == "reason" else {}
-    text = QuestionTemplate(name, SHIPPED[name]).render(SAMPLE, **{**values_for(name), **optional})
+@pytest.mark.parametrize(("turn", "form"), EVERY)
+def test_a_shipped_prompt_without_the_views_of_others_says_nothing_of_none(turn: str, form: str) -> None:
+    optional = dict.fromkeys(TURNS[turn]) if turn == "reason" else {}
+    text = QuestionTemplate(turn, TURNS[turn]).render(SAMPLE, form, **{**values_for(turn), **optional})
     assert "None" not in text
+
+
+@pytest.mark.parametrize(("turn", "form"), EVERY)
+def test_the_suspect_response_is_shown_by_the_checkers_prompt_alone(turn: str, form: str) -> None:
+    sample = SAMPLE.model_copy(update={"response": "Zanzibar-label", "gold": "Quito-gold", "options": ()})
+    values = {**values_for(turn), **({"response": sample.response} if turn == "check" else {})}
+    text = QuestionTemplate(turn, TURNS[turn]).render(sample, form, **values)
+    assert ("Zanzibar-label" in text) == (turn == "check")
+    assert "Quito-gold" not in text
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("kind", ["free", "code"])
+def test_long_responses_are_not_asked_to_be_short(turn: str, kind: str) -> None:
+    text = QuestionTemplate(turn, TURNS[turn]).render(SAMPLE, "long", kind, **values_for(turn))
+    for words in ("one sentence", "few words", "a word", "letter", "brief answer", "Answer:"):
+        assert words not in text.replace("Name it briefly", "")
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_working_is_never_asked_to_be_short_and_ends_with_the_answer(turn: str) -> None:
+    text = QuestionTemplate(turn, TURNS[turn]).render(SAMPLE, "working", "number", **values_for(turn))
+    assert "one sentence" not in text
+    assert "few words" not in text
+    assert ("'Answer: '" in text) == (turn in ("reason", "review"))
+
+
+def test_a_letter_is_asked_for_where_letters_are_listed() -> None:
+    listed = SAMPLE.model_copy(update={"options": ("Bergen, a town", "Oslo")})
+    many = SAMPLE.model_copy(update={"options": tuple(f"a rather long option {at}" for at in range(27))})
+    for turn in ("base", "relabel", "reason", "review"):
+        prompt = QuestionTemplate(turn, TURNS[turn])
+        texts = [prompt.render(sample, "choice", **values_for(turn)) for sample in (listed, SAMPLE, many)]
+        assert ["letter" in text for text in texts] == [True, False, False], turn
+
+
+def test_the_reviewer_and_the_checker_see_the_reasoning() -> None:
+    listed = SAMPLE.model_copy(update={"options": ("Bergen, a town", "Oslo")})
+    for sample, form in ((listed, "choice"), (SAMPLE, "working")):
+        review = QuestionTemplate("review", TURNS["review"]).render(sample, form, **values_for("review"))
+        check = QuestionTemplate("check", TURNS["check"]).render(sample, form, **values_for("check"))
+        assert "value-of-reasoning" in review
+        assert "value-of-reasonings" in check
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_users_own_file_is_used_for_every_form_and_sees_every_variable(turn: str, tmp_path: Path) -> None:
+    names = sorted({*COMMON, *TURNS[turn]})
+    name = written(tmp_path, "".join(f"{at}={{{{ {at} }}}};" for at in names))
+    history = (Message(role="system", content="Be kind."), Message(role="user", content="Hello."))
+    sample = SAMPLE.model_copy(update={"history": history, "task": "capitals"})
+    template = QuestionTemplate(name, TURNS[turn], shipped=turn)
+    assert set(template.texts) == {ANY}
+    for form in FORMS:
+        text = template.render(sample, form, "short", **values_for(turn))
+        for shown in (
+            "system=Be kind.",
+            "Hello.",
+            "task=capitals",
+            "kind=short",
+            f"form={form}",
+            "letter='A'",
+        ):
+            assert shown in text
+        assert all(f"value-of-{variable}" in text for variable in TURNS[turn])
+
+
+def test_a_users_folder_takes_the_place_of_the_forms_that_it_has_files_for(tmp_path: Path) -> None:
+    (tmp_path / "long.md").write_text("Mine: {{ question }}", encoding="utf-8")
+    mine, shipped = QuestionTemplate(str(tmp_path), shipped="base"), QuestionTemplate("base")
+    assert mine.render(SAMPLE, "long").startswith("Mine: ")
+    assert mine.render(SAMPLE, "choice") == shipped.render(SAMPLE, "choice")
+    assert mine.source != shipped.source
+
+
+@pytest.mark.parametrize(
+    ("file", "told"), [("longer.md", "'longer.md' is for no form"), ("a.txt", "no prompt")]
+)
+def test_a_users_folder_with_a_file_for_no_form_is_refused(tmp_path: Path, file: str, told: str) -> None:
+    (tmp_path / file).write_text("{{ question }}", encoding="utf-8")
+    with pytest.raises(PromptError, match=f"{told}.* choice, long, short, train, working"):
+        QuestionTemplate(str(tmp_path), shipped="base")
+
+
+def test_a_runs_own_prompts_are_read_whole_or_refused(tmp_path: Path) -> None:
+    write_prompts(tmp_path / "kept", load_prompts(RunConfig()).texts)
+    assert QuestionTemplate("base", folder=tmp_path / "kept").texts == QuestionTemplate("base").texts
+    (tmp_path / "kept" / "base" / "long.md").unlink()
+    with pytest.raises(PromptError, match="'base/long' is missing"):
+        QuestionTemplate("base", folder=tmp_path / "kept")
+    (tmp_path / "kept" / "base").rename(tmp_path / "elsewhere")
+    (tmp_path / "kept" / "base").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PromptError, match="no plain file"):
+        QuestionTemplate("base", folder=tmp_path / "kept")
 
 
 @pytest.mark.parametrize("options", [(), ("Bergen", "Oslo"), ("Bergen, a town", "Oslo")])
 def test_the_question_shows_the_prompt_and_every_option(options: tuple[str, ...]) -> None:
-    text = QuestionTemplate("base").render(SAMPLE.model_copy(update={"options": options}))
+    text = QuestionTemplate("base").render(SAMPLE.model_copy(update={"options": options}), "choice")
     assert SAMPLE.prompt in text
     assert [option for option in options if option not in text] == []
 
@@ -71,7 +176,7 @@ def test_the_question_shows_the_prompt_and_every_option(options: tuple[str, ...]
 def test_a_value_that_looks_like_a_template_comes_out_as_it_is(hostile: str) -> None:
     sample = SAMPLE.model_copy(update={"prompt": hostile, "options": (hostile, "Oslo")})
     text = QuestionTemplate("review", reviewer.VARIABLES).render(
-        sample, context_answer=f"A:{hostile}", reasoning_answer=f"B:{hostile}"
+        sample, "choice", context_answer=f"A:{hostile}", reasoning_answer=f"B:{hostile}", reasoning=None
     )
     assert text.count(hostile) >= 4
     assert f"A:{hostile}" in text
@@ -79,7 +184,7 @@ def test_a_value_that_looks_like_a_template_comes_out_as_it_is(hostile: str) -> 
 
 def test_more_options_than_letters_do_not_break_the_question() -> None:
     sample = SAMPLE.model_copy(update={"options": tuple(f"option, {at}" for at in range(40))})
-    assert "option, 25" in QuestionTemplate("base").render(sample)
+    assert "option, 39" in QuestionTemplate("base").render(sample, "choice")
 
 
 def test_a_users_own_file_may_use_options_and_name_things_of_its_own(tmp_path: Path) -> None:
@@ -111,13 +216,13 @@ def test_another_agents_variable_is_unknown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "Answer in one word.", "{# {{ question }} #}", "{{ options[0].text }}"])
 def test_a_prompt_that_does_not_show_the_question_is_refused(tmp_path: Path, text: str) -> None:
     name = written(tmp_path, text)
-    with pytest.raises(PromptError, match=r"mine\.md: does not use \{\{ question \}\}"):
+    with pytest.raises(PromptError, match=r"mine\.md: does not use .*\{\{ question \}\}"):
         QuestionTemplate(name, reviewer.VARIABLES)
 
 
 def test_a_prompt_may_show_the_question_by_another_name(tmp_path: Path) -> None:
     name = written(tmp_path, "{% set task = question %}{{ task }}")
-    assert QuestionTemplate(name).render(SAMPLE) == QuestionTemplate("base").render(SAMPLE)
+    assert QuestionTemplate(name).render(SAMPLE) == QuestionTemplate("base").render(SAMPLE, "train")
 
 
 @pytest.mark.parametrize(

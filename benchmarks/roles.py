@@ -1,0 +1,189 @@
+"""How often each role's reply can be read, and how often its answer is right, with two sets of prompts.
+
+    python benchmarks/roles.py DATA... [--config my.yaml] [--samples 40] [--seed 1] [--skip 0]
+        [--prompts shipped benchmarks/one_for_all] [--roles base reasoner relabeler reviewer checker]
+
+DATA are dataset files with right responses (`gold`, or the responses themselves). Each role is asked about
+the same samples: `base` and `relabeler` once, the `reasoner` without reflection, the `reviewer` wherever the
+two differ, and the `checker` about the right response and about a wrong one. The relabeler's neighbours come
+from the samples that are not asked about. `shipped` are the prompts of this checkout. Anything else is a
+folder laid out as a run keeps its prompts; `benchmarks/one_for_all` has one prompt for all forms of answers.
+
+Prints JSON. Of each role: how many samples, what could be read and what was right with 95 % intervals
+(Wilson), the tokens read and written a sample, and the length of free text as a ratio to the right one's.
+
+Choose words on one part of a file and report another: `--skip` leaves out the first of the shuffled samples.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import math
+import random
+import statistics
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agents.agent import AgentRecord, AnswerRecord
+from agents.answers.kind import sample_kind
+from agents.checker import Check
+from agents.models.pool import ModelPool
+from graph.config.run import RunConfig, load_config
+from graph.context import Agents, build_agents, load_models, load_prompts
+from stores.dataset import read_samples
+from stores.encoder import load_encoder
+from stores.examples import Example, ExampleStore
+from stores.sample import Sample
+
+ROLES = ("base", "reasoner", "relabeler", "reviewer", "checker")
+
+
+async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Ask every role about every file's samples, with each set of prompts."""
+    settings = [f"agents.checker.policy={arguments.policy}", *arguments.set]
+    config = load_config(arguments.config, settings)
+    figures: dict[str, Any] = {}
+    async with ModelPool() as pool:
+        models = await load_models(pool, config)
+        for path in arguments.data:
+            asked, others = _split(path, arguments)
+            with tempfile.TemporaryDirectory(prefix="robustft-roles-") as folder:
+                examples = ExampleStore(Path(folder) / "examples", load_encoder(config.encoder))
+                list(examples.fill(Example(sample) for sample in others))
+                for name in arguments.prompts:
+                    prompts = load_prompts(config, None if name == "shipped" else Path(name))
+                    agents = build_agents(config, models, prompts, examples)
+                    found = await _ask_all(agents, asked, config, arguments.roles)
+                    figures.setdefault(Path(path).stem, {})[Path(name).name] = found
+                    logging.info("%s, %s: %s", path, name, json.dumps(found))
+                examples.close()
+    return figures
+
+
+def _split(path: str, arguments: argparse.Namespace) -> tuple[list[Sample], list[Sample]]:
+    """Return the samples to ask about and those to take neighbours from, all with their right responses."""
+    samples = [
+        sample.model_copy(update={"response": sample.gold, "gold": None}) if sample.gold else sample
+        for sample in read_samples(path)
+    ]
+    random.Random(arguments.seed).shuffle(samples)  # noqa: S311 - a draw, no secret
+    end = arguments.skip + arguments.samples
+    return samples[arguments.skip : end], samples[: arguments.skip] + samples[end:]
+
+
+async def _ask_all(
+    agents: Agents, samples: Sequence[Sample], config: RunConfig, roles: Sequence[str]
+) -> dict[str, Any]:
+    limit = asyncio.Semaphore(config.run.concurrency)
+
+    async def one(at: int) -> dict[str, tuple[Sample, AgentRecord]]:
+        async with limit:
+            return await _ask(agents, samples, at, roles)
+
+    said = await asyncio.gather(*(one(at) for at in range(len(samples))))
+    names = sorted({name for replies in said for name in replies})
+    return {name: _figures([replies[name] for replies in said if name in replies]) for name in names}
+
+
+async def _ask(
+    agents: Agents, samples: Sequence[Sample], at: int, roles: Sequence[str]
+) -> dict[str, tuple[Sample, AgentRecord]]:
+    """Return what each role says of one sample; the checker is asked of two responses."""
+    sample = samples[at]
+    said: dict[str, AgentRecord] = {}
+    for role in ("base", "relabeler"):
+        if role in roles:
+            said[role] = await agents.get(role).answer(sample)
+    if "reasoner" in roles:
+        said["reasoner"] = await agents.get("reasoner").reason(sample, [])
+    context, reasoned = said.get("relabeler"), said.get("reasoner")
+    if "reviewer" in roles and isinstance(context, AnswerRecord) and isinstance(reasoned, AnswerRecord):
+        review = await agents.get("reviewer").review(sample, context.answer, reasoned.answer, reasoned.reply)
+        if review.reply is not None:
+            said["reviewer"] = review
+    records = {role: (sample, record) for role, record in said.items()}
+    if "checker" in roles:
+        views = {
+            view: record.answer
+            for view, role in (("base", "base"), ("reasoning", "reasoner"))
+            if isinstance(record := said.get(role), AnswerRecord)
+        }
+        for name, shown in (("right", sample), ("wrong", _wrong(samples, at))):
+            records[f"checker, {name}"] = (shown, await agents.get("checker").check(shown, views))
+    return records
+
+
+def _wrong(samples: Sequence[Sample], at: int) -> Sample:
+    """Return a sample with a wrong response: another option, or the response to another sample."""
+    sample = samples[at]
+    choices = [option for option in sample.options if option != sample.response]
+    if not choices:
+        kind = sample_kind(sample)
+        others = [other.response for other in (*samples[at + 1 :], *samples[:at])]
+        choices = [text for text in others if kind.agree(text, sample.response) is not True]
+    return sample.model_copy(update={"response": choices[at % len(choices)] if choices else "I do not know."})
+
+
+def _figures(said: Sequence[tuple[Sample, AgentRecord]]) -> dict[str, Any]:
+    """Return the figures of one role."""
+    outcomes = [_outcome(sample, record) for sample, record in said]
+    readable = sum(outcome is not None for outcome in outcomes)
+    figures: dict[str, Any] = {
+        "samples": len(said),
+        "readable": _share(readable, len(said)),
+        "right": _share(sum(outcome is True for outcome in outcomes), len(said)),
+        "tokens_in": round(statistics.mean(record.usage.prompt_tokens for _, record in said), 1),
+        "tokens_out": round(statistics.mean(record.usage.completion_tokens for _, record in said), 1),
+    }
+    ratios = [
+        len(record.answer) / len(sample.response)
+        for sample, record in said
+        if isinstance(record, AnswerRecord) and record.answer and not sample_kind(sample).comparable
+    ]
+    if ratios:
+        figures["length_ratio"] = round(statistics.median(ratios), 2)
+        del figures["right"]
+    return figures
+
+
+def _outcome(sample: Sample, record: AgentRecord) -> bool | None:
+    """Say whether what a role said is right; None where it cannot be read."""
+    if isinstance(record, Check):
+        return None if record.judged in (None, "unreadable") else record.clean
+    answer = record.answer if isinstance(record, AnswerRecord) else None
+    if answer is None:
+        return None
+    return bool(sample_kind(sample).agree(answer, sample.response, sample.options))
+
+
+def _share(count: int, total: int) -> dict[str, float]:
+    """Return a share of samples with its 95 % interval (Wilson)."""
+    z, share = 1.96, count / total
+    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return {"share": round(share, 3), "low": round(middle - half, 3), "high": round(middle + half, 3)}
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", nargs="+", help="dataset files, for example benchmarks/support.jsonl")
+    parser.add_argument("--config", type=Path, help="names the models; by default the embedded one")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a key of the config")
+    parser.add_argument("--samples", type=int, default=40)
+    parser.add_argument("--skip", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--prompts", nargs="+", default=["shipped", "benchmarks/one_for_all"])
+    parser.add_argument("--roles", nargs="+", choices=ROLES, default=list(ROLES))
+    parser.add_argument("--policy", default="judge", help="the checker's: `judge` asks it about every sample")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for library in ("httpx", "sentence_transformers"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    print(json.dumps(asyncio.run(measure(parser.parse_args())), indent=2))
+
+
+if __name__ == "__main__":
+    main()
