@@ -36,7 +36,7 @@ def end_tokens(tokenizer: Tokenizer, *configs: Any) -> tuple[int, ...]:
         configs: its configurations, that of generation first; each may name one token or a list.
 
     Example:
-        Llama 3's tokenizer names `<|end_of_text|>`, its generation config that, `<|eom_id|>` and `<|eot_id|>`.
+        Llama 3's tokenizer names `<|end_of_text|>`; its generation config `<|eom_id|>` and `<|eot_id|>` too.
     """
     named = [turn_end(tokenizer), tokenizer.eos_token_id]
     for config in configs:
