@@ -32,7 +32,8 @@ def _ask_hub(hub_id: str) -> str:
     # Imported here: a run whose models are all folders needs no hub.
     import httpx
     from huggingface_hub import constants, hf_hub_url
-    from huggingface_hub.utils import build_hf_headers, get_session
+    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils._http import get_session
 
     if constants.HF_HUB_OFFLINE:
         return _fetched_before(hub_id, "HF_HUB_OFFLINE is set")

@@ -1,5 +1,6 @@
 """Models, tokenizers and adapters as transformers and PEFT read them. What they raise is one message."""
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,17 @@ from stores.errors import WeightsError
 from stores.weight_files import check_safetensors, check_weight_files, read_settings
 from stores.weights import reading_weights
 
+_LOG = logging.getLogger("robustft")
+
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "spiece.model",
+    "vocab.json",
+    "vocab.txt",
+    "tekken.json",
+)
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -24,6 +36,10 @@ def load_tokenizer(weights: str) -> Any:
     """
     from transformers import AutoTokenizer
 
+    if Path(weights).is_dir() and not any((Path(weights) / name).is_file() for name in _TOKENIZER_FILES):
+        raise WeightsError(
+            f"{weights}: its tokenizer cannot be read: it holds none (no {_TOKENIZER_FILES[0]})"
+        )
     with reading_weights(weights, "its tokenizer cannot be read"):
         tokenizer = AutoTokenizer.from_pretrained(weights, trust_remote_code=False)
         if tokenizer.eos_token is None:
@@ -65,10 +81,17 @@ def load_causal_model(weights: str, **how: Any) -> Any:
 
     if Path(weights).is_dir():
         check_weight_files(Path(weights))
+    loaded: Any
     with reading_weights(weights, "its weights cannot be loaded"), _quiet_loading():
-        model, found = AutoModelForCausalLM.from_pretrained(
-            weights, trust_remote_code=False, use_safetensors=True, output_loading_info=True, **how
+        loaded = AutoModelForCausalLM.from_pretrained(
+            weights,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **how,
         )
+    model, found = loaded
     _check_found(weights, found)
     return model
 
@@ -97,12 +120,32 @@ def load_outline(weights: str) -> Any:
             _check_quantiser(quantisation)
             del config.quantization_config
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+
+
+def check_vocabulary(weights: str, tokenizer: Any, model: Any) -> None:
+    """Check that a model knows every token of its tokenizer.
+
+    Raises:
+        WeightsError: it does not.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise WeightsError(
+            f"model '{weights}': its tokenizer has {len(tokenizer):,} tokens and its weights know {rows:,}; "
+            "the folder holds another model's tokenizer, or tokens were added without resize_token_embeddings"
+        )
+
+
+def is_quantised(weights: str) -> bool:
+    """Say whether a folder's config names a quantisation."""
+    file = Path(weights) / "config.json"
+    return file.is_file() and bool(read_settings(file).get("quantization_config"))
 
 
 def _check_quantiser(quantisation: Any) -> None:
     """Have transformers say which package is missing."""
-    from transformers.quantizers import AutoHfQuantizer
+    from transformers.quantizers.auto import AutoHfQuantizer
 
     AutoHfQuantizer.from_config(quantisation, pre_quantized=True).validate_environment(device_map=None)
 
@@ -114,6 +157,13 @@ def _check_found(weights: str, found: dict[str, Any]) -> None:
         raise WeightsError(
             f"model '{weights}': {len(wrong)} of its weights have another shape than its config says "
             f"({name}{told}); the folder holds files of two models"
+        )
+    if unused := sorted(found["unexpected_keys"]):
+        _LOG.warning(
+            "%s: %d weights of its files are not part of the model that its config describes (%s)",
+            weights,
+            len(unused),
+            unused[0],
         )
     if missing := sorted(found["missing_keys"]):
         raise WeightsError(
@@ -129,7 +179,7 @@ def _quiet_loading() -> Iterator[None]:
 
     bar, level = talk.is_progress_bar_enabled(), talk.get_verbosity()
     talk.disable_progress_bar()  # type: ignore[no-untyped-call]
-    talk.set_verbosity_error()
+    talk.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:

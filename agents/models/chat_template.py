@@ -38,7 +38,7 @@ class ChatTemplate:
         name: what the model is called, for messages.
 
     Raises:
-        WeightsError: there is no template, or it cannot render a user's turn.
+        WeightsError: there is no template, it cannot render a user's turn, or nothing names an end token.
     """
 
     def __init__(self, tokenizer: Any, name: str) -> None:
@@ -51,6 +51,11 @@ class ChatTemplate:
         self.rules = self._find_rules()
         self.end = turn_end(tokenizer)
         """The token that ends an assistant's turn; None where the template has none."""
+        if self.end is None and tokenizer.eos_token_id is None:
+            raise WeightsError(
+                f"model '{name}': neither its chat template nor its tokenizer nor its config has a token "
+                "that ends a turn; set eos_token in tokenizer_config.json"
+            )
 
     def render(self, turns: Sequence[Turn], **options: Any) -> str:
         """Return turns as the template writes them.
@@ -65,7 +70,9 @@ class ChatTemplate:
         adapted = adapt(turns, self.rules)
         if adapted != list(turns) and not self._told:
             self._told = True
-            _LOG.info("%s: its chat template takes not every turn; %s", self._name, self.rules.said())
+            _LOG.info(
+                "%s: its chat template does not take every turn as it is: %s", self._name, self.rules.said()
+            )
         return self._apply(adapted, **options)
 
     def encode(self, turns: Sequence[Turn], **options: Any) -> list[int]:

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from agents.errors import ModelCallError
 from agents.models.chat import DirectChatModel, to_turns
+from agents.models.chat_template import ChatTemplate
 from agents.models.decoding import Completion, Request, complete_batch
 from stores.batcher import Batcher
 
@@ -30,12 +31,14 @@ class EmbeddedChatModel(DirectChatModel):
     batch_size: int
     _model: PreTrainedModel = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
+    _template: ChatTemplate = PrivateAttr()
     _batcher: Batcher[Request, Completion] = PrivateAttr()
 
     def __init__(self, *, model: PreTrainedModel, tokenizer: Tokenizer, **fields: Any) -> None:
         super().__init__(**fields)
         self._model = model
         self._tokenizer = tokenizer
+        self._template = ChatTemplate(tokenizer, self.name_or_path)
         # Several batches' worth at once: the loop sorts them by length, which saves padding.
         self._batcher = Batcher(self._complete_awaited, self.batch_size)
 
@@ -64,10 +67,7 @@ class EmbeddedChatModel(DirectChatModel):
         return self._to_result(request, await self._batcher.submit(request))
 
     def _to_request(self, messages: list[BaseMessage], sampling: dict[str, Any]) -> Request:
-        text = self._tokenizer.apply_chat_template(
-            to_turns(messages), add_generation_prompt=True, tokenize=False
-        )
-        prompt = self._tokenizer(str(text), add_special_tokens=False)["input_ids"]
+        prompt = self._template.encode(to_turns(messages), add_generation_prompt=True)
         max_tokens = int(sampling.get("max_tokens") or 256)
         longest = getattr(self._model.config, "max_position_embeddings", None)
         if longest and len(prompt) + max_tokens > longest:
@@ -76,7 +76,7 @@ class EmbeddedChatModel(DirectChatModel):
                 f"{self.name_or_path} takes {longest} in all"
             )
         return Request(
-            list(prompt), max_tokens, float(sampling.get("temperature") or 0), int(sampling.get("seed") or 0)
+            prompt, max_tokens, float(sampling.get("temperature") or 0), int(sampling.get("seed") or 0)
         )
 
     def _to_result(self, request: Request, completion: Completion) -> ChatResult:

@@ -5,6 +5,7 @@ instant server on two shared cores this carries several times the calls of the o
 parsing is half its cost (`benchmarks/client.py`).
 """
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from agents.errors import EndpointError, ModelBusyError, ModelCallError
 from agents.models.chat import DirectChatModel, to_turns
 from agents.models.completion import RequestError, ServedName, read_completion, read_refusal
 from agents.models.limiter import FailureKind, Limiter
+from agents.models.turns import TurnRules, adapt, learn
+
+_LOG = logging.getLogger("robustft")
 
 # How often one request is sent again because its connection broke: it may be what breaks the server.
 _BROKEN_CONNECTIONS = 5
@@ -112,12 +116,14 @@ class EndpointChatModel(DirectChatModel):
     _client: EndpointClient = PrivateAttr()
     _limiter: Limiter = PrivateAttr()
     _answers_as: ServedName = PrivateAttr()
+    _rules: TurnRules = PrivateAttr()
 
     def __init__(self, *, client: EndpointClient, limiter: Limiter, **fields: Any) -> None:
         super().__init__(**fields)
         self._client = client
         self._limiter = limiter
         self._answers_as = ServedName(self.served_name)
+        self._rules = TurnRules()
 
     @property
     def _llm_type(self) -> str:
@@ -139,10 +145,27 @@ class EndpointChatModel(DirectChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **sampling: Any,
     ) -> ChatResult:
-        request = {"model": self.served_name, "messages": to_turns(messages), **sampling}
+        turns = to_turns(messages)
+        request: dict[str, Any] = {"model": self.served_name, "messages": turns, **sampling}
         if stop:
             request["stop"] = stop
-        return await self._send(orjson.dumps(request))
+        while True:
+            request["messages"] = adapt(turns, self._rules)
+            try:
+                return await self._send(orjson.dumps(request))
+            except ModelCallError as exc:
+                rules = learn(self._rules, str(exc), request["messages"])
+                if rules is None:
+                    raise
+                self._keep(rules)
+
+    def _keep(self, rules: TurnRules) -> None:
+        """Send turns as the endpoint takes them from now on; requests under way may learn the same."""
+        if rules != self._rules:
+            self._rules = rules
+            _LOG.info(
+                "%s: the endpoint does not take every turn as it is: %s", self.served_name, rules.said()
+            )
 
     async def answers(self) -> bool:
         """Ask for one token outside the limiter: whether an endpoint that was down is back."""

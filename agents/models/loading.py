@@ -7,7 +7,8 @@ import torch
 from agents.models.config import EmbeddedModelConfig
 from agents.models.embedded import EmbeddedChatModel
 from stores.hub import fetchable_weights
-from stores.pretrained import load_causal_model, load_tokenizer, put_adapter
+from stores.pretrained import check_vocabulary, load_causal_model, load_tokenizer, put_adapter
+from stores.weight_files import check_weight_files
 from stores.weights import reading_weights
 
 
@@ -27,8 +28,11 @@ def load_embedded(config: EmbeddedModelConfig, adapter: Path | None = None) -> E
         dtype = getattr(torch, config.dtype)
     with reading_weights(config.name):
         weights = fetchable_weights(config.name)
+        if Path(weights).is_dir():
+            check_weight_files(Path(weights))
         tokenizer = load_tokenizer(weights)
         model = load_causal_model(weights, dtype=dtype, device_map=device)
+        check_vocabulary(config.name, tokenizer, model)
         if adapter is not None:
             # Merged: the adapter's many small products would halve the speed.
             model = put_adapter(model, adapter).merge_and_unload()
