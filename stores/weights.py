@@ -62,7 +62,7 @@ def resolve_weights(name: str) -> str:
     path = Path(name).expanduser()
     if _is_gguf(name) and path.is_file():
         return str(_unpacked_gguf(path))
-    if path.is_dir():
+    if name and path.is_dir():
         return str(path)
     aliases = ", ".join(_HUB_IDS)
     if path.is_file():

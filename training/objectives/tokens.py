@@ -82,7 +82,10 @@ class Tokens:
                 )
         if self.refused:
             _LOG.warning(
-                "%d samples are not trained on: %s (%s)", len(self.refused), self._reason, self.refused[0]
+                "not trained on: %d samples, of which %s is the first: %s",
+                len(self.refused),
+                self.refused[0],
+                self._reason,
             )
         if not self.samples:
             raise NothingToTrainError(
