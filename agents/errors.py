@@ -19,6 +19,10 @@ class ModelCallError(AgentError):
     """A model refused or failed one request, and asking again would not help."""
 
 
+class TurnsRefusedError(ModelCallError):
+    """A chat template cannot render a sample's turns."""
+
+
 class ModelBusyError(ModelCallError):
     """A model failed this time. Asking again may help, and the graph's retry policy does so.
 

@@ -14,7 +14,7 @@ from graph.config import Stage
 from graph.config.paths import resolve_paths
 from graph.config.run import RunConfig, load_config
 from graph.run_graph import run_graph
-from graph.stages.evaluate import compare
+from graph.stages.evaluate import check_contenders, compare
 from graph.stages.hold import holding
 from graph.stages.select import training_set
 from graph.stages.stage import Progress
@@ -28,7 +28,6 @@ from stores.export import ExportFormat, export_training
 from stores.records import EvaluationFigures
 from stores.run_directory import RunDirectory, ensure_free
 from stores.sample import Sample
-from stores.weights import check_adapter
 
 ProgressListener = Callable[[Progress], None]
 Rows = Iterable[Sample | Mapping[str, Any]]
@@ -154,8 +153,6 @@ async def aevaluate(
     """
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
     tuned = Path(adapter) if adapter is not None else None
-    if tuned is not None:
-        await asyncio.to_thread(check_adapter, tuned)
     reading = read_samples(test) if isinstance(test, str | Path) else read_rows(test, "test")
     samples = await asyncio.to_thread(list, reading)
     total = len(samples) * (1 if tuned is None else 2)
@@ -165,6 +162,7 @@ async def aevaluate(
             progress(Progress("evaluate", done, total))
 
     prompt = await asyncio.to_thread(QuestionTemplate, resolved.agents.base.prompt)
+    await asyncio.to_thread(check_contenders, resolved, prompt, tuned, samples[:8])
     async with ModelPool() as models:
         return await compare(
             models, resolved, prompt, tuned, lambda: iter(samples), lambda answers: None, report

@@ -15,23 +15,29 @@ from rich.markup import escape
 from agents.models.config import VLLMModelConfig
 from agents.models.pool import ModelPool
 from agents.models.vllm_command import plan_server
+from graph.config import Stage
 from graph.config.run import RunConfig
 from graph.context import load_prompts
-from graph.stages.load import check_models, check_tuned_model
+from graph.stages.load import TRAINING, check_can_be_tuned, check_models, check_tuned_model
 from stores.dataset import read_samples
 from stores.encoder import load_encoder
 from stores.errors import RobustFTError
+from stores.sample import Sample
 from stores.weights import cache_folder
 
 Check = Callable[[], Awaitable[str]]
 
+# Samples of which the student's chat template must render one.
+_TRIED = 8
 
-async def examine(config: RunConfig, console: Console) -> bool:
+
+async def examine(config: RunConfig, console: Console, until: Stage = "evaluate") -> bool:
     """Try everything a run with this config would use, printing a line each; True where all is well.
 
     Args:
         config: the config to try.
         console: where the lines go.
+        until: the stage that a run would stop after; before training, no model is needed for that.
     """
     checks: list[tuple[str, Check]] = [
         ("machine", _machine),
@@ -39,7 +45,7 @@ async def examine(config: RunConfig, console: Console) -> bool:
         ("cache", _cache),
         *(("server", lambda name=name: _server(config, name)) for name in _to_be_started(config)),
         ("models and prompts", lambda: _models(config)),
-        ("training.model", lambda: _tuned_model(config)),
+        *([("training.model", lambda: _tuned_model(config))] if until in TRAINING else []),
         ("encoder", lambda: _encoder(config)),
     ]
     for name in ("train", "test", "gold"):
@@ -110,9 +116,22 @@ async def _server(config: RunConfig, name: str) -> str:
 
 
 async def _tuned_model(config: RunConfig) -> str:
-    await asyncio.to_thread(check_tuned_model, config)
+    check_can_be_tuned(config)
+    prompts = await asyncio.to_thread(load_prompts, config)
+    samples = await asyncio.to_thread(_first_samples, config)
+    found = await asyncio.to_thread(check_tuned_model, config, prompts, samples)
     name = config.training.model
-    return f"the tokenizer of {name} loads ({config.models[name].name})"
+    return f"{name} can be tuned ({config.models[name].name}): {found}"
+
+
+def _first_samples(config: RunConfig) -> list[Sample]:
+    """Return a few samples to be rendered; what is wrong with the data has a line of its own."""
+    if config.data.train is None:
+        return []
+    try:
+        return list(islice(read_samples(config.data.train, noisy=True), _TRIED))
+    except RobustFTError:
+        return []
 
 
 async def _encoder(config: RunConfig) -> str:

@@ -11,6 +11,7 @@ from agents.models.config import VLLMModelConfig
 from agents.models.vllm import VLLMServer
 from agents.models.vllm_command import ADAPTER_NAME
 from graph.config.run import ConfigError, RunConfig
+from stores.weights import resolve_weights
 
 
 async def serve(
@@ -27,6 +28,7 @@ async def serve(
 
     Raises:
         ConfigError: no model of the config is vLLM's to serve, or several are.
+        WeightsError: the adapter cannot be read, or is one of another model.
         EndpointError: the server cannot be started.
         EndpointDownError: it died.
     """
@@ -34,6 +36,8 @@ async def serve(
     model = config.models[name]
     assert isinstance(model, VLLMModelConfig)  # noqa: S101 - what `_choose` chose
     label = f"models.{name}"
+    if adapter is not None:
+        await asyncio.to_thread(_check_adapter_of, model, adapter)
     server = VLLMServer(model, label, port=port)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -57,6 +61,17 @@ async def serve(
         stopping.cancel()
         await asyncio.gather(starting, stopping, return_exceptions=True)
         await server.stop()
+
+
+def _check_adapter_of(model: VLLMModelConfig, adapter: Path) -> None:
+    # Imported here: they read torch, which a server without an adapter does not need.
+    from stores.pretrained import check_adapter, load_outline, put_adapter
+
+    check_adapter(adapter)
+    weights = resolve_weights(model.name)
+    # What is not here, the server fetches.
+    if Path(weights).is_dir():
+        put_adapter(load_outline(weights), adapter)
 
 
 def _choose(config: RunConfig, name: str | None) -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from stores.errors import WeightsError
-from stores.weights import MINILM, resolve_weights
+from stores.model_hub import fetchable_weights
+from stores.weights import MINILM, reading_weights
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -34,14 +35,11 @@ def load_encoder(config: EncoderConfig) -> "Embeddings":
     from langchain_huggingface import HuggingFaceEmbeddings
 
     try:
-        return HuggingFaceEmbeddings(
-            model_name=resolve_weights(config.name),
-            model_kwargs={"trust_remote_code": False},
-            encode_kwargs={"normalize_embeddings": True, "batch_size": config.batch_size},
-        )
+        with reading_weights(config.name, "cannot be loaded as an encoder"):
+            return HuggingFaceEmbeddings(
+                model_name=fetchable_weights(config.name),
+                model_kwargs={"trust_remote_code": False},
+                encode_kwargs={"normalize_embeddings": True, "batch_size": config.batch_size},
+            )
     except WeightsError as exc:
-        raise WeightsError(f"encoder.name: {exc}") from exc
-    except (OSError, ValueError) as exc:
-        raise WeightsError(
-            f"encoder.name: '{config.name}' cannot be loaded: {exc}; give an alias, a folder or a hub id"
-        ) from exc
+        raise WeightsError(f"encoder.name: {exc}; give an alias, a folder or a hub id") from exc

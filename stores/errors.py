@@ -85,3 +85,16 @@ def reading_row(what: str) -> Iterator[None]:
 
 class WeightsError(InputError):
     """A model's weights or tokenizer cannot be found or read."""
+
+
+_SHOWN = 300
+
+
+def first_line(error: BaseException) -> str:
+    """Return what another library's exception says, in one line for a message of ours."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # A heading alone says nothing.
+    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
+    # A KeyError says no more than the key.
+    named = isinstance(error, LookupError | UnicodeError) or not text
+    return (f"{type(error).__name__} {text}".strip() if named else text)[:_SHOWN].rstrip(".")

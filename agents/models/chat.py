@@ -79,16 +79,19 @@ def _to_message(turn: Message) -> BaseMessage:
     return _MESSAGES[turn.role](content=turn.content, name=turn.name, additional_kwargs=calls)
 
 
-def to_turns(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+def to_turns(messages: Sequence[BaseMessage], *, defused: bool = True) -> list[dict[str, Any]]:
     """Return messages of text as an OpenAI-compatible endpoint and a chat template take them.
 
-    What they hold is data: nothing in it can end its turn or begin another.
+    Args:
+        messages: what they hold is data: nothing in it may end its turn or begin another.
+        defused: whether control tokens in their text are made plain text; `ChatTemplate` does that itself.
     """
-    return [_to_turn(message) for message in messages]
+    return [_to_turn(message, defused=defused) for message in messages]
 
 
-def _to_turn(message: BaseMessage) -> dict[str, Any]:
-    turn: dict[str, Any] = {"role": _ROLES[message.type], "content": defuse(str(message.content))}
+def _to_turn(message: BaseMessage, *, defused: bool) -> dict[str, Any]:
+    text = str(message.content)
+    turn: dict[str, Any] = {"role": _ROLES[message.type], "content": defuse(text) if defused else text}
     if calls := message.additional_kwargs.get("tool_calls"):
         turn["tool_calls"] = defuse_all(calls)
     if identifier := getattr(message, "tool_call_id", None):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from jinja2 import TemplateError
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -13,6 +12,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from agents.errors import ModelCallError
 from agents.models.chat import DirectChatModel, defuse_all, to_turns, with_arguments
+from agents.models.chat_template import ChatTemplate
 from agents.models.decoding import Completion, Request, complete_batch
 from agents.models.turn_end import end_tokens
 from agents.thoughts import is_mark, split_thoughts
@@ -40,6 +40,7 @@ class EmbeddedChatModel(DirectChatModel):
     """What the chat template is given besides the turns (`chat_template_kwargs`)."""
     _model: PreTrainedModel = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
+    _template: ChatTemplate = PrivateAttr()
     _batcher: Batcher[Request, Completion] = PrivateAttr()
     _ends: tuple[int, ...] = PrivateAttr()
     _hidden: set[int] = PrivateAttr()
@@ -49,6 +50,7 @@ class EmbeddedChatModel(DirectChatModel):
         super().__init__(**fields)
         self._model = model
         self._tokenizer = tokenizer
+        self._template = ChatTemplate(tokenizer, self.name_or_path)
         self._ends = end_tokens(tokenizer, model.generation_config, model.config)
         # Those that mark thoughts are needed to tell them from the text.
         self._hidden = {
@@ -85,14 +87,12 @@ class EmbeddedChatModel(DirectChatModel):
 
     def _to_request(self, messages: list[BaseMessage], sampling: dict[str, Any]) -> Request:
         tools = sampling.get("tools")
-        text = self._tokenizer.apply_chat_template(
-            with_arguments(to_turns(messages), as_text=False),
-            tools=defuse_all(tools) if tools else None,
+        prompt = self._template.encode(
+            with_arguments(to_turns(messages, defused=False), as_text=False),
             add_generation_prompt=True,
-            tokenize=False,
+            **({"tools": defuse_all(tools)} if tools else {}),
             **self.template_settings,
         )
-        prompt = list(self._tokenizer(str(text), add_special_tokens=False)["input_ids"])
         letters = sampling.get("letters") or ()
         return Request(
             prompt,
@@ -114,16 +114,8 @@ class EmbeddedChatModel(DirectChatModel):
         return asks and not any(is_mark(mark) for mark in self._begin_reply().split()[-2:])
 
     def _begin_reply(self) -> str:
-        try:
-            turns = [{"role": "user", "content": "Hello"}]
-            return str(
-                self._tokenizer.apply_chat_template(
-                    turns, add_generation_prompt=True, tokenize=False, **self.template_settings
-                )
-            )
-        except (TemplateError, ValueError, TypeError):
-            # What is wrong with a template is told where the model is loaded.
-            return ""
+        turns = [{"role": "user", "content": "Hello"}]
+        return self._template.render(turns, add_generation_prompt=True, **self.template_settings)
 
     def _room_for(self, prompt: list[int], wanted: int) -> int:
         """Return how many tokens a reply may take: what is wanted, or what the model's context leaves.

@@ -5,6 +5,7 @@ instant server on two shared cores this carries several times the calls of the o
 parsing is half its cost (`benchmarks/client.py`).
 """
 
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
 from pydantic import Field, PrivateAttr, SecretStr
 
@@ -24,6 +25,9 @@ from agents.models.chat import DirectChatModel, defuse_all, to_turns, with_argum
 from agents.models.completion import RequestError, ServedName, advise, read_completion, read_refusal
 from agents.models.config import EndpointModelConfig, VLLMModelConfig
 from agents.models.limiter import FailureKind, Limiter
+from agents.models.turns import TurnRules, adapt, learn
+
+_LOG = logging.getLogger("robustft")
 
 # How often one request is sent again because its connection broke: it may be what breaks the server.
 _BROKEN_CONNECTIONS = 5
@@ -133,12 +137,14 @@ class EndpointChatModel(DirectChatModel):
     _client: EndpointClient = PrivateAttr()
     _limiter: Limiter = PrivateAttr()
     _answers_as: ServedName = PrivateAttr()
+    _rules: TurnRules = PrivateAttr()
 
     def __init__(self, *, client: EndpointClient, limiter: Limiter, **fields: Any) -> None:
         super().__init__(**fields)
         self._client = client
         self._limiter = limiter
         self._answers_as = ServedName(self.served_name)
+        self._rules = TurnRules()
 
     @property
     def _llm_type(self) -> str:
@@ -160,11 +166,20 @@ class EndpointChatModel(DirectChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **sampling: Any,
     ) -> ChatResult:
-        return await self._send(orjson.dumps(self._request(messages, stop, sampling)))
+        turns = to_turns(messages)
+        request = self._request(stop, sampling)
+        while True:
+            request["messages"] = with_arguments(adapt(turns, self._rules), as_text=True)
+            try:
+                return await self._send(orjson.dumps(request))
+            except ModelCallError as exc:
+                rules = learn(self._rules, str(exc), request["messages"])
+                if rules is None:
+                    raise
+                self._keep(rules)
 
-    def _request(
-        self, messages: list[BaseMessage], stop: list[str] | None, sampling: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _request(self, stop: list[str] | None, sampling: dict[str, Any]) -> dict[str, Any]:
+        """Return a request's body, but for its messages."""
         fields = dict(sampling)
         if letters := fields.pop("letters", None):
             fields["top_logprobs"] = _RATED
@@ -174,12 +189,20 @@ class EndpointChatModel(DirectChatModel):
             fields["tools"] = defuse_all(tools)
         if stop:
             fields["stop"] = stop
-        turns = with_arguments(to_turns(messages), as_text=True)
-        return {"model": self.served_name, "messages": turns, **self.config.shape(fields)}
+        return {"model": self.served_name, **self.config.shape(fields)}
+
+    def _keep(self, rules: TurnRules) -> None:
+        """Send turns as the endpoint takes them from now on; requests under way may learn the same."""
+        if rules != self._rules:
+            self._rules = rules
+            _LOG.info(
+                "%s: the endpoint does not take every turn as it is: %s", self.served_name, rules.said()
+            )
 
     async def answers(self) -> bool:
         """Ask for one token outside the limiter: whether an endpoint that was down is back."""
-        request = self._request([HumanMessage("Say yes.")], None, {"max_tokens": 1})
+        request = self._request(None, {"max_tokens": 1})
+        request["messages"] = [{"role": "user", "content": "Say yes."}]
         try:
             await self._client.post("chat/completions", orjson.dumps(request))
         except RequestError as exc:

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.models.config import EmbeddedModelConfig
 from agents.models.embedded import EmbeddedChatModel
-from stores.errors import WeightsError
-from stores.weights import resolve_weights
+from stores.model_hub import fetchable_weights
+from stores.pretrained import check_vocabulary, load_causal_model, load_tokenizer, put_adapter
+from stores.weight_files import check_weight_files
+from stores.weights import reading_weights
 
 
 def load_embedded(config: EmbeddedModelConfig, adapter: Path | None = None) -> EmbeddedChatModel:
@@ -25,31 +26,24 @@ def load_embedded(config: EmbeddedModelConfig, adapter: Path | None = None) -> E
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     if config.dtype != "auto":
         dtype = getattr(torch, config.dtype)
-    try:
-        weights = resolve_weights(config.name)
-        tokenizer = AutoTokenizer.from_pretrained(weights, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            weights, dtype=dtype, trust_remote_code=False, use_safetensors=True
-        )
+    with reading_weights(config.name):
+        weights = fetchable_weights(config.name)
+        if Path(weights).is_dir():
+            check_weight_files(Path(weights))
+        tokenizer = load_tokenizer(weights)
+        model = load_causal_model(weights, dtype=dtype, device_map=device)
+        check_vocabulary(config.name, tokenizer, model)
         if adapter is not None:
-            from peft import PeftModel
-
             # Merged: the adapter's many small products would halve the speed.
-            model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    except (OSError, ValueError, KeyError) as exc:
-        reason = str(exc).strip().partition("\n")[0]
-        raise WeightsError(f"model '{config.name}' cannot be loaded: {reason}") from exc
-    if not tokenizer.chat_template:
-        raise WeightsError(f"model '{config.name}' has no chat template; name an instruct model")
-    model.requires_grad_(False)
-    model.to(device)  # type: ignore[arg-type]  # wrapped by a decorator that loses the method's self
-    return EmbeddedChatModel(
-        model=model,
-        tokenizer=tokenizer,
-        name_or_path=config.name,
-        batch_size=config.batch_size,
-        template_settings=config.chat_template_kwargs,
-    )
+            model = put_adapter(model, adapter).merge_and_unload()
+        model.requires_grad_(False)
+        return EmbeddedChatModel(
+            model=model,
+            tokenizer=tokenizer,
+            name_or_path=config.name,
+            batch_size=config.batch_size,
+            template_settings=config.chat_template_kwargs,
+        )
 
 
 def _best_device() -> str:

@@ -9,6 +9,9 @@ from prompts.template import is_shipped
 from stores.rows import SUFFIXES
 from stores.weights import looks_like_folder
 
+# What a folder of weights holds; an encoder's may hold the second alone.
+_OF_WEIGHTS = ("config.json", "modules.json")
+
 
 def find_config(path: Path) -> Path:
     """Return the file of a config: a shipped one where its name is given and there is no such file.
@@ -62,12 +65,12 @@ def _paths(content: dict[str, Any], folder: Path) -> Iterator[tuple[dict[str, An
         model = _section(models, name)
         # At an endpoint the name is the endpoint's own.
         ours = model.get("provider") != "openai" and model.get("base_url") is None
-        if ours and _is_text(model, "name") and looks_like_folder(model["name"]):
+        if ours and _is_text(model, "name") and _names_weights(model["name"], folder):
             yield model, "name"
         if _is_text(model, "python") and "/" in model["python"]:
             yield model, "python"
     encoder = _section(content, "encoder")
-    if _is_text(encoder, "name") and looks_like_folder(encoder["name"]):
+    if _is_text(encoder, "name") and _names_weights(encoder["name"], folder):
         yield encoder, "name"
 
 
@@ -85,6 +88,11 @@ def _is_text(section: dict[str, Any], key: str) -> bool:
 def _names_data(value: str, folder: Path) -> bool:
     """Whether data is named by a path and not by a hub id, which may look like one."""
     return value.startswith(".") or Path(value).suffix.lower() in SUFFIXES or _exists(folder / value)
+
+
+def _names_weights(value: str, folder: Path) -> bool:
+    """Whether a model is named by a path: by its form, or since there is such a folder or file."""
+    return looks_like_folder(value) or any(_exists(folder / value / name) for name in _OF_WEIGHTS)
 
 
 def _exists(path: Path) -> bool:

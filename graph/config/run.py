@@ -91,8 +91,8 @@ class ExecutionConfig(BaseModel):
 
     concurrency: int = Field(default=64, gt=0)
     """The most requests that an endpoint is sent at once. Four times as many samples are under way."""
-    seed: int = Field(default=0, ge=0)
-    """The seed of sampling above temperature 0, and of training."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """The seed of sampling above temperature 0, and of training. NumPy takes 32 bits."""
     max_failed: float = Field(default=0.05, ge=0, le=1)
     """The share of samples that may fail before the run stops."""
     patience: float = Field(default=600, ge=0)

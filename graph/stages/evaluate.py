@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ from langchain_core.language_models import BaseChatModel
 from langgraph.runtime import Runtime
 
 from agents.cache import ReplyCache
-from agents.errors import EndpointError
-from agents.models.config import EmbeddedModelConfig, VLLMModelConfig, identify
+from agents.errors import EndpointError, TurnsRefusedError
+from agents.models.chat_template import ChatTemplate
+from agents.models.config import EmbeddedModelConfig, OpenAIModelConfig, VLLMModelConfig, identify
 from agents.models.pool import ModelPool
 from agents.room import measure
-from graph.config.run import RunConfig
+from graph.config.run import ConfigError, RunConfig
 from graph.context import RunContext, endpoint_settings
 from graph.stages.base_role import BaseRole
 from graph.stages.outcomes import hash_inputs, keep_outcome, reuse_outcome
@@ -24,8 +25,10 @@ from graph.stages.threads import in_thread
 from graph.state import RunState
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
+from stores.model_hub import fetchable_weights
+from stores.pretrained import check_adapter, load_outline, load_tokenizer, put_adapter
 from stores.records import Contender, Evaluation, EvaluationFigures
-from stores.sample import Sample
+from stores.sample import Sample, plain_turns
 from training.evaluation import evaluate as evaluate_agent
 
 _LOG = logging.getLogger("robustft")
@@ -151,6 +154,46 @@ async def _on_vllm(
         return {"untuned": await pool.open(entry, label, settings)}
     untuned, tuned = await pool.open_tuned(entry, label, settings, adapter)
     return {"untuned": untuned, "tuned": tuned}
+
+
+def check_contenders(
+    config: RunConfig, prompt: QuestionTemplate, adapter: Path | None, samples: Sequence[Sample]
+) -> None:
+    """Check that a model can be evaluated, and that an adapter is its own, before anything is asked.
+
+    Args:
+        config: names the model.
+        prompt: the base agent's.
+        adapter: a PEFT adapter, or None.
+        samples: some of those that it is to be asked about.
+
+    Raises:
+        ConfigError: the model is an endpoint's.
+        WeightsError: the model or the adapter cannot be loaded, or do not belong together.
+        TurnsRefusedError: the model's chat template can render none of the samples.
+    """
+    name = config.training.model
+    entry = config.models[name]
+    if isinstance(entry, OpenAIModelConfig):
+        raise ConfigError(
+            f"models.{name} is an endpoint, whose model cannot be loaded here; name a local model in "
+            "training.model"
+        )
+    if adapter is not None:
+        check_adapter(adapter)
+    if isinstance(entry, VLLMModelConfig) and entry.base_url is not None:
+        # The name is the server's own.
+        return
+    weights = fetchable_weights(entry.name)
+    template = ChatTemplate(load_tokenizer(weights), entry.name)
+    role = BaseRole(config.agents.base, prompt)
+    rows = [role.row(sample, sample.response) for sample in samples]
+    made = template.encode_examples([(plain_turns(row.prompt), "", row.tools) for row in rows])
+    refused = [one for one in made if isinstance(one, TurnsRefusedError)]
+    if rows and len(refused) == len(rows):
+        raise refused[0]
+    if adapter is not None:
+        put_adapter(load_outline(weights), adapter)
 
 
 def load_tuned(config: RunConfig, adapter: Path | None) -> BaseChatModel:

@@ -4,34 +4,43 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agents.models.config import OpenAIModelConfig
 from agents.models.pool import ModelPool
 from agents.models.probe import check_name, probe
 from graph.config import Stage
 from graph.config.run import ConfigError, RunConfig, parse_config
-from graph.context import RunContext, load_models, load_prompts
+from graph.context import Prompts, RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
+from graph.stages.base_role import BaseRole
 from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import finish_in_thread
 from graph.state import RunInput
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
+from stores.errors import WeightsError
 from stores.journal import Journal
+from stores.model_hub import fetchable_weights
 from stores.record_files import append_records
 from stores.records import Skipped
 from stores.run_directory import RunDirectory, StagedRun, holds_run, storage_errors
 from stores.sample import Sample
-from stores.weights import resolve_weights
 
 SKIPPED = "skipped.jsonl"
 _LOG = logging.getLogger("robustft")
 # Enough to see whether a model begins with thoughts.
 _PROBED = 32
+
+TRAINING: tuple[Stage, ...] = ("train", "evaluate")
+"""The stages that need the model which is tuned."""
+# Samples of which a student's chat template must render one.
+_TRIED = 8
 
 
 async def load(state: RunInput, runtime: Runtime[RunContext]) -> dict[str, Any]:
@@ -95,6 +104,8 @@ def _samplings(config: RunConfig, model: str) -> list[dict[str, Any]]:
 
 
 async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
+    if state.until in TRAINING:
+        check_can_be_tuned(config)
     prompts = await asyncio.to_thread(load_prompts, config)
     staged = await finish_in_thread(
         lambda: StagedRun(Path(state.directory), config.to_yaml(), prompts.texts), StagedRun.discard
@@ -103,9 +114,9 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
         await asyncio.to_thread(_fill, staged.journal, config, state, staged.folder / SKIPPED)
         inputs = fingerprints(config, prompts).decisions
         await asyncio.to_thread(staged.journal.validity.keep_inputs, inputs)
+        if state.until in TRAINING:
+            await asyncio.to_thread(check_tuned_model, config, prompts, _first(staged.journal))
         await _check_what_is_asked(pool, config, state, staged.state)
-        if state.until in ("train", "evaluate"):
-            await asyncio.to_thread(check_tuned_model, config)
         if state.reuse is not None:
             await asyncio.to_thread(_take_over, RunDirectory(staged.folder), Path(state.reuse))
         # In full: what is discarded must not be on its way to its place.
@@ -119,12 +130,13 @@ async def _check_resume(work: Workspace, state: RunInput, pool: ModelPool) -> Re
     known = work.config
     plan, samples = await asyncio.to_thread(_plan, work, state)
     config = plan.config
+    if state.until in TRAINING and _is_untuned(work, config):
+        check_can_be_tuned(config)
+        await asyncio.to_thread(check_tuned_model, config, work.prompts, _first(work.journal))
     # A finished run can be resumed while its endpoint is down.
     if _has_questions(plan, samples, state.until):
         another_encoder = config.encoder != known.encoder
         await _check_what_is_asked(pool, config, state, work.files.state, encodes=another_encoder)
-    if state.until in ("train", "evaluate") and _tuned_weights(config) != _tuned_weights(known):
-        await asyncio.to_thread(check_tuned_model, config)
     return plan
 
 
@@ -165,12 +177,53 @@ def _has_questions(plan: ResumePlan, samples: int, until: Stage) -> bool:
     return plan.redoes or sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
 
 
-def check_tuned_model(config: RunConfig) -> None:
-    """Check that the model to be tuned is at hand before anything is asked of the others."""
-    # Imported here: transformers takes seconds.
-    from training.lora import load_tokenizer
+def check_can_be_tuned(config: RunConfig) -> None:
+    """Check that the model to be tuned is one of this machine, before anything else is looked at.
 
-    load_tokenizer(resolve_weights(_tuned_weights(config)))
+    Raises:
+        ConfigError: it is an endpoint's.
+    """
+    name = config.training.model
+    if isinstance(config.models[name], OpenAIModelConfig):
+        raise ConfigError(
+            f"models.{name} is an endpoint and cannot be tuned here; name a local model in training.model, "
+            "or add --until select"
+        )
+
+
+def check_tuned_model(config: RunConfig, prompts: Prompts, samples: Sequence[Sample] = ()) -> str:
+    """Check that the model to be tuned is at hand and fits, before anything is asked of the others.
+
+    Args:
+        config: names it.
+        prompts: of the config; the model is trained on the base agent's.
+        samples: some of those that it would be trained on.
+
+    Returns:
+        What was found, in a few words.
+
+    Raises:
+        WeightsError: it cannot be tuned; see `training.student.check_student`.
+        InputError: `training.lora` does not fit it.
+    """
+    # Imported here: transformers takes seconds.
+    from training.student import check_student
+
+    role = BaseRole(config.agents.base, prompts.agents["base"]["prompt"])
+    rows = [role.row(sample, sample.response) for sample in samples]
+    try:
+        return check_student(fetchable_weights(_tuned_weights(config)), config.training, rows)
+    except WeightsError as exc:
+        raise WeightsError(f"training.model '{config.training.model}': {exc}") from exc
+
+
+def _is_untuned(work: Workspace, config: RunConfig) -> bool:
+    return _tuned_weights(config) != _tuned_weights(work.config) or not work.files.adapter.is_dir()
+
+
+def _first(journal: Journal) -> list[Sample]:
+    """Return the samples on which the student's chat template is tried."""
+    return list(islice(journal.samples("train"), _TRIED))
 
 
 def _tuned_weights(config: RunConfig) -> str:

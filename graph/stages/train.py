@@ -14,9 +14,9 @@ from graph.stages.outcomes import keep_outcome, reuse_outcome
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState
 from stores.atomic import write_text_atomically
+from stores.model_hub import fetchable_weights
 from stores.record_files import read_records, write_records
 from stores.records import TrainingRow
-from stores.weights import resolve_weights
 
 
 async def train(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any
     try:
         outcome = train_adapter(
             work.files.training,
-            resolve_weights(work.config.models[config.model].name),
+            fetchable_weights(work.config.models[config.model].name),
             work.files.adapter,
             config,
             seed=work.config.run.seed,

@@ -1,12 +1,19 @@
 """`robustft doctor`: whether all that a config needs is here."""
 
+from typing import Annotated
+
 import typer
 
+from graph.config import Stage
 from robustft.cli.options import OptionalConfig, Set
 from robustft.cli.stopping import stoppable
 
 
-def doctor(config: OptionalConfig = None, set_: Set = None) -> None:
+def doctor(
+    config: OptionalConfig = None,
+    set_: Set = None,
+    until: Annotated[Stage, typer.Option(help="The stage that a run would stop after.")] = "evaluate",
+) -> None:
     """Say whether everything that a config needs is here and reachable."""
     import asyncio
 
@@ -15,6 +22,6 @@ def doctor(config: OptionalConfig = None, set_: Set = None) -> None:
     from robustft.doctor import examine
 
     with stoppable():
-        well = asyncio.run(examine(load_config(config, set_ or ()), console))
+        well = asyncio.run(examine(load_config(config, set_ or ()), console, until))
     if not well:
         raise typer.Exit(2)

@@ -26,9 +26,6 @@ def serve(
     from graph.config.run import load_config
     from robustft import serving
     from robustft.cli.terminal import console
-    from stores.weights import check_adapter
 
-    if adapter is not None:
-        check_adapter(adapter)
     with stoppable():
         asyncio.run(serving.serve(load_config(config, set_ or ()), model, port, adapter, console))

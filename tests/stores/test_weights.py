@@ -11,7 +11,6 @@ from stores.weights import (
     MINILM,
     SMOLLM2,
     cache_folder,
-    check_adapter,
     looks_like_folder,
     resolve_weights,
 )
@@ -103,11 +102,3 @@ def test_the_cache_is_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.Mon
     assert cache_folder() == tmp_path / "xdg" / "robustft"
     monkeypatch.setenv("ROBUSTFT_CACHE", str(tmp_path / "mine"))
     assert cache_folder() == tmp_path / "mine"
-
-
-def test_a_folder_without_an_adapter_is_told_and_the_missing_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "adapter_config.json").touch()
-    with pytest.raises(WeightsError, match=r"no adapter_model\.safetensors"):
-        check_adapter(tmp_path)
-    (tmp_path / "adapter_model.safetensors").touch()
-    check_adapter(tmp_path)

@@ -5,9 +5,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from agents.models.chat_template import ChatTemplate
+from stores.pretrained import load_tokenizer
 from stores.weights import SMOLLM2, resolve_weights
 from training.finetune import TrainingOutcome, train_adapter
-from training.lora import TrainingConfig, load_tokenizer
+from training.lora import TrainingConfig
 from training.objectives.tokens import Tokens
 
 COLOURS = {
@@ -57,5 +59,5 @@ def trained(
 def read(folder: Path, rows: list[dict[str, Any]], config: TrainingConfig = CONFIG) -> tuple[Tokens, Any]:
     tokenizer = load_tokenizer(resolve_weights(SMOLLM2))
     tokens = Tokens(folder / "tokens.arrow", config)
-    tokens.read(written(folder, rows), tokenizer, threading.Event())
+    tokens.read(written(folder, rows), ChatTemplate(tokenizer, SMOLLM2), threading.Event())
     return tokens, tokenizer

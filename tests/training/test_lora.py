@@ -8,8 +8,10 @@ import torch
 from pydantic import ValidationError
 
 from stores.errors import InputError, WeightsError
+from stores.pretrained import load_outline
 from stores.weights import SMOLLM2, resolve_weights
-from training.lora import LoraSettings, TrainingConfig, load_model, load_tokenizer
+from tests.support.tiny_models import save_tiny_model
+from training.lora import LoraSettings, TrainingConfig, add_matrices, load_model
 
 
 @pytest.mark.parametrize(
@@ -45,11 +47,16 @@ def test_on_a_gpu_a_small_model_is_trained_in_float32_and_a_large_one_in_bfloat1
     assert dtype_of(load_model(resolve_weights(SMOLLM2), LoraSettings())) == torch.bfloat16
 
 
-@pytest.mark.slow
-def test_unknown_layers_and_weights_that_cannot_be_read_are_typed_errors(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="target_modules"):
-        load_model(resolve_weights(SMOLLM2), LoraSettings(target_modules=("no_such_layer",)))
-    with pytest.raises(WeightsError, match="tokenizer cannot be read"):
-        load_tokenizer(str(tmp_path))
-    with pytest.raises(WeightsError, match="weights cannot be read"):
+@pytest.mark.parametrize("layers", [("no_such_layer",), ("norm",), ("model.layers.9.mlp.up_proj",)])
+def test_layers_that_are_none_of_the_models_are_a_typed_error(
+    tmp_path: Path, layers: tuple[str, ...]
+) -> None:
+    outline = load_outline(str(save_tiny_model(tmp_path / "model")))
+    with pytest.raises(InputError, match=r"^training\.lora\.target_modules: ") as error:
+        add_matrices(outline, LoraSettings(target_modules=layers))
+    assert "\n" not in str(error.value)
+
+
+def test_weights_that_cannot_be_read_are_a_typed_error(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"holds no config\.json"):
         load_model(str(tmp_path), LoraSettings())
