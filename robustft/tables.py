@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stores.records import Summary
+from stores.records import CalibrationFigures, JudgedAlone, Summary
 
 
 def print_summary(console: Console, summary: Summary, directory: Path) -> None:
@@ -53,8 +53,11 @@ def _responses(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("failed", f"{samples.failed} (see dropped.jsonl and decisions.jsonl)"))
     rows += _found(summary)
     empty = f" ({samples.empty} without a readable answer)" if samples.empty else ""
-    measure = "confidence" if summary.calibration else "entropy"
-    rows.append(("relabelled", f"{samples.relabelled}{empty}, of which {samples.kept} kept by {measure}"))
+    measures = ["confidence"] if summary.calibration else []
+    if summary.judged_alone or not summary.calibration:
+        measures.append("entropy")
+    kept = f"{samples.kept} kept by {' or '.join(measures)}"
+    rows.append(("relabelled", f"{samples.relabelled}{empty}, of which {kept}"))
     return rows + _repaired(summary)
 
 
@@ -69,11 +72,22 @@ def _found(summary: Summary) -> list[tuple[str, str]]:
                 f"F1 {_percent(detection.f1)}",
             )
         )
-    if calibration := summary.calibration:
-        shares = [f"{name} {_percent(share)}" for name, share in calibration.reliability.items()]
-        right = f"; right, it seems: {', '.join(shares)}" if shares else ""
-        rows.append(("estimated", f"{_percent(calibration.noise_rate)} of the responses are wrong{right}"))
+    if summary.calibration:
+        rows.append(("estimated", _estimated(summary.calibration, summary.judged_alone)))
+    if alone := summary.judged_alone:
+        silent = f"; {alone.unreadable} without a readable verdict stay" if alone.unreadable else ""
+        rows.append(("not estimated", f"{'; '.join(alone.reasons)}{silent}"))
     return rows
+
+
+def _estimated(calibration: CalibrationFigures, alone: JudgedAlone | None) -> str:
+    responses = f"{calibration.samples} others" if alone else "responses"
+    share = f"{_percent(calibration.noise_rate)} of the {responses} are wrong"
+    # Where all are doubted alike, none can be singled out.
+    if calibration.noisy == 0 and calibration.noise_rate * calibration.samples >= 1:
+        share += ", but not which"
+    shares = [f"{name} {_percent(right)}" for name, right in calibration.reliability.items()]
+    return share + (f"; right, it seems: {', '.join(shares)}" if shares else "")
 
 
 def _repaired(summary: Summary) -> list[tuple[str, str]]:

@@ -282,14 +282,27 @@ class Agreement(Part):
 
 
 class CalibrationFigures(Part):
-    """What the calibrated checker estimates over all samples."""
+    """What the calibrated checker estimates over the samples that it can calibrate."""
 
+    samples: int = 0
+    noisy: int = 0
+    """Those of the calibrated samples that are judged noisy."""
     noise_rate: float
-    """The share of the given responses that are wrong."""
+    """The share of their given responses that are wrong."""
     threshold: float
     """Responses of at least this noise probability are noisy."""
     reliability: dict[str, float]
     """The share of each view's answers that are right; under `prompts`, of what similar prompts tell."""
+
+
+class JudgedAlone(Part):
+    """The samples that could not be calibrated: the judge decides about them, and nothing is estimated."""
+
+    samples: int
+    unreadable: int = 0
+    """Those of them about which the judge said nothing readable either. Their responses stay."""
+    reasons: tuple[str, ...]
+    """Why they could not be calibrated, a sentence a kind of responses."""
 
 
 class RunUsage(Usage):
@@ -334,6 +347,7 @@ class Summary(Record):
     views: dict[str, Agreement] = {}
     """By the views' names; only those with samples enough to tell."""
     calibration: CalibrationFigures | None = None
+    judged_alone: JudgedAlone | None = None
     usage: RunUsage
     training: TrainingFigures | None = None
     evaluation: EvaluationFigures | None = None

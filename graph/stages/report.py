@@ -4,12 +4,13 @@ import asyncio
 import logging
 import platform
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
 from agents.answers.kind import sample_kind
+from agents.checker import Check
 from agents.record import to_decision
 from graph.fingerprint import fingerprints
 from graph.stages.calibrate import label_space_of
@@ -23,6 +24,7 @@ from stores.records import (
     CalibrationFigures,
     Dropped,
     EvaluationFigures,
+    JudgedAlone,
     RunUsage,
     Samples,
     Summary,
@@ -83,7 +85,8 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
         relabel=measured.relabel if measured else None,
         training_set=measured.training_set if measured else None,
         views=figures.views(),
-        calibration=_calibration(work),
+        calibration=figures.calibration(work.journal.validity.calibration),
+        judged_alone=figures.judged_alone(work.journal.validity.calibration),
         usage=_usage(work),
         training=TrainingFigures(**_counted(outcomes["train"])) if "train" in outcomes else None,
         evaluation=EvaluationFigures(**_counted(outcomes["evaluate"])) if "evaluate" in outcomes else None,
@@ -104,15 +107,6 @@ def _warn_of_guesses(summary: Summary) -> None:
         _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
 
 
-def _calibration(work: Workspace) -> CalibrationFigures | None:
-    fact = work.journal.validity.calibration
-    if fact is None:
-        return None
-    return CalibrationFigures(
-        noise_rate=fact["noise"], threshold=fact["threshold"], reliability=fact["reliability"]
-    )
-
-
 def _usage(work: Workspace) -> RunUsage:
     with closing(work.files.open_replies()) as replies:
         sent = replies.usage()
@@ -129,6 +123,16 @@ def _counted(outcome: dict[str, Any]) -> dict[str, Any]:
     return {name: len(value) if isinstance(value, list) else value for name, value in outcome.items()}
 
 
+def _counted_as(check: Check) -> Iterator[str]:
+    """Yield what a verdict counts as, by how it came about."""
+    if check.noise is not None:
+        yield "calibrated"
+        if not check.clean:
+            yield "calibrated and noisy"
+    elif check.clean and check.judged in (None, "unreadable") and not check.agreed:
+        yield "unreadable"
+
+
 class _Figures:
     """Adds up a run's figures, one sample at a time."""
 
@@ -138,6 +142,7 @@ class _Figures:
         self._tally = Tally()
         self._with_gold = False
         self._views = {view: AgreementTally() for view in views}
+        self._checks: Counter[str] = Counter()
 
     def add(self, state: SampleState, kept: bool) -> None:
         status = state.status
@@ -148,6 +153,8 @@ class _Figures:
         self._samples["kept"] += status == "relabelled" and kept
         self._samples["training"] += kept
         self._samples["failed"] += status == "failed"
+        if state.check is not None:
+            self._checks.update(_counted_as(state.check))
         gold, options = state.sample.gold, state.sample.options
         # Free text is not compared by the views; only a judge could.
         if sample_kind(state.sample).comparable and state.check is not None:
@@ -172,6 +179,26 @@ class _Figures:
     def measured(self) -> Metrics | None:
         """Return the figures that need gold; None where there is none."""
         return self._tally.report() if self._with_gold else None
+
+    def calibration(self, fact: dict[str, Any] | None) -> CalibrationFigures | None:
+        """Return what a calibration estimates; None where it estimates nothing."""
+        if fact is None or fact["noise"] is None:
+            return None
+        return CalibrationFigures(
+            samples=self._checks["calibrated"],
+            noisy=self._checks["calibrated and noisy"],
+            noise_rate=fact["noise"],
+            threshold=fact["threshold"],
+            reliability=fact["reliability"],
+        )
+
+    def judged_alone(self, fact: dict[str, Any] | None) -> JudgedAlone | None:
+        """Return how many samples a calibration leaves to the judge, and why; None where there are none."""
+        if fact is None or not fact["silence"]:
+            return None
+        return JudgedAlone(
+            samples=fact["judged_alone"], unreadable=self._checks["unreadable"], reasons=fact["silence"]
+        )
 
     def views(self) -> dict[str, Agreement]:
         """Return how often the views say what the responses say, where there are samples enough."""
