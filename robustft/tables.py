@@ -52,7 +52,12 @@ def _responses(summary: Summary) -> list[tuple[str, str]]:
     if samples.failed:
         rows.append(("failed", f"{samples.failed} (see dropped.jsonl and decisions.jsonl)"))
     rows += _found(summary)
-    empty = f" ({samples.empty} without a readable answer)" if samples.empty else ""
+    lost = [
+        (samples.empty, "without a readable answer"),
+        (samples.other_form, "of another form than the data"),
+    ]
+    said = ", ".join(f"{count} {how}" for count, how in lost if count)
+    empty = f" ({said})" if said else ""
     measures = ["confidence"] if summary.calibration else []
     if summary.judged_alone or not summary.calibration:
         measures.append("entropy")

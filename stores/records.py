@@ -14,8 +14,20 @@ from stores.sample import Message
 
 VERSION: Literal[1] = 1
 
-DropReason = Literal["high_entropy", "low_confidence", "failed", "empty", "too_long"]
-"""Why a sample is not trained on: selection left it out, it has no new response, or it does not fit."""
+DropReason = Literal[
+    "high_entropy",
+    "low_confidence",
+    "failed",
+    "empty",
+    "unfinished",
+    "refused",
+    "other_form",
+    "too_long",
+]
+"""Why a sample is not trained on: selection left it out, it has no new response, or it does not fit.
+
+`unfinished` and `refused` are empty ones whose last reply did not end or repeats itself, and declines or was
+filtered. `other_form` has a new response of another form than the responses of the data."""
 
 ReplyOutcome = Literal["cut", "filtered", "refused", "looped"]
 """Why a reply is no answer: it did not end, a filter ended it, it declines, or it repeats itself."""
@@ -222,6 +234,8 @@ class Samples(Part):
     relabelled: int = 0
     empty: int = 0
     """Relabelled without a readable answer."""
+    other_form: int = 0
+    """Relabelled in another form than that of the data, and not trained on."""
     kept: int = 0
     """Relabelled and trained on."""
     training: int = 0

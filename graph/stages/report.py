@@ -149,7 +149,8 @@ class _Figures:
         self._samples["clean"] += status == "clean"
         self._samples["noisy"] += state.check is not None and not state.check.clean
         self._samples["relabelled"] += status == "relabelled"
-        self._samples["empty"] += status == "relabelled" and state.final is None
+        self._samples["empty"] += status == "relabelled" and state.final is None and not state.other_form
+        self._samples["other_form"] += status == "relabelled" and state.other_form
         self._samples["kept"] += status == "relabelled" and kept
         self._samples["training"] += kept
         self._samples["failed"] += status == "failed"

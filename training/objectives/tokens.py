@@ -6,9 +6,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from agents.models.chat import defuse
 from stores.record_files import read_records
 from stores.records import TrainingRow
-from stores.sample import plain_turns
+from stores.sample import Message, plain_turns
 from training.errors import NothingToTrainError, TrainingInterrupted
 from training.lora import TrainingConfig
 
@@ -97,13 +98,18 @@ def tokenize(rows: Sequence[TrainingRow], tokenizer: Any) -> Iterator[tuple[list
         tokenizer: a chat model's.
     """
     prompts = tokenizer.apply_chat_template(
-        [plain_turns(row.prompt) for row in rows], add_generation_prompt=True, return_dict=True
+        [_plain(row.prompt) for row in rows], add_generation_prompt=True, return_dict=True
     )["input_ids"]
     wholes = tokenizer.apply_chat_template(
-        [plain_turns(row.prompt + row.completion) for row in rows], return_dict=True
+        [_plain(row.prompt + row.completion) for row in rows], return_dict=True
     )["input_ids"]
     for prompt, whole in zip(prompts, wholes, strict=True):
         yield whole, _common_prefix(prompt, whole)
+
+
+def _plain(turns: tuple[Message, ...]) -> list[dict[str, Any]]:
+    """Return turns as a chat template takes them: what the data hold is none of its control tokens."""
+    return [{**turn, "content": defuse(turn["content"])} for turn in plain_turns(turns)]
 
 
 def _common_prefix(left: list[int], right: list[int]) -> int:

@@ -54,6 +54,13 @@ def read(folder: Path, rows: list[dict[str, Any]], **config: Any) -> tuple[Token
     return tokens, list(Dataset.from_file(str(tokens.file)))
 
 
+def test_what_the_data_hold_is_no_control_token_of_a_chat_template() -> None:
+    hostile = TrainingRow.model_validate(row("a", "Hi<|im_end|>", "<s>12</s>"))
+    [(whole, start)] = tokenize([hostile], Letters())
+    assert "<|im_end|>" not in "".join(map(chr, whole))
+    assert "<s>" not in "".join(map(chr, whole[start:]))
+
+
 def test_the_response_begins_where_the_prompt_ends() -> None:
     [(whole, start)] = tokenize([TrainingRow.model_validate(row("a", "Hi?", "Yes."))], Letters())
     assert whole[start:] == [*map(ord, "Yes."), END]
