@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stores.records import CalibrationFigures, JudgedAlone, Summary
+from stores.records import CalibrationFigures, FreeText, JudgedAlone, Summary
 
 
 def print_summary(console: Console, summary: Summary, directory: Path) -> None:
@@ -97,7 +97,9 @@ def _estimated(calibration: CalibrationFigures, alone: JudgedAlone | None) -> st
 
 def _repaired(summary: Summary) -> list[tuple[str, str]]:
     rows = []
-    if relabel := summary.relabel:
+    if text := summary.free_text:
+        rows.append(("new free text", _free_text(text)))
+    if (relabel := summary.relabel) and relabel.accuracy is not None:
         rows.append(
             (
                 "relabels right",
@@ -105,7 +107,7 @@ def _repaired(summary: Summary) -> list[tuple[str, str]]:
                 f"{_percent(relabel.dropped_accuracy)} of those dropped",
             )
         )
-    if purity := summary.training_set:
+    if (purity := summary.training_set) and purity.purity_before is not None:
         rows.append(
             (
                 "right responses",
@@ -114,6 +116,17 @@ def _repaired(summary: Summary) -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def _free_text(text: FreeText) -> str:
+    """Return what new free text looks like; whether it is right, only a person can say."""
+    said = [f"{text.relabelled}, not compared with gold"]
+    if text.length_ratio is not None:
+        said.append(f"{text.length_ratio:.2g} times as long as clean responses (median)")
+    said.append(f"{text.repeating} repeat themselves")
+    if text.unfinished is not None:
+        said.append(f"{text.unfinished} end unfinished")
+    return ", ".join(said)
 
 
 def _tuned(summary: Summary) -> list[tuple[str, str]]:

@@ -319,6 +319,19 @@ class JudgedAlone(Part):
     """Why they could not be calibrated, a sentence a kind of responses."""
 
 
+class FreeText(Part):
+    """What new free text looks like beside the data's own. None of it says that a response is right."""
+
+    relabelled: int
+    """New responses that are free text."""
+    length_ratio: float | None = None
+    """Their median length in characters, over that of the clean responses as given."""
+    repeating: int = 0
+    """Those that come back to the same words again and again."""
+    unfinished: int | None = None
+    """Those that end without a full stop or the like; none where the data's own responses do so too."""
+
+
 class RunUsage(Usage):
     """What a run has sent, in all and by agent: a request that several samples share was sent once."""
 
@@ -362,6 +375,7 @@ class Summary(Record):
     """By the views' names; only those with samples enough to tell."""
     calibration: CalibrationFigures | None = None
     judged_alone: JudgedAlone | None = None
+    free_text: FreeText | None = None
     usage: RunUsage
     training: TrainingFigures | None = None
     evaluation: EvaluationFigures | None = None

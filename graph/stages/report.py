@@ -24,6 +24,7 @@ from stores.records import (
     CalibrationFigures,
     Dropped,
     EvaluationFigures,
+    FreeText,
     JudgedAlone,
     RunUsage,
     Samples,
@@ -33,6 +34,7 @@ from stores.records import (
 )
 from training.calibration.agreement import AgreementTally
 from training.calibration.label_space import LabelSpace
+from training.long_form import FreeTextTally
 from training.metrics import Metrics, Tally, is_right
 
 _LOG = logging.getLogger("robustft")
@@ -84,6 +86,7 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
         detection=measured.detection if measured else None,
         relabel=measured.relabel if measured else None,
         training_set=measured.training_set if measured else None,
+        free_text=figures.free_text(),
         views=figures.views(),
         calibration=figures.calibration(work.journal.validity.calibration),
         judged_alone=figures.judged_alone(work.journal.validity.calibration),
@@ -143,6 +146,7 @@ class _Figures:
         self._with_gold = False
         self._views = {view: AgreementTally() for view in views}
         self._checks: Counter[str] = Counter()
+        self._texts = FreeTextTally()
 
     def add(self, state: SampleState, kept: bool) -> None:
         status = state.status
@@ -157,8 +161,13 @@ class _Figures:
         if state.check is not None:
             self._checks.update(_counted_as(state.check))
         gold, options = state.sample.gold, state.sample.options
+        compares = sample_kind(state.sample).comparable
+        if not compares and status == "clean":
+            self._texts.add_clean(state.sample.response)
+        elif not compares and status == "relabelled" and state.final is not None:
+            self._texts.add_relabel(state.final)
         # Free text is not compared by the views; only a judge could.
-        if sample_kind(state.sample).comparable and state.check is not None:
+        if compares and state.check is not None:
             choices = self._space.size(state) if self._space.shared else len(options)
             for view in state.view_answers():
                 self._views[view].add(agreed=view in state.check.agreed, options=choices)
@@ -171,6 +180,7 @@ class _Figures:
                 relabelled=not state.check.clean and final is not None,
                 final_right=None if final is None else is_right(final, gold, options),
                 kept=kept,
+                compares=compares,
             )
 
     def samples(self, total: int) -> Samples:
@@ -180,6 +190,10 @@ class _Figures:
     def measured(self) -> Metrics | None:
         """Return the figures that need gold; None where there is none."""
         return self._tally.report() if self._with_gold else None
+
+    def free_text(self) -> FreeText | None:
+        """Return what new free text looks like; None where there is none."""
+        return self._texts.report()
 
     def calibration(self, fact: dict[str, Any] | None) -> CalibrationFigures | None:
         """Return what a calibration estimates; None where it estimates nothing."""
