@@ -113,7 +113,9 @@ class Checker:
         agreed = tuple(view for view, same in views.items() if same)
         if self._policy == "none":
             return Check(clean=False, policy="none", agreed=agreed, reason="not checked")
-        if self._policy == "judge" or (self._policy in ("hybrid", "calibrated") and _is_split(views)):
+        if self._policy == "judge" or (
+            self._policy in ("hybrid", "calibrated") and _is_split(views, kind.comparable)
+        ):
             shown = {view: answer for view, answer in answers.items() if view in self._views}
             return await self._judge(sample, shown, reasonings or {}, agreed)
         enough = 1 if self._policy == "majority" else len(views)
@@ -163,6 +165,8 @@ def _verdicts(text: str) -> Counter[str]:
     return Counter(match.lower() for match in _VERDICT.findall(text))
 
 
-def _is_split(views: Mapping[str, bool | None]) -> bool:
-    # A free-text view that cannot be compared (None) leaves the question open as well.
-    return not (all(views.values()) or all(same is False for same in views.values()))
+def _is_split(views: Mapping[str, bool | None], comparable: bool) -> bool:
+    if all(views.values()):
+        return False
+    # Free text that differs in words, or could not be read, leaves the question open.
+    return not comparable or not all(same is False for same in views.values())

@@ -45,6 +45,10 @@ class SampleRecord(BaseModel):
     review: Review | None = None
     consensus: Consensus | None = None
     """Only where the checker is calibrated: known once all samples have been relabelled."""
+    rewritten: str | None = None
+    """The new response in the form of the data's own, where the answer alone is of another."""
+    other_form: bool = False
+    """Whether the new response is of another form than the data's own, and so is not trained on."""
     failure: str | None = None
     """Why the sample could not be finished; set by whoever drives the graph, never by a node."""
 
@@ -69,7 +73,8 @@ class SampleRecord(BaseModel):
 
     def before_relabeling(self) -> Self:
         """Return the record without what came of the sample's being relabelled."""
-        return self.model_copy(update={"context": None, "review": None, "consensus": None})
+        none = {"context": None, "review": None, "consensus": None, "rewritten": None, "other_form": False}
+        return self.model_copy(update=none)
 
     @property
     def status(self) -> Status:
@@ -126,9 +131,19 @@ class SampleRecord(BaseModel):
         """The response the sample may be trained on; None where there is none."""
         if self.status == "clean":
             return self.sample.response
-        if self.status != "relabelled" or self.review is None:
+        if self.status != "relabelled" or self.review is None or self.other_form:
             return None
+        if self.rewritten is not None:
+            return self.rewritten
         return self.consensus.answer if self.consensus is not None else self.review.answer or None
+
+    @property
+    def author(self) -> AnswerRecord | None:
+        """The last agent whose answer is the new response; None where there is none."""
+        relabelers = (self.review, self.context, last_reasoning(self.turns), self.base)
+        given = [record for record in relabelers if record is not None and record.answer is not None]
+        asked = [record for record in given if record.reply is not None and record.answer == self.final]
+        return asked[0] if asked else None
 
     @property
     def uncertainty(self) -> float | None:
@@ -167,9 +182,19 @@ class SampleRecord(BaseModel):
             return None
         if self.status == "failed":
             return "failed"
+        if self.other_form:
+            return "other_form"
         if self.final is None or self.uncertainty is None:
-            return "empty"
+            return self._why_empty()
         return "high_entropy" if self.consensus is None else "low_confidence"
+
+    def _why_empty(self) -> DropReason:
+        """Say why the sample has no new response: what the last reply was that could have held one."""
+        asked = (self.review, self.context, last_reasoning(self.turns))
+        outcomes = [record.outcome for record in asked if record is not None and record.outcome is not None]
+        if not outcomes:
+            return "empty"
+        return "unfinished" if outcomes[0] in ("cut", "looped") else "refused"
 
 
 def to_decision(record: SampleRecord, kept: bool | None, *, too_long: bool = False) -> Decision:

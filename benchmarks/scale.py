@@ -156,7 +156,10 @@ def measure(size: int, detected: int, out: str) -> None:
             end("index")
             asyncio.run(look_up(store, journal))
             end("look_up")
-            journal.keep(select(journal.candidates(), 0.5))
+            ranked = (
+                (sample.id, entry.uncertainty or 0.0) for sample, entry in journal.entries("relabelled")
+            )
+            journal.keep(select(0.5, ranked))
             end("select")
             counts = journal.count_status()
         sizes = {

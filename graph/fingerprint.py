@@ -8,6 +8,7 @@ from agents.agent import AgentConfig
 from agents.models.config import identify
 from graph.config.run import RunConfig
 from graph.context import Prompts
+from stores.encoder import identify_encoder
 from stores.validity import DecisionInputs
 
 
@@ -30,8 +31,8 @@ def fingerprints(config: RunConfig, prompts: Prompts) -> Fingerprints:
         halves[agent.half][name] = [_asks(config, agent), *sources]
     detect = {"seed": config.run.seed, **halves["detect"]}
     if config.calibrates:
-        detect["encoder"] = config.encoder.name
-    denoise = {"detect": detect, **halves["denoise"], "encoder": config.encoder.name}
+        detect["encoder"] = identify_encoder(config.encoder)
+    denoise = {"detect": detect, **halves["denoise"], "encoder": identify_encoder(config.encoder)}
     run = {
         "denoise": denoise,
         "selection": config.selection.model_dump(mode="json"),

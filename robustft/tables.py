@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stores.records import Summary
+from stores.records import CalibrationFigures, FreeText, JudgedAlone, Summary
 
 
 def print_summary(console: Console, summary: Summary, directory: Path) -> None:
@@ -55,9 +55,17 @@ def _responses(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("failed", f"{samples.failed} (see dropped.jsonl and decisions.jsonl)"))
     rows += _no_answers(summary)
     rows += _found(summary)
-    empty = f" ({samples.empty} without a readable answer)" if samples.empty else ""
-    measure = "confidence" if summary.calibration else "entropy"
-    rows.append(("relabelled", f"{samples.relabelled}{empty}, of which {samples.kept} kept by {measure}"))
+    lost = [
+        (samples.empty, "without a readable answer"),
+        (samples.other_form, "of another form than the data"),
+    ]
+    said = ", ".join(f"{count} {how}" for count, how in lost if count)
+    empty = f" ({said})" if said else ""
+    measures = ["confidence"] if summary.calibration else []
+    if summary.judged_alone or not summary.calibration:
+        measures.append("entropy")
+    kept = f"{samples.kept} kept by {' or '.join(measures)}"
+    rows.append(("relabelled", f"{samples.relabelled}{empty}, of which {kept}"))
     return rows + _repaired(summary)
 
 
@@ -81,16 +89,29 @@ def _found(summary: Summary) -> list[tuple[str, str]]:
                 f"F1 {_percent(detection.f1)}",
             )
         )
-    if calibration := summary.calibration:
-        shares = [f"{name} {_percent(share)}" for name, share in calibration.reliability.items()]
-        right = f"; right, it seems: {', '.join(shares)}" if shares else ""
-        rows.append(("estimated", f"{_percent(calibration.noise_rate)} of the responses are wrong{right}"))
+    if summary.calibration:
+        rows.append(("estimated", _estimated(summary.calibration, summary.judged_alone)))
+    if alone := summary.judged_alone:
+        silent = f"; {alone.unreadable} without a readable verdict stay" if alone.unreadable else ""
+        rows.append(("not estimated", f"{'; '.join(alone.reasons)}{silent}"))
     return rows
+
+
+def _estimated(calibration: CalibrationFigures, alone: JudgedAlone | None) -> str:
+    responses = f"{calibration.samples} others" if alone else "responses"
+    share = f"{_percent(calibration.noise_rate)} of the {responses} are wrong"
+    # Where all are doubted alike, none can be singled out.
+    if calibration.noisy == 0 and calibration.noise_rate * calibration.samples >= 1:
+        share += ", but not which"
+    shares = [f"{name} {_percent(right)}" for name, right in calibration.reliability.items()]
+    return share + (f"; right, it seems: {', '.join(shares)}" if shares else "")
 
 
 def _repaired(summary: Summary) -> list[tuple[str, str]]:
     rows = []
-    if relabel := summary.relabel:
+    if text := summary.free_text:
+        rows.append(("new free text", _free_text(text)))
+    if (relabel := summary.relabel) and relabel.accuracy is not None:
         rows.append(
             (
                 "relabels right",
@@ -98,7 +119,7 @@ def _repaired(summary: Summary) -> list[tuple[str, str]]:
                 f"{_percent(relabel.dropped_accuracy)} of those dropped",
             )
         )
-    if purity := summary.training_set:
+    if (purity := summary.training_set) and purity.purity_before is not None:
         rows.append(
             (
                 "right responses",
@@ -107,6 +128,17 @@ def _repaired(summary: Summary) -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def _free_text(text: FreeText) -> str:
+    """Return what new free text looks like; whether it is right, only a person can say."""
+    said = [f"{text.relabelled}, not compared with gold"]
+    if text.length_ratio is not None:
+        said.append(f"{text.length_ratio:.2g} times as long as clean responses (median)")
+    said.append(f"{text.repeating} repeat themselves")
+    if text.unfinished is not None:
+        said.append(f"{text.unfinished} end unfinished")
+    return ", ".join(said)
 
 
 def _tuned(summary: Summary) -> list[tuple[str, str]]:

@@ -176,13 +176,6 @@ class Journal:
         """Return how many decisions there are of each status."""
         return dict(self._database.rows("SELECT status, count(*) FROM decisions GROUP BY status"))
 
-    def candidates(self) -> Iterator[tuple[str, float]]:
-        """Yield the id and uncertainty of every relabelled sample that has one."""
-        query = """SELECT position, id, uncertainty FROM samples JOIN decisions USING (id)
-            WHERE split = 'train' AND status = 'relabelled' AND uncertainty IS NOT NULL"""
-        for _, identifier, uncertainty in self._pages(query):
-            yield identifier, uncertainty
-
     def keep(self, chosen: set[str]) -> None:
         """Mark the relabelled samples as kept or not; clean ones are always kept, failed ones never."""
         with self._database.transaction() as connection:

@@ -14,8 +14,20 @@ from stores.sample import Message
 
 VERSION: Literal[1] = 1
 
-DropReason = Literal["high_entropy", "low_confidence", "failed", "empty", "too_long"]
-"""Why a sample is not trained on: selection left it out, it has no new response, or it does not fit."""
+DropReason = Literal[
+    "high_entropy",
+    "low_confidence",
+    "failed",
+    "empty",
+    "unfinished",
+    "refused",
+    "other_form",
+    "too_long",
+]
+"""Why a sample is not trained on: selection left it out, it has no new response, or it does not fit.
+
+`unfinished` and `refused` are empty ones whose last reply did not end or repeats itself, and declines or was
+filtered. `other_form` has a new response of another form than the responses of the data."""
 
 ReplyOutcome = Literal["cut", "filtered", "refused", "looped"]
 """Why a reply is no answer: it did not end, a filter ended it, it declines, or it repeats itself."""
@@ -234,6 +246,8 @@ class Samples(Part):
     relabelled: int = 0
     empty: int = 0
     """Relabelled without a readable answer."""
+    other_form: int = 0
+    """Relabelled in another form than that of the data, and not trained on."""
     kept: int = 0
     """Relabelled and trained on."""
     training: int = 0
@@ -296,14 +310,40 @@ class Agreement(Part):
 
 
 class CalibrationFigures(Part):
-    """What the calibrated checker estimates over all samples."""
+    """What the calibrated checker estimates over the samples that it can calibrate."""
 
+    samples: int = 0
+    noisy: int = 0
+    """Those of the calibrated samples that are judged noisy."""
     noise_rate: float
-    """The share of the given responses that are wrong."""
+    """The share of their given responses that are wrong."""
     threshold: float
     """Responses of at least this noise probability are noisy."""
     reliability: dict[str, float]
     """The share of each view's answers that are right; under `prompts`, of what similar prompts tell."""
+
+
+class JudgedAlone(Part):
+    """The samples that could not be calibrated: the judge decides about them, and nothing is estimated."""
+
+    samples: int
+    unreadable: int = 0
+    """Those of them about which the judge said nothing readable either. Their responses stay."""
+    reasons: tuple[str, ...]
+    """Why they could not be calibrated, a sentence a kind of responses."""
+
+
+class FreeText(Part):
+    """What new free text looks like beside the data's own. None of it says that a response is right."""
+
+    relabelled: int
+    """New responses that are free text."""
+    length_ratio: float | None = None
+    """Their median length in characters, over that of the clean responses as given."""
+    repeating: int = 0
+    """Those that come back to the same words again and again."""
+    unfinished: int | None = None
+    """Those that end without a full stop or the like; none where the data's own responses do so too."""
 
 
 class RunUsage(Usage):
@@ -348,6 +388,8 @@ class Summary(Record):
     views: dict[str, Agreement] = {}
     """By the views' names; only those with samples enough to tell."""
     calibration: CalibrationFigures | None = None
+    judged_alone: JudgedAlone | None = None
+    free_text: FreeText | None = None
     outcomes: dict[str, dict[str, int]] = {}
     """How many replies were no answer, by agent and by outcome; only those that had any."""
     usage: RunUsage

@@ -1,6 +1,7 @@
 """The vectors of a dataset's prompts, on disk: encoded once, however often they are needed."""
 
 import hashlib
+import logging
 from collections.abc import Generator, Iterable
 from functools import cached_property
 from itertools import islice
@@ -11,9 +12,11 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from stores.atomic import atomic_path
-from stores.encoder import EncoderConfig, load_encoder
+from stores.encoder import EncoderConfig, identify_encoder, load_encoder
 from stores.sample import Sample
 
+_LOG = logging.getLogger("robustft")
+_LONGER = "%s of %s prompts are longer than the encoder's %s tokens and were read in pieces"
 # A whole number of the encoder's own batches, and few enough to stop within seconds.
 _BATCH = 256
 _KEY_BYTES = 16
@@ -30,7 +33,7 @@ class PromptVectors(Embeddings):
     """
 
     def __init__(self, folder: Path, config: EncoderConfig) -> None:
-        name = hashlib.sha256(config.name.encode()).hexdigest()[:8]
+        name = hashlib.sha256(identify_encoder(config).encode()).hexdigest()[:8]
         self._vectors = folder / f"prompts-{name}.npy"
         self._keys = folder / f"prompts-{name}.keys.npy"
         self._config = config
@@ -65,6 +68,7 @@ class PromptVectors(Embeddings):
         encoder = load_encoder(self._config)
         iterator = iter(samples)
         keys: list[bytes] = []
+        longer = 0
         # Written, not mapped: on a full disk a write fails, where a mapped page would kill the process.
         with atomic_path(self._vectors) as part, part.open("xb") as file:
             while batch := list(islice(iterator, _BATCH)):
@@ -75,18 +79,24 @@ class PromptVectors(Embeddings):
                     numpy.lib.format.write_array_header_1_0(file, header)
                 file.write(vectors.tobytes())
                 keys += map(_key_of, texts)
+                longer += encoder.count_longer(texts)
                 yield len(keys)
             # In place before the vectors are: where those are, these are.
             with atomic_path(self._keys) as keys_part, keys_part.open("xb") as keys_file:
                 numpy.save(keys_file, numpy.array(keys, dtype=f"S{_KEY_BYTES}"), allow_pickle=False)
         self.__dict__.pop("_index", None)
+        if longer:
+            _LOG.info(_LONGER, f"{longer:,}", f"{count:,}", encoder.window)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Return the vectors of any texts; those of the dataset's prompts are not encoded again."""
+        """Return the vectors of any texts; those of the dataset's prompts are not encoded again.
+
+        Of a text that is no prompt of the dataset, all counts alike, however long it is.
+        """
         rows = self._rows_of(texts)
         known = self.all() if any(row >= 0 for row in rows) else None
         new = [text for text, row in zip(texts, rows, strict=True) if row < 0]
-        encoded = iter(load_encoder(self._config).embed_documents(new) if new else [])
+        encoded = iter(load_encoder(self._config).embed_evenly(new) if new else [])
         return [next(encoded) if row < 0 or known is None else known[row].tolist() for row in rows]
 
     def embed_query(self, text: str) -> list[float]:

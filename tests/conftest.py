@@ -36,5 +36,12 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             asked.extend(texts)
             return encoder.embed_documents(texts)
 
+        def embed_evenly(self, texts: list[str]) -> list[list[float]]:
+            asked.extend(texts)
+            return encoder.embed_evenly(texts)
+
+        def count_longer(self, texts: list[str]) -> int:
+            return encoder.count_longer(texts)
+
     monkeypatch.setattr("stores.vectors.load_encoder", lambda config: Noting())
     return asked

@@ -51,6 +51,8 @@ class Tally:
         self._relabelled_right = 0
         self._kept = 0
         self._kept_right = 0
+        self._compared = 0
+        self._compared_right = 0
         self._size = 0
         self._size_right = 0
 
@@ -62,6 +64,7 @@ class Tally:
         relabelled: bool,
         final_right: bool | None,
         kept: bool,
+        compares: bool = True,
     ) -> None:
         """Count one sample whose gold is known.
 
@@ -72,6 +75,8 @@ class Tally:
             final_right: whether the final response is right; None where there is none. For a sample that was
                 not relabelled this is its response as given.
             kept: whether it is in the training set.
+            compares: whether a new response can be compared with gold. Free text cannot: two right ones never
+                have the same words. It counts for detection alone.
 
         Raises:
             ValueError: a sample without a final response is said to be relabelled or in the training set.
@@ -83,6 +88,10 @@ class Tally:
         if judged_noisy:
             self._judged_noisy += 1
             self._found += not response_right
+        if not compares:
+            return
+        self._compared += 1
+        self._compared_right += response_right
         if kept:
             self._size += 1
             self._size_right += bool(final_right)
@@ -117,7 +126,7 @@ class Tally:
             training_set=TrainingSet(
                 purity=_ratio(self._size_right, self._size),
                 size=self._size,
-                purity_before=_ratio(self._responses_right, self._samples),
+                purity_before=_ratio(self._compared_right, self._compared),
             ),
         )
 

@@ -6,10 +6,13 @@
 | `A long story` | `Another story` | only a judge can say |
 """
 
+import re
 from collections.abc import Sequence
 
 from agents.answers.form import Form
 from agents.answers.words import normalise
+
+_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
 
 
 class Free:
@@ -28,8 +31,12 @@ class Free:
         return None
 
     def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
-        """Return the reply without the spaces around it."""
-        return reply.strip() or None
+        """Return the reply without blank lines around it; the first line of code keeps its indentation.
+
+        A single space before the first word is a habit of tokenizers, and no indentation.
+        """
+        text = _BLANK_LINES.sub("", reply).rstrip()
+        return (text if text.startswith(("  ", "\t")) else text.lstrip()) or None
 
     def agree(self, left: str | None, right: str | None, options: Sequence[str] = ()) -> bool | None:
         """Say that two texts of the same words agree; of others, only a judge can say."""

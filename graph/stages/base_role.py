@@ -4,7 +4,6 @@ from langchain_core.language_models import BaseChatModel
 
 from agents.agent import Recall
 from agents.base import BaseAgent, BaseConfig, request_as_trained
-from agents.models.chat import defuse
 from agents.role import Role
 from agents.room import Lengths, room_for
 from prompts.template import QuestionTemplate
@@ -29,7 +28,7 @@ class BaseRole:
     def row(
         self, sample: Sample, response: str, source: Source = "original", weight: float | None = None
     ) -> TrainingRow:
-        """Return a line of training.jsonl: the request about a sample, and a response to it.
+        """Return a line of training.jsonl: the request about a sample, and a response to it, byte for byte.
 
         Args:
             sample: the sample; its own response is not used.
@@ -37,13 +36,10 @@ class BaseRole:
             source: whose response it is.
             weight: how much it counts, 0 to 1; None for in full.
         """
-        turns = [*request_as_trained(sample, self._prompt), Message(role="assistant", content=response)]
-        # As a model is sent them: what the data hold is no control token of a chat template.
-        *prompt, completion = (turn.model_copy(update={"content": defuse(turn.content)}) for turn in turns)
         return TrainingRow(
             id=sample.id,
-            prompt=tuple(prompt),
-            completion=(completion,),
+            prompt=tuple(request_as_trained(sample, self._prompt)),
+            completion=(Message(role="assistant", content=response),),
             source=source,
             tools=sample.tools,
             weight=weight,

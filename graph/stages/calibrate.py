@@ -46,15 +46,21 @@ def calibrate_run(work: Workspace) -> None:
     work.journal.validity.invalidate_consensus()
     work.journal.record(record.to_entry() for record in calibrated(partial(_records, work), found))
     reliability = {name: round(share, 4) for name, share in found.reliability.items()}
+    rate = found.noise_rate
     calibration = {
-        "noise": round(found.noise_rate, 4),
+        "noise": None if rate is None else round(rate, 4),
         "threshold": round(found.threshold, 6),
         "reliability": reliability,
+        "judged_alone": found.judged_alone,
+        "silence": list(found.silence),
     }
     work.journal.validity.validate_calibration(calibration)
-    _LOG.info("%.0f%% of the responses seem to be wrong", 100 * found.noise_rate)
-    if found.noise_rate > 0.5:
-        _LOG.warning(_MOST_WRONG)
+    for reason in found.silence:
+        _LOG.warning(reason)
+    if rate is not None:
+        _LOG.info("%.0f%% of the responses seem to be wrong", 100 * rate)
+        if rate > 0.5:
+            _LOG.warning(_MOST_WRONG)
     by_prompts = reliability.pop("prompts", 0.0)
     if reliability and all(share < by_prompts - _MARGIN for share in reliability.values()):
         said = ", ".join(f"{name} {share:.0%}" for name, share in reliability.items())

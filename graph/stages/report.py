@@ -4,12 +4,13 @@ import asyncio
 import logging
 import platform
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
 from agents.answers.kind import sample_kind
+from agents.checker import Check
 from agents.record import to_decision
 from graph.fingerprint import fingerprints
 from graph.stages.calibrate import label_space_of
@@ -24,6 +25,8 @@ from stores.records import (
     Decision,
     Dropped,
     EvaluationFigures,
+    FreeText,
+    JudgedAlone,
     RunUsage,
     Samples,
     Skipped,
@@ -33,6 +36,7 @@ from stores.records import (
 )
 from training.calibration.agreement import AgreementTally
 from training.calibration.label_space import LabelSpace
+from training.long_form import FreeTextTally
 from training.metrics import Metrics, Tally, is_right
 
 _LOG = logging.getLogger("robustft")
@@ -86,8 +90,10 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
         detection=measured.detection if measured else None,
         relabel=measured.relabel if measured else None,
         training_set=measured.training_set if measured else None,
+        free_text=figures.free_text(),
         views=figures.views(),
-        calibration=_calibration(work),
+        calibration=figures.calibration(work.journal.validity.calibration),
+        judged_alone=figures.judged_alone(work.journal.validity.calibration),
         outcomes=figures.outcomes(),
         usage=_usage(work),
         training=TrainingFigures(**_counted(outcomes["train"])) if "train" in outcomes else None,
@@ -115,15 +121,6 @@ def _warn_of_guesses(summary: Summary) -> None:
         _LOG.warning(_BY_CHANCE, ", ".join(f"{name} {view.agreed:.0%}" for name, view in views.items()))
 
 
-def _calibration(work: Workspace) -> CalibrationFigures | None:
-    fact = work.journal.validity.calibration
-    if fact is None:
-        return None
-    return CalibrationFigures(
-        noise_rate=fact["noise"], threshold=fact["threshold"], reliability=fact["reliability"]
-    )
-
-
 def _usage(work: Workspace) -> RunUsage:
     with closing(work.files.open_replies()) as replies:
         sent = replies.usage()
@@ -140,6 +137,16 @@ def _counted(outcome: dict[str, Any]) -> dict[str, Any]:
     return {name: len(value) if isinstance(value, list) else value for name, value in outcome.items()}
 
 
+def _counted_as(check: Check) -> Iterator[str]:
+    """Yield what a verdict counts as, by how it came about."""
+    if check.noise is not None:
+        yield "calibrated"
+        if not check.clean:
+            yield "calibrated and noisy"
+    elif check.clean and check.judged in (None, "unreadable") and not check.agreed:
+        yield "unreadable"
+
+
 class _Figures:
     """Adds up a run's figures, one sample at a time."""
 
@@ -150,6 +157,8 @@ class _Figures:
         self._with_gold = False
         self.skipped = 0
         self._views = {view: AgreementTally() for view in views}
+        self._checks: Counter[str] = Counter()
+        self._texts = FreeTextTally()
         self._outcomes: dict[str, Counter[str]] = defaultdict(Counter)
 
     def count_outcomes(self, decision: Decision) -> None:
@@ -168,13 +177,21 @@ class _Figures:
         self._samples["clean"] += status == "clean"
         self._samples["noisy"] += state.check is not None and not state.check.clean
         self._samples["relabelled"] += status == "relabelled"
-        self._samples["empty"] += status == "relabelled" and state.final is None
+        self._samples["empty"] += status == "relabelled" and state.final is None and not state.other_form
+        self._samples["other_form"] += status == "relabelled" and state.other_form
         self._samples["kept"] += status == "relabelled" and kept
         self._samples["training"] += kept
         self._samples["failed"] += status == "failed"
+        if state.check is not None:
+            self._checks.update(_counted_as(state.check))
         gold, options = state.sample.gold, state.sample.options
+        compares = sample_kind(state.sample).comparable
+        if not compares and status == "clean":
+            self._texts.add_clean(state.sample.response)
+        elif not compares and status == "relabelled" and state.final is not None:
+            self._texts.add_relabel(state.final)
         # Free text is not compared by the views; only a judge could.
-        if sample_kind(state.sample).comparable and state.check is not None:
+        if compares and state.check is not None:
             choices = self._space.size(state) if self._space.shared else len(options)
             for view in state.view_answers():
                 self._views[view].add(agreed=view in state.check.agreed, options=choices)
@@ -187,6 +204,7 @@ class _Figures:
                 relabelled=not state.check.clean and final is not None,
                 final_right=None if final is None else is_right(final, gold, options),
                 kept=kept,
+                compares=compares,
             )
 
     def samples(self, total: int) -> Samples:
@@ -196,6 +214,30 @@ class _Figures:
     def measured(self) -> Metrics | None:
         """Return the figures that need gold; None where there is none."""
         return self._tally.report() if self._with_gold else None
+
+    def free_text(self) -> FreeText | None:
+        """Return what new free text looks like; None where there is none."""
+        return self._texts.report()
+
+    def calibration(self, fact: dict[str, Any] | None) -> CalibrationFigures | None:
+        """Return what a calibration estimates; None where it estimates nothing."""
+        if fact is None or fact["noise"] is None:
+            return None
+        return CalibrationFigures(
+            samples=self._checks["calibrated"],
+            noisy=self._checks["calibrated and noisy"],
+            noise_rate=fact["noise"],
+            threshold=fact["threshold"],
+            reliability=fact["reliability"],
+        )
+
+    def judged_alone(self, fact: dict[str, Any] | None) -> JudgedAlone | None:
+        """Return how many samples a calibration leaves to the judge, and why; None where there are none."""
+        if fact is None or not fact["silence"]:
+            return None
+        return JudgedAlone(
+            samples=fact["judged_alone"], unreadable=self._checks["unreadable"], reasons=fact["silence"]
+        )
 
     def views(self) -> dict[str, Agreement]:
         """Return how often the views say what the responses say, where there are samples enough."""

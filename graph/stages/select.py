@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.models.config import identify
 from graph.stages.base_role import BaseRole
+from graph.stages.form import put_in_form
 from graph.stages.outcomes import forget_outcomes, hash_inputs
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.train import leave_out, trained_before
@@ -48,9 +49,9 @@ def training_set(directory: Path) -> Path:
 
 def _select(work: Workspace) -> str:
     """Write the training set; returns a hash of all that an adapter is made from."""
-    # Where each sample weighs as much as it is likely to be right, all can be kept.
-    keep = 1.0 if work.config.training.weighting == "soft" else work.config.selection.keep
-    work.journal.keep(select_surest(work.journal.candidates(), keep))
+    work.journal.validity.invalidate_selection()
+    put_in_form(work)
+    work.journal.keep(_choose(work))
     counts: dict[Source, int] = {"original": 0, "relabelled": 0}
 
     def counted() -> Iterator[TrainingRow]:
@@ -68,6 +69,23 @@ def _select(work: Workspace) -> str:
         forget_outcomes(work.journal)
     work.journal.validity.validate_selection()
     return inputs
+
+
+def _choose(work: Workspace) -> set[str]:
+    """Return the ids of the relabelled samples to keep."""
+    by_entropy: list[tuple[str, float]] = []
+    by_confidence: list[tuple[str, float]] = []
+    for sample, entry in work.journal.entries("relabelled"):
+        if entry.uncertainty is not None:
+            state = SampleState.from_entry(sample, entry)
+            scale = by_entropy if state.consensus is None else by_confidence
+            scale.append((sample.id, entry.uncertainty))
+    keep = work.config.selection.keep
+    if work.config.training.weighting == "soft":
+        # Where each sample weighs as much as it is likely to be right, all can be kept. One without a
+        # confidence would count in full.
+        return select_surest(1.0, by_confidence) | select_surest(keep, by_entropy)
+    return select_surest(keep, by_entropy, by_confidence)
 
 
 def _training_rows(work: Workspace) -> Iterator[TrainingRow]:

@@ -11,6 +11,7 @@ from agents.reasoner import Turn
 from agents.record import Consensus, SampleRecord, to_decision
 from agents.relabeler import ContextAnswer, NeighbourReference
 from agents.reviewer import Review
+from stores.records import ReplyOutcome
 from stores.sample import Sample
 
 SAMPLE = Sample(id="1", prompt="What is the plural of wife?", response="dishes")
@@ -82,6 +83,23 @@ def test_a_checker_that_asked_no_judge_said_nothing() -> None:
     assert (decision.status, decision.kept, decision.drop_reason) == ("clean", None, None)
 
 
+def unanswered(
+    review: ReplyOutcome | None = None,
+    context: ReplyOutcome | None = None,
+    reasoning: ReplyOutcome | None = None,
+) -> SampleRecord:
+    """A sample whose relabeling came to nothing, by the outcomes of the last replies."""
+    said = relabelled(None)
+    assert said.context is not None
+    return said.model_copy(
+        update={
+            "context": said.context.model_copy(update={"answer": None, "outcome": context}),
+            "review": Review(answer=None, reason="unreadable", reply="I cannot", outcome=review),
+            "turns": [Turn(role="reason", reply="It is", answer=None, outcome=reasoning)],
+        }
+    )
+
+
 @pytest.mark.parametrize(
     ("record", "kept", "too_long", "reason"),
     [
@@ -91,6 +109,16 @@ def test_a_checker_that_asked_no_judge_said_nothing() -> None:
         (relabelled(), False, False, "high_entropy"),
         (relabelled(consensus=Consensus(answer="wives", confidence=0.6)), False, False, "low_confidence"),
         (relabelled(None), False, False, "empty"),
+        (unanswered(review="cut"), False, False, "unfinished"),
+        (unanswered(review="looped"), False, False, "unfinished"),
+        (unanswered(review="refused"), False, False, "refused"),
+        (unanswered(review="filtered"), False, False, "refused"),
+        (unanswered(context="cut"), False, False, "unfinished"),
+        (unanswered(context="refused"), False, False, "refused"),
+        (unanswered(review="refused", context="cut"), False, False, "refused"),
+        (unanswered(reasoning="looped"), False, False, "unfinished"),
+        (unanswered(context="filtered", reasoning="cut"), False, False, "refused"),
+        (relabelled(other_form=True), False, False, "other_form"),
         (relabelled(failure="ModelCallError: no"), False, False, "failed"),
     ],
 )
@@ -119,3 +147,24 @@ def test_a_record_names_every_agent_that_was_asked_and_what_it_answered() -> Non
     assert record.answers() == {"base": "wives", "reasoner": None, "sceptic": "wifes", "reviewer": "wives"}
     assert record.view_answers() == {"base": "wives", "reasoning": None, "sceptic": "wifes"}
     assert record.usage == Usage(requests=4)
+
+
+@pytest.mark.parametrize("outcome", ["cut", "looped", "refused", "filtered"])
+def test_a_reply_that_is_no_answer_is_never_the_new_response(outcome: ReplyOutcome) -> None:
+    found = unanswered(review=outcome, context=outcome, reasoning=outcome)
+    assert found.final is None
+    assert found.author is None
+    assert to_decision(found, False).agents["reviewer"].outcome == outcome
+
+
+def test_a_response_in_the_form_of_the_data_takes_the_answers_place() -> None:
+    found = relabelled(rewritten="<think>Hm.</think>wives")
+    assert found.final == "<think>Hm.</think>wives"
+    assert found.before_relabeling().rewritten is None
+    assert relabelled(other_form=True).final is None
+
+
+def test_the_author_of_a_new_response_is_the_last_agent_that_said_it() -> None:
+    found = relabelled()
+    assert found.context is not None
+    assert found.author == found.context, "the reviewer was not asked"

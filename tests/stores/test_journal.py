@@ -120,21 +120,6 @@ def test_a_record_that_fails_midway_leaves_nothing_of_itself(journal: Journal) -
     assert journal.count_status() == {}
 
 
-def test_candidates_are_the_relabelled_samples_that_have_an_entropy(journal: Journal) -> None:
-    samples = rows(5)
-    journal.add_samples("train", samples)
-    journal.record(
-        [
-            decided(samples[0].id, "relabelled", 0.5),
-            decided(samples[1].id, "clean"),
-            decided(samples[2].id, "relabelled", 0.0),
-            decided(samples[3].id, "relabelled"),
-            decided(samples[4].id, "failed", 0.1),
-        ]
-    )
-    assert list(journal.candidates()) == [(samples[0].id, 0.5), (samples[2].id, 0.0)]
-
-
 def test_keeping_marks_clean_samples_and_the_chosen_ones(journal: Journal) -> None:
     samples = rows(4)
     journal.add_samples("train", samples)

@@ -64,3 +64,24 @@ def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
         assert next(progress) == 5
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_how_many_prompts_are_longer_than_the_encoder_reads_is_said_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    long = [
+        sample.model_copy(update={"prompt": "It rains in the valley. " * 60 + sample.prompt})
+        for sample in QUESTIONS[:2]
+    ]
+    list(PromptVectors(tmp_path, EncoderConfig()).make([*long, *QUESTIONS[2:]], 5))
+    said = [record.getMessage() for record in caplog.records if "tokens" in record.getMessage()]
+    assert said == ["2 of 5 prompts are longer than the encoder's 256 tokens and were read in pieces"]
+
+
+def test_vectors_that_were_made_another_way_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path)
+    monkeypatch.setattr("stores.encoder._READS", "the beginning alone")
+    assert list(PromptVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) == [5]

@@ -103,3 +103,15 @@ def test_right_means_the_answers_agree(
     response: str, gold: str, options: tuple[str, ...], expected: bool
 ) -> None:
     assert is_right(response, gold, options) is expected
+
+
+def test_free_text_counts_for_detection_alone() -> None:
+    tally = Tally()
+    tally.add(
+        judged_noisy=True, response_right=False, relabelled=True, final_right=False, kept=True, compares=False
+    )
+    tally.add(judged_noisy=False, response_right=True, relabelled=False, final_right=True, kept=True)
+    report = tally.report()
+    assert (report.detection.wrong, report.detection.found) == (1, 1)
+    assert (report.relabel.relabelled, report.relabel.accuracy) == (0, None)
+    assert (report.training_set.size, report.training_set.purity_before) == (1, 1.0)

@@ -16,6 +16,7 @@
     (`label_model.py`).
 12. The posterior of each response follows. The noise probability is 1 less the given response's posterior.
 13. Free text never repeats: its similarity to the agents' answers is measured instead (`free_text.py`).
+    Where there is too little of it, or similarity tells nothing, the judge decides alone (`judge_alone.py`).
 14. The noise probabilities add up to a number of responses. That many are noisy, the likeliest ones first.
 15. When the noisy samples have new answers, the reviewer's counts as one more view. The likeliest response is
     the consensus.
@@ -25,20 +26,27 @@ Nothing here reads or writes a file. Samples come in as a stream that can be sta
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from itertools import islice, repeat
+from typing import Any, NamedTuple
 
 import numpy
 from langchain_core.embeddings import Embeddings
 
 from agents.record import Consensus, SampleRecord
 from training.calibration.arrays import Numbers, Reals, Vectors
-from training.calibration.free_text import SimilarityModel, fit_similarities, measure_similarities
+from training.calibration.free_text import (
+    SimilarityModel,
+    explain_silence,
+    fit_similarities,
+    measure_similarities,
+)
+from training.calibration.judge_alone import decide_alone, is_empty
 from training.calibration.label_matrix import LabelMatrix, label_matrix, verdict_of
 from training.calibration.label_model import PROMPTS, Estimate, estimate, update
 from training.calibration.label_space import LabelSpace
 
 _BATCH = 500
+_UNREAD = "no agent and no judge gave a readable answer to {:,} samples: their responses stay as they are"
 
 Records = Callable[[], Iterable[SampleRecord]]
 """Starts the samples' stream anew, always in the same order: a million samples are never held."""
@@ -55,10 +63,13 @@ class Calibration:
         matrix: the label matrix of the covered samples; None where there are none.
         estimate: what the label model makes of the matrix; None where there is none.
         free: the places of the samples with free text (n - m).
-        similarity: the model that tells right free text from wrong; None where there is no free text.
-        noise: the probability that each given response is wrong (n).
+        similarity: the model that tells right free text from wrong; None where there is no free text, or
+            where similarity does not tell.
+        noise: the probability that each given response is wrong (n); NaN where nothing tells it, and the
+            judge decides alone.
         threshold: responses of at least this noise probability are noisy.
         weights: by source, how much it speaks for each given response (n), in nats.
+        silence: why nothing tells how likely some responses are wrong; empty where all are calibrated.
     """
 
     views: Sequence[str]
@@ -71,11 +82,18 @@ class Calibration:
     noise: Reals
     threshold: float
     weights: Mapping[str, Reals]
+    silence: Sequence[str] = ()
 
     @property
-    def noise_rate(self) -> float:
-        """The estimated share of responses that are wrong."""
-        return float(self.noise.mean())
+    def noise_rate(self) -> float | None:
+        """The estimated share of responses that are wrong, of the calibrated ones; None where none is."""
+        known = self.noise[~numpy.isnan(self.noise)]
+        return float(known.mean()) if len(known) else None
+
+    @property
+    def judged_alone(self) -> int:
+        """How many responses only the judge decides about."""
+        return int(numpy.isnan(self.noise).sum())
 
     @property
     def reliability(self) -> Mapping[str, float]:
@@ -116,9 +134,11 @@ def calibrate(
             noisy = [record for record in calibrated(lambda: records, found) if not record.check.clean]
     """
     space = space or LabelSpace.of(record.sample for record in records())
-    covered, matrix, free, verdicts = _gather(records, space, views)
-    noise = numpy.zeros(len(covered) + len(free))
+    gathered = _gather(records, space, views)
+    covered, matrix, free, empty = gathered.covered, gathered.matrix, gathered.free, gathered.empty
+    noise = numpy.full(len(covered) + len(free), numpy.nan)
     found = similarity = None
+    silence: list[str] = []
     weights: dict[str, Reals] = {}
 
     def add(rows: Numbers, parts: Mapping[str, Reals]) -> None:
@@ -129,17 +149,31 @@ def calibrate(
         if space.shared:
             matrix = replace(matrix, prompts=_prompts(records, encoder, prompts, covered, len(noise)))
         found = estimate(matrix)
-        noise[covered] = found.noise
-        add(covered, found.weights)
+        if _is_silent(matrix) and PROMPTS not in found.weights:
+            found = None
+            silence.append(_UNREAD.format(len(covered)))
+        else:
+            noise[covered] = found.noise
+            add(covered, found.weights)
     if len(free):
         measured = similarities()[free] if similarities else _similarities(records, encoder, space, views)
-        similarity = fit_similarities(measured, verdicts)
-        noise[free] = similarity.noise(measured, verdicts)
-        parts = dict(zip((*views, PROMPTS), similarity.weights(measured).T, strict=True))
-        add(free, {**parts, "judge": similarity.judged(verdicts)})
-        add(free, {"prior": numpy.full(len(free), similarity.prior)})
-    limit = noise_threshold(noise) if threshold is None else threshold
-    return Calibration(views, space, covered, matrix, found, free, similarity, noise, limit, weights)
+        # An empty text is similar to nothing: it says nothing of what wrong texts are like.
+        measured = numpy.where(numpy.isin(free, empty)[:, None], numpy.nan, measured)
+        similarity = fit_similarities(measured, gathered.verdicts)
+        if similarity is None:
+            silence.append(f"{explain_silence(measured)}: the judge decides")
+        else:
+            noise[free] = similarity.noise(measured, gathered.verdicts)
+            parts = dict(zip((*views, PROMPTS), similarity.weights(measured).T, strict=True))
+            add(free, {**parts, "judge": similarity.judged(gathered.verdicts)})
+            add(free, {"prior": numpy.full(len(free), similarity.prior)})
+    noise[empty] = numpy.where(numpy.isnan(noise[empty]), numpy.nan, 1.0)
+    known = noise[~numpy.isnan(noise)]
+    if threshold is None:
+        threshold = noise_threshold(known) if len(known) else 1.0
+    return Calibration(
+        views, space, covered, matrix, found, free, similarity, noise, threshold, weights, silence
+    )
 
 
 def noise_threshold(noise: Reals) -> float:
@@ -167,21 +201,29 @@ def calibrated(records: Records, found: Calibration) -> Iterator[SampleRecord]:
         if record.check is None:
             continue
         noise = float(found.noise[row])
-        weights = {name: round(float(part[row]), 4) for name, part in found.weights.items() if part[row]}
-        changes: dict[str, Any] = {
-            "clean": noise < found.threshold,
-            "noise": round(noise, 6),
-            "weights": weights,
-            "reason": f"noise probability {noise:.2f}, noisy from {found.threshold:.2f} on",
-        }
+        changes: dict[str, Any] = decide_alone(record) if numpy.isnan(noise) else _weighed(found, row)
         check = record.check.model_copy(update=changes)
         yield record.before_relabeling().model_copy(update={"check": check})
+
+
+def _weighed(found: Calibration, row: int) -> dict[str, Any]:
+    """Return what the calibration changes in a sample's verdict."""
+    noise = float(found.noise[row])
+    return {
+        "clean": noise < found.threshold,
+        "noise": round(noise, 6),
+        "weights": {name: round(float(part[row]), 4) for name, part in found.weights.items() if part[row]},
+        "reason": f"noise probability {noise:.2f}, noisy from {found.threshold:.2f} on",
+    }
 
 
 def conclude(
     records: Records, encoder: Embeddings, found: Calibration, repeats: Callable[[SampleRecord], bool]
 ) -> Iterator[SampleRecord]:
     """Yield every sample that did not fail with its consensus, in the light of the new answers.
+
+    A sample that the judge decided about alone has none. Its new response is the reviewer's, and it is
+    selected by the entropy of the context answer (Eq. 8), as with the policy `hybrid`.
 
     Args:
         records: the same samples, with their verdicts and with what was answered since.
@@ -196,14 +238,27 @@ def conclude(
             yield record.model_copy(update={"consensus": consensus})
 
 
-def _gather(
-    records: Records, space: LabelSpace, views: Sequence[str]
-) -> tuple[Numbers, LabelMatrix | None, Numbers, Numbers]:
-    """Return the places of covered samples, their label matrix, and the places and verdicts of the others."""
-    covered, free, verdicts = [], [], []
+class _Gathered(NamedTuple):
+    """The places of covered samples and their label matrix; those of the others, with the judge's verdicts.
+
+    `empty` are the places of all samples with an empty response.
+    """
+
+    covered: Numbers
+    matrix: LabelMatrix | None
+    free: Numbers
+    verdicts: Numbers
+    empty: Numbers
+
+
+def _gather(records: Records, space: LabelSpace, views: Sequence[str]) -> _Gathered:
+    """Read the samples once, and sort them by whether the label space covers them."""
+    covered, free, verdicts, empty = [], [], [], []
 
     def comparing() -> Iterator[SampleRecord]:
         for place, record in enumerate(records()):
+            if is_empty(record.sample):
+                empty.append(place)
             if space.covers(record.sample):
                 covered.append(place)
                 yield record
@@ -212,8 +267,13 @@ def _gather(
                 verdicts.append(verdict_of(record.check))
 
     matrix = label_matrix(comparing(), space, views)
-    numbers = [numpy.array(column, dtype=numpy.int64) for column in (covered, free, verdicts)]
-    return numbers[0], matrix if covered else None, numbers[1], numbers[2]
+    numbers = [numpy.array(column, dtype=numpy.int64) for column in (covered, free, verdicts, empty)]
+    return _Gathered(numbers[0], matrix if covered else None, *numbers[1:])
+
+
+def _is_silent(matrix: LabelMatrix) -> bool:
+    """Say whether no view and no judge says anything readable of any sample."""
+    return not ((matrix.verdicts >= 0).any() or any((said >= 0).any() for said in matrix.answers.values()))
 
 
 def _prompts(
@@ -250,6 +310,7 @@ def _of_covered(
     """Yield each covered sample's likeliest response, the reviewer's answers taken into account."""
     space = found.space
     if found.matrix is None or found.estimate is None:
+        yield from repeat(None)
         return
 
     def comparing() -> Iterator[SampleRecord]:
@@ -273,6 +334,7 @@ def _of_covered(
 def _of_free(records: Records, encoder: Embeddings, found: Calibration) -> Iterator[Consensus | None]:
     """Yield each free-text response, or the reviewer's in its place, with a confidence of the same model."""
     if found.similarity is None:
+        yield from repeat(None)
         return
     doubts = iter(found.noise[found.free])
     texts = _free_records(records, found.space)

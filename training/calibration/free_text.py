@@ -28,18 +28,20 @@ class SimilarityModel:
     Args:
         slopes: of the similarity to each view and to the prompt (views + 1), none below 0.
         middle: the similarities that say nothing (views + 1).
+        least: what lower similarities count as (views + 1).
         prior: the score of the group sizes alone.
         judge: of a judge's verdicts (2): noisy, which is never for a response, and reliable, never against.
     """
 
     slopes: Reals
     middle: Reals
+    least: Reals
     prior: float
     judge: Reals
 
     def weights(self, similarities: Reals) -> Reals:
         """Return what each similarity says for a response, in nats (n, views + 1)."""
-        known = numpy.where(numpy.isnan(similarities), self.middle, similarities)
+        known = numpy.where(numpy.isnan(similarities), self.middle, numpy.maximum(similarities, self.least))
         return numpy.asarray(self.slopes * (known - self.middle), dtype=numpy.float64)
 
     def score(self, similarities: Reals) -> Reals:
@@ -58,8 +60,8 @@ class SimilarityModel:
         return numpy.asarray(numpy.exp(-numpy.logaddexp(0, score)), dtype=numpy.float64)
 
 
-def fit_similarities(similarities: Reals, verdicts: Numbers) -> SimilarityModel:
-    """Tell right responses from wrong ones.
+def fit_similarities(similarities: Reals, verdicts: Numbers) -> SimilarityModel | None:
+    """Tell right responses from wrong ones; None where similarity cannot (see `explain_silence`).
 
     Args:
         similarities: of each response to what each view says, and last to its prompt (n, views + 1), from -1
@@ -67,7 +69,21 @@ def fit_similarities(similarities: Reals, verdicts: Numbers) -> SimilarityModel:
         verdicts: a judge's: 1 reliable, 0 noisy, -1 not asked (n).
     """
     model = _fit_groups(similarities)
+    if model is None:
+        return None
     return replace(model, judge=_fit_judge(model.score(similarities), verdicts))
+
+
+def explain_silence(similarities: Reals) -> str:
+    """Say why `fit_similarities` tells nothing of these similarities (n, views + 1)."""
+    known, size = len(_known(similarities)), len(similarities)
+    if size < priors.FEWEST_TEXTS:
+        return f"too few free-text samples ({size} < {priors.FEWEST_TEXTS}) to calibrate"
+    if known < priors.FEWEST_TEXTS:
+        return (
+            f"too few free-text samples with readable answers ({known} < {priors.FEWEST_TEXTS}) to calibrate"
+        )
+    return f"how similar the {size:,} free-text samples are to the answers tells nothing"
 
 
 def measure_similarities(
@@ -102,26 +118,43 @@ def cosines(vectors: Sequence[Sequence[float]], others: Sequence[Sequence[float]
     return numpy.asarray((numpy.array(vectors) * numpy.array(others)).sum(1), dtype=numpy.float64)
 
 
-def _fit_groups(similarities: Reals) -> SimilarityModel:
-    known = similarities[~numpy.isnan(similarities).any(1)]
-    columns = similarities.shape[1]
-    silent, even = numpy.zeros(2), float(numpy.log((1 - priors.NOISE) / priors.NOISE))
-    nothing = SimilarityModel(numpy.zeros(columns), numpy.zeros(columns), even, silent)
+def _fit_groups(similarities: Reals) -> SimilarityModel | None:
+    """Return the two groups as a model that no judge is part of; None where there is but one."""
+    known = _known(similarities)
     if len(known) < priors.FEWEST_TEXTS or (known == known[0]).all():
-        return nothing
-    views = known[:, :-1] if columns > 1 else known
-    ranks = views.mean(1).argsort(kind="stable").argsort()
+        return None
+    least = _least_credible(known)
+    known = numpy.maximum(known, least)
+    columns = max(known.shape[1] - 1, 1)
+    ranks = known[:, :columns].mean(1).argsort(kind="stable").argsort()
     found = max(
         (_fit(known, ranks < share * len(known)) for share in priors.WRONG_SHARES),
         key=lambda fit: fit.lower_bound_,
     )
     # Akaike's criterion asks of another group as many nats as it has parameters.
     if found.aic(known) >= _fit(known).aic(known):
-        return nothing
-    wrong, right = numpy.argsort(found.means_[:, : views.shape[1]].sum(1))
+        return None
+    if found.weights_.min() * len(known) < priors.FEWEST_OF_GROUP:
+        return None
+    wrong, right = numpy.argsort(found.means_[:, :columns].sum(1))
     slopes = numpy.maximum(found.precisions_ @ (found.means_[right] - found.means_[wrong]), 0.0)
+    if not slopes.any():
+        return None
     prior = float(numpy.log(found.weights_[right] / found.weights_[wrong]))
-    return SimilarityModel(slopes, found.means_.mean(0), prior, silent)
+    return SimilarityModel(slopes, found.means_.mean(0), least, prior, numpy.zeros(2))
+
+
+def _known(similarities: Reals) -> Reals:
+    """Return the rows in which every view says something."""
+    return similarities[~numpy.isnan(similarities).any(1)]
+
+
+def _least_credible(known: Reals) -> Reals:
+    """Return what lower similarities count as (views + 1), so that one outlier is no group of its own."""
+    middle = numpy.median(known, axis=0)
+    # Of a normal distribution, the standard deviation is so many median deviations.
+    spread = 1.4826 * numpy.median(numpy.abs(known - middle), axis=0)
+    return numpy.asarray(middle - priors.FARTHEST * numpy.maximum(spread, priors.NARROWEST**0.5))
 
 
 def _fit_judge(score: Reals, verdicts: Numbers) -> Reals:

@@ -138,7 +138,15 @@ REVIEW_ITERATIONS = 20
 # Free text (`free_text.py`).
 
 FEWEST_TEXTS = 20
-"""Too few texts to tell two groups apart: all get the same score. Not measured."""
+"""Too few texts to tell two groups apart: the judge decides alone. Not measured."""
+
+FEWEST_OF_GROUP = 5
+"""Fewer texts are no group of wrong ones, but outliers. Chosen on drawn similarities: one outlier among 60
+made a group, and the 19 other wrong ones were accepted against the judge."""
+
+FARTHEST = 3.0
+"""Similarities lower than the median by more standard deviations count as that low, so that an outlier says
+no more than a wrong response. Chosen on the same."""
 
 NARROWEST = 1e-3
 """Added to the variances of similarities, so that narrower groups are not told apart. Not measured."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.errors import TurnsRefusedError
+from agents.models.chat import with_arguments
 from agents.models.chat_template import ChatTemplate, Example
 from stores.record_files import read_records
 from stores.records import TrainingRow
@@ -129,5 +130,8 @@ def tokenize(rows: Sequence[TrainingRow], template: ChatTemplate) -> list[Exampl
         template: a chat model's.
     """
     return template.encode_examples(
-        [(plain_turns(row.prompt), row.completion[0].content, row.tools) for row in rows]
+        [
+            (with_arguments(plain_turns(row.prompt), as_text=False), row.completion[0].content, row.tools)
+            for row in rows
+        ]
     )

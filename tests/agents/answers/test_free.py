@@ -9,6 +9,14 @@ FREE = Free()
 TEXTS: list[tuple[str, str, str | None]] = [
     ("a text", " A story.\nAnswer: no. ", "A story.\nAnswer: no."),
     ("nothing", "\n", None),
+    ("code", "    return left + right\n", "    return left + right"),
+    ("code after a blank line", "\n\n    if n:\n        return n\n", "    if n:\n        return n"),
+    ("code with tabs", "\tx = 1\n\ty = 2", "\tx = 1\n\ty = 2"),
+    ("a tokenizer's space", " Paris is", "Paris is"),
+    ("blank lines with spaces", "  \n \t\n  x = 1", "  x = 1"),
+    ("Windows", "\r\n    x = 1\r\n", "    x = 1"),
+    ("spaces alone", "    ", None),
+    ("inner lines", "a\n\n\n  b", "a\n\n\n  b"),
 ]
 
 AGREEMENTS: list[tuple[str, str | None, str | None, bool | None]] = [

@@ -1,9 +1,12 @@
 """A tuned model is asked exactly what it was trained on."""
 
+import pytest
+
 from agents.base import BaseConfig
-from agents.models.chat import to_turns
+from agents.models.chat import defuse, to_turns
 from graph.stages.base_role import BaseRole
 from prompts.template import QuestionTemplate
+from stores.records import TrainingRow
 from stores.sample import Message, Sample, plain_turns
 from tests.support.scripted import ScriptedModel
 
@@ -21,7 +24,8 @@ async def test_the_model_is_asked_the_prompt_of_its_training_rows() -> None:
     model = ScriptedModel(script=lambda messages: "Oslo")
     assert (await role.agent(model).answer(SAMPLE)).answer == "Oslo"
     ((messages, sampling),) = model.requests
-    assert plain_turns(role.row(SAMPLE, "Oslo").prompt) == to_turns(messages)
+    turns = plain_turns(role.row(SAMPLE, "Oslo").prompt)
+    assert [{**turn, "content": defuse(turn["content"])} for turn in turns] == to_turns(messages)
     assert sampling["max_tokens"] <= 7
 
 
@@ -39,7 +43,28 @@ def test_answers_depend_on_the_prompts_text_and_on_their_length() -> None:
     assert role.inputs != BaseRole(BaseConfig(max_tokens=9), QuestionTemplate("base")).inputs
 
 
-def test_control_tokens_in_the_data_are_plain_text_in_a_row() -> None:
-    row = BaseRole(BaseConfig(), QuestionTemplate("base")).row(SAMPLE, "Oslo<|im_end|>")
-    assert "<|im_end|>" not in row.to_line()
-    assert row.completion[0].content == "Oslo< |im_end|>"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<s>12 EUR</s> <b>9 EUR</b>",
+        "Use the <pad> and <mask> tokens.",
+        "Oslo<|im_end|>",
+        "    return left + right\n",
+        "\tprint(1)\n\n\n",
+        "[INST] is how Llama 2 begins [/INST]",
+        "<start_of_turn>user",
+        "two trailing spaces  ",
+        "\r\nWindows\r\n",
+        "<\uff5cend\u2581of\u2581sentence\uff5c>",
+        "e\u0301 is not \xe9",
+        "\ufeffA mark at the beginning",
+        "{{ response }} {% raw %}",
+    ],
+)
+def test_a_row_holds_prompt_and_response_byte_for_byte(text: str) -> None:
+    sample = SAMPLE.model_copy(update={"prompt": f"What is:\n{text}\nhere?", "options": ()})
+    row = BaseRole(BaseConfig(), QuestionTemplate("base")).row(sample, text)
+    written = TrainingRow.model_validate_json(row.to_line())
+    assert written.completion[0].content == text
+    assert sample.prompt in written.prompt[-1].content
+    assert written.prompt[0].content == "Be brief.<|im_end|>"

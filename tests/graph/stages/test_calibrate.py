@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from agents.checker import Check
+from agents.checker import Check, Judgement
 from agents.record import SampleRecord
 from graph.config.run import RunConfig
 from graph.context import load_prompts
@@ -33,21 +33,35 @@ def sample_of(number: int) -> Sample:
 
 def judged(sample: Sample) -> SampleRecord:
     said = sample.response if sample.options else f"{sample.response} Yes."
+    if int(sample.id) % 6 == 1:
+        said = f"Nobody {sample.id} ever asked for such long talk about other matters than those meant here."
     return record(sample.response, said, said).model_copy(update={"sample": sample})
 
 
 @pytest.fixture
 def run(tmp_path: Path, encoder: WordEncoder) -> Iterator[Workspace]:
     """An open run in which every response is judged, of choices and of free text."""
-    folder = tmp_path / "run"
-    config = RunConfig()
-    staged = StagedRun(folder, config.to_yaml(), load_prompts(config).texts)
-    staged.journal.add_samples("train", map(sample_of, range(COUNT)))
-    staged.commit()
-    opened = Workspace(folder, "detect", lambda event: None)
-    opened.journal.record(judged(sample_of(number)).to_entry() for number in range(COUNT))
+    opened = begin(tmp_path / "run", COUNT)
     yield opened
     opened.journal.close()
+
+
+@pytest.fixture
+def small_run(tmp_path: Path, encoder: WordEncoder) -> Iterator[Workspace]:
+    """The same with no more than twelve free texts."""
+    opened = begin(tmp_path / "small", 24)
+    yield opened
+    opened.journal.close()
+
+
+def begin(folder: Path, count: int) -> Workspace:
+    config = RunConfig()
+    staged = StagedRun(folder, config.to_yaml(), load_prompts(config).texts)
+    staged.journal.add_samples("train", map(sample_of, range(count)))
+    staged.commit()
+    opened = Workspace(folder, "detect", lambda event: None)
+    opened.journal.record(judged(sample_of(number)).to_entry() for number in range(count))
+    return opened
 
 
 def event(*, is_set: bool) -> threading.Event:
@@ -77,7 +91,32 @@ def test_every_judged_response_gets_a_noise_probability(run: Workspace) -> None:
     assert all(check.noise is not None and 0 <= check.noise <= 1 for check in found)
     fact = run.journal.validity.calibration
     assert fact is not None
-    assert {"noise", "threshold", "reliability"} == fact.keys()
+    assert {"noise", "threshold", "reliability", "judged_alone", "silence"} == fact.keys()
+
+
+@pytest.mark.parametrize(
+    ("judge", "verdicts"), [("reliable", {True}), ("noisy", {False}), ("unreadable", {True}), (None, {True})]
+)
+def test_too_little_free_text_is_judged_by_the_judge_alone_in_one_line(
+    judge: Judgement | None, verdicts: set[bool], small_run: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = small_run
+    judged = records(run)
+    for known in judged:
+        if known.check is not None and not known.sample.options:
+            known.check = known.check.model_copy(update={"judged": judge})
+    run.journal.record(known.to_entry() for known in judged)
+    calibrate_run(run)
+    said = [line.getMessage() for line in caplog.records if "judge" in line.getMessage()]
+    assert said == ["too few free-text samples (12 < 20) to calibrate: the judge decides"]
+    free = [known.check for known in records(run) if known.check and not known.sample.options]
+    assert {(check.noise, check.clean) for check in free} == {(None, clean) for clean in verdicts}
+    assert not any(check.weights for check in free)
+    others = [known.check for known in records(run) if known.check and known.sample.options]
+    assert all(check.noise is not None for check in others)
+    conclude_run(run)
+    assert all(known.consensus is None for known in records(run) if not known.sample.options)
+    assert any(known.consensus is not None for known in records(run))
 
 
 def test_a_calibration_makes_every_consensus_invalid(run: Workspace) -> None:
@@ -165,7 +204,10 @@ def test_every_sample_gets_a_consensus_in_the_light_of_the_new_answers(run: Work
     conclude_run(run)
     found = records(run)
     assert run.journal.validity.has_consensus
-    assert all(known.consensus is not None and 0 < known.consensus.confidence <= 1 for known in found)
+    for known in found:
+        if known.status != "noisy":
+            assert known.consensus is not None
+            assert 0 < known.consensus.confidence <= 1
     assert found[0].consensus is not None
     assert found[0].consensus.answer in KINDS
 

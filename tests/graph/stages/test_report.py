@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from graph.stages.report import report
 from graph.stages.stage import Workspace
 from graph.state import RunState
 from robustft import load_run
-from stores.records import Decision, Dropped, Samples, Summary
+from stores.records import Decision, Dropped, JudgedAlone, Samples, Summary
 from stores.replies import StoredReply
 from tests.graph.stages.conftest import SAMPLES
 from tests.support.judged_records import doubted, record, relabelled
@@ -177,11 +178,47 @@ async def test_the_time_of_every_stage_and_what_it_ran_with_are_told(work: Works
     assert summary.config_hash
 
 
+CALIBRATION = {
+    "noise": 0.25,
+    "threshold": 0.5,
+    "reliability": {"base": 0.9},
+    "judged_alone": 0,
+    "silence": [],
+}
+FEW = "too few free-text samples (2 < 20) to calibrate: the judge decides"
+
+
+def judged(known: SampleRecord, **changes: Any) -> SampleRecord:
+    assert known.check is not None
+    return known.model_copy(update={"check": known.check.model_copy(update=changes)})
+
+
+async def test_where_nothing_is_estimated_no_estimate_is_told(work: Workspace) -> None:
+    decide(work, judged(of("a"), judged="unreadable"), judged(doubted(of("b")), judged="noisy"), of("c"))
+    silent = {**CALIBRATION, "noise": None, "reliability": {}, "judged_alone": 3, "silence": [FEW]}
+    work.journal.validity.validate_calibration(silent)
+    _, _, summary = await reported(work)
+    assert summary.calibration is None
+    assert summary.judged_alone == JudgedAlone(samples=3, unreadable=2, reasons=(FEW,))
+
+
+async def test_an_estimate_is_of_the_samples_that_could_be_calibrated(work: Workspace) -> None:
+    decide(
+        work,
+        judged(of("a"), judged="reliable"),
+        judged(doubted(of("b")), noise=0.9),
+        judged(of("c"), noise=0.1),
+    )
+    work.journal.validity.validate_calibration({**CALIBRATION, "judged_alone": 1, "silence": [FEW]})
+    _, _, summary = await reported(work)
+    assert summary.calibration is not None
+    assert (summary.calibration.samples, summary.calibration.noisy) == (2, 1)
+    assert summary.judged_alone == JudgedAlone(samples=1, reasons=(FEW,))
+
+
 async def test_a_calibration_is_told_while_it_is_valid(work: Workspace) -> None:
     decide(work, *map(of, "abc"))
-    work.journal.validity.validate_calibration(
-        {"noise": 0.25, "threshold": 0.5, "reliability": {"base": 0.9}}
-    )
+    work.journal.validity.validate_calibration(CALIBRATION)
     _, _, summary = await reported(work)
     assert summary.calibration is not None
     assert summary.calibration.noise_rate == 0.25

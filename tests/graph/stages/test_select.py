@@ -1,10 +1,14 @@
 """What is trained on is selected, and handed on while it is valid."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from agents.record import Consensus
 from graph.config.run import RunConfig
+from graph.context import load_prompts
 from graph.stages.outcomes import valid_outcomes
 from graph.stages.select import select, training_set
 from graph.stages.stage import Workspace
@@ -12,6 +16,7 @@ from graph.state import RunState
 from stores.errors import InputError
 from stores.record_files import read_records
 from stores.records import TrainingRow
+from stores.run_directory import StagedRun
 from tests.graph.stages.conftest import SAMPLES
 from tests.support.judged_records import record, relabelled
 from tests.support.stages import run_stage
@@ -50,6 +55,65 @@ async def test_clean_samples_and_the_relabels_of_lowest_entropy_are_trained_on(w
     assert training_set(work.files.path) == work.files.training
     assert state.training_inputs
     assert json.loads(str(work.journal.stages()["select"][1])) == {"original": 1, "relabelled": 1, "size": 2}
+
+
+@pytest.fixture
+def thinking(tmp_path: Path) -> Iterator[Workspace]:
+    """An open run that keeps all, of data whose responses hold thoughts; two of them get an answer."""
+    config = RunConfig.model_validate({"selection": {"keep": 1}})
+    staged = StagedRun(tmp_path / "thinking", config.to_yaml(), load_prompts(config).texts)
+    samples = [
+        sample.model_copy(update={"response": f"<think>.</think>{sample.response}"}) for sample in SAMPLES
+    ]
+    staged.journal.add_samples("train", samples)
+    staged.commit()
+    opened = Workspace(tmp_path / "thinking", "select", lambda event: None)
+    for sample, answer, thoughts in zip(
+        samples, (None, "Lima", "Milan"), (None, "Peru: Lima.", None), strict=True
+    ):
+        known = record(sample.response, name=sample.id)
+        if answer is not None:
+            known = relabelled(known, answer)
+            assert known.review is not None
+            said = known.review.model_copy(update={"thoughts": thoughts})
+            known = known.model_copy(update={"review": said})
+        opened.journal.record([known.to_entry()])
+    yield opened
+    opened.journal.close()
+
+
+async def test_a_relabel_is_written_with_its_thoughts_where_the_data_have_some(
+    thinking: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = (await selected(thinking)).training_inputs
+    assert rows(thinking) == {
+        "a": ("original", "<think>.</think>Paris"),
+        "b": ("relabelled", "<think>Peru: Lima.</think>Lima"),
+    }
+    assert "1 of 2 new responses are not trained on: the responses of the data have thoughts" in caplog.text
+    records = {entry.id: entry for _, entry in thinking.journal.entries()}
+    assert "other_form" in records["c"].record
+    assert (records["c"].kept, records["c"].uncertainty) == (False, None)
+    assert (await selected(thinking)).training_inputs == first
+
+
+async def test_relabels_by_entropy_and_by_confidence_are_kept_in_equal_shares(
+    work: Workspace,
+) -> None:
+    for sample in SAMPLES:
+        known = relabelled(record(sample.response, name=sample.id), f"new {sample.id}", entropy=5)
+        if sample.id != "a":
+            confidence = {"b": 0.9, "c": 0.4}[sample.id]
+            known = known.model_copy(update={"consensus": Consensus(answer="new", confidence=confidence)})
+        work.journal.record([known.model_copy(update={"sample": sample}).to_entry()])
+    await selected(work)
+    # In nats the entropy is by far the largest; among its own it is in the middle.
+    assert set(rows(work)) == {"b"}
+    soft = work.config.model_dump(mode="json")
+    soft["training"]["weighting"] = "soft"
+    work.adopt(RunConfig.model_validate(soft), work.prompts)
+    await selected(work)
+    assert set(rows(work)) == {"b", "c"}
 
 
 async def test_the_same_training_set_has_the_same_inputs_and_another_has_others(work: Workspace) -> None:

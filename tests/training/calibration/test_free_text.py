@@ -2,7 +2,13 @@ import numpy
 import pytest
 
 from tests.support.judged_records import WordEncoder, record
-from training.calibration.free_text import SimilarityModel, cosines, fit_similarities, measure_similarities
+from training.calibration.free_text import (
+    SimilarityModel,
+    cosines,
+    explain_silence,
+    fit_similarities,
+    measure_similarities,
+)
 
 
 def drawn(rate: float, samples: int = 300) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -17,7 +23,9 @@ def drawn(rate: float, samples: int = 300) -> tuple[numpy.ndarray, numpy.ndarray
 
 def fitted(similarities: numpy.ndarray) -> SimilarityModel:
     """The model where no judge was asked."""
-    return fit_similarities(similarities, numpy.full(len(similarities), -1))
+    model = fit_similarities(similarities, numpy.full(len(similarities), -1))
+    assert model is not None
+    return model
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.7])
@@ -42,11 +50,11 @@ def test_wrong_responses_are_found_among_right_ones_that_are_said_word_for_word(
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.1])
-def test_responses_of_one_group_are_all_alike(spread: float) -> None:
+def test_responses_of_one_group_tell_nothing(spread: float) -> None:
     random = numpy.random.default_rng(0)
     similarities = random.normal([0.8, 0.8, 0.5], [spread, spread, 0.1], (300, 3))
 
-    assert len(set(fitted(similarities).noise(similarities))) == 1
+    assert fit_similarities(similarities, numpy.full(300, -1)) is None
 
 
 def test_more_similarity_never_speaks_against_a_response() -> None:
@@ -82,25 +90,83 @@ def test_a_view_that_says_nothing_weighs_nothing() -> None:
     assert not numpy.isnan(model.noise(silent)).any()
 
 
-def test_too_few_responses_are_all_alike() -> None:
-    similarities, _ = drawn(0.3, samples=5)
+def alike(samples: int, far: int = 0, sinks: float = 0.0, spread: float = 0.03) -> numpy.ndarray:
+    """Similarities of which the first `far` are near none, and the next third may lie lower by `sinks`."""
+    random = numpy.random.default_rng(0)
+    middle = numpy.where(numpy.arange(samples) < samples // 3, 0.8 - sinks, 0.8)
+    shared = random.normal(0, spread, samples)
+    similarities = numpy.column_stack(
+        [
+            middle + shared + random.normal(0, spread / 2, samples),
+            middle + shared + random.normal(0, spread / 2, samples),
+            random.normal(0.5, spread, samples),
+        ]
+    )
+    similarities[:far] = random.normal(0.02, 0.01, (far, 3))
+    return similarities
 
-    assert len(set(fitted(similarities).noise(similarities))) == 1
+
+def silent_view(samples: int) -> numpy.ndarray:
+    similarities, _ = drawn(0.3, samples)
+    similarities[5:, 1] = numpy.nan
+    return similarities
 
 
-@pytest.mark.parametrize("samples", [15, 300])
-def test_a_judge_that_knows_is_believed_and_one_that_does_not_is_not(samples: int) -> None:
-    similarities, wrong = drawn(0.3, samples)
+@pytest.mark.parametrize(
+    ("similarities", "reason"),
+    [
+        (drawn(0.3, samples=1)[0], "too few free-text samples (1 < 20) to calibrate"),
+        (drawn(0.3, samples=5)[0], "too few free-text samples (5 < 20) to calibrate"),
+        (drawn(0.3, samples=19)[0], "too few free-text samples (19 < 20) to calibrate"),
+        (silent_view(40), "too few free-text samples with readable answers (5 < 20) to calibrate"),
+        (numpy.full((40, 3), numpy.nan), "too few free-text samples with readable answers (0 < 20)"),
+        (numpy.full((40, 3), 0.7), "how similar the 40 free-text samples are to the answers tells nothing"),
+        (numpy.ones((40, 3)), "how similar the 40"),
+        (alike(60), "how similar the 60"),
+        (alike(60, far=1), "how similar the 60"),
+        (alike(60, far=2), "how similar the 60"),
+        (alike(60, far=1, sinks=0.05), "how similar the 60"),
+        (alike(3000, far=2), "how similar the 3,000"),
+        (alike(300, spread=0.2), "how similar the 300"),
+    ],
+)
+def test_similarities_that_tell_nothing_give_no_model_and_a_reason(
+    similarities: numpy.ndarray, reason: str
+) -> None:
+    verdicts = numpy.arange(len(similarities)) % 2
+    assert fit_similarities(similarities, verdicts) is None
+    assert explain_silence(similarities).startswith(reason)
+
+
+@pytest.mark.parametrize("far", [0, 1, 2])
+@pytest.mark.parametrize("sinks", [0.1, 0.3])
+def test_an_outlier_does_not_get_other_wrong_responses_accepted(far: int, sinks: float) -> None:
+    similarities = alike(60, far=far, sinks=sinks)
+    wrong = numpy.arange(60) < 20
     verdicts = (~wrong).astype(numpy.int64)
+
     model = fit_similarities(similarities, verdicts)
 
+    assert model is not None
+    noise = model.noise(similarities, verdicts)
+    assert (noise[wrong] > 0.5).mean() > 0.9
+    assert (noise[~wrong] < 0.5).all()
+
+
+def test_a_judge_that_knows_is_believed_and_one_that_does_not_is_not() -> None:
+    similarities, wrong = drawn(0.3)
+    verdicts = (~wrong).astype(numpy.int64)
+
+    def judged(said: numpy.ndarray) -> SimilarityModel:
+        model = fit_similarities(similarities, said)
+        assert model is not None
+        return model
+
+    model = judged(verdicts)
     assert model.judge[0] < -0.5 < 0.5 < model.judge[1]
     assert model.noise(similarities, verdicts)[wrong].min() > model.noise(similarities)[wrong].min()
-    same = numpy.ones(samples, dtype=numpy.int64)
-    assert numpy.abs(fit_similarities(similarities, same).judge[1]) < 0.01
-    guesses = numpy.random.default_rng(1).integers(0, 2, 300)
-    apart, _ = drawn(0.3)
-    assert numpy.abs(fit_similarities(apart, guesses).judge).max() < 0.4
+    assert numpy.abs(judged(numpy.ones(300, dtype=numpy.int64)).judge[1]) < 0.01
+    assert numpy.abs(judged(numpy.random.default_rng(1).integers(0, 2, 300)).judge).max() < 0.4
 
 
 def test_cosines_are_of_pairs() -> None:
