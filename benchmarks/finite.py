@@ -21,8 +21,9 @@ from torch.backends import cuda
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, TrainerCallback, set_seed
 
+from stores.pretrained import load_tokenizer
 from training.linear import LoraLinear
-from training.lora import LoraSettings, TrainingConfig, load_tokenizer
+from training.lora import LoraSettings, TrainingConfig
 from training.objectives.sft import build_trainer
 from training.objectives.tokens import IGNORED, Tokens
 

@@ -23,9 +23,10 @@ from graph.stages.base_role import BaseRole
 from prompts.template import QuestionTemplate
 from robustft.data import FOLDER
 from stores.dataset import read_samples
+from stores.pretrained import load_tokenizer
 from stores.weights import resolve_weights
 from training.finetune import train_adapter
-from training.lora import LoraSettings, TrainingConfig, load_tokenizer
+from training.lora import LoraSettings, TrainingConfig
 from training.objectives.tokens import Tokens
 
 _TRAINERS = ("ours", "trl", "trl float32")

@@ -68,10 +68,10 @@ def embed_pieces(cut: Sequence[Pieces], embed: Callable[[list[str]], Any]) -> li
     vectors = numpy.array(embed([piece for pieces in cut for piece in pieces.texts]))
     found, at = [], 0
     for pieces in cut:
-        own = vectors[at : at + len(pieces.texts)]
+        own = list(vectors[at : at + len(pieces.texts)])
         at += len(pieces.texts)
         if len(own) > 1:
-            mean = numpy.array(pieces.weights) @ own
+            mean = numpy.array(pieces.weights) @ numpy.array(own)
             own = [mean / max(float(numpy.linalg.norm(mean)), 1e-12)]
         found.append(own[0].tolist())
     return found

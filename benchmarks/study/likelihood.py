@@ -8,8 +8,9 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from stores.pretrained import load_tokenizer
 from stores.records import TrainingRow
-from training.lora import load_tokenizer, training_dtype
+from training.lora import training_dtype
 from training.objectives.tokens import tokenize
 
 _BATCH = 16

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.backends import cuda
 
+from stores.pretrained import load_tokenizer
 from stores.weights import SMOLLM2, resolve_weights
 from tests.support.training import CONFIG, LONG, ROWS, trained
 from training.errors import NothingToTrainError, TrainingInterrupted
-from training.lora import load_tokenizer
 from training.progress import TrainingStep
 
 pytestmark = pytest.mark.slow
