@@ -42,7 +42,6 @@ REPLIES: dict[str, tuple[Fault, str]] = {
     "null choices": (lambda reply: {**reply, "choices": None}, "no chat completion"),
     "no message": (lambda reply: {**reply, "choices": [{"index": 0}]}, "no chat completion"),
     "null message": (lambda reply: with_choice(reply, message=None), "no chat completion"),
-    "content in parts": (message(content=[{"type": "text", "text": "Berlin"}]), "no chat completion"),
     "null content": (message(content=None), "empty"),
     "only spaces": (message(content=" \n\t "), "empty"),
     "only reasoning": (message(content=None, reasoning_content="Let me think."), "max_tokens"),

@@ -106,3 +106,20 @@ def test_work_that_nobody_waits_for_is_given_up(model: PreTrainedModel) -> None:
     with pytest.raises(ModelCallError, match="nobody waits"):
         complete_batch(model, requests(PROMPTS, max_tokens=100), (END,), lambda: next(waits))
     assert list(waits) == []
+
+
+def test_one_of_a_few_tokens_is_chosen_and_each_is_rated(model: PreTrainedModel) -> None:
+    letters = (3, 17, 8)
+    asked = [Request([5, 6, 7], 6, 0.0, 0, letters), Request([5, 6, 7, 8], 6, 0.0, 0)]
+    chosen, plain = complete_batch(model, asked, (END,))
+    with torch.inference_mode():
+        scores = model(input_ids=torch.tensor([[5, 6, 7]])).logits[0, -1].log_softmax(-1)
+    assert chosen.among == pytest.approx([float(scores[token]) for token in letters], abs=1e-4)
+    assert chosen.tokens == [max(letters, key=lambda token: float(scores[token]))]
+    assert chosen.finished
+    assert_same(plain, greedy(model, [5, 6, 7, 8], 6))
+
+
+def test_without_an_end_a_completion_ends_at_its_room(model: PreTrainedModel) -> None:
+    (completion,) = complete_batch(model, requests([[5, 6]], max_tokens=3), ())
+    assert (len(completion.tokens), completion.finished) == (3, False)

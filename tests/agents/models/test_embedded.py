@@ -209,3 +209,41 @@ async def test_turns_of_tools_and_their_descriptions_reach_the_template(model: E
     finally:
         model._tokenizer.chat_template = template
     assert model._tokenizer.decode(request.prompt) == "Oslo weather"
+
+
+async def test_a_reply_ends_with_its_turn_whatever_the_tokenizer_calls_its_end(
+    model: EmbeddedChatModel,
+) -> None:
+    folder = resolve_weights(SMOLLM2)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.eos_token = "<|endoftext|>"
+    other = EmbeddedChatModel(model=model._model, tokenizer=tokenizer, name_or_path="other", batch_size=8)
+    said = await other.ainvoke("What is the capital of France?", max_tokens=60)
+    assert said.response_metadata["finish_reason"] == "stop"
+    assert said.text == (await model.ainvoke("What is the capital of France?", max_tokens=60)).text
+
+
+async def test_a_template_that_opens_the_thoughts_has_them_told_apart(model: EmbeddedChatModel) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(resolve_weights(SMOLLM2))
+    assert not model.thinks
+    tokenizer.chat_template += "{% if add_generation_prompt %}<think>\n{% endif %}"
+    other = EmbeddedChatModel(model=model._model, tokenizer=tokenizer, name_or_path="other", batch_size=8)
+    assert other.thinks
+    reply = await Role(other, max_tokens=3, most=3).ask([Message(role="user", content="Tell a story.")])
+    assert (reply.text, reply.outcome) == ("", "cut")
+    assert reply.thoughts
+
+
+@pytest.mark.parametrize(("settings", "thinks"), [({}, True), ({"enable_thinking": False}, False)])
+def test_a_template_that_can_switch_thoughts_off_has_a_model_that_thinks(
+    model: EmbeddedChatModel, settings: dict[str, Any], thinks: bool
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(resolve_weights(SMOLLM2))
+    tokenizer.chat_template += (
+        "{% if add_generation_prompt and enable_thinking is defined and not enable_thinking %}"
+        "<think>\n\n</think>\n\n{% endif %}"
+    )
+    other = EmbeddedChatModel(
+        model=model._model, tokenizer=tokenizer, name_or_path="o", batch_size=8, template_settings=settings
+    )
+    assert other.thinks is thinks
