@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agents.role import Role
 
 VARIABLES = frozenset({"response", "views", "reasonings"})
+EMPTY = "the response is empty"
+"""Why a sample is noisy that has no response: no model is asked about it."""
 
 Policy = Literal["unanimous", "majority", "judge", "hybrid", "calibrated", "none"]
 JudgeVerdict = Literal["reliable", "noisy"]
@@ -108,6 +110,8 @@ class Checker:
                 name are not looked at.
             reasonings: the replies of the views that say more than their answers.
         """
+        if not sample.says_something:
+            return Check(clean=False, policy=self._policy, agreed=(), reason=EMPTY)
         kind = sample_kind(sample)
         views = {view: kind.agree(answers.get(view), sample.response, sample.options) for view in self._views}
         agreed = tuple(view for view, same in views.items() if same)

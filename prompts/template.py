@@ -41,7 +41,10 @@ class PromptError(InputError):
 
 
 class Choice(NamedTuple):
-    """One option of a multiple-choice question as templates see it."""
+    """One option of a multiple-choice question as templates see it.
+
+    Of more options than there are letters none has a letter.
+    """
 
     letter: str
     text: str

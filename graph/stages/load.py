@@ -17,6 +17,7 @@ from graph.config import Stage
 from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.context import Prompts, RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
+from graph.preview import preview
 from graph.stages.base_role import BaseRole
 from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace, open_stage
@@ -112,6 +113,7 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
     )
     try:
         await asyncio.to_thread(_fill, staged.journal, config, state, staged.folder / SKIPPED)
+        await asyncio.to_thread(_show_first, staged.journal, prompts)
         inputs = fingerprints(config, prompts).decisions
         await asyncio.to_thread(staged.journal.validity.keep_inputs, inputs)
         if state.until in TRAINING:
@@ -247,6 +249,12 @@ def _fill(journal: Journal, config: RunConfig, request: RunInput, skipped: Path)
     if not journal.count_samples("test"):
         journal.add_samples("test", _test_samples(config, request, aside.append))
     append_records(skipped, aside)
+
+
+def _show_first(journal: Journal, prompts: Prompts) -> None:
+    """Say in the log how the first sample is asked and trained on."""
+    first = next(journal.samples("train"))
+    _LOG.info("%s", preview(first, prompts.agents["base"]["prompt"]))
 
 
 def _training_samples(

@@ -191,7 +191,7 @@ class _Figures:
         elif not compares and status == "relabelled" and state.final is not None:
             self._texts.add_relabel(state.final)
         # Free text is not compared by the views; only a judge could.
-        if compares and state.check is not None:
+        if compares and state.sample.says_something and state.check is not None:
             choices = self._space.size(state) if self._space.shared else len(options)
             for view in state.view_answers():
                 self._views[view].add(agreed=view in state.check.agreed, options=choices)

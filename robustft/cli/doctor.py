@@ -11,6 +11,7 @@ from robustft.cli.stopping import stoppable
 
 def doctor(
     config: OptionalConfig = None,
+    data: Annotated[str | None, typer.Option(help="Training data: a file or a Hugging Face id.")] = None,
     set_: Set = None,
     until: Annotated[Stage, typer.Option(help="The stage that a run would stop after.")] = "evaluate",
 ) -> None:
@@ -22,6 +23,7 @@ def doctor(
     from robustft.doctor import examine
 
     with stoppable():
-        well = asyncio.run(examine(load_config(config, set_ or ()), console, until))
+        settings = load_config(config, set_ or (), train=data)
+        well = asyncio.run(examine(settings, console, until))
     if not well:
         raise typer.Exit(2)
