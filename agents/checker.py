@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agents.role import Role
 
 VARIABLES = frozenset({"response", "views"})
+EMPTY = "the response is empty"
+"""Why a sample is noisy that has no response: no model is asked about it."""
 
 Policy = Literal["unanimous", "majority", "judge", "hybrid", "calibrated", "none"]
 JudgeVerdict = Literal["reliable", "noisy"]
@@ -102,6 +104,8 @@ class Checker:
             answers: what each view answered, None where that is unreadable. Views that the config does not
                 name are not looked at.
         """
+        if not sample.says_something:
+            return Check(clean=False, policy=self._policy, agreed=(), reason=EMPTY)
         kind = sample_kind(sample)
         views = {view: kind.agree(answers.get(view), sample.response, sample.options) for view in self._views}
         agreed = tuple(view for view, same in views.items() if same)

@@ -31,7 +31,10 @@ class PromptError(InputError):
 
 
 class Choice(NamedTuple):
-    """One option of a multiple-choice question as templates see it."""
+    """One option of a multiple-choice question as templates see it.
+
+    Of more options than there are letters none has a letter.
+    """
 
     letter: str
     text: str
@@ -203,7 +206,8 @@ def _reason(error: Exception) -> str:
 
 
 def _choices(options: tuple[str, ...]) -> list[Choice]:
-    return [Choice(*pair) for pair in zip(LETTERS, options, strict=False)]
+    letters = LETTERS if len(options) <= len(LETTERS) else [""] * len(options)
+    return [Choice(*pair) for pair in zip(letters, options, strict=False)]
 
 
 # Every role's request about a sample begins with it, a few of them at a time.

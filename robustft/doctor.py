@@ -6,8 +6,8 @@ import platform
 import shutil
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,13 +17,17 @@ from agents.models.pool import ModelPool
 from agents.models.vllm_command import plan_server
 from graph.config.run import RunConfig
 from graph.context import load_prompts
+from graph.preview import preview
 from graph.stages.load import check_models, check_tuned_model
 from stores.dataset import read_samples
 from stores.encoder import load_encoder
 from stores.errors import RobustFTError
+from stores.records import Skipped
+from stores.sample import Sample
 from stores.weights import cache_folder
 
 Check = Callable[[], Awaitable[str]]
+Split = Literal["train", "test", "gold"]
 
 
 async def examine(config: RunConfig, console: Console) -> bool:
@@ -42,10 +46,9 @@ async def examine(config: RunConfig, console: Console) -> bool:
         ("training.model", lambda: _tuned_model(config)),
         ("encoder", lambda: _encoder(config)),
     ]
-    for name in ("train", "test", "gold"):
-        if source := getattr(config.data, name):
-            noisy = name == "train"
-            checks.append((f"data.{name}", lambda source=source, noisy=noisy: _data(source, noisy=noisy)))  # type: ignore[misc]
+    for split in ("train", "test", "gold"):
+        if getattr(config.data, split):
+            checks.append((f"data.{split}", lambda split=split: _data(config, split)))  # type: ignore[misc]
     well = True
     for name, check in checks:
         try:
@@ -121,7 +124,19 @@ async def _encoder(config: RunConfig) -> str:
     return f"{config.encoder.name}, {len(vector)} dimensions"
 
 
-async def _data(source: str, *, noisy: bool) -> str:
-    first = await asyncio.to_thread(lambda: list(islice(read_samples(source, noisy=noisy), 1)))
-    kind = "a multiple choice" if first[0].options else "an open"
-    return f"{Path(source).name}: the first row reads as {kind} question"
+async def _data(config: RunConfig, split: Split) -> str:
+    """Read a whole data file, and show its first sample."""
+    source, aside = str(getattr(config.data, split)), list[Skipped]()
+
+    def read() -> tuple[Sample, int]:
+        samples = read_samples(source, rules=config.data.rules(split), skip=aside.append)
+        return next(samples), 1 + sum(1 for _ in samples)
+
+    first, count = await asyncio.to_thread(read)
+    kind = "a multiple choice" if first.options else "an open"
+    bad = f", {len(aside):,} rows are set aside" if aside else ""
+    told = f"{Path(source).name}: {count:,} samples{bad}; the first row reads as {kind} question"
+    if split != "train":
+        return told
+    prompts = await asyncio.to_thread(load_prompts, config)
+    return f"{told}; {preview(first, prompts.agents['base']['prompt'])}"

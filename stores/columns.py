@@ -213,7 +213,7 @@ def find_layout(
     if not strict:
         config = _those_there(config, _Head(rows).columns)
     head = _Head(rows, config.ignore)
-    _check_mapped(config, head)
+    check_named(config, rows)
     found = _by_config(config, head)
     if (turns := _conversation(head)) and "prompt" not in found and not _is_pair(head):
         layout = _of_turns(head, turns, found)
@@ -428,8 +428,13 @@ def _those_there(config: ColumnsConfig, columns: Sequence[str]) -> ColumnsConfig
     return ColumnsConfig(**kept, ignore=config.ignore)
 
 
-def _check_mapped(config: ColumnsConfig, head: _Head) -> None:
-    """Check that the columns are there that the config names."""
+def check_named(config: ColumnsConfig, rows: Sequence[Mapping[str, object]]) -> None:
+    """Check that the columns are there that the config names.
+
+    Raises:
+        RowError: one is not.
+    """
+    head = _Head(rows)
     for role in _MAPPED:
         value = getattr(config, role)
         if value is None:

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from string import ascii_uppercase
 
 from stores.column_names import simple_name
-from stores.columns import ColumnsConfig, Layout, find_layout, look_up, unused_columns
+from stores.columns import ColumnsConfig, Layout, check_named, find_layout, look_up, unused_columns
 from stores.fields import RowError, is_blank, is_empty
 from stores.options import Keys, Options, whole_number
 from stores.sample import Sample
@@ -103,10 +103,10 @@ def _layout_of(
     strict: bool,
 ) -> Layout:
     """Return the layout of most rows: a row of other columns among them says nothing of those of the file."""
+    if strict:
+        check_named(config, head)
     usual = Counter(frozenset(row) for row in head).most_common(1)[0][0]
-    layout = find_layout(
-        [row for row in head if row.keys() == usual], config, names=names, strict=strict and usual != set()
-    )
+    layout = find_layout([row for row in head if row.keys() == usual], config, names=names, strict=False)
     alike = [row for row in head if layout.fits(row)]
     return find_layout(alike, config, names=names, strict=strict) if alike else layout
 

@@ -13,8 +13,9 @@ from agents.models.pool import ModelPool
 from agents.models.probe import probe
 from graph.config import Stage
 from graph.config.run import ConfigError, RunConfig, parse_config
-from graph.context import RunContext, load_models, load_prompts
+from graph.context import Prompts, RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
+from graph.preview import preview
 from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import finish_in_thread
@@ -76,6 +77,7 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
     )
     try:
         await asyncio.to_thread(_fill, staged.journal, config, state, staged.folder / SKIPPED)
+        await asyncio.to_thread(_show_first, staged.journal, prompts)
         inputs = fingerprints(config, prompts).decisions
         await asyncio.to_thread(staged.journal.validity.keep_inputs, inputs)
         await _check_what_is_asked(pool, config, state, staged.state)
@@ -169,6 +171,12 @@ def _fill(journal: Journal, config: RunConfig, request: RunInput, skipped: Path)
     if not journal.count_samples("test"):
         journal.add_samples("test", _test_samples(config, request, aside.append))
     append_records(skipped, aside)
+
+
+def _show_first(journal: Journal, prompts: Prompts) -> None:
+    """Say in the log how the first sample is asked and trained on."""
+    first = next(journal.samples("train"))
+    _LOG.info("%s", preview(first, prompts.agents["base"]["prompt"]))
 
 
 def _training_samples(

@@ -159,7 +159,8 @@ class _Figures:
         self._samples["failed"] += status == "failed"
         gold, options = state.sample.gold, state.sample.options
         # Free text is not compared by the views; only a judge could.
-        if sample_kind(state.sample).comparable and state.check is not None:
+        is_compared = state.sample.says_something and sample_kind(state.sample).comparable
+        if is_compared and state.check is not None:
             choices = self._space.size(state) if self._space.shared else len(options)
             for view in state.view_answers():
                 self._views[view].add(agreed=view in state.check.agreed, options=choices)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import NamedTuple
 
-from graph.config.run import ConfigError, RunConfig, parse_config
+from graph.config.run import ConfigError, DataConfig, RunConfig, parse_config
 from graph.context import Prompts, load_prompts
 from graph.fingerprint import fingerprints
 from graph.stages.stage import Workspace
@@ -73,7 +73,10 @@ def resumed_config(known: RunConfig, request: RunInput) -> RunConfig:
     if not request.config:
         return known
     config = parse_config(request.config)
-    data = known.data.model_copy(update=config.data.model_dump(exclude_none=True))
+    default = DataConfig()
+    named = {key: getattr(config.data, key) for key in DataConfig.model_fields}
+    changes = {key: value for key, value in named.items() if value != getattr(default, key)}
+    data = known.data.model_copy(update=changes)
     return config.model_copy(update={"data": data})
 
 

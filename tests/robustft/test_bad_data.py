@@ -100,8 +100,6 @@ def test_the_line_that_is_not_json_is_named(
     ("row", "field"),
     [
         ({"prompt": "Why?"}, "completion"),
-        ({"prompt": "Why?", "completion": None}, "completion"),
-        ({"prompt": "Why?", "completion": "  "}, "completion"),
         ({"prompt": "Why?", "completion": {"text": "x"}}, "completion"),
         ({"prompt": " ", "completion": "x"}, "prompt"),
         ({"prompt": "", "completion": "x"}, "prompt"),
@@ -149,10 +147,10 @@ def test_training_data_of_which_no_response_is_an_option_is_refused(
 def test_an_unknown_shape_is_told_with_what_was_found(
     option: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("bad.jsonl").write_text(lines({"text": "What?", "label": "x"}))
+    Path("bad.jsonl").write_text(lines({"note": "What?", "remark": "x"}))
     message = refusal({option: "bad.jsonl"}, endpoint, monkeypatch, capsys)
     assert message.startswith("bad.jsonl, line 1: ")
-    assert "text, label" in message
+    assert "note, remark" in message
     assert "prompt-completion" in message
 
 
@@ -173,7 +171,7 @@ def test_a_duplicate_id_is_told_with_both_lines(
         [{"role": "user", "content": "Why?"}],
         [{"role": "system", "content": "Be brief."}],
         [],
-        [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": ""}],
+        [{"role": "user", "content": "Why?"}, {"role": "assistant"}, {"role": "user", "content": "So?"}],
     ],
 )
 def test_a_conversation_without_a_response_is_refused(
@@ -185,6 +183,18 @@ def test_a_conversation_without_a_response_is_refused(
     Path("bad.jsonl").write_text(lines({"messages": turns}))
     message = refusal({"--data": "bad.jsonl"}, endpoint, monkeypatch, capsys)
     assert message.startswith("bad.jsonl, line 1, field 'messages")
+
+
+@pytest.mark.parametrize("empty", [None, "", "  "])
+def test_an_empty_response_of_the_test_file_is_named(
+    empty: str | None,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("bad.jsonl").write_text(lines(GOOD, {"prompt": "Why?", "completion": empty}))
+    message = refusal({"--test": "bad.jsonl"}, endpoint, monkeypatch, capsys)
+    assert message.startswith("bad.jsonl, line 2, field 'completion': is empty")
 
 
 def test_gold_of_other_data_is_refused(

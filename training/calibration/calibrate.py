@@ -135,6 +135,8 @@ def calibrate(
         measured = similarities()[free] if similarities else _similarities(records, encoder, space, views)
         similarity = fit_similarities(measured, verdicts)
         noise[free] = similarity.noise(measured, verdicts)
+        # Only an empty response is not even compared with its prompt: it is wrong for certain.
+        noise[free[numpy.isnan(measured[:, -1])]] = 1.0
         parts = dict(zip((*views, PROMPTS), similarity.weights(measured).T, strict=True))
         add(free, {**parts, "judge": similarity.judged(verdicts)})
         add(free, {"prior": numpy.full(len(free), similarity.prior)})

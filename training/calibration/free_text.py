@@ -94,7 +94,10 @@ def measure_similarities(
             encoded = encoder.embed_documents([text for text in texts if text is not None])
             column[there] = cosines([vectors[row] for row in there], encoded)
         columns.append(column)
-    return numpy.column_stack(columns)
+    measured = numpy.column_stack(columns)
+    # An empty text is like nothing.
+    measured[[not text.strip() for text in responses]] = numpy.nan
+    return measured
 
 
 def cosines(vectors: Sequence[Sequence[float]], others: Sequence[Sequence[float]]) -> Reals:

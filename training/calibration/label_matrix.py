@@ -56,6 +56,12 @@ class LabelMatrix:
         """How many candidates the sample with the most of them has."""
         return int(self.sizes.max())
 
+    def missing(self) -> Bools:
+        """Return which samples have no response at all (n)."""
+        if self.closed is None:
+            return numpy.zeros(len(self), dtype=bool)
+        return (self.given < 0) & ~self.closed
+
     def candidates(self) -> Bools:
         """Return which candidates each sample has (n, width)."""
         return numpy.arange(self.width)[None] < self.sizes[:, None]
@@ -74,12 +80,14 @@ def label_matrix(records: Iterable[SampleRecord], space: LabelSpace, views: Sequ
     placed = True
     for record in records:
         options = bool(record.sample.options)
-        given.append(space.encode(record, record.sample.response))
+        says_something = record.sample.says_something
+        given.append(space.encode(record, record.sample.response) if says_something else -1)
         for view, answer in zip(views, view_answers(record, views), strict=True):
             answers[view].append(space.encode(record, answer))
         verdicts.append(verdict_of(record.check))
         sizes.append(space.size(record))
-        closed.append(space.shared or options)
+        # An empty response is nobody's evidence: not that wrong responses show themselves, either.
+        closed.append((space.shared or options) and says_something)
         placed &= options
     return LabelMatrix(
         numpy.array(given),

@@ -55,6 +55,8 @@ class LabelSpace:
         options: dict[tuple[str, ...], tuple[str, ...]] = {}
         free = 0
         for sample in samples:
+            if not sample.says_something:
+                continue
             if is_free(sample):
                 free += 1
                 continue
@@ -166,13 +168,18 @@ class LabelSpace:
         """Return what a sample's right response can be; of an open prompt, what somebody has named."""
         sample = record.sample
         if self._classes:
-            return self._classes if self._is_class(sample) else (*self._classes, sample.response)
+            is_class = not sample.says_something or self._is_class(sample)
+            return self._classes if is_class else (*self._classes, sample.response)
         if sample.options:
             return sample.options
         kind = sample_kind(sample)
         found: list[str] = []
         for answer in (sample.response, *record.answers().values()):
-            if answer is not None and not any(kind.agree(answer, known) for known in found):
+            if (
+                answer is not None
+                and answer.strip()
+                and not any(kind.agree(answer, known) for known in found)
+            ):
                 found.append(answer)
         return tuple(found)
 

@@ -57,19 +57,22 @@ def given_responses(matrix: LabelMatrix, confusion: bool) -> CategoricalSource:
 
     With `confusion` it is learned which response is given for which: a group for each right response, with
     one pattern for each given one. Without, it is learned how often a response is wrong: patterns 0 (right)
-    and 1 (wrong), where a wrong one stands for all other candidates.
+    and 1 (wrong), where a wrong one stands for all other candidates. A missing response has a pattern of its
+    own, which says nothing.
     """
     size = matrix.width
     given = numpy.where(matrix.given < 0, size, matrix.given)[:, None]
+    missing = matrix.missing()[:, None]
     candidates = numpy.arange(size)[None]
     if confusion:
         prior = numpy.full((size, size + 1), priors.SOURCE_WEIGHT * priors.NOISE / max(size - 1, 1))
         prior[:, size] = priors.RAREST_PATTERN
         prior[numpy.arange(size), numpy.arange(size)] = priors.SOURCE_WEIGHT * (1 - priors.NOISE)
-        groups = numpy.repeat(numpy.arange(size), size + 1)
-        patterns = candidates * (size + 1) + given
-        return CategoricalSource("label", patterns, groups, prior.ravel(), share=priors.LABEL_SHARE)
-    patterns = (given != candidates).astype(numpy.int64)
+        groups = numpy.append(numpy.repeat(numpy.arange(size), size + 1), size)
+        patterns = numpy.where(missing, size * (size + 1), candidates * (size + 1) + given)
+        beliefs = numpy.append(prior.ravel(), 1.0)
+        return CategoricalSource("label", patterns, groups, beliefs, share=priors.LABEL_SHARE)
+    patterns = numpy.where(missing, 2, given != candidates).astype(numpy.int64)
     others = numpy.log(numpy.maximum(matrix.sizes - 1, 1))[:, None]
     # Responses and annotators alone cannot tell which of them is wrong: this belief does.
     chance = 1 / max(float(matrix.sizes.mean()), 2.0)
@@ -77,8 +80,9 @@ def given_responses(matrix: LabelMatrix, confusion: bool) -> CategoricalSource:
     beliefs = (
         priors.BETTER_THAN_CHANCE * share / (share @ numpy.log(share / numpy.array([chance, 1 - chance])))
     )
-    groups = numpy.zeros(2, dtype=numpy.int64)
-    return CategoricalSource("label", patterns, groups, beliefs, others * patterns, share=priors.LABEL_SHARE)
+    beliefs, groups = numpy.append(beliefs, 1.0), numpy.array([0, 0, 1])
+    shares = others * (patterns == 1)
+    return CategoricalSource("label", patterns, groups, beliefs, shares, share=priors.LABEL_SHARE)
 
 
 def judge(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:

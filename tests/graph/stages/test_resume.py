@@ -49,7 +49,7 @@ def test_a_config_that_names_no_data_keeps_the_runs_own() -> None:
     known = RunConfig.model_validate({"data": {"train": "a.jsonl", "limit": 3}})
     assert resumed_config(known, RunInput(directory="run")) is known
     new = resumed_config(known, RunInput(directory="run", config={"data": {"test": "b.jsonl"}}))
-    assert new.data.model_dump(exclude_none=True) == {"train": "a.jsonl", "limit": 3, "test": "b.jsonl"}
+    assert (new.data.train, new.data.limit, new.data.test) == ("a.jsonl", 3, "b.jsonl")
     with pytest.raises(ConfigError, match=r"selection\.kep"):
         resumed_config(known, RunInput(directory="run", config={"selection": {"kep": 1}}))
 
@@ -111,3 +111,10 @@ def test_the_runs_own_prompts_are_planned_with_unless_a_config_is_given(work: Wo
     lost = {"agents": {"base": {"prompt": "no/such.md"}}}
     with pytest.raises(PromptError, match=r"no/such\.md.*the run's own is in"):
         plan_resume(work, RunInput(directory=str(work.files.path), config=lost))
+
+
+def test_a_config_that_names_no_columns_keeps_the_runs_own() -> None:
+    columns = {"prompt": "ask", "response": "reply"}
+    known = RunConfig.model_validate({"data": {"train": "a.jsonl", "columns": columns, "on_bad_row": "skip"}})
+    new = resumed_config(known, RunInput(directory="run", config={"selection": {"keep": 0.3}}))
+    assert (new.data.columns, new.data.on_bad_row) == (known.data.columns, "skip")

@@ -1,0 +1,58 @@
+"""One sample as the agents are asked it, and as it is trained on: what a person looks at before a run."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from agents.base import request_answer
+from prompts.template import QuestionTemplate
+from stores.sample import Message, Sample
+
+_LONGEST = 600
+_BREAKS = "\n\t"
+
+
+def preview(sample: Sample, prompt: QuestionTemplate) -> str:
+    """Return a sample as the base agent is asked it, and the response that it is trained on.
+
+    Args:
+        sample: a sample of the data. What it holds is shown without signs that a terminal obeys.
+        prompt: the base agent's.
+    """
+    asked = _shown(request_answer(sample, prompt))
+    more = f" (or {len(sample.other_responses)} others)" if sample.other_responses else ""
+    tools = [f"  with {len(sample.tools)} tools"] if sample.tools else []
+    response = _cut(sample.response) if sample.says_something else "(empty: it is noisy, and gets a new one)"
+    lines = ["the first sample, as the agents are asked it:", *tools, *asked]
+    return "\n".join([*lines, f"and as it is trained on, unless it is noisy{more}:", _indented(response)])
+
+
+def _shown(turns: Sequence[Message]) -> list[str]:
+    shown = []
+    for turn in turns:
+        called = f" calls {len(turn.tool_calls)} tools" if turn.tool_calls else ""
+        shown.append(f"  [{turn.role}]{called}")
+        if turn.content:
+            shown.append(_indented(_cut(turn.content)))
+    return shown
+
+
+def _cut(text: str) -> str:
+    """Return the beginning and the end of a long text, with a note of how much lies between."""
+    if len(text) <= _LONGEST:
+        return _harmless(text)
+    half = _LONGEST // 2
+    note = f"[... {len(text) - 2 * half:,} characters are not shown here ...]"
+    return f"{_harmless(text[:half])}\n{note}\n{_harmless(text[-half:])}"
+
+
+def _harmless(text: str) -> str:
+    """Return text in which signs that a terminal obeys, or that cannot be seen, are spelled out."""
+    return "".join(
+        sign if sign in _BREAKS or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        else sign.encode("unicode_escape", "surrogatepass").decode()
+        for sign in text
+    )  # fmt: skip
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.split("\n"))
