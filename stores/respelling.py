@@ -79,8 +79,10 @@ def _in_column(
         return
     held = parse_nested(row[root])
     for value in _values(held, column, row, reading, sample, response):
-        new = {**row, root: value}
-        yield _with_those_beside(new, root, reading, sample, response)
+        # The same conversation may be there twice, as `chosen` and as `messages`.
+        repeated = [name for name in row if isinstance(held, list | dict) and row[name] == row[root]]
+        new = {**row, **dict.fromkeys(repeated, value), root: value}
+        yield {**new, **_beside(row, root, reading, sample, response)}
         yield new
 
 
@@ -114,6 +116,8 @@ def _as_only_one(held: Any, sample: Sample, response: str) -> Iterator[Any]:
         yield [_like(held[0], response)] if held else [response]
     if not isinstance(held, dict):
         return
+    if str(held.get("value")) == sample.response:
+        yield {**held, "value": response, **{name: [] for name in held if name.endswith("aliases")}}
     for name, value in held.items():
         if isinstance(value, list) and (not value or str(value[0]) == sample.response):
             beside = {
@@ -140,21 +144,22 @@ def _keys(old: object, options: Options, reading: Reading, sample: Sample, respo
     yield respell_option(old, options, reading.keys, place)
 
 
-def _with_those_beside(
-    row: dict[str, Any], root: str, reading: Reading, sample: Sample, response: str
+def _beside(
+    row: Mapping[str, Any], root: str, reading: Reading, sample: Sample, response: str
 ) -> dict[str, Any]:
-    """Return a row in which the other columns that say the old response say the new one."""
+    """Return what the other columns that say the old response are to hold."""
     layout = reading.layout
     taken = {root, layout.gold, *layout.prompt, *layout.options, *layout.wrong}
     options = options_of(reading, row)
+    said: dict[str, Any] = {}
     for name, value in row.items():
         if name in taken or simple_name(name) not in _BESIDE or isinstance(value, bool | list | dict):
             continue
         if value == sample.response:
-            row = {**row, name: response}
+            said[name] = response
         elif options and {sample.response, response} <= set(options.texts) and not is_blank(value):
-            row = {**row, name: _key_beside(value, options, reading, sample, response)}
-    return row
+            said[name] = _key_beside(value, options, reading, sample, response)
+    return said
 
 
 def _key_beside(value: Any, options: Options, reading: Reading, sample: Sample, response: str) -> object:

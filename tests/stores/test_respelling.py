@@ -42,3 +42,70 @@ def test_the_prompt_is_never_what_changes() -> None:
     changed = respell(row, reading_of(row), "blue")
     assert changed is not None
     assert [turn["content"] for turn in changed["messages"]] == ["red", "blue"]
+
+
+@pytest.mark.parametrize("names", [("choice1", "choice2"), ("sol1", "sol2"), ("option1", "option2")])
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_count_as_the_file_counts_whatever_its_columns_are_called(
+    names: tuple[str, str], first: int
+) -> None:
+    question = {"question": "Sky?", names[0]: "red", names[1]: "blue"}
+    rows = [{**question, "answer": first}, {**question, "answer": first + 1}]
+    reading = reading_of(*rows)
+    assert [reading.sample(row).response for row in rows] == ["red", "blue"]
+    assert respell(rows[0], reading, "blue") == rows[1]
+    assert respell(rows[1], reading, "red") == rows[0]
+
+
+# Rows as data sets publish them, the new response, and what changes.
+PUBLISHED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
+    ({"question": "Is it?", "passage": "It is.", "answer": True}, "no", {"answer": False}),
+    (
+        {"question": "Q?", "options": {"A": "w", "B": "x y"}, "answer": "x y", "answer_idx": "B"},
+        "w",
+        {"answer": "w", "answer_idx": "A"},
+    ),
+    (
+        {"question": "Q?", "support": "It is.", "correct_answer": "red", "distractor1": "blue"},
+        "blue",
+        {"correct_answer": "blue", "distractor1": "red"},
+    ),
+    (
+        {"question": "Q?", "answer": {"value": "red", "aliases": ["rouge"]}},
+        "blue",
+        {"answer": {"value": "blue", "aliases": []}},
+    ),
+    ({"question": "Q?", "answer": ["red", "rot"]}, "blue", {"answer": ["blue"]}),
+    ({"conversations": ["Sky?", "red"]}, "blue", {"conversations": ["Sky?", "blue"]}),
+    (
+        {"conversation": [{"input": "Sky?", "output": "red"}]},
+        "blue",
+        {"conversation": [{"input": "Sky?", "output": "blue"}]},
+    ),
+    (
+        {"conversations": [{"from": "human", "value": "Sky?"}], "chosen": {"from": "gpt", "value": "red"}},
+        "blue",
+        {"chosen": {"from": "gpt", "value": "blue"}},
+    ),
+    (
+        {"translation": {"de": "Hallo", "en": "Hi"}},
+        "Hello",
+        {"translation": {"de": "Hallo", "en": "Hello"}},
+    ),
+    (
+        {"question": "Q?", "mc1_targets": {"choices": ["red", "blue"], "labels": [1, 0]}},
+        "blue",
+        {"mc1_targets": {"choices": ["red", "blue"], "labels": [0, 1]}},
+    ),
+    (
+        {"task_id": "t/1", "prompt": "def f():\n", "canonical_solution": "    x\n"},
+        "    y\n",
+        {"canonical_solution": "    y\n"},
+    ),
+    ({"question": "Q?", "options": ["A)red", "B)blue"], "correct": "A"}, "B)blue", {"correct": "B"}),
+]
+
+
+@pytest.mark.parametrize(("row", "response", "changes"), PUBLISHED)
+def test_published_rows_are_respelled(row: dict[str, Any], response: str, changes: dict[str, Any]) -> None:
+    assert respell(row, reading_of(row), response) == row | changes
