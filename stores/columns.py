@@ -108,7 +108,7 @@ class Layout:
     def fits(self, row: Mapping[str, object]) -> bool:
         """Return whether a row has the columns of a conversation, or of a prompt and a response."""
         needed = [self.turns] if self.turns is not None else [self.response, *self.prompt[-1:]]
-        return all(name is None or name in row or name.partition(".")[0] in row for name in needed)
+        return all(name is None or has_column(row, name) for name in needed)
 
     def used(self) -> set[str]:
         """Return the columns that have a use. Of a nested one it is the column that holds it."""
@@ -157,11 +157,16 @@ def look_up(row: Mapping[str, Any], name: str) -> object:
     return found
 
 
+def has_column(row: Mapping[str, Any], name: str) -> bool:
+    """Return whether a row has a column; of a nested one, the column that holds it."""
+    return name in row or name.partition(".")[0] in row
+
+
 class _Head:
     """The first rows of a file: its columns, and what they hold."""
 
     def __init__(self, rows: Sequence[Mapping[str, object]], without: Sequence[str] = ()) -> None:
-        left_out = set(without)
+        left_out = self.without = set(without)
         self.rows = rows
         self.columns = tuple(dict.fromkeys(name for row in rows for name in row if name not in left_out))
         self._by_name: dict[str, str] = {}
@@ -277,7 +282,8 @@ def _ends_open(head: _Head, column: str) -> bool:
 
 def _of_columns(head: _Head, found: dict[str, Any], names: dict[str, Sequence[str]]) -> Layout:
     answer = found.get("response")
-    options: dict[str, Any] = {} if "options" in found else _find_options(head, answer)
+    named = _Head(head.rows, [*head.without, *_named_in(found)])
+    options: dict[str, Any] = {} if "options" in found else _find_options(named, answer)
     given: dict[str, Any] = {**options, **found}
     has_options = bool(given.get("options") or given.get("classes"))
     taken = {*given.get("options", ()), *given.get("wrong", ())}
@@ -302,6 +308,13 @@ def _of_columns(head: _Head, found: dict[str, Any], names: dict[str, Sequence[st
     asked = given.get("prompt", ())
     known = {role: column for role, column in known.items() if column not in (*asked, response)}
     return Layout(**{"shape": _shape_of(given), **known, **_common(head), **given, "columns": head.columns})
+
+
+def _named_in(found: Mapping[str, Any]) -> set[str]:
+    """Return the columns that a config uses: they are nothing else besides."""
+    names = {found.get(role) for role in ("response", "text", "id", "task", "system", "kind", "gold")}
+    names |= {*found.get("prompt", ()), *template_names(found.get("template", ""))}
+    return {part for name in names if name is not None for part in (name, name.partition(".")[0])}
 
 
 def _common(head: _Head) -> dict[str, Any]:
@@ -376,12 +389,20 @@ def _find_response(head: _Head, *, has_options: bool, without: set[str]) -> str 
 
 
 def _find_prompt(head: _Head, without: set[str]) -> tuple[str, ...]:
-    """Return the columns that are asked, the passages before them."""
+    """Return the columns that are asked, the passages before them; empty ones at last."""
+    return _asked_columns(head, without, speaking=True) or _asked_columns(head, without, speaking=False)
+
+
+def _asked_columns(head: _Head, without: set[str], *, speaking: bool) -> tuple[str, ...]:
     for group in PROMPTS:
         columns = head.find_all(group)
         if columns is None or (without & set(columns) and group != ("translation",)):
             continue
-        if not all(head.says(column) for column in columns) and group != ("instruction", "input"):
+        if (
+            speaking
+            and not all(head.says(column) for column in columns)
+            and group != ("instruction", "input")
+        ):
             continue
         passages = [
             column for name in PASSAGES if (column := head.find(name)) and column not in {*columns, *without}
@@ -505,16 +526,16 @@ def _labels_of(columns: Sequence[str]) -> tuple[str, ...]:
 def _unknown_columns(head: _Head, given: Mapping[str, Any]) -> RowError:
     found = ", ".join(map(str, head.columns)) or "none"
     names = {simple_name(column) for column in head.columns}
+    if {"messageid", "parentid", "role"} <= names:
+        return RowError(
+            None,
+            f"each row is one message of a tree: join them into `messages` first; found: {found}",
+        )
     if "text" in names and not given.get("response"):
         return RowError(
             None,
             "the column `text` holds prompt and response in one, and nothing says where the response begins: "
             f"split it into `prompt` and `completion`, or `messages`; found: {found}",
-        )
-    if {"messageid", "parentid", "role"} <= names:
-        return RowError(
-            None,
-            f"each row is one message of a tree: join them into `messages` first; found: {found}",
         )
     lacks = "prompt" if given.get("response") else "response"
     if not given.get("response") and not _find_prompt(head, set()):

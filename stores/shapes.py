@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from stores.column_names import simple_name
-from stores.columns import Layout, fill_template, look_up, template_names
+from stores.columns import Layout, fill_template, has_column, look_up, template_names
 from stores.fields import (
     RowError,
     is_blank,
@@ -178,7 +178,7 @@ def _exchange(
         exchange = exchange._replace(history=_with_system(system, exchange.history))
         return exchange, _chosen(exchange.response, exchange.response_field, options, keys, noisy=noisy)
     column = layout.response or "response"
-    if _root(column) not in row and column not in row:
+    if not has_column(row, column):
         raise RowError(
             column, f"is missing; this file's rows have the shape {layout.shape}", "a column is missing"
         )
@@ -270,7 +270,7 @@ def _prompt_text(row: Mapping[str, object], layout: Layout) -> str:
     for column in layout.prompt:
         value = look_up(row, column)
         if (column == layout.prompt[-1] and not parts) or simple_name(column) in _ASKING:
-            if _root(column) not in row:
+            if not has_column(row, column):
                 raise RowError(column, "is missing", "a column is missing")
             if simple_name(column) not in _NESTED:
                 parts.append(read_prompt(value, column))
@@ -500,7 +500,3 @@ def _optional(row: Mapping[str, object], column: str | None) -> str | None:
     if column is None or is_blank(value := look_up(row, column)):
         return None
     return read_optional_text(read_response(value, column), column)
-
-
-def _root(column: str) -> str:
-    return column.partition(".")[0]
