@@ -13,6 +13,7 @@ from agents.models.pool import ModelPool
 from graph.config import Stage
 from graph.config.paths import resolve_paths
 from graph.config.run import RunConfig, load_config
+from graph.results import export_data_file, read_results
 from graph.run_graph import run_graph
 from graph.stages.evaluate import check_contenders, compare
 from graph.stages.hold import holding
@@ -24,7 +25,7 @@ from robustft.blocking import blocking
 from robustft.run import Run, load_run
 from stores.dataset import read_rows, read_samples
 from stores.errors import InputError
-from stores.export import ExportFormat, export_training
+from stores.export import STDOUT, ExportFormat, What, check_target, export_results, to_standard_output
 from stores.records import EvaluationFigures
 from stores.run_directory import RunDirectory, ensure_free
 from stores.sample import Sample
@@ -201,24 +202,47 @@ async def _invoke(request: RunInput, progress: ProgressListener | None) -> Run:
     return await asyncio.to_thread(load_run, request.directory)
 
 
-def export(directory: str | Path, out: str | Path, format: ExportFormat) -> int:  # noqa: A002 - the flag's name
-    """Write a run's training set in the shape another trainer reads.
+def export(
+    directory: str | Path,
+    out: str | Path,
+    format: ExportFormat,  # noqa: A002 - the flag's name
+    *,
+    what: What | None = None,
+    force: bool = False,
+) -> int:
+    """Write a run's samples in the shape another trainer reads, or in the shape of the run's own data file.
 
     Args:
         directory: the run directory.
-        out: the file to write; an existing one is replaced.
-        format: what to write. All but `parquet` are JSON Lines.
+        out: the file to write, or `-` for standard output.
+        format: what to write. `same` is the data file as it was, with new responses for noisy ones and a
+            column `robustft`. Of the others, all but `parquet` are JSON Lines.
+        what: `kept`, what is trained on; `changed`, those of them with a new response; `dropped`; or `all`.
+            By default `all` of `same`, and `kept` of the others.
+        force: replace a file that exists.
 
     Returns:
         The number of samples written.
 
     Raises:
         RunDirectoryError: there is no run in that directory.
-        InputError: the run has no valid training set, or `out` is inside the run directory.
+        InputError: the run has no valid training set, or `out` is inside the run directory. Of `same`: the
+            run has read no file, or the file has changed since.
         StorageError: the run's files cannot be read.
-        DataError: a sample does not fit the format, or the file cannot be written.
+        DataError: a sample does not fit the format, or the file exists or cannot be written.
     """
     training = training_set(Path(directory))
-    if Path(out).resolve().is_relative_to(Path(directory).resolve()):
+    chosen: What = what or ("all" if format == "same" else "kept")
+
+    def write(target: Path) -> int:
+        if format == "same":
+            return export_data_file(Path(directory), target, chosen)
+        return export_results(lambda: read_results(Path(directory)), training, target, format, chosen)
+
+    if str(out) == STDOUT:
+        return to_standard_output(write, ".parquet" if format == "parquet" else ".jsonl")
+    target = Path(out)
+    if target.resolve().is_relative_to(Path(directory).resolve()):
         raise InputError(f"{out}: is inside the run directory, whose files are the run's own; name another")
-    return export_training(training, Path(out), format)
+    check_target(target, force=force)
+    return write(target)

@@ -65,7 +65,7 @@ async def examine(config: RunConfig, console: Console, until: Stage = "evaluate"
         else:
             told = f"[green]✓[/green] {name}: {escape(found)}"
         # Not broken into lines: a command is there to be copied.
-        console.print(told, soft_wrap=True)
+        console.print(told, markup=True, emoji=False, soft_wrap=True)
     return well
 
 

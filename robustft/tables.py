@@ -16,7 +16,7 @@ def print_summary(console: Console, summary: Summary, directory: Path) -> None:
     table.add_column(style="bold")
     table.add_column()
     for name, figure in [*_responses(summary), *_tuned(summary), *_costs(summary)]:
-        table.add_row(name, figure)
+        table.add_row(name, printable(figure))
     console.print(table)
     console.print(f"files: {directory}", markup=False, highlight=False, soft_wrap=True)
     console.print(

@@ -1,155 +1,165 @@
-"""Writing what a run trained on in the forms that other trainers read."""
+"""Writing what a run found in the forms that other trainers read, or in the form of the user's own file."""
 
 import json
-from collections.abc import Iterable, Iterator
-from itertools import islice
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from stores.atomic import atomic_path, atomic_writer
 from stores.errors import DataError
-from stores.record_files import read_numbered
+from stores.export_parquet import write_parquet
+from stores.export_rows import is_plain, to_alpaca, to_messages, to_prompt_and_response, to_sharegpt
 from stores.records import TrainingRow
 from stores.sample import Sample, plain_turns
 
-ExportFormat = Literal["messages", "prompt-completion", "alpaca", "sharegpt", "parquet"]
+ExportFormat = Literal["messages", "prompt-completion", "alpaca", "sharegpt", "parquet", "same"]
+What = Literal["kept", "changed", "dropped", "all"]
+"""Which samples to write: those trained on, those of them with a new response, those left out, or all."""
 
-_SHAREGPT_NAMES = {"system": "system", "user": "human", "assistant": "gpt"}
-_PARQUET_BATCH = 1024
+Fate = Literal["kept", "changed", "dropped"]
+"""What became of a sample: trained on as it is, with a new response, or not at all."""
+
+STDOUT = "-"
 
 
-def export_training(training: Path, target: Path, format: ExportFormat) -> int:  # noqa: A002 - the flag's name
-    """Write the rows of a run's training.jsonl in another format; `target` appears only once it is whole.
+class Result(NamedTuple):
+    """A sample with what became of it, and the row that it is, or would be, trained on as."""
 
-    A row of a run with soft weighting keeps its `weight`, without which every doubtful response would count
-    in full.
+    fate: Fate
+    sample: Sample
+    row: TrainingRow
+
+    def is_among(self, what: What) -> bool:
+        """Say whether the sample is one of those that are asked for."""
+        return what in ("all", self.fate) or (what == "kept" and self.fate == "changed")
+
+
+def export_results(
+    results: Callable[[], Iterator[Result]],
+    training: Path,
+    target: Path,
+    form: Literal["messages", "prompt-completion", "alpaca", "sharegpt", "parquet"],
+    what: What = "kept",
+) -> int:
+    """Write a run's samples as conversations; `target` appears only once it is whole.
+
+    Each has its `id` and its `source`. One of a run with soft weighting keeps its `weight`, without which
+    every doubtful response would count in full. Where samples that are left out are written, `robustft`
+    says what became of each.
 
     Args:
-        training: the run's training.jsonl.
+        results: yields what became of each sample; it is called more than once.
+        training: the run's training set, for messages.
         target: the file to write; an existing one is replaced.
-        format: what to write. All but `parquet` are JSON Lines.
+        form: what to write. All but `parquet` are JSON Lines.
+        what: which samples.
 
     Returns:
         The number of rows written.
 
     Raises:
-        DataError: the training file is missing, empty or malformed, a row does not fit the format, or the
-            target cannot be written.
+        DataError: there are no such samples, one does not fit the format, or the target cannot be written.
     """
-    if not target.parent.is_dir():
-        raise DataError("cannot be written: its folder does not exist", path=target)
+
+    def chosen() -> Iterator[Result]:
+        return (result for result in results() if result.is_among(what))
+
+    if next(chosen(), None) is None:
+        raise DataError(
+            f"the run has no samples that are {what}, so there is nothing to export", path=training
+        )
+    with_fate = what in ("all", "dropped")
+    with writing(target):
+        if form == "parquet":
+            with_tools = any(_has_tools(result.row) for result in chosen())
+            rows = (_exported(result, to_messages(result.row), with_fate=with_fate) for result in chosen())
+            with atomic_path(target) as temporary:
+                return write_parquet(rows, temporary, with_tools=with_tools)
+        to_row = _to_row(form, chosen, training)
+        return _write_lines(
+            (_exported(result, to_row(result.row), with_fate=with_fate) for result in chosen()), target
+        )
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Check that a file can be written, and give what fails on the way a message.
+
+    Raises:
+        DataError: it cannot.
+    """
     if target.is_dir():
         raise DataError("cannot be written: it is a folder", path=target)
-    if target.resolve() == training.resolve():
-        raise DataError("cannot be written: it is the run's own training file", path=target)
-    rows = _training_rows(training)
+    if not target.parent.is_dir():
+        raise DataError("cannot be written: its folder does not exist", path=target)
     try:
-        return (
-            _write_parquet(rows, target)
-            if format == "parquet"
-            else _write_lines(rows, target, format, training)
-        )
+        yield
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror or error}", path=target) from error
 
 
-def _training_rows(training: Path) -> Iterator[tuple[int, TrainingRow]]:
-    rows = read_numbered(training, TrainingRow)
-    first = next(rows, None)
-    if first is None:
-        raise DataError("holds no rows, so there is nothing to export", path=training)
-    yield first
-    yield from rows
+def check_target(target: Path, *, force: bool) -> None:
+    """Check that an export takes nobody's file.
+
+    Raises:
+        DataError: the file exists, and `force` does not say to replace it.
+    """
+    if not force and target.is_file():
+        raise DataError("exists already; --force replaces it, or name another file", path=target)
 
 
-def _write_lines(
-    rows: Iterator[tuple[int, TrainingRow]], target: Path, form: ExportFormat, training: Path
-) -> int:
+def to_standard_output(write: Callable[[Path], int], suffix: str) -> int:
+    """Write a file and pass it on to standard output, whole or not at all; returns what `write` does.
+
+    Args:
+        write: writes the file at a path.
+        suffix: what the file's name ends in.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, f"export{suffix}")
+        count = write(file)
+        with file.open("rb") as content:
+            shutil.copyfileobj(content, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    return count
+
+
+def _to_row(
+    form: str, results: Callable[[], Iterator[Result]], training: Path
+) -> Callable[[TrainingRow], dict[str, Any]]:
+    if form == "alpaca":
+        return lambda row: to_alpaca(row, str(training))
+    if form == "sharegpt":
+        return to_sharegpt
+    if form == "messages":
+        return to_messages
+    as_text = all(is_plain(result.row) for result in results())
+    return lambda row: to_prompt_and_response(row, as_text=as_text)
+
+
+def _has_tools(row: TrainingRow) -> bool:
+    turns = row.prompt + row.completion
+    return bool(row.tools) or any(turn.tool_calls or turn.tool_call_id or turn.name for turn in turns)
+
+
+def _exported(result: Result, content: dict[str, Any], *, with_fate: bool) -> dict[str, Any]:
+    row = result.row
+    weight = {} if row.weight is None else {"weight": row.weight}
+    fate = {"robustft": result.fate} if with_fate else {}
+    return {"id": row.id, **content, "source": row.source, **weight, **fate}
+
+
+def _write_lines(rows: Iterable[dict[str, Any]], target: Path) -> int:
     count = 0
     with atomic_writer(target) as file:
-        for line, row in rows:
-            if form == "alpaca":
-                exported = _alpaca(row, training, line)
-            elif form == "sharegpt":
-                exported = _sharegpt(row)
-            elif form == "prompt-completion":
-                exported = _prompt_completion(row)
-            else:
-                exported = {"messages": plain_turns(row.prompt + row.completion)}
-            if row.weight is not None:
-                exported["weight"] = row.weight
-            file.write(json.dumps(exported, ensure_ascii=False) + "\n")
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     return count
-
-
-def _write_parquet(rows: Iterator[tuple[int, TrainingRow]], target: Path) -> int:
-    # imported here because it takes a quarter of a second, which only Parquet users should pay
-    import pyarrow  # type: ignore[import-untyped]
-    import pyarrow.parquet  # type: ignore[import-untyped]
-
-    turn = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
-    schema = pyarrow.schema(
-        [
-            ("id", pyarrow.string()),
-            ("messages", pyarrow.list_(turn)),
-            ("source", pyarrow.string()),
-            ("weight", pyarrow.float64()),
-        ]
-    )
-    count = 0
-    with atomic_path(target) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as writer:
-        while batch := [row for _, row in islice(rows, _PARQUET_BATCH)]:
-            columns = [
-                {
-                    "id": row.id,
-                    "messages": plain_turns(row.prompt + row.completion),
-                    "source": row.source,
-                    "weight": row.weight,
-                }
-                for row in batch
-            ]
-            writer.write_batch(pyarrow.RecordBatch.from_pylist(columns, schema=schema))
-            count += len(batch)
-    return count
-
-
-def _prompt_completion(row: TrainingRow) -> dict[str, object]:
-    if len(row.prompt) == 1:
-        return {"prompt": row.prompt[0].content, "completion": row.completion[0].content}
-    return {"prompt": plain_turns(row.prompt), "completion": plain_turns(row.completion)}
-
-
-def _sharegpt(row: TrainingRow) -> dict[str, object]:
-    turns = row.prompt + row.completion
-    return {"conversations": [{"from": _SHAREGPT_NAMES[turn.role], "value": turn.content} for turn in turns]}
-
-
-def _alpaca(row: TrainingRow, training: Path, line: int) -> dict[str, object]:
-    exported: dict[str, object] = {
-        "instruction": row.prompt[-1].content,
-        "input": "",
-        "output": row.completion[0].content,
-    }
-    earlier = row.prompt[:-1]
-    if earlier and earlier[0].role == "system":
-        exported["system"] = earlier[0].content
-        earlier = earlier[1:]
-    users, assistants = earlier[::2], earlier[1::2]
-    well_paired = len(users) == len(assistants)
-    well_paired = well_paired and all(turn.role == "user" for turn in users)
-    well_paired = well_paired and all(turn.role == "assistant" for turn in assistants)
-    if not well_paired:
-        raise DataError(
-            "its turns do not alternate between user and assistant, as alpaca needs; export another format",
-            path=training,
-            line=line,
-            field="prompt",
-        )
-    if earlier:
-        pairs = zip(users, assistants, strict=True)
-        exported["history"] = [[user.content, assistant.content] for user, assistant in pairs]
-    return exported
 
 
 def write_samples(target: Path, samples: Iterable[Sample]) -> None:
@@ -161,20 +171,26 @@ def write_samples(target: Path, samples: Iterable[Sample]) -> None:
     if target.suffix.lower() not in (".jsonl", ".ndjson"):
         raise DataError("JSON lines are written: let its name end in .jsonl", path=target)
     try:
-        with atomic_writer(target) as lines:
-            for sample in samples:
-                lines.write(json.dumps(_sample_row(sample), ensure_ascii=False) + "\n")
+        _write_lines((_sample_row(sample) for sample in samples), target)
     except OSError as exc:
         raise DataError(f"cannot be written ({exc.strerror or exc})", path=target) from exc
 
 
 def _sample_row(sample: Sample) -> dict[str, object]:
     row: dict[str, object] = {"id": sample.id}
-    if sample.history:
+    if sample.history or sample.after:
         turns = plain_turns(sample.history)
-        turns.append({"role": "user", "content": sample.prompt})
+        turns += [{"role": "user", "content": sample.prompt}, *plain_turns(sample.after)]
         row["messages"] = [*turns, {"role": "assistant", "content": sample.response}]
     else:
-        row |= {"prompt": sample.prompt, "completion": sample.response}
-    optional = {"options": list(sample.options), "task": sample.task, "gold": sample.gold}
+        others = sample.other_responses
+        response = [sample.response, *others] if others else sample.response
+        row |= {"prompt": sample.prompt, "completion": response}
+    optional = {
+        "options": list(sample.options),
+        "tools": list(sample.tools),
+        "task": sample.task,
+        "kind": sample.kind,
+        "gold": [sample.gold, *sample.other_golds] if sample.other_golds else sample.gold,
+    }
     return row | {name: value for name, value in optional.items() if value}

@@ -228,12 +228,15 @@ def ensure_free(path: Path) -> None:
             "(or --resume), or choose another --out"
         )
     try:
+        path = path.resolve()
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunDirectoryError(f"{path}: exists and is not empty; choose another --out")
         with tempfile.TemporaryDirectory(prefix=".robustft-", dir=_nearest_folder(path)):
             pass
-    except OSError as exc:
-        raise RunDirectoryError(f"{path}: cannot be created ({exc.strerror}); choose another --out") from exc
+    except (OSError, RuntimeError) as exc:
+        # A link that leads to itself is a RuntimeError.
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise RunDirectoryError(f"{path}: cannot be created ({reason}); choose another --out") from exc
 
 
 def _nearest_folder(path: Path) -> Path:
@@ -255,6 +258,8 @@ class StagedRun:
 
     def __init__(self, path: Path, config: str, prompts: Mapping[str, str]) -> None:
         ensure_free(path)
+        # Beside what a link leads to, maybe on another disk; a folder cannot take the place of a link.
+        path = path.resolve()
         _remove_abandoned(path)
         self._path = path
         # Where the directory's files are until `commit`.

@@ -92,6 +92,9 @@ def survey(
         layout, seen, explicit=config.response is not None or config.answer is not None
     )
     keys, how = _keys(layout, seen)
+    if keys.base == 0 and seen.smallest == 0 and layout.labels[:1] == ("1",):
+        # Columns called 1 and 2, answers 0 and 1: the columns' numbers are no keys.
+        layout = replace(layout, labels=())
     return Reading(layout, keys, (*notes, *how))
 
 

@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.text import Text
 
-console = Console()
-errors = Console(stderr=True)
+# Texts from outside go through both: `:train:` in a name is no emoji, and brackets are no markup.
+console = Console(emoji=False, markup=False, highlight=False)
+errors = Console(stderr=True, emoji=False, markup=False, highlight=False)
 
 
 def show_log(*, debug: bool) -> None:

@@ -24,6 +24,18 @@ _LONGEST = 1 << 29
 _BETWEEN = " \t\r\n,\x1e\ufeff"
 # What a row's list may hold that is no row: the turns of a conversation.
 _TURN_KEYS = ({"role", "content"}, {"from", "value"})
+# An object with one of these is a row itself, whatever lists it holds.
+_OF_A_ROW = {
+    "prompt",
+    "question",
+    "instruction",
+    "query",
+    "response",
+    "completion",
+    "answer",
+    "output",
+    "tools",
+}
 _LOOKED_AT = 1000
 
 _decoder = json.JSONDecoder(parse_constant=lambda name: None if name == "NaN" else float(name))
@@ -279,6 +291,8 @@ def _list_of_rows(content: Row, path: Path) -> str | None:
     """
     if isinstance(content.get("data"), list) and not _are_turns(content["data"]):
         return "data"
+    if any(_are_turns(value) for value in content.values()) or _OF_A_ROW & content.keys():
+        return None
     lists = [name for name, value in content.items() if _are_rows(value)]
     if len(lists) == 1:
         return lists[0]

@@ -50,7 +50,7 @@ class NumberColumns:
                 self._whole.pop(name, None)
                 continue
             self._whole[name] = self._whole.get(name, True) and _is_whole(number)
-            if not isinstance(value, int):
+            if isinstance(value, float) or "." in str(value):
                 self._floats.add(name)
         return len(self._dead) < len(row)
 

@@ -105,6 +105,8 @@ def _with_member(text: str, name: str, value: object, is_ascii: bool) -> str:
     member_end = max((end for _, _, end in members(text)), default=1)
     first = _skip(text, 1)
     lead = text[1:first] if places else ""
+    if len(places) == 1 and not lead:
+        lead = text[places[0] - 1] if text[places[0] - 1] in _SPACE else ""
     if places and len(places) > 1:
         second = text.index(",", next(members(text))[2])
         lead = text[second + 1 : _skip(text, second + 1)]

@@ -1,43 +1,35 @@
-"""What the numbers of a label stand for is read from the file that says so."""
+"""The names of classes are found wherever a data set describes its features."""
 
 import json
 from pathlib import Path
 
-import pyarrow
+import datasets
 import pyarrow.parquet
 import pytest
 
-from stores.classes import class_names, names_in
+from stores.classes import names_in
 from stores.dataset import read_samples
 
-FEATURES = {"info": {"features": {"label": {"names": ["sad", "glad"], "_type": "ClassLabel"}, "text": {}}}}
 
-
-def write(path: Path, metadata: dict[bytes, bytes]) -> Path:
-    table = pyarrow.Table.from_pylist([{"text": "oh", "label": 1}, {"text": "ah", "label": 0}])
-    pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), path)
-    return path
+@pytest.mark.parametrize(
+    ("features", "names"),
+    [
+        ({"label": {"names": ["no", "yes"], "_type": "ClassLabel"}}, {"label": ("no", "yes")}),
+        ({"label": datasets.ClassLabel(names=["no", "yes"])}, {"label": ("no", "yes")}),
+        ({"label": {"dtype": "int64", "_type": "Value"}, "text": datasets.Value("string")}, {}),
+        ({"label": {"names": "no, yes"}}, {}),
+        ({"label": {"names": [0, 1]}}, {}),
+        ({}, {}),
+    ],
+)
+def test_columns_of_classes_have_names(features: dict[str, object], names: dict[str, object]) -> None:
+    assert names_in(features) == names
 
 
 def test_a_parquet_file_of_the_hub_names_its_classes(tmp_path: Path) -> None:
-    path = write(tmp_path / "d.parquet", {b"huggingface": json.dumps(FEATURES).encode()})
-    assert class_names(path) == {"label": ("sad", "glad")}
+    described = {"info": {"features": {"label": {"names": ["sad", "glad"], "_type": "ClassLabel"}}}}
+    table = pyarrow.Table.from_pylist([{"text": "oh", "label": 1}, {"text": "ah", "label": 0}])
+    path = tmp_path / "d.parquet"
+    pyarrow.parquet.write_table(table.replace_schema_metadata({"huggingface": json.dumps(described)}), path)
     first, second = read_samples(path)
     assert (first.response, second.response, first.options) == ("glad", "sad", ("sad", "glad"))
-
-
-@pytest.mark.parametrize("metadata", [{}, {b"huggingface": b"{"}, {b"huggingface": b"[]"}])
-def test_a_file_without_names_has_none(tmp_path: Path, metadata: dict[bytes, bytes]) -> None:
-    assert class_names(write(tmp_path / "d.parquet", metadata)) == {}
-
-
-def test_another_file_has_none(tmp_path: Path) -> None:
-    (tmp_path / "d.jsonl").write_text("{}")
-    assert class_names(tmp_path / "d.jsonl") == class_names(tmp_path / "none.parquet") == {}
-
-
-def test_names_are_read_of_features_as_objects() -> None:
-    class Label:
-        names = ("no", "yes")
-
-    assert names_in({"label": Label(), "text": object()}) == {"label": ("no", "yes")}

@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet
 import pytest
@@ -10,9 +12,13 @@ import pytest
 from stores.atomic import atomic_path, atomic_writer, write_json_atomically
 from stores.dataset import read_samples
 from stores.errors import DataError
-from stores.export import ExportFormat, export_training
+from stores.export import Result, What, check_target, export_results, to_standard_output, write_samples
+from stores.record_files import read_records
+from stores.records import TrainingRow
+from stores.sample import Message, Sample
 
-FORMATS: list[ExportFormat] = ["messages", "prompt-completion", "alpaca", "sharegpt", "parquet"]
+Form = Literal["messages", "prompt-completion", "alpaca", "sharegpt", "parquet"]
+FORMATS: tuple[Form, ...] = ("messages", "prompt-completion", "alpaca", "sharegpt", "parquet")
 
 
 def turn(role: str, content: str) -> dict[str, str]:
@@ -44,7 +50,23 @@ def write_training(folder: Path, *rows: object) -> Path:
     return path
 
 
-def target_for(folder: Path, form: ExportFormat) -> Path:
+def export_training(training: Path, target: Path, form: Form, what: What = "kept") -> int:
+    def results() -> Iterator[Result]:
+        for row in read_records(training, TrainingRow):
+            sample = Sample(id=row.id, prompt=row.prompt[-1].content, response="given")
+            fate = (
+                "dropped"
+                if row.id.startswith("gone")
+                else "changed"
+                if row.source == "relabelled"
+                else "kept"
+            )
+            yield Result(fate, sample, row)  # type: ignore[arg-type]
+
+    return export_results(results, training, target, form, what)
+
+
+def target_for(folder: Path, form: Form) -> Path:
     return folder / ("out.parquet" if form == "parquet" else "out.jsonl")
 
 
@@ -54,14 +76,14 @@ def write_half_and_stop(path: Path) -> None:
         raise KeyboardInterrupt
 
 
-def exported(folder: Path, form: ExportFormat) -> list[object]:
+def exported(folder: Path, form: Form) -> list[object]:
     target = target_for(folder, form)
     assert export_training(write_training(folder, PLAIN, LONG), target, form) == 2
     return [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_an_export_reads_back_as_the_same_samples(tmp_path: Path, form: ExportFormat) -> None:
+def test_an_export_reads_back_as_the_same_samples(tmp_path: Path, form: Form) -> None:
     target = target_for(tmp_path, form)
     assert export_training(write_training(tmp_path, PLAIN, LONG), target, form) == 2
     samples = list(read_samples(target))
@@ -77,25 +99,52 @@ def test_an_export_reads_back_as_the_same_samples(tmp_path: Path, form: ExportFo
 
 def test_messages_hold_prompt_and_completion(tmp_path: Path) -> None:
     assert exported(tmp_path, "messages")[0] == {
-        "messages": [turn("user", "Colour of the sky?"), turn("assistant", "blué")]
+        "id": "a",
+        "messages": [turn("user", "Colour of the sky?"), turn("assistant", "blué")],
+        "source": "original",
     }
 
 
-def test_prompt_completion_is_text_unless_there_is_more_than_one_turn(tmp_path: Path) -> None:
+def test_prompt_completion_is_turns_throughout_where_a_row_has_more_than_one(tmp_path: Path) -> None:
     plain, long = exported(tmp_path, "prompt-completion")
-    assert plain == {"prompt": "Colour of the sky?", "completion": "blué"}
-    assert long == {"prompt": LONG["prompt"], "completion": LONG["completion"]}
+    assert plain == {
+        "id": "a",
+        "prompt": PLAIN["prompt"],
+        "completion": PLAIN["completion"],
+        "source": "original",
+    }
+    assert long == {
+        "id": "b",
+        "prompt": LONG["prompt"],
+        "completion": LONG["completion"],
+        "source": "relabelled",
+    }
+
+
+def test_prompt_completion_is_text_where_every_row_has_one_turn(tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    export_training(write_training(tmp_path, PLAIN, {**PLAIN, "id": "c"}), target, "prompt-completion")
+    rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    assert rows[1] == {"id": "c", "prompt": "Colour of the sky?", "completion": "blué", "source": "original"}
 
 
 def test_alpaca_has_system_and_history_where_there_are_earlier_turns(tmp_path: Path) -> None:
     plain, long = exported(tmp_path, "alpaca")
-    assert plain == {"instruction": "Colour of the sky?", "input": "", "output": "blué"}
+    assert plain == {
+        "id": "a",
+        "instruction": "Colour of the sky?",
+        "input": "",
+        "output": "blué",
+        "source": "original",
+    }
     assert long == {
+        "id": "b",
         "instruction": "And?",
         "input": "",
         "output": "Bye\nnow",
         "system": "Be brief.",
         "history": [["Hello", "Hi"]],
+        "source": "relabelled",
     }
 
 
@@ -112,7 +161,7 @@ def test_sharegpt_uses_its_own_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_how_much_a_row_counts_goes_with_it(tmp_path: Path, form: ExportFormat) -> None:
+def test_how_much_a_row_counts_goes_with_it(tmp_path: Path, form: Form) -> None:
     target = target_for(tmp_path, form)
     export_training(write_training(tmp_path, {**PLAIN, "weight": 0.02}, LONG), target, form)
     if form == "parquet":
@@ -127,7 +176,7 @@ def test_parquet_keeps_id_and_source_over_many_batches(tmp_path: Path) -> None:
     target = tmp_path / "out.parquet"
     assert export_training(training, target, "parquet") == 2500
     table = pyarrow.parquet.read_table(target)
-    assert table.column_names == ["id", "messages", "source", "weight"]
+    assert table.column_names == ["id", "messages", "source", "weight", "robustft"]
     assert table.column("id").to_pylist() == [str(number) for number in range(2500)]
     assert set(table.column("source").to_pylist()) == {"original"}
 
@@ -147,7 +196,7 @@ def test_parquet_keeps_id_and_source_over_many_batches(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("form", ["messages", "parquet"])
 def test_a_malformed_training_row_names_its_line_and_leaves_nothing(
-    tmp_path: Path, form: ExportFormat, row: object, place: str
+    tmp_path: Path, form: Form, row: object, place: str
 ) -> None:
     training = write_training(tmp_path, PLAIN, row)
     with pytest.raises(DataError) as caught:
@@ -159,14 +208,13 @@ def test_a_malformed_training_row_names_its_line_and_leaves_nothing(
 def test_turns_that_do_not_alternate_cannot_be_alpaca(tmp_path: Path) -> None:
     uneven = {**PLAIN, "prompt": [turn("user", "one"), turn("user", "two")]}
     training = write_training(tmp_path, PLAIN, uneven)
-    with pytest.raises(DataError, match="do not alternate") as caught:
+    with pytest.raises(DataError, match="turns of sample 'a' do not alternate"):
         export_training(training, tmp_path / "out.jsonl", "alpaca")
-    assert str(caught.value).startswith(f"{training}, line 2, field 'prompt': ")
     assert export_training(training, tmp_path / "out.jsonl", "messages") == 2
 
 
 @pytest.mark.parametrize("form", ["messages", "parquet"])
-def test_a_failed_export_leaves_the_earlier_one_alone(tmp_path: Path, form: ExportFormat) -> None:
+def test_a_failed_export_leaves_the_earlier_one_alone(tmp_path: Path, form: Form) -> None:
     target = target_for(tmp_path, form)
     export_training(write_training(tmp_path, PLAIN), target, form)
     before = target.read_bytes()
@@ -180,7 +228,7 @@ def test_a_training_file_that_is_missing_or_empty_is_refused(tmp_path: Path) -> 
     with pytest.raises(DataError) as caught:
         export_training(missing, tmp_path / "out.jsonl", "messages")
     assert str(caught.value) == f"{missing}: cannot be read: No such file or directory"
-    with pytest.raises(DataError, match="holds no rows"):
+    with pytest.raises(DataError, match="has no samples that are kept"):
         export_training(write_training(tmp_path), tmp_path / "out.jsonl", "messages")
 
 
@@ -190,12 +238,10 @@ def test_a_target_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         export_training(training, tmp_path / "none" / "out.jsonl", "messages")
     with pytest.raises(DataError, match="it is a folder"):
         export_training(training, tmp_path, "messages")
-    with pytest.raises(DataError, match="the run's own training file"):
-        export_training(training, tmp_path / "." / "training.jsonl", "messages")
 
 
 @pytest.mark.parametrize("form", ["messages", "parquet"])
-def test_a_file_system_error_becomes_one_clear_message(tmp_path: Path, form: ExportFormat) -> None:
+def test_a_file_system_error_becomes_one_clear_message(tmp_path: Path, form: Form) -> None:
     target = tmp_path / ("x" * 250)
     with pytest.raises(DataError) as caught:
         export_training(write_training(tmp_path, PLAIN), target, form)
@@ -236,3 +282,127 @@ def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json_atomically(path, {"entropy": float("nan")})
     assert path.read_text(encoding="utf-8") == before
+
+
+CALL = {"type": "function", "function": {"name": "look", "arguments": '{"at": "sky"}'}}
+TOOLED: dict[str, object] = {
+    "id": "t",
+    "prompt": [
+        turn("user", "Colour of the sky?"),
+        {"role": "assistant", "content": "", "tool_calls": [CALL]},
+        {"role": "tool", "content": "blue", "name": "look"},
+    ],
+    "completion": [turn("assistant", "Blue.")],
+    "tools": [{"type": "function", "function": {"name": "look"}}],
+    "source": "original",
+}
+
+
+def test_tools_and_their_turns_stay_in_messages_and_sharegpt(tmp_path: Path) -> None:
+    training, target = write_training(tmp_path, PLAIN, TOOLED), tmp_path / "out.jsonl"
+    export_training(training, target, "messages")
+    row = json.loads(target.read_text(encoding="utf-8").splitlines()[1])
+    assert row["messages"] == [*TOOLED["prompt"], *TOOLED["completion"]]  # type: ignore[misc]
+    assert row["tools"] == TOOLED["tools"]
+    export_training(training, target, "sharegpt")
+    row = json.loads(target.read_text(encoding="utf-8").splitlines()[1])
+    assert [part["from"] for part in row["conversations"]] == ["human", "function_call", "observation", "gpt"]
+    assert json.loads(row["conversations"][1]["value"]) == {"name": "look", "arguments": {"at": "sky"}}
+    assert json.loads(row["tools"]) == TOOLED["tools"]
+    with pytest.raises(DataError, match="export another format"):
+        export_training(training, target, "alpaca")
+
+
+@pytest.mark.parametrize("form", ["messages", "prompt-completion", "sharegpt", "parquet"])
+def test_what_has_tools_reads_back_as_it_was(tmp_path: Path, form: Form) -> None:
+    target = target_for(tmp_path, form)
+    export_training(write_training(tmp_path, PLAIN, TOOLED), target, form)
+    plain, tooled = read_samples(target)
+    assert (plain.id, plain.prompt, plain.response) == ("a", "Colour of the sky?", "blué")
+    assert (tooled.id, tooled.prompt, tooled.response) == ("t", "Colour of the sky?", "Blue.")
+    assert [after.role for after in tooled.after] == ["assistant", "tool"]
+    assert tooled.after[1].content == "blue"
+    assert tooled.after[0].tool_calls
+    assert len(tooled.tools) == 1
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("kept", [("a", None), ("b", None)]),
+        ("changed", [("b", None)]),
+        ("dropped", [("gone", "dropped")]),
+        ("all", [("a", "kept"), ("b", "changed"), ("gone", "dropped")]),
+    ],
+)
+def test_the_samples_that_are_asked_for_are_written(
+    tmp_path: Path, form: Form, what: What, expected: list[tuple[str, str | None]]
+) -> None:
+    target = target_for(tmp_path, form)
+    export_training(write_training(tmp_path, PLAIN, LONG, {**PLAIN, "id": "gone"}), target, form, what)
+    if form == "parquet":
+        rows = pyarrow.parquet.read_table(target).to_pylist()
+    else:
+        rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    assert [(row["id"], row.get("robustft")) for row in rows] == expected
+    assert {row["source"] for row in rows} <= {"original", "relabelled"}
+
+
+@pytest.mark.parametrize("form", ["messages", "prompt-completion", "sharegpt", "alpaca"])
+def test_text_is_written_byte_for_byte(tmp_path: Path, form: Form) -> None:
+    text = "    return '<s>'  # <|im_start|>\r\n\u2028\n"
+    row = {**PLAIN, "completion": [turn("assistant", text)]}
+    target = tmp_path / "out.jsonl"
+    export_training(write_training(tmp_path, row), target, form)
+    assert [sample.response for sample in read_samples(target)] == [text]
+
+
+def test_a_file_that_exists_is_replaced_by_force_alone(tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    check_target(target, force=False)
+    target.touch()
+    with pytest.raises(DataError, match="exists already; --force replaces it"):
+        check_target(target, force=False)
+    check_target(target, force=True)
+
+
+def test_standard_output_takes_all_or_nothing(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    def write(path: Path) -> int:
+        path.write_bytes(b"\xff\x00\n")
+        return 1
+
+    def fail(path: Path) -> int:
+        path.write_bytes(b"half")
+        raise DataError("no", path=path)
+
+    assert to_standard_output(write, ".bin") == 1
+    with pytest.raises(DataError):
+        to_standard_output(fail, ".bin")
+    assert capfdbinary.readouterr().out == b"\xff\x00\n"
+
+
+def test_samples_are_read_back_with_all_that_they_hold(tmp_path: Path) -> None:
+    call = {"type": "function", "function": {"name": "look", "arguments": {"at": "sky"}}}
+    samples = [
+        Sample(id="a", prompt="Sky?", response="blue", options=("red", "blue"), gold="blue", task="t"),
+        Sample(id="b", prompt="Sea?", response="blue", other_responses=("azure",)),
+        Sample(
+            id="c",
+            prompt="Sun?",
+            response="Yellow.",
+            history=(Message(role="system", content="Be brief."),),
+            after=(
+                Message(role="assistant", tool_calls=(call,)),
+                Message(role="tool", content="yellow", tool_call_id="1"),
+            ),
+            tools=({"type": "function", "function": {"name": "look"}},),
+        ),
+    ]
+    for sample in samples:
+        write_samples(tmp_path / "d.jsonl", [sample])
+        (again,) = read_samples(tmp_path / "d.jsonl")
+        assert (again.id, again.prompt, again.response) == (sample.id, sample.prompt, sample.response)
+        assert (again.options, again.history, again.tools) == (sample.options, sample.history, sample.tools)
+        assert again.other_responses == sample.other_responses
+        assert [turn.role for turn in again.after] == [turn.role for turn in sample.after]

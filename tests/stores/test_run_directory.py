@@ -113,3 +113,42 @@ def test_a_directory_of_the_earlier_layout_is_refused_with_what_to_do(tmp_path: 
             look(tmp_path)
     assert not holds_run(tmp_path)
     assert names(tmp_path) == before
+
+
+@pytest.mark.parametrize("made", ["an empty folder", "nothing", "a link to an empty folder"])
+def test_a_link_is_followed_to_where_the_run_belongs(tmp_path: Path, made: str) -> None:
+    disk, link = tmp_path / "disk" / "scratch", tmp_path / "run"
+    if made != "nothing":
+        disk.mkdir(parents=True)
+    if made == "a link to an empty folder":
+        between = tmp_path / "between"
+        between.symlink_to(disk, target_is_directory=True)
+        link.symlink_to(between, target_is_directory=True)
+    else:
+        disk.parent.mkdir(exist_ok=True)
+        link.symlink_to(disk, target_is_directory=True)
+    staged = StagedRun(link, "{}", {})
+    assert staged.folder.parent == disk.parent
+    staged.commit()
+    assert link.is_symlink()
+    assert holds_run(link)
+    assert holds_run(disk)
+    assert [path.name for path in disk.parent.iterdir()] == ["scratch"]
+    with pytest.raises(RunDirectoryError, match="holds a run already"):
+        ensure_free(link)
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to(tmp_path / "run")
+    with pytest.raises(RunDirectoryError, match="choose another --out"):
+        ensure_free(tmp_path / "run")
+
+
+def test_of_two_that_are_made_at_once_the_second_is_refused_and_the_first_is_whole(tmp_path: Path) -> None:
+    first, second = StagedRun(tmp_path / "run", "{}", {}), StagedRun(tmp_path / "run", "{}", {})
+    first.commit()
+    with pytest.raises(RunDirectoryError, match="holds a run already"):
+        second.commit()
+    second.discard()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    RunDirectory(tmp_path / "run")

@@ -1,5 +1,6 @@
 """What a run trained on, for another trainer: nothing invalid, and nowhere among the run's own files."""
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet
@@ -68,6 +69,65 @@ def test_an_export_of_decisions_that_no_longer_stand_says_how_to_get_another(
     assert not Path("out.jsonl").exists()
     assert command(monkeypatch, "resume", "run", "--until", "select") == 0
     assert command(monkeypatch, *export) == 0
+
+
+def finished(data: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Path:
+    config = write_config(Path("my.yaml"), endpoint.url)
+    endpoint.reply = answer
+    arguments = ["run", config, "--data", data, "--out", "run", "--until", "select"]
+    policy = ["--set", "agents.checker.policy=unanimous", "--set", "selection.keep=1.0"]
+    skip = ["--set", "data.on_bad_row=skip"]
+    assert command(monkeypatch, *arguments, *policy, *skip) == 0
+    return Path("run")
+
+
+def test_the_data_file_comes_back_with_the_new_responses_in_it(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path("train.csv")
+    data.write_text(
+        "question;answer;year\r\n"
+        "What is the capital of France?;Paris;1\r\n"
+        ";nothing;2\r\n"
+        "What is the capital of Italy?;Vienna;3\r\n",
+        encoding="utf-8",
+        newline="",
+    )
+    run = finished(data, endpoint, monkeypatch)
+    assert command(monkeypatch, "export", run, "--format", "same", "--out", "out.csv") == 0
+    assert Path("out.csv").read_bytes().decode() == (
+        "question;answer;year;robustft\r\n"
+        "What is the capital of France?;Paris;1;kept\r\n"
+        ";nothing;2;skipped\r\n"
+        "What is the capital of Italy?;Rome;3;changed\r\n"
+    )
+    capsys.readouterr()
+    arguments = ["export", run, "--format", "same", "--what", "changed", "--out"]
+    assert command(monkeypatch, *arguments, "out.csv") == 2
+    assert "--force" in capsys.readouterr().err
+    assert command(monkeypatch, *arguments, "out.csv", "--force") == 0
+    assert Path("out.csv").read_text(encoding="utf-8").count("\n") == 2
+    assert command(monkeypatch, *arguments, data, "--force") == 2
+    assert "is the data file itself" in capsys.readouterr().err
+    data.write_text("question;answer;year\r\nWhat is the capital of Spain?;Madrid;1\r\n", encoding="utf-8")
+    assert command(monkeypatch, *arguments, "out.csv", "--force") == 2
+    assert "has changed since the run read it" in capsys.readouterr().err
+    data.unlink()
+    assert command(monkeypatch, *arguments, "out.csv", "--force") == 2
+    assert "is not there" in capsys.readouterr().err
+
+
+def test_an_export_goes_to_standard_output(
+    hostile_run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    assert (
+        command(monkeypatch, "export", hostile_run, "--format", "messages", "--what", "all", "--out", "-")
+        == 0
+    )
+    out, err = capfd.readouterr()
+    assert json.loads(out.splitlines()[0])["robustft"] == "kept"
+    assert "samples" in err
 
 
 @pytest.mark.parametrize("name", [".state/journal.sqlite", "summary.json", "new.jsonl", "link.jsonl"])

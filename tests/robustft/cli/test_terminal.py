@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from rich.table import Table
 
-from robustft.cli.terminal import say, show_log, tell, tell_error
+from robustft.cli.terminal import console, errors, say, show_log, tell, tell_error
 from stores.errors import InputError
 
 LONG = "robustft resume " + "run/" * 100
@@ -65,3 +66,23 @@ def test_a_traceback_is_shown_for_debugging_alone(debug: bool, capsys: pytest.Ca
     told = capsys.readouterr().err
     assert "robustft: no such file\n" in told
     assert ("Traceback" in told) is debug
+
+
+@pytest.mark.parametrize(
+    "text", ["allenai/ai2_arc:train", "a/b:test: is neither", ":smile: [red]x[/red] [/]"]
+)
+def test_a_name_is_neither_an_emoji_nor_markup_wherever_it_is_shown(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    say(text)
+    tell(text)
+    console.print(text)
+    errors.print(text)
+    table = Table()
+    table.add_row(text)
+    console.print(table)
+    with log_shown(debug=False):
+        logging.getLogger("robustft.data").warning("%s: seen", text)
+    told = capsys.readouterr()
+    assert told.out.count(text) == 3
+    assert told.err.count(text) == 3
