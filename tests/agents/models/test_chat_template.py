@@ -36,7 +36,7 @@ def each_turn(before: str, after: str) -> str:
 FAMILIES = {
     "qwen": Family(CHATML, ("<|im_start|>", "<|im_end|>", "<|endoftext|>"), "<|endoftext|>", "<|im_end|>"),
     "gemma": Family(
-        "{% set ms = messages %}{% if ms[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "{% set ms = messages %}{% if ms[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}"
         + ALTERNATES
         + "<start_of_turn>{{ 'model' if m['role'] == 'assistant' else 'user' }}\n"
         "{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}" + ASK + "<start_of_turn>model\n{% endif %}",
