@@ -22,6 +22,7 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, TrainerCallback, set_seed
 
 from agents.models.chat_template import ChatTemplate
+from stores.pretrained import load_tokenizer
 from training.linear import LoraLinear
 from training.lora import LoraSettings, TrainingConfig
 from training.objectives.sft import build_trainer
