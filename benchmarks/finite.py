@@ -21,6 +21,7 @@ from torch.backends import cuda
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, TrainerCallback, set_seed
 
+from agents.models.chat_template import ChatTemplate
 from stores.pretrained import load_tokenizer
 from training.linear import LoraLinear
 from training.lora import LoraSettings, TrainingConfig
@@ -76,7 +77,7 @@ def train(weights: str, rows: Path, variant: Variant, steps: int) -> dict[str, A
     with tempfile.TemporaryDirectory(prefix="robustft-finite-") as folder:
         tokenizer = load_tokenizer(weights)
         tokens = Tokens(Path(folder) / "tokens.arrow", config)
-        tokens.read(rows, tokenizer, threading.Event())
+        tokens.read(rows, ChatTemplate(tokenizer, weights), threading.Event())
         set_seed(0)
         model = _load(weights, variant)
         trainer = build_trainer(model, tokenizer, tokens, config, seed=0)

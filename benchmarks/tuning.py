@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from agents.models.chat_template import ChatTemplate
 from graph.config.run import RunConfig
 from graph.stages.base_role import BaseRole
 from prompts.template import QuestionTemplate
@@ -37,7 +38,7 @@ def train(trainer: str, rows: Path, batch: int) -> dict[str, Any]:
     weights = resolve_weights(RunConfig().models["default"].name)
     config = TrainingConfig(epochs=1, batch_size=batch)
     tokens = Tokens(rows.with_suffix(".arrow"), config)
-    tokens.read(rows, load_tokenizer(weights), threading.Event())
+    tokens.read(rows, ChatTemplate(load_tokenizer(weights), weights), threading.Event())
     times: list[float] = []
     losses: list[float] = []
 

@@ -105,8 +105,6 @@ def _samplings(config: RunConfig, model: str) -> list[dict[str, Any]]:
 
 
 async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
-    if state.until in TRAINING:
-        check_can_be_tuned(config)
     prompts = await asyncio.to_thread(load_prompts, config)
     staged = await finish_in_thread(
         lambda: StagedRun(Path(state.directory), config.to_yaml(), prompts.texts), StagedRun.discard
@@ -117,6 +115,7 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
         inputs = fingerprints(config, prompts).decisions
         await asyncio.to_thread(staged.journal.validity.keep_inputs, inputs)
         if state.until in TRAINING:
+            check_can_be_tuned(config)
             await asyncio.to_thread(check_tuned_model, config, prompts, _first(staged.journal))
         await _check_what_is_asked(pool, config, state, staged.state)
         if state.reuse is not None:

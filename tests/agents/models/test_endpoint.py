@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import threading
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import LLMResult
 
 from agents.errors import EndpointDownError, ModelBusyError, ModelCallError
@@ -388,3 +389,50 @@ async def test_another_host_is_reached_through_the_proxy(
         monkeypatch.delenv(name, raising=False)
     assert await ask(await pool.open(config(endpoint, base_url="http://models.invalid/v1"), "m")) == "Paris"
     assert endpoint.headers[0]["Host"] == "models.invalid"
+
+
+# What is refused, in which words, and what is sent instead.
+DIALECTS = [
+    ("System role not supported", ["system"], ["user"]),
+    ("Conversation roles must alternate user/assistant/user/assistant/...", ["system"], ["user"]),
+    ("Only user and assistant roles are supported!", ["system"], ["user"]),
+    ("messages.0.role: Input should be 'user' or 'assistant'", ["system"], ["user"]),
+]
+
+
+@pytest.mark.parametrize(("words", "refused", "sent"), DIALECTS)
+@pytest.mark.parametrize("status", [400, 422, 500])
+async def test_an_endpoint_that_takes_no_system_turn_gets_its_text_with_the_users(
+    model: BaseChatModel,
+    endpoint: Endpoint,
+    caplog: pytest.LogCaptureFixture,
+    words: str,
+    refused: list[str],
+    sent: list[str],
+    status: int,
+) -> None:
+    def refuse(messages: list[dict[str, Any]]) -> int | None:
+        bad = any(message["role"] in refused for message in messages)
+        endpoint.body = json.dumps({"error": {"message": words}}).encode() if bad else None
+        return status if bad else None
+
+    await ask(model)
+    endpoint.refuse = refuse
+    asked = [SystemMessage("Be brief."), HumanMessage("Where?")]
+    with caplog.at_level(logging.INFO, logger="robustft"):
+        replies = [(await model.ainvoke(asked)).text for _ in range(3)]
+    assert replies == ["Paris"] * 3
+    assert endpoint.requests[-1]["messages"] == [{"role": "user", "content": "Be brief.\n\nWhere?"}]
+    # One was refused, and no other after it.
+    assert len(endpoint.requests) == 5
+    assert len([line for line in caplog.messages if "does not take every turn" in line]) == 1
+
+
+async def test_an_endpoint_that_refuses_for_another_reason_is_asked_once(
+    model: BaseChatModel, endpoint: Endpoint
+) -> None:
+    endpoint.status = 400
+    endpoint.body = b'{"error": "the context is too long"}'
+    with pytest.raises(ModelCallError, match="too long"):
+        await model.ainvoke([SystemMessage("Be brief."), HumanMessage("Where?")])
+    assert len(endpoint.requests) == 1

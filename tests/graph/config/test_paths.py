@@ -162,3 +162,24 @@ def test_a_runs_own_config_is_not_relative_to_the_run(tmp_path: Path, endpoint: 
     content["data"]["train"] = "train.jsonl"
     (out / "config.yaml").write_text(json.dumps(content))
     assert load_config(out / "config.yaml").data.train == "train.jsonl"
+
+
+@pytest.mark.parametrize("name", ["mine", "models/mine"])
+@pytest.mark.parametrize("place", ["models.default.name", "encoder.name"])
+@pytest.mark.parametrize("file", ["config.json", "modules.json"])
+def test_a_model_whose_folder_is_beside_the_config_is_found_from_any_folder(
+    name: str, place: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "configs" / name
+    folder.mkdir(parents=True)
+    (folder / file).touch()
+    monkeypatch.chdir(tmp_path)
+    beside = {"provider": "embedded"} if place.startswith("models") else {}
+    config = load_config(written(tmp_path / "configs", place, name, **beside))
+    assert value_of(config, place) == str(folder)
+
+
+def test_a_gguf_file_is_a_path(tmp_path: Path) -> None:
+    place = "models.default.name"
+    config = load_config(written(tmp_path, place, "mine.gguf", provider="embedded"))
+    assert value_of(config, place) == str(tmp_path / "mine.gguf")

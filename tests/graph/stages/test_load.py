@@ -18,6 +18,7 @@ from stores.run_directory import RunDirectory, holds_run
 from tests.support.cases import CASES, script, write_run
 from tests.support.endpoint import Endpoint
 from tests.support.stages import load_run_of, run_stage
+from tests.support.tiny_models import save_tiny_model
 
 ROWS = [case.row() for case in CASES]
 
@@ -102,6 +103,41 @@ async def test_a_model_that_is_to_be_tuned_is_missed_only_where_the_run_comes_to
     assert not holds_run(tmp_path / "run")
     ended = await load_run_of(request_of(tmp_path, endpoint, *settings, until="select"))
     assert ended.state.sample_count == 10
+
+
+@pytest.mark.parametrize("until", ["train", "evaluate"])
+async def test_an_endpoint_that_is_to_be_tuned_is_told_before_anything_is_asked(
+    tmp_path: Path, endpoint: Endpoint, until: Any
+) -> None:
+    request = request_of(tmp_path, endpoint, "training.model=default", until=until)
+    with pytest.raises(
+        ConfigError,
+        match=r"^models\.default is an endpoint and cannot be tuned here; "
+        r"name a local model in training\.model, or add --until select",
+    ):
+        await load_run_of(request)
+    assert not (tmp_path / "run").exists()
+    assert endpoint.requests == []
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "lora", "reason"),
+    [
+        ({"template": None}, {}, "no chat template"),
+        ({"template": "{% for m in messages %}{{ m }"}, {}, "cannot render"),
+        ({}, {"target_modules": ["nowhere"]}, "target_modules"),
+    ],
+)
+async def test_a_student_that_cannot_be_tuned_is_told_before_anything_is_asked(
+    tmp_path: Path, endpoint: Endpoint, tokenizer: dict[str, Any], lora: dict[str, Any], reason: str
+) -> None:
+    folder = save_tiny_model(tmp_path / "student", **tokenizer)
+    settings = [f"models.tuned={{provider: embedded, name: '{folder}'}}", "training.model=tuned"]
+    request = request_of(tmp_path, endpoint, *settings, f"training.lora={lora}", until="train")
+    with pytest.raises(InputError, match=reason):
+        await load_run_of(request)
+    assert not (tmp_path / "run").exists()
+    assert endpoint.requests == []
 
 
 @pytest.mark.parametrize("bad", [{"prompt": "Who?"}, {"prompt": "", "completion": "x"}, "Who?"])
