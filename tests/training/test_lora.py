@@ -18,6 +18,8 @@ from training.lora import LoraSettings, TrainingConfig, load_model, load_tokeniz
         {"epochs": 0},
         {"learning_rate": 0},
         {"batch_size": 0},
+        {"scheduler": "step"},
+        {"warmup": 1},
         {"max_length": 0},
         {"too_long": "split"},
         {"lora": {"r": 0}},
