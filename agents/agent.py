@@ -71,6 +71,8 @@ class AnswerRecord(AgentRecord):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     answer: str | None
+    confidence: float | None = None
+    """The probability of the answer's letter among those of all options; None where it was given in words."""
 
 
 class TemplateUse(NamedTuple):

@@ -6,6 +6,7 @@ from pydantic import ConfigDict
 
 from agents.agent import AgentConfig, AnswerRecord, Parts, answer_in, conversation, kept_of, request
 from agents.answers.kind import sample_kind
+from agents.letters import answer_directly
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 
@@ -53,10 +54,12 @@ class BaseAgent:
 
     async def answer(self, sample: Sample) -> Prediction:
         """Predict the answer to a sample's prompt (Eq. 1)."""
-        kind = sample_kind(sample)
-        turns = request_as_trained(sample, self._prompt) if self._tuned else request(sample, self._prompt)
-        reply = await self._role.ask(turns, at_most=kind.max_tokens(sample.options))
-        return Prediction(answer=answer_in(reply, sample), **kept_of(reply))
+        if self._tuned:
+            room = sample_kind(sample).max_tokens(sample.options)
+            reply = await self._role.ask(request_as_trained(sample, self._prompt), at_most=room)
+            return Prediction(answer=answer_in(reply, sample), **kept_of(reply))
+        said = await answer_directly(self._role, request(sample, self._prompt), sample, self._prompt)
+        return Prediction(answer=said.answer, confidence=said.confidence, **kept_of(said.reply))
 
 
 def request_as_trained(sample: Sample, prompt: QuestionTemplate) -> list[Message]:

@@ -238,7 +238,7 @@ def _agents(record: SampleRecord) -> dict[str, AgentAnswer]:
     """Return what each agent said, of those that had something to say."""
     said: dict[str, AgentAnswer] = {}
     if (base := record.base) is not None:
-        said["base"] = AgentAnswer(answer=base.answer, **_said(base))
+        said["base"] = AgentAnswer(answer=base.answer, confidence=base.confidence, **_said(base))
     if record.turns:
         said["reasoner"] = AgentAnswer(
             answer=final_answer(record.turns),
@@ -261,6 +261,7 @@ def _agents(record: SampleRecord) -> dict[str, AgentAnswer]:
     if (context := record.context) is not None:
         said["relabeler"] = AgentAnswer(
             answer=context.answer,
+            confidence=context.confidence,
             neighbours=tuple(
                 NeighbourShown(id=shown.id, distance=shown.distance) for shown in context.neighbours
             ),

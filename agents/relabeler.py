@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.agent import AgentConfig, AnswerRecord, Parts, TemplateUse, answer_in, kept_of, request
+from agents.agent import AgentConfig, AnswerRecord, Parts, TemplateUse, kept_of, request
 from agents.answers.kind import sample_kind
+from agents.letters import answer_directly, goes_by_letter, letter_of
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 
@@ -108,18 +109,19 @@ class Relabeler:
             found = await self._examples.nearest(sample, self._neighbours)
         turns = [turn for neighbour in reversed(found) for turn in self._show(neighbour.sample)]
         asked = request(sample, self._prompt, neighbours=[neighbour.sample for neighbour in found])
-        kind = sample_kind(sample)
-        reply = await self._role.ask([*turns, *asked], at_most=kind.max_tokens(sample.options))
+        said = await answer_directly(self._role, [*turns, *asked], sample, self._prompt)
         return ContextAnswer(
             neighbours=tuple(
                 NeighbourReference(id=neighbour.sample.id, distance=neighbour.distance) for neighbour in found
             ),
-            answer=answer_in(reply, sample),
-            log_probabilities=reply.log_probabilities,
-            **kept_of(reply),
+            answer=said.answer,
+            confidence=said.confidence,
+            log_probabilities=said.log_probabilities,
+            **kept_of(said.reply),
         )
 
     def _show(self, example: Sample) -> list[Message]:
         kind = sample_kind(example)
         asked = self._prompt.render(example, kind.form, kind.name, neighbours=[])
-        return [Message(role="user", content=asked), Message(role="assistant", content=example.response)]
+        said = letter_of(example) if goes_by_letter(example, self._prompt) else example.response
+        return [Message(role="user", content=asked), Message(role="assistant", content=said)]

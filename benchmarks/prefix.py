@@ -3,9 +3,9 @@
     python benchmarks/prefix.py DATA... [--python .venv-vllm/bin/python] [--samples 60] [--rounds 2]
 
 Each DATA file is detected and denoised twice a round on one vLLM server with SmolLM2, with the shipped
-prompts (the sample's text first, the role's words last) and with those in `benchmarks/role_first` (the same
-words, the other way round), the cache emptied before each. Prints JSON: the share of prompt tokens that the
-server found in its cache (its own counters), and requests per second.
+prompts (the sample's text first, the role's words last) and with those in `benchmarks/role_first` (the words
+for short answers and classes, the other way round), the cache emptied before each. Prints JSON: the share of
+prompt tokens that the server found in its cache (its own counters), and requests per second.
 """
 
 import argparse

@@ -111,20 +111,24 @@ async def _ask(
             for view, role in (("base", "base"), ("reasoning", "reasoner"))
             if isinstance(record := said.get(role), AnswerRecord)
         }
+        reply = said["reasoner"].reply if "reasoner" in said else None
+        reasonings = {"reasoning": reply} if reply and reply.strip() != views["reasoning"] else {}
         for name, shown in (("right", sample), ("wrong", _wrong(samples, at))):
-            records[f"checker, {name}"] = (shown, await agents.get("checker").check(shown, views))
+            check = await agents.get("checker").check(shown, views, reasonings)
+            records[f"checker, {name}"] = (shown, check)
     return records
 
 
 def _wrong(samples: Sequence[Sample], at: int) -> Sample:
-    """Return a sample with a wrong response: another option, or the response to another sample."""
+    """Return a sample with a wrong response and its gold: another option, or the response to another."""
     sample = samples[at]
     choices = [option for option in sample.options if option != sample.response]
     if not choices:
         kind = sample_kind(sample)
         others = [other.response for other in (*samples[at + 1 :], *samples[:at])]
         choices = [text for text in others if kind.agree(text, sample.response) is not True]
-    return sample.model_copy(update={"response": choices[at % len(choices)] if choices else "I do not know."})
+    response = choices[at % len(choices)] if choices else "I do not know."
+    return sample.model_copy(update={"response": response, "gold": sample.response})
 
 
 def _figures(said: Sequence[tuple[Sample, AgentRecord]]) -> dict[str, Any]:
@@ -152,7 +156,8 @@ def _figures(said: Sequence[tuple[Sample, AgentRecord]]) -> dict[str, Any]:
 def _outcome(sample: Sample, record: AgentRecord) -> bool | None:
     """Say whether what a role said is right; None where it cannot be read."""
     if isinstance(record, Check):
-        return None if record.judged in (None, "unreadable") else record.clean
+        # Only a wrong response has a gold one beside it.
+        return None if record.judged in (None, "unreadable") else record.clean == (sample.gold is None)
     answer = record.answer if isinstance(record, AnswerRecord) else None
     if answer is None:
         return None

@@ -212,7 +212,7 @@ def _forms_of(shipped: str) -> set[str]:
 def _find_files(name: str, shipped: str) -> dict[str, tuple[str, Path | None]]:
     """Return the file of each form, by the name that a config gives the prompt."""
     mine = FOLDER / name if is_shipped(name) else Path(name).expanduser()
-    if (FOLDER / f"{name}.md").is_file() or not mine.is_dir():
+    if not mine.is_dir():
         return {ANY: (name, None)}
     own = {file.stem: (str(file), None) for file in mine.glob("*.md")}
     _check_forms(mine, set(own), _forms_of(shipped))
@@ -241,8 +241,10 @@ def _check_forms(folder: Path, found: set[str], known: set[str]) -> None:
 
 def is_shipped(name: str) -> bool:
     """Say whether a prompt ships under this name, as a file or as a folder with a file a form."""
-    folder = FOLDER / name
-    return (FOLDER / f"{name}.md").is_file() or (folder.parent == FOLDER and any(folder.glob("*.md")))
+    file, folder = FOLDER / f"{name}.md", FOLDER / name
+    # A path of the user's own may be absolute, or lead out of the folder.
+    ours = not Path(name).is_absolute() and ".." not in Path(name).parts
+    return ours and (file.is_file() or any(folder.glob("*.md")))
 
 
 def load_question_block(folder: Path | None = None) -> Template:
@@ -265,7 +267,7 @@ def _shipped_question_block() -> Template:
 
 def _read(name: str) -> tuple[Path, str]:
     """Return a prompt's file and text, by the name that a config gives it."""
-    path = FOLDER / f"{name}.md" if (FOLDER / f"{name}.md").is_file() else Path(name)
+    path = FOLDER / f"{name}.md" if is_shipped(name) else Path(name)
     try:
         return path, _read_text(path)
     except (OSError, UnicodeDecodeError) as exc:

@@ -99,6 +99,8 @@ class AgentAnswer(Part):
     """What the model thought before it replied; no answer is read from it."""
     outcome: ReplyOutcome | None = None
     """Why the reply is no answer; none where it is one, or where no answer could be read in it."""
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    """How likely the model finds its answer among the options; none where it was not asked by letter."""
     reason: str | None = None
     """Why the agent answered so, where it says."""
     turns: tuple[ReasoningTurn, ...] = ()

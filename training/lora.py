@@ -44,8 +44,11 @@ class TrainingConfig(BaseModel):
     epochs: float = Field(default=2, gt=0, allow_inf_nan=False)
     """Passes over the training set."""
     learning_rate: float = Field(default=2e-4, gt=0, lt=1, allow_inf_nan=False)
-    """The learning rate of AdamW at the first step. It falls linearly to 0. LoRA wants about ten times the
-    rate of full fine-tuning."""
+    """The highest learning rate of AdamW. LoRA wants about ten times the rate of full fine-tuning."""
+    scheduler: Literal["linear", "cosine"] = "linear"
+    """How the learning rate falls to 0: in a straight line, or as half a cosine."""
+    warmup: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False)
+    """The share of all steps in which the learning rate rises from 0 before it falls."""
     batch_size: int = Field(default=8, gt=0)
     """Samples per optimiser step. With 8, 150 samples give 38 steps in two epochs."""
     max_length: int = Field(default=1024, gt=0)

@@ -80,6 +80,33 @@ def test_the_suspect_response_is_shown_by_the_checkers_prompt_alone(turn: str, f
     assert "Quito-gold" not in text
 
 
+@pytest.mark.parametrize(("form", "options"), [("short", ()), ("choice", ("Bergen", "Oslo"))])
+def test_short_answers_and_classes_are_asked_for_in_the_words_that_small_models_were_measured_with(
+    form: str, options: tuple[str, ...]
+) -> None:
+    sample = SAMPLE.model_copy(update={"options": options})
+    question = "Options: Bergen, Oslo.\n\nCapital of Norway?" if options else "Capital of Norway?"
+    first = {"reasoning": None, "reflection": None}
+    assert {
+        turn: QuestionTemplate(turn, TURNS[turn]).render(sample, form, **{**values_for(turn), **values})
+        for turn, values in (("base", {}), ("reason", first), ("relabel", {}), ("review", {}))
+    } == {
+        "base": question,
+        "reason": f"{question}\n\nExplain your answer in one sentence. End with 'Answer: ' and the answer.",
+        "relabel": question,
+        "review": f"{question}\n\nFirst answer: value-of-reasoning_answer\n"
+        "Second answer: value-of-context_answer\n\n"
+        "Reply with only the right answer, in as few words as possible.",
+    }
+
+
+def test_letters_are_listed_after_the_question() -> None:
+    sample = SAMPLE.model_copy(update={"options": ("Bergen", "Oslo", "Moss", "Hamar")})
+    text = QuestionTemplate("base").render(sample, "choice")
+    listed = "Options:\nA. Bergen\nB. Oslo\nC. Moss\nD. Hamar"
+    assert text == f"Capital of Norway?\n\n{listed}\n\nAnswer with the letter alone."
+
+
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("kind", ["free", "code"])
 def test_long_responses_are_not_asked_to_be_short(turn: str, kind: str) -> None:

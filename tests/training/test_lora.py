@@ -20,6 +20,8 @@ from training.lora import LoraSettings, TrainingConfig, add_matrices, load_model
         {"epochs": 0},
         {"learning_rate": 0},
         {"batch_size": 0},
+        {"scheduler": "step"},
+        {"warmup": 1},
         {"max_length": 0},
         {"too_long": "split"},
         {"lora": {"r": 0}},

@@ -42,6 +42,9 @@ def build_trainer(model: Any, tokenizer: Any, tokens: Tokens, config: TrainingCo
         output_dir=str(tokens.file.parent),
         num_train_epochs=config.epochs,
         learning_rate=config.learning_rate,
+        lr_scheduler_type=config.scheduler,
+        # Below 1 it is a share of all steps.
+        warmup_steps=config.warmup,
         per_device_train_batch_size=rows,
         gradient_accumulation_steps=config.batch_size // rows,
         gradient_checkpointing=recompute,

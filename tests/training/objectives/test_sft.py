@@ -16,6 +16,22 @@ from training.progress import TrainingStep
 pytestmark = pytest.mark.slow
 
 
+def test_the_learning_rate_rises_and_falls_as_the_config_says(tmp_path: Path) -> None:
+    tokens, tokenizer = read(tmp_path, ROWS, CONFIG)
+    config = CONFIG.model_copy(update={"scheduler": "cosine", "warmup": 0.25})
+    trainer = build_trainer(
+        load_model(resolve_weights(SMOLLM2), LoraSettings()), tokenizer, tokens, config, 0
+    )
+    trainer.create_optimizer_and_scheduler(num_training_steps=8)
+    rates = []
+    for _ in range(8):
+        rates.append(trainer.lr_scheduler.get_last_lr()[0] / config.learning_rate)
+        trainer.optimizer.step()
+        trainer.lr_scheduler.step()
+    assert rates[:3] == pytest.approx([0, 0.5, 1])
+    assert rates[5] == pytest.approx(0.5)
+
+
 def test_labels_are_those_trl_makes_and_cover_the_response_alone(tmp_path: Path) -> None:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
