@@ -70,10 +70,11 @@ def embed_pieces(cut: Sequence[Pieces], embed: Callable[[list[str]], Any]) -> li
     for pieces in cut:
         own = vectors[at : at + len(pieces.texts)]
         at += len(pieces.texts)
+        mean = own[0]
         if len(own) > 1:
             mean = numpy.array(pieces.weights) @ own
-            own = [mean / max(float(numpy.linalg.norm(mean)), 1e-12)]
-        found.append(own[0].tolist())
+            mean = mean / max(float(numpy.linalg.norm(mean)), 1e-12)
+        found.append(mean.tolist())
     return found
 
 
