@@ -92,7 +92,7 @@ def _found(summary: Summary) -> list[tuple[str, str]]:
     if summary.calibration:
         rows.append(("estimated", _estimated(summary.calibration, summary.judged_alone)))
     if alone := summary.judged_alone:
-        silent = f"; {alone.unreadable} without a readable verdict stay" if alone.unreadable else ""
+        silent = f"; {alone.unreadable} responses without a readable verdict stay" if alone.unreadable else ""
         rows.append(("not estimated", f"{'; '.join(alone.reasons)}{silent}"))
     return rows
 
@@ -152,7 +152,9 @@ def _tuned(summary: Summary) -> list[tuple[str, str]]:
             rows.append((stage, f"skipped: {figures.skipped}"))
     if evaluation is not None and not evaluation.skipped:
         tuned = f", tuned {_percent(evaluation.tuned)}" if evaluation.tuned is not None else ""
-        rows.append(("accuracy", f"untuned {_percent(evaluation.untuned)}{tuned} on {evaluation.n} held-out"))
+        left_out = f" ({evaluation.left_out} of free text left out)" if evaluation.left_out else ""
+        shares = f"untuned {_percent(evaluation.untuned)}{tuned} on {evaluation.n} held-out{left_out}"
+        rows.append(("accuracy", shares))
     return rows
 
 

@@ -68,12 +68,13 @@ def embed_pieces(cut: Sequence[Pieces], embed: Callable[[list[str]], Any]) -> li
     vectors = numpy.array(embed([piece for pieces in cut for piece in pieces.texts]))
     found, at = [], 0
     for pieces in cut:
-        own = list(vectors[at : at + len(pieces.texts)])
+        own = vectors[at : at + len(pieces.texts)]
         at += len(pieces.texts)
+        mean = own[0]
         if len(own) > 1:
-            mean = numpy.array(pieces.weights) @ numpy.array(own)
-            own = [mean / max(float(numpy.linalg.norm(mean)), 1e-12)]
-        found.append(own[0].tolist())
+            mean = numpy.array(pieces.weights) @ own
+            mean = mean / max(float(numpy.linalg.norm(mean)), 1e-12)
+        found.append(mean.tolist())
     return found
 
 

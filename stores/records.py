@@ -376,6 +376,8 @@ class EvaluationFigures(Part):
     skipped: str | None = None
     """Why there was no evaluation."""
     n: int = 0
+    left_out: int | None = None
+    """Held-out samples whose right responses are free text, which cannot be compared."""
     untuned: float | None = None
     tuned: float | None = None
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from pydantic import BaseModel, ConfigDict
 
+from agents.answers.kind import sample_kind
 from agents.base import BaseAgent
 from agents.concurrency import map_concurrently
 from agents.errors import AgentError
@@ -19,6 +20,8 @@ class Accuracy(BaseModel):
 
     n: int = 0
     right: int = 0
+    left_out: int = 0
+    """Samples whose right responses are free text: no two have the same words, so none is asked."""
 
     @property
     def share(self) -> float | None:
@@ -34,7 +37,9 @@ async def evaluate(
     *,
     concurrency: int,
 ) -> Accuracy:
-    """Ask an agent every held-out prompt and compare its answers with the right responses.
+    """Ask an agent the held-out prompts and compare its answers with the right responses.
+
+    Free text cannot be compared; its samples are counted and left out.
 
     A reply that holds no answer, or a request that failed, counts as wrong.
 
@@ -47,8 +52,15 @@ async def evaluate(
     """
     accuracy = Accuracy()
 
+    def comparing() -> Iterator[Sample]:
+        for sample in samples:
+            if sample_kind(sample.model_copy(update={"response": _right_of(sample)})).comparable:
+                yield sample
+            else:
+                accuracy.left_out += 1
+
     async def ask(sample: Sample) -> Evaluation:
-        gold = sample.gold if sample.gold is not None else sample.response
+        gold = _right_of(sample)
         finished = Evaluation(model=model, id=sample.id, prompt=sample.prompt, gold=gold, right=False)
         try:
             prediction = await agent.answer(sample)
@@ -63,5 +75,9 @@ async def evaluate(
         accuracy.right += sum(answer.right for answer in answers)
         record(answers)
 
-    await map_concurrently(samples, ask, count, concurrency=concurrency)
+    await map_concurrently(comparing(), ask, count, concurrency=concurrency)
     return accuracy
+
+
+def _right_of(sample: Sample) -> str:
+    return sample.gold if sample.gold is not None else sample.response

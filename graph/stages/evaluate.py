@@ -113,7 +113,9 @@ async def compare(
             report(done)
 
         accuracy = await evaluate_agent(samples(), agent, name, note, concurrency=config.run.concurrency)
-        figures = figures.model_copy(update={"n": accuracy.n, name: accuracy.share})
+        figures = figures.model_copy(
+            update={"n": accuracy.n, "left_out": accuracy.left_out or None, name: accuracy.share}
+        )
         # One model in memory at a time: its modules refer to each other in circles.
         del agent
         await asyncio.to_thread(gc.collect)

@@ -1,11 +1,15 @@
 """Text from outside as it may be printed: what it says, and nothing that a terminal would obey."""
 
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from robustft.tables import printable
+from robustft.tables import print_summary, printable
+from stores.records import CalibrationFigures, FreeText, JudgedAlone, Relabel, Samples, Summary, TrainingSet
+from tests.support.records import SUMMARY
 
 
 @pytest.mark.parametrize(
@@ -31,3 +35,61 @@ def test_markup_is_printed_and_not_carried_out() -> None:
 @pytest.mark.parametrize(("limit", "text"), [(None, "abcdef"), (6, "abcdef"), (5, "abcd…"), (1, "…")])
 def test_a_long_text_is_cut_at_the_limit(limit: int | None, text: str) -> None:
     assert printable("abcdef", limit).plain == text
+
+
+FEW = "too few free-text samples (12 < 20) to calibrate: the judge decides"
+NOTHING: dict[str, Any] = {"detection": None, "relabel": None, "training_set": None}
+
+
+def printed(**changes: Any) -> str:
+    file = io.StringIO()
+    summary = Summary.model_validate({**SUMMARY.model_dump(), **changes})
+    print_summary(Console(file=file, width=200), summary, Path("runs/x"))
+    return file.getvalue()
+
+
+def test_where_nothing_was_estimated_no_estimate_is_printed_and_one_line_says_why() -> None:
+    text = printed(
+        **NOTHING,
+        samples=Samples(total=12, clean=12),
+        calibration=None,
+        judged_alone=JudgedAlone(samples=12, unreadable=2, reasons=(FEW,)),
+    )
+    assert "%" not in text.partition("accuracy")[0]
+    assert "│ estimated" not in text
+    assert f"│ not estimated │ {FEW}; 2 responses without a readable verdict stay" in text
+    assert "kept by entropy" in text
+
+
+def test_an_estimate_of_some_says_of_how_many() -> None:
+    text = printed(
+        calibration=CalibrationFigures(samples=60, noisy=18, noise_rate=0.3, threshold=0.5, reliability={}),
+        judged_alone=JudgedAlone(samples=12, reasons=(FEW,)),
+    )
+    assert "30.0% of the 60 others are wrong " in text
+    assert "kept by confidence or entropy" in text
+
+
+def test_an_estimate_that_points_at_no_sample_says_so() -> None:
+    figures = CalibrationFigures(samples=8, noisy=0, noise_rate=0.3, threshold=1.0, reliability={})
+    assert "30.0% of the responses are wrong, but not which" in printed(calibration=figures)
+    few = figures.model_copy(update={"noise_rate": 0.01})
+    assert "but not which" not in printed(calibration=few)
+
+
+def test_free_text_is_described_and_not_called_right() -> None:
+    text = printed(
+        free_text=FreeText(relabelled=9, length_ratio=0.8231, repeating=1, unfinished=2),
+        relabel=Relabel(
+            accuracy=None, kept_accuracy=None, dropped_accuracy=None, relabelled=0, kept=0, dropped=0
+        ),
+        training_set=TrainingSet(purity=None, size=0, purity_before=None),
+        samples=Samples(total=12, clean=3, noisy=9, relabelled=9, other_form=4, empty=1, kept=2),
+    )
+    assert (
+        "9, not compared with gold, 0.82 times as long as clean responses (median), 1 repeat themselves, "
+        "2 end unfinished"
+    ) in text
+    assert "relabels right" not in text
+    assert "right responses" not in text
+    assert "9 (1 without a readable answer, 4 of another form than the data), of which 2 kept" in text

@@ -58,3 +58,17 @@ async def test_an_endpoint_that_is_down_is_not_the_samples_fault() -> None:
 async def test_of_nothing_there_is_no_share() -> None:
     accuracy = await evaluate(iter(()), Scripted(), "untuned", lambda records: None, concurrency=2)
     assert (accuracy.n, accuracy.right, accuracy.share) == (0, 0, None)
+
+
+async def test_free_text_is_left_out_and_counted_since_no_two_texts_have_the_same_words() -> None:
+    text = "You can send it back within thirty days of the day on which it came to you."
+    free = [
+        Sample(id="text", prompt="May I return it?", response=text),
+        Sample(id="kind", prompt="And this?", response="Yes", kind="free"),
+        Sample(id="gold", prompt="And that?", response="Yes", gold=text),
+    ]
+    records: list[Evaluation] = []
+    accuracy = await evaluate(iter([*SAMPLES, *free]), Scripted(), "tuned", records.extend, concurrency=2)
+    assert (accuracy.n, accuracy.left_out, len(records)) == (4, 3, 4)
+    alone = await evaluate(iter(free), Scripted(), "tuned", records.extend, concurrency=2)
+    assert (alone.n, alone.left_out, alone.share) == (0, 3, None)

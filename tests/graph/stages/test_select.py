@@ -14,9 +14,11 @@ from graph.stages.select import select, training_set
 from graph.stages.stage import Workspace
 from graph.state import RunState
 from stores.errors import InputError
+from stores.export import export_training
 from stores.record_files import read_records
 from stores.records import TrainingRow
 from stores.run_directory import StagedRun
+from stores.sample import Sample
 from tests.graph.stages.conftest import SAMPLES
 from tests.support.judged_records import record, relabelled
 from tests.support.stages import run_stage
@@ -95,6 +97,37 @@ async def test_a_relabel_is_written_with_its_thoughts_where_the_data_have_some(
     assert "other_form" in records["c"].record
     assert (records["c"].kept, records["c"].uncertainty) == (False, None)
     assert (await selected(thinking)).training_inputs == first
+
+
+CODE = (
+    "    return left + right\n",
+    "\tbest = items[0]\n\tfor item in items:\n\t\tbest = max(best, item)\n\treturn best\n\n\n",
+    '    return f"<s>{text}</s>"  \n',
+    "        <|im_end|>[/INST]<pad>\r\n",
+)
+
+
+async def test_code_is_byte_for_byte_the_same_in_the_training_set_and_in_exports(tmp_path: Path) -> None:
+    samples = [
+        Sample(id=str(at), prompt=f"def f{at}():\n    # <pad>\n", response=code)
+        for at, code in enumerate(CODE)
+    ]
+    config = RunConfig()
+    staged = StagedRun(tmp_path / "code", config.to_yaml(), load_prompts(config).texts)
+    staged.journal.add_samples("train", samples)
+    staged.commit()
+    opened = Workspace(tmp_path / "code", "select", lambda event: None)
+    opened.journal.record(
+        record(one.response, name=one.id).model_copy(update={"sample": one}).to_entry() for one in samples
+    )
+    await selected(opened)
+    opened.journal.close()
+    assert tuple(text for _, text in rows(opened).values()) == CODE
+    export_training(opened.files.training, tmp_path / "out.jsonl", "messages")
+    exported = map(json.loads, (tmp_path / "out.jsonl").read_text(encoding="utf-8").split("\n")[:-1])
+    for row, sample in zip(exported, samples, strict=True):
+        assert row["messages"][-1]["content"] == sample.response
+        assert sample.prompt.rstrip() in row["messages"][-2]["content"]
 
 
 async def test_relabels_by_entropy_and_by_confidence_are_kept_in_equal_shares(
