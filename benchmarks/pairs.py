@@ -58,7 +58,7 @@ def main() -> None:
     }
     if arguments.wrong:
         report["wrong"] = wrong
-    print(json.dumps(report, indent=1, ensure_ascii=False))  # noqa: T201
+    print(json.dumps(report, indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agents.answers.task import count_kinds
 from agents.models.pool import ModelPool
 from agents.models.probe import probe
 from graph.config import Stage
@@ -21,7 +22,7 @@ from graph.stages.threads import finish_in_thread
 from graph.state import RunInput
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
-from stores.journal import Journal
+from stores.journal import Journal, Split
 from stores.run_directory import RunDirectory, StagedRun, holds_run, storage_errors
 from stores.sample import Sample
 from stores.weights import resolve_weights
@@ -162,8 +163,19 @@ def _fill(journal: Journal, config: RunConfig, request: RunInput) -> None:
     """Read the data that the journal does not hold yet."""
     if not journal.count_samples("train"):
         journal.add_samples("train", _training_samples(config, request))
+        _tell_kinds(journal, "train")
     if not journal.count_samples("test"):
         journal.add_samples("test", _test_samples(config, request))
+        _tell_kinds(journal, "test")
+
+
+def _tell_kinds(journal: Journal, split: Split) -> None:
+    """Keep the kind of every sample's answers: of both data sets, the training data's tasks tell it."""
+    kinds = count_kinds(journal.samples("train"))
+    try:
+        journal.set_kinds(split, kinds.kind)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _training_samples(config: RunConfig, request: RunInput) -> Iterator[Sample]:

@@ -172,7 +172,8 @@ class LabelSpace:
         kind = sample_kind(sample)
         found: list[str] = []
         for answer in (sample.response, *record.answers().values()):
-            if answer is not None and not any(kind.agree(answer, known) for known in found):
+            # Of a wording that may be one of them nobody can tell: it is no candidate of its own.
+            if answer is not None and all(kind.agree(answer, known) is False for known in found):
                 found.append(answer)
         return tuple(found)
 
