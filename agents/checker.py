@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, conversation, kept_of
-from agents.answers.kind import sample_kind
+from agents.answers.kind import agree_with_any
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
@@ -102,8 +102,8 @@ class Checker:
             answers: what each view answered, None where that is unreadable. Views that the config does not
                 name are not looked at.
         """
-        kind = sample_kind(sample)
-        views = {view: kind.agree(answers.get(view), sample.response, sample.options) for view in self._views}
+        given = (sample.response, *sample.other_responses)
+        views = {view: agree_with_any(sample, answers.get(view), given) for view in self._views}
         agreed = tuple(view for view, same in views.items() if same)
         if self._policy == "none":
             return Check(clean=False, policy="none", agreed=agreed, reason="not checked")

@@ -49,12 +49,13 @@ def claims(longer: tuple[str, ...], answer: tuple[str, ...]) -> bool | None:
         return False
     before, after = tuple(map(fold, longer[:at])), tuple(map(fold, longer[at + len(answer) :]))
     clause = _last_clause(before)
-    if _denied(clause, after) or _limited(clause, after):
+    if _denied(before, clause, after) or _limited(clause, after):
         return False
     if any(word in ABOUT for word in clause[-2:]):
         return None
     ends = _ends_well(tuple(map(fold, answer)), before, after)
-    return _begins_well(before, after) if ends else ends
+    turned = bool(before) and before[-1] in TURNS
+    return _begins_well(() if turned else before, after) if ends else ends
 
 
 def _last_place(longer: tuple[str, ...], answer: tuple[str, ...]) -> int | None:
@@ -76,7 +77,9 @@ def _last_clause(before: tuple[str, ...]) -> tuple[str, ...]:
     return before
 
 
-def _denied(clause: tuple[str, ...], after: tuple[str, ...]) -> bool:
+def _denied(before: tuple[str, ...], clause: tuple[str, ...], after: tuple[str, ...]) -> bool:
+    if not clause and before[-2:-1] and before[-2] in ("anything", "nothing", "all", "everything"):
+        return True
     if any(word in DENIALS or word.endswith(_ENDS_IN_DENIAL) for word in clause[-_NEAR:]):
         return True
     near = []

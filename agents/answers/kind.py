@@ -85,6 +85,24 @@ def answer_kind(response: str, options: Sequence[str] = ()) -> AnswerKind:
     return next(kind for kind in KINDS if kind.recognises(response, options))
 
 
+def agree_with_any(sample: Sample, answer: str | None, rights: Sequence[str]) -> bool | None:
+    """Say whether an answer to a sample says what one of several right ones says.
+
+    Args:
+        sample: tells the kind and the options.
+        answer: the answer, None where none was readable.
+        rights: the right answers; any of them counts.
+
+    Returns:
+        True where it agrees with one, None where of none it does but of one that cannot be told, else False.
+    """
+    kind = sample_kind(sample)
+    told = [kind.agree(answer, right, sample.options) for right in rights]
+    if any(told):
+        return True
+    return None if None in told else False
+
+
 def sample_kind(sample: Sample) -> AnswerKind:
     """Return the kind of the answers to a sample: what its task tells, else what its own response does."""
     named = next((kind for kind in KINDS if kind.name == sample.kind), None)

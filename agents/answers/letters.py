@@ -28,7 +28,8 @@ _SIGNS = "".join(_PLACES)
 _BEFORE = (
     r"(?:(?:la|el|il|die|der|das|le|o|a|l')\s?|(?:опция|вариант|буква|пункт|الخيار|خيار|विकल्प"
     r"|选项|选择|選擇|选|選|应选|故选|ข้อ"
-    r"|option|opción|opcion|opção|opzione|seçenek|şık|lựa chọn|phương án|opcja|optie|alternativ|the)\s?:?\s?)?"
+    r"|option|opción|opcion|opção|opzione|seçenek|şık|lựa chọn"
+    r"|phương án|opcja|optie|alternativ|the)\s?:?\s?)?"
 )
 _AFTER = r"(?:です|でしょう|번\s?입니다|번|입니다|이다|项|選項|选项|है|şıkkı)?"
 _LETTER = re.compile(

@@ -11,7 +11,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 DENIALS = _words(
-    "not no isnt wasnt arent werent dont doesnt didnt cannot cant never neither nor without non un "
+    "neni není not no isnt wasnt arent werent dont doesnt didnt cannot cant never neither nor without non un "
     "false wrong incorrect nicht kein keine keinen keinem keiner nie niemals ohne ne pas jamais sans "
     "aucun aucune nunca sin ningun ninguna tampoco senza mai nessun nessuna nao sem nenhum nenhuma "
     "não не нет ни без ні немає ليس ليست غير لا لم لن بدون नहीं न मत ना बिना değil degil yok hayır "

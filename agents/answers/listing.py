@@ -70,10 +70,11 @@ class Listing:
 
 def read_items(text: str) -> list[str]:
     """Return the items of a list; a text that is none is its only item."""
-    text = text.strip().strip("*_`")[:_LONGEST]
+    text = text.strip()[:_LONGEST]
     lines = [match["item"] for match in _LINE.finditer(text)]
     if lines:
         return [_trim(line) for line in lines]
+    text = text.strip("*_`")
     if text[:1] + text[-1:] in ("[]", "{}"):
         text = text[1:-1]
     parts = [part for part in _SEPARATOR.split(text) if part.strip()]

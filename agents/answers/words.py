@@ -144,6 +144,8 @@ def _spelling(code: int) -> str:
     category = unicodedata.category(character)
     if character in "'’ʼ" or category == "Cf" or "\u064b" <= character <= "\u0652" or character == "\u0640":
         return ""
+    if character in "أإآ":
+        return "ا"
     if category == "Nd":
         return str(unicodedata.digit(character))
     if character == "\u2212":
@@ -173,7 +175,7 @@ def _tokens(text: str) -> tuple[str, ...]:
         if chunk in _MARKS:
             found.append(_MARKS[chunk])
             continue
-        bare = chunk.strip("\"'“”‘’«».,;:!?。！？؟।…$€£¥₹")
+        bare = chunk.lstrip("\"'“”‘’«»$€£¥₹").rstrip("\"'“”‘’«».,;:!?。！？؟।…$€£¥₹")
         if _SIGN.search(bare) and not _is_aside(bare):
             found.append(bare)
         else:
