@@ -13,12 +13,14 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from agents.answers.form import Form
 from agents.answers.stated import find_stated
 
 _LONGEST = 400
+_HINT = re.compile(r"\d|noon|midday|midnight", re.IGNORECASE)
 _MONTH_NAMES = (
     "january jan januar janvier enero gennaio janeiro января январь ocak stycznia januari يناير जनवरी",
     "february feb februar fevrier febrero febbraio fevereiro февраля февраль subat lutego فبراير फरवरी",
@@ -124,11 +126,12 @@ def compare_dates(left: str, right: str) -> bool | None:
     return None if fits or not one.days else False
 
 
+@lru_cache(maxsize=4096)
 def read_date(text: str) -> When | None:
     """Return the one date or time in a text; None where there is none, or where there are several."""
-    plain = _plain(text)
-    if len(plain) > _LONGEST:
+    if len(text) > _LONGEST or not _HINT.search(text):
         return None
+    plain = _plain(text)
     days, rest = _days(plain)
     minute = _minute(rest, alone=not days)
     if len(days) > 1 or (not days and minute is None):

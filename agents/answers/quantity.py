@@ -15,6 +15,7 @@
 import re
 import unicodedata
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from agents.answers.number import find_number
@@ -98,6 +99,7 @@ class Quantity(NamedTuple):
     about: bool
 
 
+@lru_cache(maxsize=4096)
 def read_quantity(text: str) -> Quantity | None:
     """Return the quantity that a text is, and nothing else; None where it is none or a bound of one."""
     if len(text) > _LONGEST:
@@ -125,6 +127,7 @@ def read_quantity(text: str) -> Quantity | None:
     return Quantity(Decimal(found), _singular(unit), bool(rough))
 
 
+@lru_cache(maxsize=4096)
 def is_quantity(text: str) -> bool:
     """Say whether a text is a quantity, or a bound of one, and nothing else."""
     plain = _plain(text) if len(text) <= _LONGEST else ""

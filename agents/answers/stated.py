@@ -13,6 +13,7 @@ r"""What a reply states as its answer: the words behind its last "Answer:", and 
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _QUALITY = r"(?:correcte?|richtige|korrekte|finale?|correcta|corretta|esatta|giusta|certa|правильный|верный)"
@@ -64,6 +65,7 @@ class Stated(NamedTuple):
     announced: bool
 
 
+@lru_cache(maxsize=1024)
 def find_stated(reply: str) -> Stated:
     """Find what a reply states as its answer."""
     text = _WRAPPER.sub("", _BOX.sub("Answer: ", _FRACTION.sub(r"\1/\2", reply)))

@@ -47,6 +47,10 @@ def normalise(text: str) -> str:
         text: any text, in any script; marks that spell a word outside Latin stay. A text of nothing but
             punctuation is only trimmed.
     """
+    return _normalise_short(text) if len(text) <= LONGEST_PHRASE else _normalise(text)
+
+
+def _normalise(text: str) -> str:
     words = " ".join(fold(word) for word in cut_tokens(text) if word not in PAUSES)
     return words or text.strip(EDGES).casefold() or text.strip()
 
@@ -61,11 +65,13 @@ def cut_tokens(text: str) -> tuple[str, ...]:
     return _tokens_short(text) if len(text) <= LONGEST_PHRASE else _tokens(text)
 
 
+@lru_cache(maxsize=1 << 14)
 def is_formula(word: str) -> bool:
     """Say whether a token has a sign that counts, such as an operator or a bracket."""
     return word not in PAUSES and _SIGN.search(word) is not None
 
 
+@lru_cache(maxsize=1 << 14)
 def fold(word: str) -> str:
     """Return a token without its case; a formula keeps it."""
     return word if is_formula(word) else word.casefold().replace("i\u0307", "i")
@@ -226,3 +232,4 @@ def _is_article(word: str, at: int) -> bool:
 
 _cut_short = lru_cache(maxsize=4096)(_cut)
 _tokens_short = lru_cache(maxsize=8192)(_tokens)
+_normalise_short = lru_cache(maxsize=8192)(_normalise)

@@ -5,9 +5,7 @@ import pytest
 from agents.answers.letters import find_letter
 
 
-@pytest.mark.parametrize(
-    "text", ["②", "Ⓑ", "Б", "ب", "乙", "나", "イ", "ख", "2번입니다", "选B", "la B", "Вариант Б"]
-)
+@pytest.mark.parametrize("text", ["②", "Ⓑ", "Б", "ب", "乙", "나", "イ", "ख", "选B", "la B"])
 def test_a_letter_in_another_script_is_the_second_option(text: str) -> None:
     assert find_letter(text) == 1
 

@@ -26,7 +26,7 @@ def test_noise_of_many_forms_does_not_outvote_a_task() -> None:
         "2001-05-06",
         "red, green, blue",
         "x^2",
-        "A long text that says nothing at all of any number.",
+        "A long text that tells of no number whatever.",
     ]
     samples = [*map(sample, ("1", "2", "3", "4")), *map(sample, noise)]
     assert count_kinds(samples).kind(samples[-1]) == "number"
@@ -37,7 +37,7 @@ def test_where_no_kind_is_clear_a_response_tells_its_own() -> None:
         sample("4"),
         sample("Rome"),
         sample("2001-05-06"),
-        sample("A long text that says nothing of it."),
+        sample("A long text of no number."),
     ]
     kinds = count_kinds(samples)
     assert [kinds.kind(one) for one in samples] == ["number", "short", "date", "free"]
