@@ -37,7 +37,7 @@ def test_where_no_kind_is_clear_a_response_tells_its_own() -> None:
         sample("4"),
         sample("Rome"),
         sample("2001-05-06"),
-        sample("A long text of no number."),
+        sample("A text of eight words, none a number."),
     ]
     kinds = count_kinds(samples)
     assert [kinds.kind(one) for one in samples] == ["number", "short", "date", "free"]
