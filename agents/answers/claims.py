@@ -106,7 +106,10 @@ def _ends_well(answer: tuple[str, ...], before: tuple[str, ...], after: tuple[st
         rest = after[1] if len(after) > 1 else ""
         if rest in REASONS or (len(answer) == 1 and answer[0] in YES_OR_NO and not before):
             return True
-        return bool(before) and (rest in FILLERS or rest in ARTICLES or rest == "capital")
+        if not before:
+            return False
+        # "It is Paris, Texas" may be another town, "in Asia, close to the sea" is none.
+        return True if rest in FILLERS or rest in ARTICLES or rest == "capital" else None
     if (first in COPULAS and not before) or (first in REASONS and first not in ("as", "for", "that", "que")):
         return True
     return None
