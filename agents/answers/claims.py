@@ -109,7 +109,8 @@ def _ends_well(answer: tuple[str, ...], before: tuple[str, ...], after: tuple[st
         if not before:
             return False
         # "It is Paris, Texas" may be another town, "in Asia, close to the sea" is none.
-        return True if rest in FILLERS or rest in ARTICLES or rest == "capital" else None
+        explains = rest in FILLERS or rest in ARTICLES or rest == "capital" or rest.endswith(("ed", "ally"))
+        return True if explains else None
     if (first in COPULAS and not before) or (first in REASONS and first not in ("as", "for", "that", "que")):
         return True
     return None
