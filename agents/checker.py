@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, kept_of, request
-from agents.answers.kind import sample_kind
+from agents.answers.kind import agree_with_any, sample_kind
 from agents.room import Need
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -113,7 +113,8 @@ class Checker:
         if not sample.says_something:
             return Check(clean=False, policy=self._policy, agreed=(), reason=EMPTY)
         kind = sample_kind(sample)
-        views = {view: kind.agree(answers.get(view), sample.response, sample.options) for view in self._views}
+        given = (sample.response, *sample.other_responses)
+        views = {view: agree_with_any(sample, answers.get(view), given) for view in self._views}
         agreed = tuple(view for view, same in views.items() if same)
         if self._policy == "none":
             return Check(clean=False, policy="none", agreed=agreed, reason="not checked")

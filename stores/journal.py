@@ -5,7 +5,7 @@ one decision however often it is written, and a million of them are read in orde
 JSON lines in the run directory are exports of it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -85,6 +85,18 @@ class Journal:
                 )
                 count += len(batch)
         return count
+
+    def set_kinds(self, split: Split, kind: Callable[[Sample], str]) -> None:
+        """Set the kind of the answers of every sample of a dataset, in one transaction."""
+        updated = (
+            (
+                sample.model_copy(update={"kind": kind(sample)}).model_dump_json(exclude_defaults=True),
+                sample.id,
+            )
+            for sample in self.samples(split)
+        )
+        query = f"UPDATE samples SET data = ? WHERE split = '{split}' AND id = ?"  # noqa: S608 (a literal)
+        self._database.change_each(query, updated)
 
     def samples(self, split: Split) -> Iterator[Sample]:
         """Yield a dataset in its order."""

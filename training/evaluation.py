@@ -10,7 +10,7 @@ from agents.concurrency import map_concurrently
 from agents.errors import AgentError
 from stores.records import Contender, Evaluation
 from stores.sample import Sample
-from training.metrics import is_right
+from training.metrics import says_gold
 
 
 class Accuracy(BaseModel):
@@ -67,7 +67,7 @@ async def evaluate(
         except AgentError as exc:
             return finished.model_copy(update={"failure": str(exc)})
         answer = prediction.answer
-        right = answer is not None and is_right(answer, gold, sample.options)
+        right = answer is not None and bool(says_gold(answer, sample))
         return finished.model_copy(update={"reply": prediction.reply, "answer": answer, "right": right})
 
     def count(answers: list[Evaluation]) -> None:

@@ -5,8 +5,9 @@ Gold is for these figures alone. A figure whose denominator is 0 is None: nothin
 
 from dataclasses import dataclass
 
-from agents.answers.kind import answer_kind
+from agents.answers.kind import agree_with_any, answer_kind, sample_kind
 from stores.records import Detection, Relabel, TrainingSet
+from stores.sample import Sample
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,20 @@ def is_right(response: str, gold: str, options: tuple[str, ...] = ()) -> bool:
         options: the texts of the options, for multiple choice.
     """
     return answer_kind(gold, options).agree(response, gold, options) is True
+
+
+def says_gold(response: str, sample: Sample) -> bool | None:
+    """Return whether a response says what one of a sample's right responses says.
+
+    Those are its gold responses, or where it has none, the ones it was given with.
+
+    Returns:
+        None where it cannot be told; of free text, whatever is not the same counts as wrong.
+    """
+    gold = sample.gold if sample.gold is not None else sample.response
+    others = sample.other_golds if sample.gold is not None else sample.other_responses
+    told = agree_with_any(sample, response, (gold, *others))
+    return bool(told) if told is not None or not sample_kind(sample).comparable else None
 
 
 class Tally:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from agents.answers.form import Form
+from agents.answers.letters import WIDE_SIGNS, find_letter
 from agents.answers.stated import find_stated
 from agents.answers.words import LONGEST_PHRASE, cut_words, ends_in_denial, mentions, normalise
 
@@ -54,7 +55,11 @@ class Choice:
 
     def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
         """Return the text of the one option that a reply names."""
-        text, rest, line, _ = find_stated(reply)
+        text, rest, line, _ = find_stated(reply.translate(WIDE_SIGNS))
+        for said in (line, rest, text):
+            place = find_letter(said)
+            if place is not None and place < len(options) and not _is_option(said, options):
+                return options[place]
         found = _choose(line, options, stated=True) if line else None
         found = found or (_choose(rest, options, stated=True) if rest != line else None)
         return found or _choose(text, options, stated=False)
@@ -74,6 +79,10 @@ class Choice:
         return texts[0] if texts else self.extract(answer, options)
 
 
+def _is_option(text: str, options: Sequence[str]) -> bool:
+    return normalise(text) in set(map(normalise, options))
+
+
 def _choose(reply: str, options: Sequence[str], stated: bool) -> str | None:
     """Return the one option that a text names: by letter, by words, or by both where they agree."""
     text = reply.replace("*", "").replace("`", "").strip()
@@ -82,7 +91,7 @@ def _choose(reply: str, options: Sequence[str], stated: bool) -> str | None:
     ends = {normalise(line) for line in (lines[0], lines[-1]) if len(line) <= LONGEST_PHRASE}
     # A first or last line that is an option and nothing else outweighs the ones a reply argues about.
     named = {index for index, option in enumerate(options) if normalise(option) in ends}
-    if len(set(map(normalise, options))) < len(options):
+    if len({phrase.casefold() for phrase in phrases}) < len(options):
         named = _spelled(text, tuple(options))
     elif len(named) != 1:
         named = mentions(cut_words(text), phrases)

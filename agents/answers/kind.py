@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agents.answers.choice import Choice
+from agents.answers.code import Code
+from agents.answers.data import Data
+from agents.answers.dates import Date
 from agents.answers.form import Form
 from agents.answers.free import Free
+from agents.answers.listing import Listing
+from agents.answers.maths import Maths
 from agents.answers.number import Number
 from agents.answers.short import Short
+from agents.answers.working import Working
 from stores.sample import Sample
 
 
@@ -44,8 +50,8 @@ class AnswerKind(Protocol):
             options: the texts of the options, where the sample has any.
 
         Returns:
-            True or False; None where the kind is not comparable and the answers differ in words. An
-            unreadable answer agrees with nothing.
+            True or False; None where it cannot be told, which is evidence of nothing. An unreadable answer
+            agrees with nothing.
         """
         ...
 
@@ -53,7 +59,13 @@ class AnswerKind(Protocol):
 # The first that recognises a response is its kind; the last one recognises all.
 KINDS: tuple[AnswerKind, ...] = (
     Choice(),
+    Data(),
+    Working(),
+    Code(),
     Number(),
+    Date(),
+    Maths(),
+    Listing(),
     Short(),
     Free(),
 )
@@ -71,6 +83,24 @@ def answer_kind(response: str, options: Sequence[str] = ()) -> AnswerKind:
         ['number', 'short', 'free']
     """
     return next(kind for kind in KINDS if kind.recognises(response, options))
+
+
+def agree_with_any(sample: Sample, answer: str | None, rights: Sequence[str]) -> bool | None:
+    """Say whether an answer to a sample says what one of several right ones says.
+
+    Args:
+        sample: tells the kind and the options.
+        answer: the answer, None where none was readable.
+        rights: the right answers; any of them counts.
+
+    Returns:
+        True where it agrees with one, None where of none it does but of one that cannot be told, else False.
+    """
+    kind = sample_kind(sample)
+    told = [kind.agree(answer, right, sample.options) for right in rights]
+    if any(told):
+        return True
+    return None if None in told else False
 
 
 def sample_kind(sample: Sample) -> AnswerKind:

@@ -64,15 +64,34 @@ class Number:
 
     def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
         """Return the number that a reply states, else its last one."""
+        # Imported here: a quantity is read with what this file reads a number with.
+        from agents.answers.quantity import is_quantity, keeps_unit, read_quantity
+
         stated = find_stated(reply)
-        return find_number(stated.line, stated=True) or find_number(stated.text, stated=False)
+        text = stated.line.strip("*} ") or reply.strip()
+        # A unit, a percent sign or a bound is a part of the answer, where nothing else is said.
+        if is_quantity(text) and keeps_unit(text):
+            return text.rstrip(".")
+        number = find_number(stated.line, stated=True) or find_number(stated.text, stated=False)
+        alone = read_quantity(text)
+        return number if alone is None else _written(alone.value)
 
     def agree(self, left: str | None, right: str | None, options: Sequence[str] = ()) -> bool | None:
         """Say whether two answers are the same number, however written."""
         if left is None or right is None:
             return False
+        # Imported here: a quantity is read with what this file reads a number with.
+        from agents.answers.quantity import compare_quantities, is_quantity
+
+        if is_quantity(left) and is_quantity(right):
+            return compare_quantities(left, right)
         number = self.extract(left)
         return number is not None and number == self.extract(right)
+
+
+def _written(value: Decimal) -> str:
+    text = format(_ARITHMETIC.normalize(value), "f")
+    return "0" if text == "-0" else text
 
 
 def is_number(text: str) -> bool:

@@ -12,19 +12,28 @@ r"""Short texts: a name, a word, a phrase.
 |---|---|---|
 | `Paris` | `The capital of France is Paris.` | yes |
 | `Paris` | `It is not Paris` | no |
+| `Paris` | `Paris, Texas` | no |
+| `New York` | `New York City` | cannot be told |
 | `São Tomé` | `Sao Tome` | yes |
-| `C` | `It is written in C++.` | no |
+| `O(n)` | `O(n log n)` | no |
+| `5 km` | `5000 m` | yes |
 """
 
+import re
 from collections.abc import Sequence
 
+from agents.answers.claims import claims
+from agents.answers.dates import compare_dates, holds_date
 from agents.answers.form import Form
+from agents.answers.lexicon import DENIALS
+from agents.answers.quantity import compare_quantities, is_quantity
 from agents.answers.stated import find_stated, without_announcements
-from agents.answers.words import EDGES, LONGEST_PHRASE, cut_words, mentions, normalise
+from agents.answers.words import EDGES, LONGEST_PHRASE, PAUSES, cut_tokens, fold, is_formula, normalise
 
 _MOST_WORDS = 6
 # A sentence in a script without spaces counts as one word, so characters are bounded too.
 _MOST_CHARACTERS = 80
+_SENTENCE = re.compile(r"(?<=[^\W\d_]{2})[.!?](?=\s)|[。！？।؟\n]|(?<=[^\s.!?])[!?](?=\s)")
 
 
 class Short:
@@ -53,16 +62,65 @@ class Short:
         stated = find_stated(reply)
         if stated.line:
             return (
-                stated.line.removeprefix("- ").lstrip(EDGES + "#>").rstrip(EDGES + ".,:;!?}$") or stated.line
+                stated.line.removeprefix("- ").lstrip(EDGES + "#>").rstrip(EDGES + ".,:;!?}$。")
+                or stated.line
             )
         # An announcement with nothing behind it is no answer of its own.
         return (without_announcements(stated.text) if stated.announced else reply).strip() or None
 
     def agree(self, left: str | None, right: str | None, options: Sequence[str] = ()) -> bool | None:
-        """Say whether two texts are the same words, or one has the other inside and does not deny it."""
+        """Say whether two texts are the same words, or one is a sentence around the other."""
         if left is None or right is None:
             return False
         if normalise(left) == normalise(right):
             return True
-        shorter, longer = sorted((cut_words(left), cut_words(right)), key=len)
-        return len(shorter) <= LONGEST_PHRASE and bool(mentions(longer, (shorter,)))
+        return compare_texts(self.extract(left) or left, self.extract(right) or right)
+
+
+def compare_texts(left: str, right: str) -> bool | None:
+    """Say whether two short texts say the same; None where that cannot be told."""
+    if normalise(left) == normalise(right):
+        return True
+    if holds_date(left) and holds_date(right):
+        return compare_dates(left, right)
+    if is_quantity(left) and is_quantity(right):
+        return compare_quantities(left, right)
+    shorter, longer = sorted((left, right), key=lambda text: (len(cut_tokens(text)), text))
+    answer = cut_tokens(shorter)
+    if not answer or len(shorter) > LONGEST_PHRASE:
+        return False
+    told = _last_claim(longer, answer)
+    return _unlike(shorter, longer) if told is False else told
+
+
+def _last_claim(longer: str, answer: tuple[str, ...]) -> bool | None:
+    """Say what the last sentence that holds an answer makes of it."""
+    told: bool | None = False
+    wanted = frozenset(map(fold, answer))
+    for sentence in _SENTENCE.split(longer):
+        tokens = cut_tokens(sentence)
+        if len(tokens) <= len(answer):
+            told = told or _folded(tokens) == _folded(answer)
+        elif wanted <= set(map(fold, tokens)):
+            told = claims(tokens, answer)
+    return told
+
+
+def _folded(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(fold(token) for token in tokens if token not in PAUSES)
+
+
+def _unlike(shorter: str, longer: str) -> bool | None:
+    """Say whether texts that neither claim the other differ for sure.
+
+    A name without its middle, or with its parts in another order, may be the same name.
+    """
+    few, many = _folded(cut_tokens(shorter)), _folded(cut_tokens(longer))
+    if any(map(is_formula, (*few, *many))) or len(few) < 2 or len(many) > 2 * len(few):
+        return False
+    if (set(few) ^ set(many)) & DENIALS or not set(few) <= set(many):
+        return False
+    kept = iter(many)
+    if len(many) > len(few):
+        return False if " ".join(few) in " ".join(many) or not all(word in kept for word in few) else None
+    return None if len(few) == 2 else False

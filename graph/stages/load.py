@@ -10,6 +10,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agents.answers.task import count_kinds
 from agents.models.config import OpenAIModelConfig
 from agents.models.pool import ModelPool
 from agents.models.probe import check_name, probe
@@ -26,7 +27,7 @@ from graph.state import RunInput
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
 from stores.errors import WeightsError
-from stores.journal import Journal
+from stores.journal import Journal, Split
 from stores.model_hub import fetchable_weights
 from stores.record_files import append_records
 from stores.records import Skipped
@@ -245,9 +246,20 @@ def _fill(journal: Journal, config: RunConfig, request: RunInput, skipped: Path)
     aside: list[Skipped] = []
     if not journal.count_samples("train"):
         journal.add_samples("train", _training_samples(config, request, aside.append))
+        _tell_kinds(journal, "train")
     if not journal.count_samples("test"):
         journal.add_samples("test", _test_samples(config, request, aside.append))
+        _tell_kinds(journal, "test")
     append_records(skipped, aside)
+
+
+def _tell_kinds(journal: Journal, split: Split) -> None:
+    """Keep the kind of every sample's answers: of both data sets, the training data's tasks tell it."""
+    kinds = count_kinds(journal.samples("train"))
+    try:
+        journal.set_kinds(split, kinds.kind)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _show_first(journal: Journal, prompts: Prompts) -> None:

@@ -9,7 +9,7 @@ from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
-from agents.answers.kind import sample_kind
+from agents.answers.kind import agree_with_any, sample_kind
 from agents.checker import Check
 from agents.record import to_decision
 from graph.fingerprint import fingerprints
@@ -37,7 +37,7 @@ from stores.records import (
 from training.calibration.agreement import AgreementTally
 from training.calibration.label_space import LabelSpace
 from training.long_form import FreeTextTally
-from training.metrics import Metrics, Tally, is_right
+from training.metrics import Metrics, Tally, says_gold
 
 _LOG = logging.getLogger("robustft")
 _BY_CHANCE = (
@@ -193,16 +193,20 @@ class _Figures:
         # Free text is not compared by the views; only a judge could.
         if compares and state.sample.says_something and state.check is not None:
             choices = self._space.size(state) if self._space.shared else len(options)
-            for view in state.view_answers():
+            given = (state.sample.response, *state.sample.other_responses)
+            for view, answer in state.view_answers().items():
+                # Where it cannot be told whether they agree, that counts neither way.
+                if agree_with_any(state.sample, answer, given) is None:
+                    continue
                 self._views[view].add(agreed=view in state.check.agreed, options=choices)
         if gold is not None and state.check is not None:
             self._with_gold = True
             final = state.final
             self._tally.add(
                 judged_noisy=not state.check.clean,
-                response_right=is_right(state.sample.response, gold, options),
+                response_right=bool(says_gold(state.sample.response, state.sample)),
                 relabelled=not state.check.clean and final is not None,
-                final_right=None if final is None else is_right(final, gold, options),
+                final_right=None if final is None else bool(says_gold(final, state.sample)),
                 kept=kept,
                 compares=compares,
             )

@@ -65,7 +65,11 @@ def test_an_empty_file_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Path("bad.jsonl").write_text(content)
-    assert refusal({option: "bad.jsonl"}, endpoint, monkeypatch, capsys) == "bad.jsonl: holds no rows: it is an empty file"
+    told = refusal({option: "bad.jsonl"}, endpoint, monkeypatch, capsys)
+    assert told == "bad.jsonl: holds no rows: it is an empty file"
+        refusal({option: "bad.jsonl"}, endpoint, monkeypatch, capsys)
+        == "bad.jsonl: holds no rows: it is an empty file"
+    )
 
 
 @pytest.mark.parametrize("option", ["--data", "--test", "--gold"])

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from agents.answers.kind import sample_kind
 from agents.answers.short import Short
-from agents.answers.words import normalise
+from agents.answers.words import cut_words, mentions, normalise
 from agents.record import SampleRecord
 from stores.sample import Sample
 from training.calibration import priors
@@ -158,11 +158,13 @@ class LabelSpace:
         if self._classes and not kind.comparable:
             # An agent answers with a class, in a sentence, although the given response is a long text.
             kind = Short()
-        return [
-            number
-            for number, candidate in enumerate(candidates)
-            if kind.agree(answer, candidate, sample.options)
-        ]
+        told = [kind.agree(answer, candidate, sample.options) for candidate in candidates]
+        found = [number for number, same in enumerate(told) if same]
+        if not found and self._classes and None in told:
+            # "In Southeast Asia" names one class, where "Asia" alone could not be told from it.
+            named = mentions(cut_words(answer), tuple(map(cut_words, candidates)))
+            return sorted(number for number in named if told[number] is None)
+        return found
 
     def _candidates(self, record: SampleRecord) -> tuple[str, ...]:
         """Return what a sample's right response can be; of an open prompt, what somebody has named."""
@@ -175,11 +177,10 @@ class LabelSpace:
         kind = sample_kind(sample)
         found: list[str] = []
         for answer in (sample.response, *record.answers().values()):
-            if (
-                answer is not None
-                and answer.strip()
-                and not any(kind.agree(answer, known) for known in found)
-            ):
+            if answer is None or not answer.strip():
+                continue
+            # Of a wording that may be one of them nobody can tell: it is no candidate of its own.
+            if all(kind.agree(answer, known) is False for known in found):
                 found.append(answer)
         return tuple(found)
 

@@ -21,7 +21,7 @@ RESPONSES: list[tuple[str, str, tuple[str, ...], str]] = [
     ("full stop", "12.", (), "number"),
     ("unit is short", "12 apples", (), "short"),
     ("scale is short", "3.5 million", (), "short"),
-    ("a date is no number", "1/2/2024", (), "short"),
+    ("a date is no number", "1/2/2024", (), "date"),
     ("a version is no number", "1.2.3", (), "short"),
     ("comma pair is ambiguous", "3,5", (), "short"),
     ("endless digits are no number", "9" * 500, (), "free"),
@@ -87,12 +87,12 @@ def test_the_response_and_the_options_tell_the_kind(
 
 
 def test_only_free_text_needs_a_judge_to_be_compared() -> None:
-    assert [kind.name for kind in KINDS if not kind.comparable] == ["free"]
+    assert [kind.name for kind in KINDS if not kind.comparable] == ["code", "free"]
 
 
 def test_a_direct_answer_has_the_room_that_its_kind_needs() -> None:
     found = {kind.name: kind.max_tokens(options) for kind, options in COMPARISONS}
-    assert found == {"choice": 26, "number": None, "short": 32, "free": None}
+    assert {name: room for name, room in found.items() if room} == {"choice": 26, "date": 32, "short": 32}
 
 
 @pytest.mark.parametrize(("kind", "options"), COMPARISONS, ids=[kind.name for kind in KINDS])
