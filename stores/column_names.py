@@ -106,7 +106,7 @@ def simple_name(column: str) -> str:
     return "".join(sign for sign in column.casefold() if sign.isalnum()) or column
 
 
-def belongs_to_question(column: str) -> bool:
+def belongs_to_prompt(column: str) -> bool:
     """Return whether a column's name says that it belongs to the question."""
     words = [word.lower() for word in _WORDS.findall(column)]
     if not words or simple_name(column) in HARMLESS:

@@ -24,7 +24,7 @@ from stores.column_names import (
     SYSTEM,
     TOOLS,
     TURNS,
-    belongs_to_question,
+    belongs_to_prompt,
     simple_name,
 )
 from stores.fields import RowError, is_blank, is_empty, parse_nested
@@ -562,7 +562,7 @@ def unused_columns(
     """
     used = layout.used()
     without = [column for column in columns if column not in used and column not in ignore]
-    asking = [column for column in without if belongs_to_question(column)]
+    asking = [column for column in without if belongs_to_prompt(column)]
     letters = [column for column in without if re.fullmatch("[A-Za-z]", column.strip())]
     if len(letters) > 1:
         asking += letters

@@ -143,7 +143,11 @@ class _Seen:
         value = look_up(row, layout.response)
         if isinstance(value, list | dict):
             return
-        text = str(value).strip() if not is_blank(value) else ""
+        try:
+            text = str(value).strip() if not is_blank(value) else ""
+        except ValueError:
+            # A number of too many digits: who reads the row says so.
+            return
         if len(self.responses) <= 2 * _MOST_CLASSES or text in self.responses:
             self.responses[text] += 1
         if _BARE.fullmatch(text):

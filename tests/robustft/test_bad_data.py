@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from robustft import load_run
 from robustft.cli import main
 from tests.support.endpoint import Endpoint
 
@@ -236,3 +237,24 @@ def test_other_commands_name_the_bad_row_too(
     assert stop.value.code == 2
     assert capsys.readouterr().err.startswith("robustft: bad.jsonl, line 2, field 'completion': ")
     assert not Path("out.jsonl").exists()
+
+
+def test_rows_set_aside_are_in_a_file_of_the_run_and_in_its_summary(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = {
+        "prompt": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}],
+        "completion": "x",
+    }
+    Path("bad.jsonl").write_text(lines(GOOD, bad, {"prompt": "Empty?", "completion": None}))
+    arguments = ["run", "my.yaml", "--data", "bad.jsonl", "--until", "select", "--out", "run"]
+    monkeypatch.setattr(sys, "argv", ["robustft", *arguments, "--set", "data.on_bad_row=skip"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 0
+    run = load_run("run")
+    assert [(row.line, row.field) for row in run.skipped()] == [(2, "prompt")]
+    assert (run.summary.samples.total, run.summary.samples.skipped) == (2, 1)
+    empty = next(decision for decision in run.decisions() if not decision.response)
+    assert empty.noise_probability == 1
+    assert "checker" not in empty.agents

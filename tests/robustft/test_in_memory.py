@@ -100,7 +100,7 @@ def test_the_limit_holds_for_samples_in_memory(config: RunConfig, tmp_path: Path
         (3, "Who?", r"samples\[3\]: must be a Sample or a mapping of columns, not str"),
         (3, ROWS[0], r"samples\[3\], field 'id': the id 'z' is taken by samples\[0\]"),
         (3, Sample(id="3", prompt=" ", response="x"), r"samples\[3\], field 'prompt': is empty"),
-        (0, {"text": "Who?"}, r"samples\[0\]: the columns fit no known shape"),
+        (0, {"text": "Who?"}, r"samples\[0\].*is missing"),
         (
             0,
             {"prompt": "Who?", "completion": "x", 1: 2},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stores.column_names import belongs_to_question, simple_name
+from stores.column_names import belongs_to_prompt, simple_name
 
 
 @pytest.mark.parametrize("name", ["answerKey", "Answer Key", "answer_key", " answer-key ", "ANSWERKEY"])
@@ -30,7 +30,7 @@ def test_a_name_without_letters_stays() -> None:
     ],
 )
 def test_a_name_that_belongs_to_the_question_is_known(name: str) -> None:
-    assert belongs_to_question(name)
+    assert belongs_to_prompt(name)
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_a_name_that_belongs_to_the_question_is_known(name: str) -> None:
     ],
 )
 def test_a_name_of_no_consequence_is_ignored(name: str) -> None:
-    assert not belongs_to_question(name)
+    assert not belongs_to_prompt(name)

@@ -9,8 +9,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from stores.dataset import join_gold, read_samples
+from stores.dataset import ReadingRules, join_gold, read_samples
 from stores.errors import DataError
+from stores.records import Skipped
 
 ROWS: list[dict[str, object]] = [
     {"id": "a", "question": "Colour of the sky?", "answer": "blue"},
@@ -319,3 +320,67 @@ def test_responses_that_are_no_option_are_counted_as_noise(
         list(read_samples(file))
     assert [sample.response for sample in read_samples(file, noisy=True)] == ["x", "y", "C", "x"]
     assert "1 of 4 responses are none of their options" in caplog.text
+
+
+def conversation(*roles: str) -> dict[str, object]:
+    return {"messages": [{"role": role, "content": f"{role} {place}"} for place, role in enumerate(roles)]}
+
+
+MIXED = [conversation("user", "assistant"), conversation("user", "assistant", "user"), conversation("user")]
+
+
+def test_bad_rows_are_counted_by_reason_before_the_reading_stops(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", *MIXED, conversation("user", "assistant", "user"))
+    with pytest.raises(DataError) as caught:
+        list(read_samples(path, rules=ReadingRules(on_bad_row="error")))
+    told = str(caught.value)
+    assert told.startswith(f"{path}, line 2, field 'messages': goes on after the last assistant turn")
+    assert "in all 3 of 4 rows cannot be used: 2 ends with a user turn, 1 has no assistant turn" in told
+    assert told.endswith("data.on_bad_row: skip sets such rows aside")
+
+
+def test_bad_rows_are_set_aside_with_their_place_and_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", *MIXED)
+    aside: list[Skipped] = []
+    rules = ReadingRules(on_bad_row="skip")
+    assert len(list(read_samples(path, rules=rules, skip=aside.append))) == 1
+    assert [(row.line, row.field) for row in aside] == [(2, "messages"), (3, "messages")]
+    assert {row.file for row in aside} == {str(path)}
+    assert "2 of 3 rows are set aside" in caplog.text
+
+
+def test_a_file_without_a_row_that_can_be_used_is_refused(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", *MIXED[1:])
+    with pytest.raises(DataError, match="2 of 2 rows cannot be used"):
+        list(read_samples(path, rules=ReadingRules(on_bad_row="skip")))
+
+
+@pytest.mark.parametrize("text", ["    return 1\n", "a\r\nb\r\n", "\tx", " lead", "trail  ", "\n\nx\n\n"])
+def test_prompts_and_responses_are_kept_to_the_byte(tmp_path: Path, text: str) -> None:
+    (sample,) = read_samples(write_jsonl(tmp_path / "d.jsonl", {"prompt": text, "completion": text}))
+    assert (sample.prompt, sample.response) == (text, text)
+    turns = [{"role": "user", "content": text}, {"role": "assistant", "content": text}]
+    (sample,) = read_samples(write_jsonl(tmp_path / "m.jsonl", {"messages": turns}))
+    assert (sample.prompt, sample.response) == (text, text)
+
+
+def test_an_empty_response_is_noise_in_training_data_alone(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", asked("q", ""), asked("r", None), asked("s", "x"))
+    assert [sample.says_something for sample in read_samples(path, noisy=True)] == [False, False, True]
+    assert "line 1, field 'answer'" in failure(path)
+    nothing = write_jsonl(tmp_path / "n.jsonl", asked("q", ""), asked("r", ""))
+    with pytest.raises(DataError, match="every response is empty"):
+        list(read_samples(nothing, noisy=True))
+
+
+def test_samples_with_other_tools_or_turns_have_other_ids(tmp_path: Path) -> None:
+    plain = conversation("user", "assistant")
+    ids = [
+        next(read_samples(write_jsonl(tmp_path / f"{n}.jsonl", row))).id
+        for n, row in enumerate(
+            (plain, {**plain, "tools": [{"name": "a"}]}, {**plain, "tools": [{"name": "b"}]})
+        )
+    ]
+    assert len(set(ids)) == 3
