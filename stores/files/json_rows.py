@@ -25,17 +25,8 @@ _BETWEEN = " \t\r\n,\x1e\ufeff"
 # What a row's list may hold that is no row: the turns of a conversation.
 _TURN_KEYS = ({"role", "content"}, {"from", "value"})
 # An object with one of these is a row itself, whatever lists it holds.
-_OF_A_ROW = {
-    "prompt",
-    "question",
-    "instruction",
-    "query",
-    "response",
-    "completion",
-    "answer",
-    "output",
-    "tools",
-}
+_OF_A_ROW = {"prompt", "question", "instruction", "query", "response", "completion", "answer", "output"}
+_OF_A_ROW |= {"messages", "conversations", "conversation", "tools"}
 _LOOKED_AT = 1000
 
 _decoder = json.JSONDecoder(parse_constant=lambda name: None if name == "NaN" else float(name))
