@@ -16,7 +16,7 @@ from graph.config.run import RunConfig, parse_config
 from graph.context import build_agents, load_models, load_prompts
 from graph.sample_graph import denoise_graph, detect_graph, sample_graph
 from graph.state import SampleInput, SampleState
-from prompts.template import LETTERS, Choice, Template
+from prompts.template import QuestionTemplate
 from stores.sample import Sample
 from tests.support.endpoint import Endpoint
 from tests.support.scripted import ScriptedModel
@@ -181,10 +181,7 @@ async def test_every_request_about_a_sample_begins_with_the_same_question(option
     model = says("Bergen", "Hm", "Trondheim", "Hm", "Bergen", "Hm", "Oslo", "Verdict: noisy", "Oslo")
     sample = NOISY.model_copy(update={"options": options})
     await journey(sample, {"default": model}, checker={"policy": "judge"})
-    choices = [Choice(*pair) for pair in zip(LETTERS, options, strict=False)]
-    question = Template("question", frozenset({"prompt", "options"})).render(
-        prompt=sample.prompt, options=choices
-    )
+    question = QuestionTemplate("base").render(sample, "train")
     assert len(set(model.texts())) > 3
     assert [text for text in model.texts() if not text.startswith(question)] == []
 
