@@ -68,9 +68,6 @@ def test_an_empty_file_is_refused(
     Path("bad.jsonl").write_text(content)
     told = refusal({option: "bad.jsonl"}, endpoint, monkeypatch, capsys)
     assert told == "bad.jsonl: holds no rows: it is an empty file"
-        refusal({option: "bad.jsonl"}, endpoint, monkeypatch, capsys)
-        == "bad.jsonl: holds no rows: it is an empty file"
-    )
 
 
 @pytest.mark.parametrize("option", ["--data", "--test", "--gold"])
