@@ -13,17 +13,24 @@ says something else; of a longer name nobody can tell.
 | `New York` | `New York City` | cannot be told |
 """
 
+from itertools import islice
+
 from agents.answers.lexicon import (
     ABOUT,
+    ALTERNATIVES,
     ARTICLES,
+    ASKS,
     COPULAS,
     DENIALS,
     FILLERS,
     JOINS,
+    LANGUAGE,
     LATE_COPULAS,
     LIMITS,
+    PLACED,
     REASONS,
     SORTS,
+    TAKES_BACK,
     TURNS,
     YES_OR_NO,
 )
@@ -31,6 +38,7 @@ from agents.answers.words import PAUSES, fold
 
 _ENDS_IN_DENIAL = ("ない", "ません", "않다", "않습니다", "아니다", "아닙니다", "没有", "なかった")
 _NEAR = 6
+_MOST_PLACES = 4
 
 
 def claims(longer: tuple[str, ...], answer: tuple[str, ...]) -> bool | None:
@@ -44,29 +52,74 @@ def claims(longer: tuple[str, ...], answer: tuple[str, ...]) -> bool | None:
         True where the text is a sentence around the answer; False where it denies it, adds to it, or does not
         hold it; None where that cannot be told.
     """
-    at = _last_place(longer, answer)
-    if at is None:
+    folded = tuple(map(fold, answer))
+    # Of a name that a sentence holds twice, one place alone may tell: "Khmer, a form of the Khmer language".
+    told = [
+        _claims_at(tuple(longer[:at]), folded, tuple(longer[at + len(answer) :]))
+        for at in _places(longer, answer)
+    ]
+    if not told:
         return False
-    before, after = tuple(map(fold, longer[:at])), tuple(map(fold, longer[at + len(answer) :]))
+    return next((said for said in reversed(told) if said is not None), None)
+
+
+def _claims_at(before: tuple[str, ...], answer: tuple[str, ...], spelt: tuple[str, ...]) -> bool | None:
+    """Say what a sentence makes of the answer at one place of it."""
+    before, after = tuple(map(fold, before)), tuple(map(fold, spelt))
+    before, after = _without_repeats(before, answer, after)
     clause = _last_clause(before)
-    if _denied(before, clause, after) or _limited(clause, after):
-        return False
-    if any(word in ABOUT for word in clause[-2:]):
+    if any(word in ABOUT for word in clause[-2:]) or ASKS.intersection(clause):
         return None
-    ends = _ends_well(tuple(map(fold, answer)), before, after)
+    if _denied(before, clause, after):
+        return False
+    if _limited(clause, after):
+        # "It is Paris or Lyon" names two; whether it means one of them nobody can tell.
+        either = ALTERNATIVES.intersection((*clause[-1:], *after[:1]))
+        return None if either and COPULAS.intersection(clause) else False
+    if _is_asked_about(before, after):
+        return False
+    ends = _ends_well(answer, before, after)
+    if ends is None and _explains_by_noun(answer, spelt):
+        ends = True
     turned = bool(before) and before[-1] in TURNS
     return _begins_well(() if turned else before, after) if ends else ends
 
 
-def _last_place(longer: tuple[str, ...], answer: tuple[str, ...]) -> int | None:
-    """Return where a text last holds an answer's tokens next to each other."""
+def _places(longer: tuple[str, ...], answer: tuple[str, ...]) -> list[int]:
+    """Return the places, the last few, where a text holds an answer's tokens next to each other."""
     # "As" and "I" are chemical symbols, "as" and "i" are not.
     first, size = answer[0], len(answer)
     symbol = size == 1 and len(first) <= 2 and first != first.lower() and first.lower() not in YES_OR_NO
     spell = str if symbol else fold
     words, wanted = tuple(map(spell, longer)), tuple(map(spell, answer))
     places = (at for at in range(len(words) - size, -1, -1) if words[at] == wanted[0])
-    return next((at for at in places if words[at : at + size] == wanted), None)
+    found = list(islice((at for at in places if words[at : at + size] == wanted), _MOST_PLACES))
+    return found[::-1]
+
+
+def _without_repeats(
+    before: tuple[str, ...], answer: tuple[str, ...], after: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Leave out an answer that stands beside itself: "weak or weak" names one."""
+    size = len(answer)
+    if after[:1] and after[0] in ALTERNATIVES and after[1 : 1 + size] == answer:
+        after = after[1 + size :]
+    if before[-1:] and before[-1] in ALTERNATIVES and before[-1 - size : -1] == answer:
+        before = before[: -1 - size]
+    return before, after
+
+
+def _is_asked_about(before: tuple[str, ...], after: tuple[str, ...]) -> bool:
+    """Say whether a sentence says something of the answer's own: "The capital of France is" ."""
+    if len(after) < 2 or after[0] not in COPULAS or len(before) < 2 or before[-1] != "of":
+        return False
+    return before[-2] not in SORTS and not COPULAS.intersection(before)
+
+
+def _explains_by_noun(answer: tuple[str, ...], spelt: tuple[str, ...]) -> bool:
+    """Say whether a noun behind a comma explains a word: "loaves, plural of loaf"."""
+    named = all(word.isalpha() for word in answer)
+    return named and len(spelt) > 2 and spelt[0] == "," and spelt[2] == "of" and spelt[1].islower()
 
 
 def _last_clause(before: tuple[str, ...]) -> tuple[str, ...]:
@@ -102,8 +155,13 @@ def _ends_well(answer: tuple[str, ...], before: tuple[str, ...], after: tuple[st
     if not after or all(word in LATE_COPULAS for word in after):
         return True
     first = after[0]
+    if first in LANGUAGE and len(after) > 1 and after[1] in COPULAS and not COPULAS.intersection(before):
+        return True
     if first in PAUSES:
         rest = after[1] if len(after) > 1 else ""
+        if rest in TURNS and before:
+            # "It is Paris, but not for long" still says Paris; "but it may be Lyon" takes it back.
+            return None if TAKES_BACK.intersection(after) else True
         if rest in REASONS or (len(answer) == 1 and answer[0] in YES_OR_NO and not before):
             return True
         if not before:
@@ -122,6 +180,10 @@ def _begins_well(before: tuple[str, ...], after: tuple[str, ...]) -> bool | None
         return True
     if {before[-1], *before[-2:]} & SORTS and before[-1] in SORTS | {"of"}:
         return True
+    if before[-1] in FILLERS and before[-2:-1] and before[-2] in PLACED:
+        return True
+    if after and after[0] in LANGUAGE:
+        return all(word in FILLERS or word in PAUSES or word in YES_OR_NO for word in before) or None
     for word in reversed(before[-5:]):
         if word in COPULAS:
             return True

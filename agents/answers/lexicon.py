@@ -2,7 +2,10 @@
 
 `DENIALS` deny what stands beside them, `LIMITS` bound it, `JOINS` add to it. `COPULAS` lead to an
 answer, with `FILLERS` between; `LATE_COPULAS` end a sentence behind it. `REASONS` begin what explains it.
-`TURNS` begin another clause: "not Rome but". `SORTS` name what an answer is: "the city of Rome".
+`TURNS` begin another clause: "not Rome but"; with words that `TAKES_BACK` has, it may undo the first.
+`SORTS` name what an answer is: "the city of Rome"; `LANGUAGE` does so behind it: "the Thai language".
+`ALTERNATIVES` are those of the `JOINS` that name either. `ASKS` begin what is left open. `PLACED` lead to a
+place, with a preposition behind them.
 """
 
 
@@ -61,4 +64,12 @@ YES_OR_NO = _words(
 )
 SORTS = _words(
     "city town village state country island river planet year month color colour letter number word"
+)
+ALTERNATIVES = _words("or oder ou o u lub или або أو या veya hoặc หรือ 或 또는")
+ASKS = _words("whether ob")
+LANGUAGE = _words("language sprache langue idioma lengua lingua język язык 语 語 语言 言語 언어")
+PLACED = _words("located situated spoken found lies lie born set based held lives")
+TAKES_BACK = _words(
+    "not no never should could may might would can actually really rather now today instead wrong false"
+    " incorrect isnt maybe perhaps possibly also"
 )

@@ -33,7 +33,7 @@ from agents.answers.words import EDGES, LONGEST_PHRASE, PAUSES, cut_tokens, fold
 _MOST_WORDS = 6
 # A sentence in a script without spaces counts as one word, so characters are bounded too.
 _MOST_CHARACTERS = 80
-_SENTENCE = re.compile(r"(?<=[^\W\d_]{2})[.!?](?=\s)|[。！？।؟\n]|(?<=[^\s.!?])[!?](?=\s)")
+_SENTENCE = re.compile(r"(?<=[^\W\d_]{2})[.!?][\"'”’)]{0,2}(?=\s)|[。！？।؟\n]|(?<=[^\s.!?])[!?](?=\s)")
 
 
 class Short:
@@ -102,7 +102,9 @@ def _last_claim(longer: str, answer: tuple[str, ...]) -> bool | None:
         if len(tokens) <= len(answer):
             told = told or _folded(tokens) == _folded(answer)
         elif wanted <= set(map(fold, tokens)):
-            told = claims(tokens, answer)
+            said = claims(tokens, answer)
+            # A later sentence that tells nothing leaves what the earlier ones say.
+            told = told if said is None and told else said
     return told
 
 

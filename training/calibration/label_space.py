@@ -13,7 +13,7 @@ An answer that is none of them is -1: a missing one, and one that names two clas
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from agents.answers.kind import sample_kind
 from agents.answers.short import Short
@@ -33,25 +33,44 @@ def _spelling_of(names: Sequence[str]) -> Callable[[str], str]:
     return normalise if len(set(map(normalise, names))) == len(names) else str.strip
 
 
+def _repeated(counts: Counter[str]) -> tuple[str, ...]:
+    """Return the responses that a task repeats, where they are most of its responses; else none."""
+    found = tuple(name for name, count in counts.items() if name and count >= priors.FEWEST_OF_TASK)
+    few = 2 <= len(found) <= priors.MOST_CLASSES
+    return (
+        found if few and sum(counts[name] for name in found) >= priors.CLASSES_COVER * counts.total() else ()
+    )
+
+
 class LabelSpace:
     """The numbers of responses: of classes where responses repeat, else of a sample's own candidates.
 
     Args:
         classes: the responses that repeat; none where they do not.
         everywhere: whether free text, too, is compared with the classes.
+        of_tasks: the responses that repeat within a task, where most of its responses do. A sentence that
+            names one of them alone is that one.
     """
 
-    def __init__(self, classes: Sequence[str], *, everywhere: bool = False) -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        *,
+        everywhere: bool = False,
+        of_tasks: Mapping[str | None, tuple[str, ...]] | None = None,
+    ) -> None:
         self._classes = tuple(classes)
         self._spelling = _spelling_of(classes)
         self._numbers = {self._spelling(name): number for number, name in enumerate(classes)}
         self._everywhere = everywhere
+        self._of_tasks = of_tasks or {}
 
     @classmethod
     def of(cls, samples: Iterable[Sample]) -> "LabelSpace":
         """Return the label space that suits samples, told from their responses and options."""
         counts: Counter[str] = Counter()
         texts: dict[str, str] = {}
+        tasks: dict[str | None, Counter[str]] = {}
         options: dict[tuple[str, ...], tuple[str, ...]] = {}
         free = 0
         for sample in samples:
@@ -67,6 +86,8 @@ class LabelSpace:
             name = normalise(sample.response)
             counts[name] += 1
             texts.setdefault(name, sample.response)
+            if not sample.options:
+                tasks.setdefault(sample.task, Counter())[name] += 1
         if len(options) == 1 and (same := next(iter(options.values()))):
             return cls(same) if len(same) <= priors.MOST_CLASSES else cls(())
         repeated = [name for name, count in counts.items() if name and count >= priors.FEWEST_OF_CLASS]
@@ -77,7 +98,8 @@ class LabelSpace:
             and options.keys() == {()}
         )
         if not shared:
-            return cls(())
+            named = {task: _repeated(counted) for task, counted in tasks.items()}
+            return cls((), of_tasks={task: tuple(texts[name] for name in few) for task, few in named.items()})
         # Among classes a few long texts are wrong responses, not free text.
         everywhere = covered >= priors.CLASSES_COVER * (counts.total() + free)
         return cls([texts[name] for name in repeated], everywhere=everywhere)
@@ -121,6 +143,7 @@ class LabelSpace:
         """
         if answer is None:
             return -1
+        answer = self._read(answer, record.sample)
         known = self._numbers.get(self._spelling(answer))
         return self._find(answer, record) if known is None else known
 
@@ -135,14 +158,32 @@ class LabelSpace:
             return None
         sample = record.sample
         if not self._classes and not sample.options:
-            said = (sample.response, *record.answers().values())
-            return min(
-                (text for text in said if text is not None and self._find(text, record) == number), key=len
-            )
+            said = self._said(record)
+            return min((text for text in said if self._find(text, record) == number), key=len)
         name = self._spelling(candidates[number])
         return next(
             (option for option in sample.options if self._spelling(option) == name), candidates[number]
         )
+
+    def _said(self, record: SampleRecord) -> list[str]:
+        """Return a sample's response and what the agents answered, as far as it can be read."""
+        answers = [answer for answer in record.answers().values() if answer is not None and answer.strip()]
+        given = [record.sample.response] if record.sample.says_something else []
+        return [*given, *(self._read(answer, record.sample) for answer in answers)]
+
+    def _read(self, answer: str, sample: Sample) -> str:
+        """Return the response of the task that an answer names alone and undenied, else the answer.
+
+        "Mali lies in West Africa" is "Africa", where the responses of the task are continents.
+        """
+        names = () if sample.options else self._of_tasks.get(sample.task, ())
+        if not names or answer == sample.response or normalise(answer) in map(normalise, names):
+            return answer
+        named = mentions(cut_words(answer), tuple(map(cut_words, names)))
+        if len(named) != 1:
+            return answer
+        name = names[named.pop()]
+        return answer if sample_kind(sample).agree(answer, name, sample.options) is False else name
 
     def _find(self, answer: str, record: SampleRecord) -> int:
         candidates = self._candidates(record)
@@ -163,7 +204,7 @@ class LabelSpace:
         if not found and self._classes and None in told:
             # "In Southeast Asia" names one class, where "Asia" alone could not be told from it.
             named = mentions(cut_words(answer), tuple(map(cut_words, candidates)))
-            return sorted(number for number in named if told[number] is None)
+            return sorted(named) if len(named) != 1 or None in (told[number] for number in named) else []
         return found
 
     def _candidates(self, record: SampleRecord) -> tuple[str, ...]:
@@ -176,9 +217,7 @@ class LabelSpace:
             return sample.options
         kind = sample_kind(sample)
         found: list[str] = []
-        for answer in (sample.response, *record.answers().values()):
-            if answer is None or not answer.strip():
-                continue
+        for answer in self._said(record):
             # Of a wording that may be one of them nobody can tell: it is no candidate of its own.
             if all(kind.agree(answer, known) is False for known in found):
                 found.append(answer)

@@ -16,6 +16,9 @@ import numpy
 FEWEST_OF_CLASS = 5
 """So many samples must share a response before it is a class. Not measured."""
 
+FEWEST_OF_TASK = 3
+"""So many samples of a task must share a response before a sentence that names it is it. Not measured."""
+
 MOST_CLASSES = 50
 """With more classes than this, none is learned about. Not measured; time and memory grow with the classes."""
 

@@ -23,3 +23,26 @@ from agents.answers.words import cut_tokens
 )
 def test_a_text_claims_an_answer_or_not(longer: str, same: bool | None) -> None:
     assert claims(cut_tokens(longer), ("Paris",)) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "same"),
+    [
+        ("The Basque language is spoken in the valley", "Basque", True),
+        ("Nepal is a mountainous country located in Asia", "Asia", True),
+        ("The language of the Thai people is Thai, a cousin of the Thai language", "Thai", True),
+        ("The opposite of wet is dry or dry", "dry", True),
+        ("The opposite of wet is dry or arid", "dry", None),
+        ("The opposite of wet is arid or dry", "dry", None),
+        ("The opposite of wet is dry, but in a wider sense it is more", "dry", True),
+        ("The opposite of wet is dry, but it could be arid", "dry", None),
+        ("The plural of loaf is loaves, plural of bread", "loaves", True),
+        ("The capital of France is Paris", "France", False),
+        ("It asks whether wolves is right", "wolves", None),
+        ("dry or arid", "dry", False),
+    ],
+)
+def test_a_sentence_around_an_answer_gives_it_wherever_it_stands(
+    text: str, answer: str, same: bool | None
+) -> None:
+    assert claims(cut_tokens(text), cut_tokens(answer)) is same

@@ -105,3 +105,28 @@ def test_options_that_words_alone_do_not_tell_apart_are_told_by_their_spelling()
     numbers = [space.encode(record(rating, ratings), rating) for rating in ratings]
     assert len(set(numbers)) == len(ratings)
     assert [space.decode(record("AA", ratings), number) for number in numbers] == list(ratings)
+
+
+def test_a_sentence_that_names_one_response_of_its_task_alone_is_that_one() -> None:
+    places = ["Asia", "Africa", "North America"]
+    asked = [
+        sample(places[number % 3], name=str(number)).model_copy(update={"task": "continent"})
+        for number in range(30)
+    ]
+    others = [
+        sample(f"thing {number}", name=f"o{number}").model_copy(update={"task": "thing"})
+        for number in range(30)
+    ]
+    space = LabelSpace.of([*asked, *others])
+
+    def given(response: str, said: str) -> SampleRecord:
+        of_task = sample(response).model_copy(update={"task": "continent"})
+        return SampleRecord(sample=of_task, base=Prediction(answer=said, reply=said, usage=Usage()))
+
+    near = given("Asia", "Mali is a republic in West Africa, south of Algeria")
+    assert not space.shared
+    assert space.encode(near, "It belongs to Southeast Asia with its islands") == 0
+    assert space.encode(near, "Mali is a republic in West Africa, south of Algeria") == 1
+    assert space.decode(near, 1) == "Africa"
+    assert space.encode(near, "It is not in Asia") == -1
+    assert space.encode(near, "South Asia, or maybe West Africa") == -1
