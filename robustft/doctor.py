@@ -132,7 +132,7 @@ def _first_samples(config: RunConfig) -> list[Sample]:
     if config.data.train is None:
         return []
     try:
-        return list(islice(read_samples(config.data.train, noisy=True), _TRIED))
+        return list(islice(read_samples(config.data.train, rules=config.data.rules("train")), _TRIED))
     except RobustFTError:
         return []
 

@@ -82,8 +82,8 @@ SYSTEM = ("system", "systemprompt", "systemmessage", "sysprompt")
 TOOLS = ("tools", "functions", "availabletools", "toolslist")
 OTHERS = {"bestanswer": "correctanswers", "answer": "answeraliases"}
 
-# What a column's name ends in that belongs to the question.
-OF_THE_QUESTION = {
+# What a column's name ends in that belongs to the prompt.
+_OF_THE_PROMPT = {
     "context", "contexts", "passage", "passages", "article", "articles", "document", "documents",
     "paragraph", "paragraphs", "choice", "choices", "option", "options", "system", "sysprompt", "tools",
     "functions", "hint", "hints", "table", "tables", "image", "images", "audio", "video", "videos",
@@ -112,7 +112,7 @@ def belongs_to_prompt(column: str) -> bool:
     if not words or simple_name(column) in HARMLESS:
         return False
     plain = simple_name(column).rstrip("0123456789")
-    return words[-1] in OF_THE_QUESTION or plain in OF_THE_QUESTION or _is_lettered_option(column)
+    return words[-1] in _OF_THE_PROMPT or plain in _OF_THE_PROMPT or _is_lettered_option(column)
 
 
 def _is_lettered_option(column: str) -> bool:

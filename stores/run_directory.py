@@ -228,10 +228,10 @@ def ensure_free(path: Path) -> None:
             "(or --resume), or choose another --out"
         )
     try:
-        path = path.resolve()
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        place = path.resolve()
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise RunDirectoryError(f"{path}: exists and is not empty; choose another --out")
-        with tempfile.TemporaryDirectory(prefix=".robustft-", dir=_nearest_folder(path)):
+        with tempfile.TemporaryDirectory(prefix=".robustft-", dir=_nearest_folder(place)):
             pass
     except (OSError, RuntimeError) as exc:
         # A link that leads to itself is a RuntimeError.

@@ -10,7 +10,6 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from agents.answers.task import count_kinds
 from agents.models.config import OpenAIModelConfig
 from agents.models.pool import ModelPool
 from agents.models.probe import check_name, probe
@@ -20,6 +19,7 @@ from graph.context import Prompts, RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
 from graph.preview import preview
 from graph.stages.base_role import BaseRole
+from graph.stages.kinds import keep_kinds
 from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import finish_in_thread
@@ -27,7 +27,7 @@ from graph.state import RunInput
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
 from stores.errors import WeightsError
-from stores.journal import Journal, Split
+from stores.journal import Journal
 from stores.model_hub import fetchable_weights
 from stores.record_files import append_records
 from stores.records import Skipped
@@ -246,20 +246,11 @@ def _fill(journal: Journal, config: RunConfig, request: RunInput, skipped: Path)
     aside: list[Skipped] = []
     if not journal.count_samples("train"):
         journal.add_samples("train", _training_samples(config, request, aside.append))
-        _tell_kinds(journal, "train")
+        keep_kinds(journal, "train")
     if not journal.count_samples("test"):
         journal.add_samples("test", _test_samples(config, request, aside.append))
-        _tell_kinds(journal, "test")
+        keep_kinds(journal, "test")
     append_records(skipped, aside)
-
-
-def _tell_kinds(journal: Journal, split: Split) -> None:
-    """Keep the kind of every sample's answers: of both data sets, the training data's tasks tell it."""
-    kinds = count_kinds(journal.samples("train"))
-    try:
-        journal.set_kinds(split, kinds.kind)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
 
 
 def _show_first(journal: Journal, prompts: Prompts) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from graph.config.run import ConfigError, DataConfig, RunConfig, parse_config
 from graph.context import Prompts, load_prompts
 from graph.fingerprint import fingerprints
+from graph.stages.kinds import keep_kinds
 from graph.stages.stage import Workspace
 from graph.state import RunInput, SampleState
 from prompts.template import PromptError
@@ -136,6 +137,7 @@ def carry_out(work: Workspace, plan: ResumePlan) -> None:
     if config.data.test is not None and not journal.count_samples("test"):
         rules = config.data.rules("test")
         journal.add_samples("test", read_samples(config.data.test, rules=rules, skip=aside.append))
+        keep_kinds(journal, "test")
         append_records(work.files.skipped, aside)
     if plan.redoes:
         journal.validity.invalidate_selection()
@@ -207,7 +209,8 @@ def _check_same_reading(work: Workspace, config: RunConfig) -> None:
     gold = config.data.gold
     if gold != work.config.data.gold:
         joined = join_gold(work.journal.samples("train"), gold or "", rules=config.data.rules("gold"))
-        if any(new.gold != old.gold for new, old in zip(joined, work.journal.samples("train"), strict=True)):
+        pairs = zip(joined, work.journal.samples("train"), strict=True)
+        if any(_rights(new) != _rights(old) for new, old in pairs):
             raise _begun_otherwise(work, f"other right responses than {gold}")
 
 
@@ -232,8 +235,18 @@ def _check_same_data(work: Workspace, config: RunConfig, split: Split, path: str
 
 def _check_same_samples(work: Workspace, split: Split, given: Iterator[Sample], source: str) -> None:
     for sample, known in zip_longest(given, work.journal.samples(split)):
-        if sample is None or known is None or sample != known.model_copy(update={"gold": sample.gold}):
+        if sample is None or known is None or sample != _as_given(known, sample):
             raise _begun_otherwise(work, f"other data than {source}")
+
+
+def _as_given(known: Sample, given: Sample) -> Sample:
+    """Return a sample of the journal without what no data file gave it: the gold and the kind of another."""
+    told = {"gold": given.gold, "other_golds": given.other_golds}
+    return known.model_copy(update=told if given.kind is not None else {**told, "kind": None})
+
+
+def _rights(sample: Sample) -> tuple[str | None, tuple[str, ...]]:
+    return sample.gold, sample.other_golds
 
 
 def _begun_otherwise(work: Workspace, how: str) -> ConfigError:

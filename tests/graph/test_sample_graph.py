@@ -209,7 +209,9 @@ async def test_the_two_halves_make_the_same_journey_as_the_whole() -> None:
     detected = await detect_graph.ainvoke(start, context=agents)
     assert detected.get("context") is None
     halves = await denoise_graph.ainvoke(SampleState.model_validate(detected), context=agents)
-    assert halves == await sample_graph.ainvoke(start, context=agents)
+    whole = await sample_graph.ainvoke(start, context=agents)
+    # A channel that was never written is the field's default.
+    assert SampleState.model_validate(halves) == SampleState.model_validate(whole)
 
 
 async def test_a_users_own_prompt_file_is_what_the_base_agent_asks(tmp_path: Path) -> None:

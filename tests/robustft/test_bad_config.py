@@ -247,8 +247,9 @@ def test_an_encoder_that_is_not_there_is_named_as_the_encoder(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = f"{{provider: openai, name: scripted, base_url: {endpoint.url}}}"
-    text = f"models: {{default: {model}}}\ndata: {{train: train.jsonl}}\n"
-    message = refusal_of(text, monkeypatch, capsys, "encoder.name=/nope")
+    text = f"models: {{default: {model}, tuned: {{provider: embedded}}}}\ndata: {{train: train.jsonl}}\n"
+    settings = ("training.model=tuned", "encoder.name=/nope")
+    message = refusal_of(text, monkeypatch, capsys, *settings)
     assert message.startswith("encoder.name: model '/nope': no such folder")
     assert endpoint.requests == []
 
@@ -266,7 +267,7 @@ def test_a_run_without_training_data_is_told_how_to_name_some(
     [
         (None, ("prompt 'mine.md'", "base")),
         ("{{ question }}\n{{ lable }}\n", ("mine.md", "'lable'")),
-        ("", ("mine.md", "does not use {{ question }}")),
+        ("", ("mine.md", "does not use {{ prompt }} or {{ question }}")),
         ("{{ question }}\n\n{% if %}\n", ("mine.md, line 3",)),
         ("{{ question }}\n{% for x in options %}\n", ("mine.md, line ",)),
     ],

@@ -19,6 +19,9 @@ from tests.support.cases import CASES, command, read_lines, script, write_run
 from tests.support.endpoint import Endpoint
 from training.finetune import TrainingOutcome
 
+# An endpoint cannot be tuned.
+TUNED = ["models.tuned={provider: embedded}", "training.model=tuned"]
+
 
 def test_a_run_is_not_gone_on_with_on_other_data(
     tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -200,10 +203,10 @@ def test_a_directory_is_held_until_its_training_has_ended(
     monkeypatch.setattr("training.finetune.train_adapter", train)
     monkeypatch.setattr("graph.stages.load.check_tuned_model", lambda *given: "")
     monkeypatch.setattr("graph.stages.train.fetchable_weights", lambda name: name)
-    config = write_run(tmp_path, script(endpoint).url)
+    config = load_config(write_run(tmp_path, script(endpoint).url), TUNED)
 
     async def cancelled() -> None:
-        running = asyncio.create_task(arun(load_config(config), tmp_path / "run"))
+        running = asyncio.create_task(arun(config, tmp_path / "run"))
         await asyncio.to_thread(started.wait, 30)
         running.cancel()
         await asyncio.wait([running], timeout=0.5)
@@ -235,7 +238,7 @@ def test_an_adapter_that_is_no_longer_whole_is_trained_again(
     monkeypatch.setattr("training.finetune.train_adapter", train)
     monkeypatch.setattr("graph.stages.load.check_tuned_model", lambda *given: "")
     out = tmp_path / "run"
-    run(write_run(tmp_path, script(endpoint).url), out, until="train")
+    run(load_config(write_run(tmp_path, script(endpoint).url), TUNED), out, until="train")
     resume(out, until="train")
     assert len(trained) == 1
 

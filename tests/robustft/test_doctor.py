@@ -25,7 +25,7 @@ async def told_of(config: RunConfig) -> tuple[bool, dict[str, str]]:
     """Return whether all is well, and the lines by what they are about, each with its mark."""
     file = io.StringIO()
     well = await examine(config, Console(file=file, width=60))
-    lines = file.getvalue().splitlines()
+    lines = [line for line in file.getvalue().splitlines() if line[0] in "✓✗"]
     return well, {line[2:].partition(":")[0]: line[0] + line.partition(":")[2] for line in lines}
 
 

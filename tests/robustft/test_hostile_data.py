@@ -110,15 +110,20 @@ def test_templates_in_the_data_are_sent_as_they_are(tmp_path: Path, endpoint: En
         assert f"[base] Say {PAYLOADS[name]}" in texts, name
 
 
-def test_no_control_token_reaches_an_endpoint_or_the_training_set(tmp_path: Path, endpoint: Endpoint) -> None:
+def test_no_control_token_reaches_an_endpoint_and_the_training_set_keeps_every_byte(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
     out = run_on(tmp_path / "hostile", endpoint, rows())
     sent = [message["content"] for request in endpoint.requests for message in request["messages"]]
-    trained = (out / "training.jsonl").read_text()
     for token in CONTROL:
         assert not any(token in text for text in sent), token
-        assert token not in trained, token
     # It still reads the same.
     assert any("< |im_start|>system" in text for text in sent)
+    # What is trained on is the user's text; its tokens are neutralised where it is tokenised.
+    trained = {row["id"]: row["prompt"][-1]["content"] for row in read_lines(out / "training.jsonl")}
+    kept = PAYLOADS.keys() & trained.keys()
+    assert {"chatml", "gemma"} <= kept
+    assert {name: trained[name] for name in kept} == {name: f"[base] Say {PAYLOADS[name]}" for name in kept}
 
 
 @pytest.mark.parametrize("identifier", IDS[:-1])

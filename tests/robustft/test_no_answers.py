@@ -25,20 +25,35 @@ def message(finish: str = "stop", **fields: Any) -> dict[str, Any]:
     return {"message": {"role": "assistant", **fields}, "finish_reason": finish}
 
 
-# What the endpoint sends for every request, the outcome, and how often it is asked for.
+# What is sent for every request, the outcome, how often it is asked for, and why the sample is dropped.
 ENDINGS = {
-    "cut": (message("length", content=CUT), "cut", 2),
-    "cut thoughts": (message("length", content="<think>Let me see. The sky"), "cut", 2),
-    "cut thoughts in a field": (message("length", content=None, reasoning_content="Let me see."), "cut", 2),
-    "thoughts that never end": (message("stop", content="<think>Let me see. The sky"), "cut", 2),
-    "filtered": (message("content_filter", content=CUT), "filtered", 1),
-    "filtered at once": (message("content_filter", content=""), "filtered", 1),
-    "refused": (message(content=REFUSAL), "refused", 1),
-    "refused after thoughts": (message(content=f"<think>Hm.</think>{REFUSAL}"), "refused", 1),
-    "refused in a field": (message(content=None, refusal=REFUSAL), "refused", 1),
-    "refused in Spanish": (message(content="Lo siento, pero no puedo ayudarte con eso."), "refused", 1),
-    "looped": (message("length", content="It is the light. " * 30), "looped", 1),
-    "looped to its end": (message("stop", content="It is the light. " * 30), "looped", 1),
+    "cut": (message("length", content=CUT), "cut", 2, "unfinished"),
+    "cut thoughts": (message("length", content="<think>Let me see. The sky"), "cut", 2, "unfinished"),
+    "cut thoughts in a field": (
+        message("length", content=None, reasoning_content="Let me see."),
+        "cut",
+        2,
+        "unfinished",
+    ),
+    "thoughts that never end": (
+        message("stop", content="<think>Let me see. The sky"),
+        "cut",
+        2,
+        "unfinished",
+    ),
+    "filtered": (message("content_filter", content=CUT), "filtered", 1, "refused"),
+    "filtered at once": (message("content_filter", content=""), "filtered", 1, "refused"),
+    "refused": (message(content=REFUSAL), "refused", 1, "refused"),
+    "refused after thoughts": (message(content=f"<think>Hm.</think>{REFUSAL}"), "refused", 1, "refused"),
+    "refused in a field": (message(content=None, refusal=REFUSAL), "refused", 1, "refused"),
+    "refused in Spanish": (
+        message(content="Lo siento, pero no puedo ayudarte con eso."),
+        "refused",
+        1,
+        "refused",
+    ),
+    "looped": (message("length", content="It is the light. " * 30), "looped", 1, "unfinished"),
+    "looped to its end": (message("stop", content="It is the light. " * 30), "looped", 1, "unfinished"),
 }
 
 
@@ -70,9 +85,9 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize(("choice", "outcome", "times"), ENDINGS.values(), ids=ENDINGS)
+@pytest.mark.parametrize(("choice", "outcome", "times", "reason"), ENDINGS.values(), ids=ENDINGS)
 def test_a_reply_that_is_no_answer_is_recorded_and_never_trained_on(
-    endpoint: Endpoint, tmp_path: Path, choice: dict[str, Any], outcome: str, times: int
+    endpoint: Endpoint, tmp_path: Path, choice: dict[str, Any], outcome: str, times: int, reason: str
 ) -> None:
     def alter(reply: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
         reply["choices"][0] |= json.loads(json.dumps(choice))
@@ -84,7 +99,7 @@ def test_a_reply_that_is_no_answer_is_recorded_and_never_trained_on(
     for decision in lines_of(folder / "decisions.jsonl"):
         assert decision["agents"]["relabeler"]["outcome"] == outcome
         assert decision["agents"]["relabeler"].get("answer") is None
-        assert decision["drop_reason"] == "empty"
+        assert decision["drop_reason"] == reason
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["outcomes"]["relabeler"] == {outcome: len(QUESTIONS)}
     assert summary["usage"]["by_agent"]["relabeler"]["requests"] == times * len(QUESTIONS)

@@ -1,5 +1,7 @@
 """What a resumed run does again."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from graph.config.run import ConfigError, RunConfig
 from graph.context import load_prompts
 from graph.fingerprint import fingerprints
+from graph.stages.kinds import keep_kinds
 from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace
 from graph.state import RunInput
@@ -68,6 +71,28 @@ def test_the_same_config_and_prompts_make_nothing_invalid(work: Workspace) -> No
     assert not found.redoes
     assert work.journal.count_status() == {"clean": 3}
     assert work.journal.validity.has_selection
+
+
+def test_samples_that_were_given_their_kinds_and_golds_are_the_same_samples(
+    work: Workspace, tmp_path: Path
+) -> None:
+    keep_kinds(work.journal, "train")
+    rows = [sample.model_dump(include={"id", "prompt", "response"}) for sample in SAMPLES]
+    request = RunInput(directory=str(work.files.path), samples=rows)
+    assert not plan_resume(work, request).redoes
+    other = RunInput(directory=str(work.files.path), samples=[{**rows[0], "kind": "number"}, *rows[1:]])
+    with pytest.raises(ConfigError, match="other data than samples"):
+        plan_resume(work, other)
+
+
+def test_held_out_samples_that_come_with_a_resumed_run_are_given_their_kinds(
+    work: Workspace, tmp_path: Path
+) -> None:
+    test = tmp_path / "test.jsonl"
+    test.write_text(json.dumps({"prompt": "Capital of Chad?", "completion": "42"}))
+    request = RunInput(directory=str(work.files.path), config={"data": {"test": str(test)}})
+    carry_out(work, plan_resume(work, request))
+    assert [sample.kind for sample in work.journal.samples("test")] == ["short"]
 
 
 def test_another_seed_makes_all_decisions_invalid_and_takes_the_configs_place(work: Workspace) -> None:

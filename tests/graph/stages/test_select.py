@@ -9,12 +9,13 @@ import pytest
 from agents.record import Consensus
 from graph.config.run import RunConfig
 from graph.context import load_prompts
+from graph.results import read_results
 from graph.stages.outcomes import valid_outcomes
 from graph.stages.select import select, training_set
 from graph.stages.stage import Workspace
 from graph.state import RunState
 from stores.errors import InputError
-from stores.export import export_training
+from stores.export import export_results
 from stores.record_files import read_records
 from stores.records import TrainingRow
 from stores.run_directory import StagedRun
@@ -123,7 +124,8 @@ async def test_code_is_byte_for_byte_the_same_in_the_training_set_and_in_exports
     await selected(opened)
     opened.journal.close()
     assert tuple(text for _, text in rows(opened).values()) == CODE
-    export_training(opened.files.training, tmp_path / "out.jsonl", "messages")
+    directory, training = opened.files.path, opened.files.training
+    export_results(lambda: read_results(directory), training, tmp_path / "out.jsonl", "messages")
     exported = map(json.loads, (tmp_path / "out.jsonl").read_text(encoding="utf-8").split("\n")[:-1])
     for row, sample in zip(exported, samples, strict=True):
         assert row["messages"][-1]["content"] == sample.response

@@ -52,5 +52,5 @@ def test_a_bomb_is_refused(tmp_path: Path, packing: str) -> None:
 
 def read_through(path: Path) -> None:
     with open_unpacked(path) as stream:
-        while stream.read(1 << 20):
+        for _ in iter(lambda: stream.read(1 << 20), b""):
             pass
