@@ -58,6 +58,14 @@ class DirectChatModel(BaseChatModel):
         assert isinstance(message, AIMessage)  # noqa: S101 - what `_agenerate` is declared to return
         return message
 
+    async def window(self) -> int | None:
+        """Return how many tokens a request and its reply may have together; None where nothing tells."""
+        return None
+
+    def count_tokens(self, turns: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> int | None:
+        """Return how many tokens a request has; None where its tokenizer is not at hand."""
+        return None
+
     def _is_watched(self, config: RunnableConfig) -> bool:
         callbacks = config.get("callbacks")
         if isinstance(callbacks, BaseCallbackManager):

@@ -1,6 +1,6 @@
 """A chat model inside this process: transformers, fed by batches of concurrent calls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -11,12 +11,13 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from agents.errors import ModelCallError
-from agents.models.chat import DirectChatModel, defuse_all, to_turns, with_arguments
+from agents.models.chat import DirectChatModel, defuse_all, to_messages, to_turns, with_arguments
 from agents.models.chat_template import ChatTemplate
 from agents.models.decoding import Completion, Request, complete_batch
 from agents.models.turn_end import end_tokens
 from agents.thoughts import is_mark, split_thoughts
 from stores.batcher import Batcher
+from stores.sample import Message
 
 # Rows times padded length of one batch: bounds the key-value cache (46 KB a token with SmolLM2 in float32).
 _BATCH_TOKENS = 16_384
@@ -85,14 +86,33 @@ class EmbeddedChatModel(DirectChatModel):
         request = self._to_request(messages, sampling)
         return self._to_result(request, await self._batcher.submit(request))
 
-    def _to_request(self, messages: list[BaseMessage], sampling: dict[str, Any]) -> Request:
-        tools = sampling.get("tools")
-        prompt = self._template.encode(
+    async def window(self) -> int | None:
+        """Return how many tokens a request and its reply may have together."""
+        return self._window
+
+    @property
+    def _window(self) -> int | None:
+        longest: int | None = getattr(self._model.config, "max_position_embeddings", None)
+        return longest or None
+
+    def count_tokens(self, turns: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> int:
+        """Return how many tokens a request has.
+
+        Raises:
+            TurnsRefusedError: the chat template cannot render it.
+        """
+        return len(self._encode(to_messages(turns), tools))
+
+    def _encode(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> list[int]:
+        return self._template.encode(
             with_arguments(to_turns(messages, defused=False), as_text=False),
             add_generation_prompt=True,
             **({"tools": defuse_all(tools)} if tools else {}),
             **self.template_settings,
         )
+
+    def _to_request(self, messages: list[BaseMessage], sampling: dict[str, Any]) -> Request:
+        prompt = self._encode(messages, sampling.get("tools") or ())
         letters = sampling.get("letters") or ()
         return Request(
             prompt,
@@ -123,8 +143,8 @@ class EmbeddedChatModel(DirectChatModel):
         Raises:
             ModelCallError: that is next to nothing.
         """
-        longest: int | None = getattr(self._model.config, "max_position_embeddings", None)
-        if not longest:
+        longest = self._window
+        if longest is None:
             return wanted
         if len(prompt) + min(wanted, _LEAST_ROOM) > longest:
             raise ModelCallError(

@@ -34,6 +34,8 @@ _BROKEN_CONNECTIONS = 5
 _CONNECT_SECONDS = 10
 # Log-probabilities take some 100 bytes a token: more than this is no reply to a question.
 _LONGEST_REPLY = 8 << 20
+# What vLLM, OpenRouter, Groq, and LM Studio call a model's window in their lists.
+_WINDOW_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length")
 # The most likely tokens that OpenAI and vLLM tell of at most.
 _RATED = 20
 
@@ -212,13 +214,21 @@ class EndpointChatModel(DirectChatModel):
 
     async def listed(self) -> list[str]:
         """Return the names of the models that the endpoint lists; none where it lists nothing."""
+        return [str(entry["id"]) for entry in await self._entries() if "id" in entry]
+
+    async def window(self) -> int | None:
+        """Return how many tokens a request and its reply may have together, where the list says."""
+        own = next((one for one in await self._entries() if one.get("id") == self.served_name), {})
+        said = next((own[key] for key in _WINDOW_KEYS if key in own), None)
+        return said if isinstance(said, int) and not isinstance(said, bool) and said > 0 else None
+
+    async def _entries(self) -> list[dict[str, Any]]:
         try:
             content = await self._client.get("models")
         except RequestError:
             return []
         data = content.get("data") if isinstance(content, dict) else None
-        models = [model for model in data if isinstance(model, dict)] if isinstance(data, list) else []
-        return [str(model["id"]) for model in models if "id" in model]
+        return [model for model in data if isinstance(model, dict)] if isinstance(data, list) else []
 
     def shaped(self, settings: Mapping[str, Any]) -> "EndpointChatModel":
         """Return the same model, asked with further settings of how its requests are shaped."""

@@ -24,6 +24,7 @@ from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_conf
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import finish_in_thread
 from graph.state import RunInput
+from graph.windows import tell_too_long, window_of_student, windows_of_agents
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
 from stores.errors import WeightsError
@@ -119,6 +120,7 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
             check_can_be_tuned(config)
             await asyncio.to_thread(check_tuned_model, config, prompts, _first(staged.journal))
         await _check_what_is_asked(pool, config, state, staged.state)
+        await _tell_too_long(pool, config, prompts, staged.journal, state)
         if state.reuse is not None:
             await asyncio.to_thread(_take_over, RunDirectory(staged.folder), Path(state.reuse))
         # In full: what is discarded must not be on its way to its place.
@@ -139,6 +141,7 @@ async def _check_resume(work: Workspace, state: RunInput, pool: ModelPool) -> Re
     if _has_questions(plan, samples, state.until):
         another_encoder = config.encoder != known.encoder
         await _check_what_is_asked(pool, config, state, work.files.state, encodes=another_encoder)
+        await _tell_too_long(pool, config, work.prompts, work.journal, state)
     return plan
 
 
@@ -170,6 +173,16 @@ async def _check_what_is_asked(
         # transformers at once.
         await asyncio.to_thread(load_encoder, config.encoder)
     await check_models(pool, config, logs)
+
+
+async def _tell_too_long(
+    pool: ModelPool, config: RunConfig, prompts: Prompts, journal: Journal, state: RunInput
+) -> None:
+    windows = await windows_of_agents(await load_models(pool, config), config, prompts)
+    if state.until in TRAINING:
+        windows.append(window_of_student(config, prompts))
+    if windows:
+        await asyncio.to_thread(tell_too_long, journal.samples("train"), windows)
 
 
 def _has_questions(plan: ResumePlan, samples: int, until: Stage) -> bool:

@@ -244,3 +244,15 @@ async def test_log_probabilities_are_asked_of_the_relabelers_model_alone(
         with pytest.raises(EndpointError, match=r"^models\.default: .*log-probabilities"):
             await check_models(models, load_config(path, [judge, "agents.checker.model=judge"]))
     other.stop()
+
+
+async def test_samples_beyond_the_window_that_an_endpoint_lists_are_told_before_they_are_asked(
+    tmp_path: Path, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.listed, endpoint.window = ["scripted"], 1500
+    rows = [*ROWS, {"id": "long", "prompt": "word " * 5000, "completion": "Paris"}]
+    await load_run_of(in_memory(tmp_path, endpoint, samples=rows))
+    (line,) = [text for text in caplog.messages if "longer than" in text]
+    assert "1 of 11 samples are longer than models.default (scripted) takes (1,500 tokens)" in line
+    assert line.endswith("ids long")
+    assert not any("word word" in text for text in endpoint.texts())
