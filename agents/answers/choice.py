@@ -49,9 +49,9 @@ class Choice:
         return bool(options)
 
     def max_tokens(self, options: Sequence[str]) -> int | None:
-        """Return what a sentence around the longest option needs."""
+        """Return what a few sentences around the longest option need: a reply that is cut is no answer."""
         # Three characters a token is little for any language a tokenizer was made for.
-        return 24 + max(len(option) for option in options) // 3
+        return 128 + max(len(option) for option in options) // 3
 
     def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
         """Return the text of the one option that a reply names."""

@@ -88,7 +88,7 @@ class Date:
 
     def max_tokens(self, options: Sequence[str]) -> int | None:
         """Return what a sentence around a date needs."""
-        return 32
+        return 128
 
     def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
         """Return what the reply states as its answer, else its words where they hold one date."""

@@ -54,8 +54,8 @@ class Short:
         )
 
     def max_tokens(self, options: Sequence[str]) -> int | None:
-        """Return what a sentence around a short text needs; an explanation after it is not paid for."""
-        return 32
+        """Return what a few sentences around a short text need: a reply that is cut is no answer."""
+        return 128
 
     def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
         """Return what the reply states as its answer, else all its words."""
