@@ -92,7 +92,7 @@ def test_only_free_text_needs_a_judge_to_be_compared() -> None:
 
 def test_a_direct_answer_has_the_room_that_its_kind_needs() -> None:
     found = {kind.name: kind.max_tokens(options) for kind, options in COMPARISONS}
-    assert {name: room for name, room in found.items() if room} == {"choice": 26, "date": 32, "short": 32}
+    assert {name: room for name, room in found.items() if room} == {"choice": 130, "date": 128, "short": 128}
 
 
 @pytest.mark.parametrize(("kind", "options"), COMPARISONS, ids=[kind.name for kind in KINDS])
