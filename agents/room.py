@@ -16,8 +16,8 @@ Need = Literal["response", "working", "verdict"]
 THINKING = 2048
 _WORKING = 256
 _VERDICT = 128
-# A sentence around an answer, and what a response may be longer than those of the data.
-_SENTENCE = 48
+# A few sentences around an answer, and what a response may be longer than those of the data.
+_SENTENCES = 128
 _SLACK = 1.5
 # More is asked for only where a reply was cut.
 _MOST = 8192
@@ -88,6 +88,6 @@ def room_for(setting: int | Literal["auto"], need: Need, lengths: Lengths, *, th
     """
     if setting != "auto":
         return Room(first=setting, most=setting)
-    first = _VERDICT if need == "verdict" else _SENTENCE + math.ceil(_SLACK * lengths.response)
+    first = _VERDICT if need == "verdict" else _SENTENCES + math.ceil(_SLACK * lengths.response)
     first += _WORKING if need == "working" else 0
     return Room(first=min(first, _MOST) + (THINKING if thinks else 0))
