@@ -141,7 +141,8 @@ async def aevaluate(
     """Measure how often the model of `training.model` answers right, with and without an adapter.
 
     Args:
-        config: names the model, the base agent's prompt and the concurrency; or the path of a config file.
+        config: names the model, the base agent's prompt, the concurrency and how the held-out samples
+            are read (`data.columns`, `data.on_bad_row`); or the path of a config file.
         test: held-out samples with right responses; or a file or Hugging Face dataset id that holds them.
         adapter: a PEFT adapter, or None for the bare model alone.
         progress: is told how many samples are done.
@@ -154,7 +155,9 @@ async def aevaluate(
     """
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
     tuned = Path(adapter) if adapter is not None else None
-    reading = read_samples(test) if isinstance(test, str | Path) else read_rows(test, "test")
+    rules = resolved.data.rules("test")
+    is_file = isinstance(test, str | Path)
+    reading = read_samples(test, rules=rules) if is_file else read_rows(test, "test", rules=rules)
     samples = await asyncio.to_thread(list, reading)
     total = len(samples) * (1 if tuned is None else 2)
 

@@ -28,7 +28,7 @@ from stores.column_names import (
     simple_name,
 )
 from stores.fields import RowError, is_blank, is_empty, parse_nested
-from stores.turns import looks_like_turns
+from stores.turns import looks_like_turns, read_turns
 
 
 class ColumnsConfig(BaseModel):
@@ -269,8 +269,6 @@ def _of_turns(head: _Head, turns: str, found: dict[str, Any]) -> Layout:
 
 def _ends_open(head: _Head, column: str) -> bool:
     """Return whether conversations end with a user's turn, and the response is elsewhere."""
-    from stores.turns import read_turns
-
     for value in head.values(column)[:20]:
         try:
             if (turns := read_turns(value, column)) and turns[-1].role == "assistant":

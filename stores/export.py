@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -14,7 +14,7 @@ from stores.errors import DataError
 from stores.export_parquet import write_parquet
 from stores.export_rows import is_plain, to_alpaca, to_messages, to_prompt_and_response, to_sharegpt
 from stores.records import TrainingRow
-from stores.sample import Sample, plain_turns
+from stores.sample import Message, Sample, plain_turns
 
 ExportFormat = Literal["messages", "prompt-completion", "alpaca", "sharegpt", "parquet", "same"]
 What = Literal["kept", "changed", "dropped", "all"]
@@ -24,6 +24,8 @@ Fate = Literal["kept", "changed", "dropped"]
 """What became of a sample: trained on as it is, with a new response, or not at all."""
 
 STDOUT = "-"
+# Columns that not every file of samples has.
+_OPTIONAL = ("options", "tools", "task", "kind", "gold")
 
 
 class Result(NamedTuple):
@@ -170,27 +172,30 @@ def write_samples(target: Path, samples: Iterable[Sample]) -> None:
     """
     if target.suffix.lower() not in (".jsonl", ".ndjson"):
         raise DataError("JSON lines are written: let its name end in .jsonl", path=target)
+    held = list(samples)
+    # The same columns in every row: what a file has is told from its first rows.
+    used = [name for name in _OPTIONAL if any(getattr(sample, name) for sample in held)]
+    columns = ("id", "prompt", "completion", *used)
     try:
-        _write_lines((_sample_row(sample) for sample in samples), target)
+        _write_lines((_sample_row(sample, columns) for sample in held), target)
     except OSError as exc:
         raise DataError(f"cannot be written ({exc.strerror or exc})", path=target) from exc
 
 
-def _sample_row(sample: Sample) -> dict[str, object]:
-    row: dict[str, object] = {"id": sample.id}
-    if sample.history or sample.after:
-        turns = plain_turns(sample.history)
-        turns += [{"role": "user", "content": sample.prompt}, *plain_turns(sample.after)]
-        row["messages"] = [*turns, {"role": "assistant", "content": sample.response}]
-    else:
-        others = sample.other_responses
-        response = [sample.response, *others] if others else sample.response
-        row |= {"prompt": sample.prompt, "completion": response}
-    optional = {
+def _sample_row(sample: Sample, columns: Sequence[str]) -> dict[str, object]:
+    turns = [*sample.history, Message(role="user", content=sample.prompt), *sample.after]
+    values: dict[str, object] = {
+        "id": sample.id,
+        "prompt": plain_turns(turns) if len(turns) > 1 else sample.prompt,
+        "completion": _with_others(sample.response, sample.other_responses),
         "options": list(sample.options),
         "tools": list(sample.tools),
         "task": sample.task,
         "kind": sample.kind,
-        "gold": [sample.gold, *sample.other_golds] if sample.other_golds else sample.gold,
+        "gold": None if sample.gold is None else _with_others(sample.gold, sample.other_golds),
     }
-    return row | {name: value for name, value in optional.items() if value}
+    return {name: values[name] or None if name in _OPTIONAL else values[name] for name in columns}
+
+
+def _with_others(text: str, others: Sequence[str]) -> str | list[str]:
+    return [text, *others] if others else text

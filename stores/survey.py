@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from string import ascii_uppercase
 
 from stores.column_names import simple_name
 from stores.columns import ColumnsConfig, Layout, check_named, find_layout, look_up, unused_columns
@@ -38,6 +37,7 @@ _KEY_COLUMNS = (
     "target",
     "correctoption",
 )
+_LETTER = re.compile(r"\W{0,2}[A-Za-zＡ-Ｚ]\W{0,2}")
 _BARE = re.compile(r"[A-F]|\d")
 _FEWEST_BARE = 3
 
@@ -126,7 +126,9 @@ class _Seen:
         """Responses as texts; only so many different ones are told apart."""
         self.shown = 0
         """Rows whose prompt itself holds the letter or number that is the response."""
-        self.with_options = self.letters = self.digits = self.digit_texts = 0
+        self.with_options = self.letters = self.letter_texts = self.digits = self.digit_texts = 0
+        self.texts = 0
+        """Answers that are an option's text to the letter."""
         self.smallest: int | None = None
         self.counts_from_one = False
 
@@ -141,6 +143,10 @@ class _Seen:
         if layout.turns is not None or layout.response is None:
             return
         value = look_up(row, layout.response)
+        if isinstance(value, list):
+            for entry in value:
+                if not isinstance(entry, list | dict):
+                    self._add_key(row, entry)
         if isinstance(value, list | dict):
             return
         try:
@@ -163,17 +169,21 @@ class _Seen:
         if options is None or is_blank(value):
             return
         self.with_options += 1
+        is_text = str(value).strip() in options.texts
+        self.texts += is_text
         number = whole_number(value)
         if number is None:
-            self.letters += (
-                isinstance(value, str)
-                and re.fullmatch(r"\W{0,2}[A-Za-zＡ-Ｚ]\W{0,2}", value.strip()) is not None
-            )
+            is_letter = isinstance(value, str) and _LETTER.fullmatch(value.strip()) is not None
+            self.letters += is_letter
+            self.letter_texts += is_letter and is_text
             return
         if options.labels and not self._layout.labels and str(number) in options.labels:
             return
+        # One that no option has, by place or text, is noise and tells nothing.
+        if number > len(options.texts) and not is_text:
+            return
         self.digits += 1
-        self.digit_texts += str(number) in options.texts
+        self.digit_texts += is_text or str(number) in options.texts
         self.smallest = number if self.smallest is None else min(number, self.smallest)
         self.counts_from_one |= number == len(options.texts)
 
@@ -285,11 +295,15 @@ def _check_no_keys(layout: Layout, seen: _Seen, said: Sequence[str]) -> None:
 
 def _keys(layout: Layout, seen: _Seen) -> tuple[Keys, list[str]]:
     """Return how a file's answers say which option they mean, and that in words."""
-    letters_first = layout.key
+    # A right answer in a column beside the wrong ones is a text. So are letters that are options everywhere.
+    are_texts = bool(layout.wrong) or 0 < seen.letters == seen.letter_texts
+    letters_first = layout.key and not are_texts
     if not seen.digits:
-        return Keys(_base_of_labels(layout), letters_first), []
-    if seen.digit_texts == seen.digits and not (
-        layout.classes and all(text.isdigit() for text in layout.classes)
+        all_texts = bool(layout.wrong) or 0 < seen.texts == seen.with_options
+        return Keys(None if all_texts else _base_of_labels(layout), letters_first), []
+    if layout.wrong or (
+        seen.digit_texts == seen.digits
+        and not (layout.classes and all(text.isdigit() for text in layout.classes))
     ):
         return Keys(None, letters_first), ["numbers are read as the options' own texts"]
     column = layout.response
@@ -315,8 +329,3 @@ def options_of(reading: Reading, row: Mapping[str, object]) -> Options | None:
         RowError: they are no options.
     """
     return row_options(row, reading.layout)
-
-
-def lettered(options: Sequence[str]) -> bool:
-    """Return whether options can be told by letters."""
-    return len(options) <= len(ascii_uppercase)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from robustft.cli.options import Set
 from robustft.cli.stopping import stoppable
 from stores.errors import InputError
 from training.noise import ENCODED, NoiseKind, inject_noise
@@ -19,10 +20,15 @@ def noise(
     seed: Annotated[int, typer.Option(help="Decides which responses, and what they become.")] = 0,
     kind: Annotated[NoiseKind, typer.Option(help="How they are wrong; the guide tells of each.")] = "uniform",
     force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="A config whose data.columns say which column is what.")
+    ] = None,
+    set_: Set = None,
 ) -> None:
     """Make a known share of a dataset's responses wrong; the right ones are kept under `gold`."""
+    from graph.config.run import load_config
     from robustft.cli.terminal import say
-    from stores.dataset import read_samples
+    from stores.dataset import ReadingRules, read_samples
     from stores.encoder import EncoderConfig, load_encoder
     from stores.export import write_samples
 
@@ -30,9 +36,10 @@ def noise(
         raise InputError(f"{out}: is the data itself: its right responses would be lost; write another file")
     if out.exists() and not force:
         raise InputError(f"{out}: is there already; write another file, or replace it with --force")
+    rules = ReadingRules(columns=load_config(config, set_ or ()).data.columns) if config or set_ else None
     encoder = load_encoder(EncoderConfig()) if kind in ENCODED else None
     with stoppable():
-        samples = inject_noise(list(read_samples(file)), rate, seed, kind, encoder)
+        samples = inject_noise(list(read_samples(file, rules=rules)), rate, seed, kind, encoder)
         write_samples(out, samples)
     changed = sum(sample.response != sample.gold for sample in samples)
     say(f"{out}: {len(samples)} samples, {changed} of them made wrong")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -399,10 +400,58 @@ def test_samples_are_read_back_with_all_that_they_hold(tmp_path: Path) -> None:
             tools=({"type": "function", "function": {"name": "look"}},),
         ),
     ]
-    for sample in samples:
-        write_samples(tmp_path / "d.jsonl", [sample])
-        (again,) = read_samples(tmp_path / "d.jsonl")
-        assert (again.id, again.prompt, again.response) == (sample.id, sample.prompt, sample.response)
-        assert (again.options, again.history, again.tools) == (sample.options, sample.history, sample.tools)
-        assert again.other_responses == sample.other_responses
-        assert [turn.role for turn in again.after] == [turn.role for turn in sample.after]
+    write_samples(tmp_path / "d.jsonl", samples)
+    assert list(read_samples(tmp_path / "d.jsonl")) == samples
+
+
+TEXTS = (
+    "red", "Blue", "7", "0", "2", "1.0", "b", "A", "B. y", "(b) x", "x = 1\n", "\tif x:\n", "北京",
+    "No, thanks.", "[1, 2]", '{"a": 1}', "true", "nan", "null", " lead", "tail\n", "<s>",
+)  # fmt: skip
+
+
+def any_sample(draw: random.Random, name: str) -> Sample:
+    """Return a sample of whatever a sample may hold."""
+
+    def text() -> str:
+        return " ".join(draw.sample(TEXTS, draw.randint(1, 3)))
+
+    def some(share: float) -> bool:
+        return draw.random() < share
+
+    options: tuple[str, ...] = ()
+    if some(0.5):
+        options = tuple(dict.fromkeys(draw.choice((text(), draw.choice(TEXTS))).strip() for _ in range(5)))
+        options = options if len(options) > 1 else ("red", "blue")
+    response, other, gold = ((draw.choice(options) if options else text()) for _ in range(3))
+    call = {"type": "function", "function": {"name": "add", "arguments": "{}"}}
+    after = (
+        Message(role="assistant", tool_calls=(call,)),
+        Message(role="tool", content=text(), tool_call_id="1"),
+    )
+    history = (
+        Message(role="system", content=text()),
+        Message(role="user", content=text()),
+        Message(role="assistant", content=text()),
+    )
+    return Sample(
+        id=name,
+        prompt=text(),
+        response=response,
+        options=options,
+        other_responses=(other,) if some(0.3) and other != response else (),
+        history=history if some(0.3) else (),
+        after=after if some(0.2) else (),
+        tools=({"name": "add"},) if some(0.2) else (),
+        gold=gold if some(0.4) else None,
+        task="sums" if some(0.5) else None,
+        kind="text" if some(0.5) else None,
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_samples_are_read_back_as_they_were(seed: int, tmp_path: Path) -> None:
+    draw = random.Random(seed)  # noqa: S311 - nothing secret
+    samples = [any_sample(draw, f"s{place}") for place in range(draw.choice([1, 2, 5, 30]))]
+    write_samples(tmp_path / "d.jsonl", samples)
+    assert list(read_samples(tmp_path / "d.jsonl", noisy=True)) == samples

@@ -35,3 +35,19 @@ def test_what_was_measured_is_printed_as_json(
     told = capsys.readouterr()
     assert json.loads(told.out) == {"n": 4, "untuned": 0.75}
     assert "4/4" in told.err
+
+
+def test_held_out_data_are_read_in_published_columns_and_in_those_that_the_config_names(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = f"{{provider: vllm, name: scripted, base_url: '{endpoint.url}'}}"
+    Path("my.yaml").write_text(
+        f"models: {{default: {served}}}\ndata: {{columns: {{prompt: asked, response: said}}}}\n"
+    )
+    own = write_rows(Path("own.jsonl"), [{"asked": "Capital?", "said": "Paris"}, {"asked": "?", "said": "x"}])
+    passage = {"context": "Paris is in France.", "question": "Which city?"}
+    hub = write_rows(Path("hub.jsonl"), [{**passage, "id": "a", "answers": {"text": ["Rome", "Paris"]}}])
+    for test, figures in ((own, {"n": 2, "untuned": 0.5}), (hub, {"n": 1, "untuned": 1.0})):
+        assert command(monkeypatch, "evaluate", "my.yaml", "--test", test) == 0
+        assert json.loads(capsys.readouterr().out) == figures
+    assert "Paris is in France." in endpoint.texts()[-1]

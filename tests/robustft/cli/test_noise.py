@@ -88,3 +88,28 @@ def test_noise_is_written_where_its_name_says_what_it_is(
     assert command(monkeypatch, "noise", facts(4), "--rate", "0.5", "--out", "noisy.csv") == 2
     assert "end in .jsonl" in capsys.readouterr().err
     assert not Path("noisy.csv").exists()
+
+
+EXAM = [
+    {"asked": f"Item {place}?", "w": "ant", "x": "bee", "y": "cow", "right": "bee", "table": "t"}
+    for place in range(6)
+]
+
+
+def test_noise_reads_the_columns_that_a_config_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_rows(Path("exam.jsonl"), EXAM)
+    columns = "{prompt: asked, options: [w, x, y], answer: right, ignore: [table]}"
+    Path("my.yaml").write_text(f"data: {{columns: {columns}}}\n")
+    for how in (["--config", "my.yaml"], ["--set", f"data.columns={columns}"]):
+        rows = noisy(monkeypatch, "exam.jsonl", "--rate", 0.5, "--out", "noisy.jsonl", "--force", *how)
+        assert {row["gold"] for row in rows} == {"bee"}
+        assert all(row["options"] == ["ant", "bee", "cow"] for row in rows)
+        assert sum(row["completion"] != "bee" for row in rows) == 3
+
+
+def test_noise_reads_published_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"question": "Animal?", "choices": {"text": ["bus", "dog"], "label": ["A", "B"]}, "answerKey": "B"}
+    write_rows(Path("arc.jsonl"), [{"id": str(place), **row} for place in range(4)])
+    rows = noisy(monkeypatch, "arc.jsonl", "--rate", 0.5, "--out", "noisy.jsonl")
+    assert [row["gold"] for row in rows] == ["dog"] * 4
+    assert sorted(row["completion"] for row in rows) == ["bus", "bus", "dog", "dog"]
