@@ -34,7 +34,8 @@ class Endpoint:
     `retry_after` goes with every failure; `body` is sent in place of any reply or error; `cut_short` breaks
     the connection within a reply, and `hang_ups` is how many requests to come get no reply at all. `alter`
     may change the JSON of a reply, or give bytes in its place. `refuses` has fields that a request may not
-    have, with what is said then, and `listed` the models that GET /v1/models names (none: a 404).
+    have, with what is said then, and `listed` the models that GET /v1/models names (none: a 404), each with
+    the same `details`.
     """
 
     def __init__(self) -> None:
@@ -56,6 +57,7 @@ class Endpoint:
         self.alter: Alter = lambda reply, messages: reply
         self.refuses: dict[str, str] = {}
         self.listed: list[str] | None = None
+        self.details: dict[str, Any] = {}
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.port = 0
@@ -109,7 +111,9 @@ class Endpoint:
     async def _list(self, request: web.Request) -> web.StreamResponse:
         if self.listed is None:
             return _error(404, "Not Found")
-        return web.json_response({"object": "list", "data": [{"id": name} for name in self.listed]})
+        return web.json_response(
+            {"object": "list", "data": [{"id": name, **self.details} for name in self.listed]}
+        )
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
