@@ -56,7 +56,9 @@ class BaseAgent:
         """Predict the answer to a sample's prompt (Eq. 1)."""
         if self._tuned:
             room = sample_kind(sample).max_tokens(sample.options)
-            reply = await self._role.ask(request_as_trained(sample, self._prompt), at_most=room)
+            reply = await self._role.ask(
+                request_as_trained(sample, self._prompt), at_most=room, tools=sample.tools
+            )
             return Prediction(answer=answer_in(reply, sample), **kept_of(reply))
         said = await answer_directly(self._role, request(sample, self._prompt), sample, self._prompt)
         return Prediction(answer=said.answer, confidence=said.confidence, **kept_of(said.reply))

@@ -136,7 +136,7 @@ class Checker:
     ) -> Check:
         shown = {view: reasonings.get(view) for view in answers}
         asked = request(sample, self._prompt, response=sample.response, views=answers, reasonings=shown)
-        reply = await self._role.ask(asked)
+        reply = await self._role.ask(asked, tools=sample.tools)
         verdict = None
         if reply.outcome is None:
             quoted = (sample.prompt, sample.response, *answers.values(), *shown.values())

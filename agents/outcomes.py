@@ -21,6 +21,20 @@ _CUT = {
     "limit",
     "incomplete",
     "abort",
+    "cancelled",
+    "user_cancelled",
+    "time_limit",
+    "timeout",
+    "error",
+    "error_limit",
+    "other",
+    # A call of a tool is a turn that goes on after the tool's result.
+    "tool_calls",
+    "tool_call",
+    "tool_use",
+    "function_call",
+    "malformed_function_call",
+    "unexpected_tool_call",
     "insufficient_system_resource",
 }
 _FILTERED = {
@@ -34,6 +48,8 @@ _FILTERED = {
     "prohibited_content",
     "spii",
     "sensitive",
+    "language",
+    "risk",
     "moderation",
     "error_toxic",
     "eos_toxic",
@@ -53,7 +69,7 @@ def outcome_of(
         refusal: whether the endpoint calls it a refusal.
         asked: the texts of the conversation; what they hold is quoted, and no refusal.
     """
-    reason = finish.strip().casefold().replace("-", "_").replace(" ", "_") if isinstance(finish, str) else ""
+    reason = _reason_in(finish) if isinstance(finish, str) else ""
     if reason in _FILTERED:
         return "filtered"
     if refusal or reason in _REFUSED:
@@ -65,3 +81,9 @@ def outcome_of(
     if cut:
         return "cut"
     return "refused" if is_refusal(said.text, asked) else None
+
+
+def _reason_in(finish: str) -> str:
+    """Return a reason by one name; some proxies write it as `FinishReason.MAX_TOKENS`."""
+    name = finish.strip().casefold().rpartition(".")[2]
+    return name.replace("-", "_").replace(" ", "_").removeprefix("finish_reason_")

@@ -81,13 +81,13 @@ class Reasoner:
             reasoning=reasoning.reply if reasoning else None,
             reflection=reflection.reply if reflection else None,
         )
-        reply = await self._role.ask(asked)
+        reply = await self._role.ask(asked, tools=sample.tools)
         return Turn(role="reason", answer=answer_in(reply, sample), **kept_of(reply))
 
     async def reflect(self, sample: Sample, turns: list[Turn]) -> Turn:
         """Criticise the last reasoning."""
         asked = request(sample, self._reflect, reasoning=turns[-1].reply, answer=turns[-1].answer)
-        reply = await self._role.ask(asked)
+        reply = await self._role.ask(asked, tools=sample.tools)
         return Turn(role="reflect", **kept_of(reply))
 
     def is_done(self, sample: Sample, turns: list[Turn]) -> bool:

@@ -28,6 +28,8 @@ from stores.sample import Sample
 
 # Less than two confidences can differ by: they have six digits.
 _TIE = 1e-7
+# Above any entropy: the logarithm of a vocabulary is below 20.
+_UNRATED = 1e6
 
 
 class SampleRecord(BaseModel):
@@ -150,11 +152,13 @@ class SampleRecord(BaseModel):
         """What relabelled samples are selected by: the less, the surer (Eq. 8).
 
         It is the entropy of the context answer, or the negative logarithm of the consensus' confidence; where
-        confidences are equal, the lower entropy is surer. None where there is neither.
+        confidences are equal, the lower entropy is surer. A new response that nothing rates comes after all
+        others. None where there is no new response.
         """
         entropy = self.context.entropy if self.context is not None else None
         if self.consensus is None:
-            return entropy
+            unrated = entropy is None and self.status == "relabelled" and self.final is not None
+            return _UNRATED if unrated else entropy
         uncertainty = -math.log(max(self.consensus.confidence, 1e-12))
         return uncertainty if entropy is None else uncertainty + _TIE * entropy / (1 + entropy)
 

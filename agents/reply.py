@@ -46,11 +46,13 @@ def read_reply(message: AIMessage, asked: Iterable[str] = ()) -> Reply:
     )
     text = said.text if said.text.strip() else (content.refusal or "")
     if not text.strip() and outcome is None:
-        # An empty reply is not an unreadable answer: the model gave none, and no verdict can rest on it.
-        raise ModelBusyError(
-            f"the model's reply is empty after {usage.completion_tokens} tokens (finish_reason: {finish}); "
-            "a model that thinks before it answers needs a larger max_tokens"
-        )
+        if thoughts is None:
+            # An empty reply is not an unreadable answer: the model gave none, and no verdict can rest on it.
+            raise ModelBusyError(
+                f"the model's reply is empty after {usage.completion_tokens} tokens (finish_reason: {finish})"
+            )
+        # It stopped where the answer was to begin.
+        outcome = "cut"
     tokens = _tokens_of(message)
     if thoughts is not None:
         tokens = _after_thoughts(tokens, said.text)

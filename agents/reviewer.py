@@ -97,7 +97,7 @@ class Reviewer:
         turns = request(
             sample, self._prompt, context_answer=context, reasoning_answer=reasoned, reasoning=reasoning
         )
-        reply = await self._role.ask(turns, at_most=kind.max_tokens(sample.options))
+        reply = await self._role.ask(turns, at_most=kind.max_tokens(sample.options), tools=sample.tools)
         answer = answer_in(reply, sample)
         reason: Outcome = "reviewed" if answer is not None else "unreadable"
         return Review(answer=answer, reason=reason, **kept_of(reply))

@@ -4,10 +4,10 @@ import ast
 import inspect
 import textwrap
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel
@@ -121,6 +121,12 @@ def _kind(annotation: Any) -> str:
     """Return a type as a reader of YAML knows it."""
     arguments = typing.get_args(annotation)
     origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        # The bounds of a part of a union are its own, and not the field's.
+        rules = (rule for part in arguments[1:] for rule in getattr(part, "metadata", ()))
+        return " ".join([_kind(arguments[0]), *filter(None, [_said(rules)])])
+    if origin is dict:
+        return "mapping"
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
     if origin in (UnionType, typing.Union):
@@ -142,9 +148,14 @@ def _default(field: FieldInfo) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
+    return _said(field.metadata)
+
+
+def _said(rules: Iterable[Any]) -> str:
+    """Return bounds in words."""
     limits = [
         f"{word} {getattr(rule, name):g}"
-        for rule in field.metadata
+        for rule in rules
         for name, word in _BOUNDS
         if getattr(rule, name, None) is not None
     ]

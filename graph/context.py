@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 
 from agents.agent import AgentConfig, Parts
 from agents.cache import ReplyCache
-from agents.models.config import identify
+from agents.models.config import identify, rates_tokens
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.role import Role
 from agents.room import Lengths, room_for
@@ -166,7 +166,7 @@ def build_agents(
             most=room.most,
             seed=config.run.seed,
             recall=cache.of(name, identify(config.models[agent.model])) if cache else None,
-            log_probabilities=agent.log_probabilities,
+            log_probabilities=agent.log_probabilities and rates_tokens(config.models[agent.model]),
         )
 
     looked_at = {None, *config.agents.checker.views}

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
+import yaml
+from langchain_core.messages import AIMessage
 
+from agents.reply import read_reply
 from docs.config_page import keys, providers, render
 from graph.config.run import RunConfig, parse_config
 from graph.context import load_prompts
@@ -18,6 +21,7 @@ from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
 from prompts.template import COMMON, PromptError
 from robustft.cli.noise import noise
+from stores.records import ReplyOutcome
 from tests.support.endpoint import Endpoint
 from training.noise import NoiseKind
 
@@ -260,3 +264,31 @@ def test_every_link_between_pages_leads_somewhere() -> None:
             if "://" not in target and not ((ROOT / page).parent / target).exists():
                 broken.append(f"{page}: {target}")
     assert broken == []
+
+
+def replies_of_the_guide() -> list[tuple[str, str, str, str]]:
+    guide = (ROOT / "docs" / "guide.md").read_text()
+    section = guide.partition("## What a reply is read as")[2].partition("\n## ")[0]
+    row = re.compile(r"^\| `(.+?)`, `(\w+)` \|(?: `(.+?)`)? \|(?: `(\w+)`)? \|$", re.MULTILINE)
+    return row.findall(section)
+
+
+@pytest.mark.parametrize(("reply", "finish", "text", "outcome"), replies_of_the_guide())
+def test_a_reply_is_read_as_the_guide_says(reply: str, finish: str, text: str, outcome: str) -> None:
+    read = read_reply(AIMessage(reply, response_metadata={"finish_reason": finish}))
+    assert (read.text, read.outcome or "") == (text, outcome)
+
+
+def test_the_guide_shows_replies_of_every_outcome_that_a_line_can_show() -> None:
+    assert {outcome for *_, outcome in replies_of_the_guide()} == {"", *get_args(ReplyOutcome)} - {"looped"}
+
+
+def test_the_guide_shapes_requests_with_settings_that_there_are() -> None:
+    (block,) = [text for text in blocks("docs/guide.md", "yaml") if "max_tokens_key" in text]
+    config = RunConfig.model_validate(yaml.safe_load(block))
+    assert config.models["default"].model_dump()["drop"] == ("seed", "temperature", "logprobs")
+
+
+def test_the_reference_names_types_as_a_reader_knows_them() -> None:
+    page = (ROOT / "docs" / "config.md").read_text()
+    assert not re.search(r"typing|FieldInfo|dict\[|NoneType", page)

@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -16,6 +17,12 @@ from agents.models.limiter import FailureKind
 _LOG = logging.getLogger("robustft")
 _SHOWN = 300
 _MOST_TOKENS = 2**31
+_LONGEST_ERROR = 4096
+# How Azure, its proxies, Alibaba and Zhipu say that a prompt is not let through.
+_FILTER = re.compile(
+    rb"content_filter|content management policy|ResponsibleAIPolicyViolation|data_inspection_failed|"
+    rb"DataInspectionFailed|content_policy_violation|prohibited_content|sensitive_words"
+)
 # How servers say that they do not take a field, or its value.
 _UNWANTED = re.compile(
     r"support|not (?:permitted|allowed|accepted|valid)|unrecogni[sz]ed|unknown|unexpected|extra|invalid|"
@@ -25,12 +32,22 @@ _UNWANTED = re.compile(
 
 
 class RequestError(Exception):
-    """A request that brought no reply."""
+    """A request that brought no reply.
 
-    def __init__(self, reason: str, failure: FailureKind, retry_after: float | None = None) -> None:
+    Args:
+        reason: what the endpoint says, or how it failed.
+        failure: what that means for the next request.
+        retry_after: how long the endpoint asks to wait, in seconds.
+        filtered: whether a filter of the endpoint's took the prompt for harmful.
+    """
+
+    def __init__(
+        self, reason: str, failure: FailureKind, retry_after: float | None = None, *, filtered: bool = False
+    ) -> None:
         super().__init__(reason)
         self.failure = failure
         self.retry_after = retry_after
+        self.filtered = filtered
 
 
 def read_completion(reply: Any) -> ChatResult:
@@ -40,11 +57,15 @@ def read_completion(reply: Any) -> ChatResult:
         reply: the endpoint's JSON. What it says of the usage is taken as nothing where it makes no sense.
 
     Raises:
-        RequestError: it holds no chat completion.
+        RequestError: it holds no chat completion, or an error in place of one.
     """
+    if isinstance(reply, dict) and reply.get("error") and not reply.get("choices"):
+        # Routers send the error of a model's own service with the status 200.
+        raise _error_within(reply)
     try:
         choice = reply["choices"][0]
-        content = read_content(choice["message"])
+        message_sent = _message_in(choice)
+        content = read_content(message_sent)
         usage = reply.get("usage")
         usage = usage if isinstance(usage, dict) else {}
         details = usage.get("completion_tokens_details")
@@ -61,13 +82,60 @@ def read_completion(reply: Any) -> ChatResult:
             },
             response_metadata={
                 "model_name": reply.get("model"),
-                "finish_reason": choice.get("finish_reason"),
-                "logprobs": choice.get("logprobs"),
+                "finish_reason": _finish_of(choice, message_sent),
+                "logprobs": _ratings_of(choice.get("logprobs")),
             },
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
         raise RequestError("the endpoint's reply holds no chat completion", FailureKind.FAILING) from exc
     return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def filtered_completion() -> ChatResult:
+    """Return what stands for the reply to a prompt that the endpoint's filter does not let through."""
+    message = AIMessage(content="", response_metadata={"model_name": None, "finish_reason": "content_filter"})
+    return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _error_within(reply: dict[str, Any]) -> RequestError:
+    error = reply["error"]
+    code = error.get("code") if isinstance(error, dict) else None
+    status = int(code) if str(code).isdecimal() and len(str(code)) == 3 else 500
+    return read_refusal(status, orjson.dumps({"error": error}), None)
+
+
+def _message_in(choice: Any) -> Mapping[str, Any]:
+    """Return a choice's message; that of a server for plain completions is its text."""
+    message = next(
+        (choice[name] for name in ("message", "delta", "text") if choice.get(name) is not None), None
+    )
+    return {"content": message} if isinstance(message, str) else dict(message)
+
+
+def _finish_of(choice: Mapping[str, Any], message: Mapping[str, Any]) -> str | None:
+    """Return how a choice ended; a call of a tool in place of an answer ends it whatever the server says."""
+    names = ("finish_reason", "finishReason", "native_finish_reason", "stop_reason", "done_reason")
+    said = next((choice[name] for name in names if choice.get(name)), None)
+    reason = said.get("type") if isinstance(said, dict) else said
+    calls = message.get("tool_calls") or message.get("function_call")
+    if calls and str(reason) in ("None", "stop", "STOP", "end_turn"):
+        return "tool_calls"
+    return reason if isinstance(reason, str) else None
+
+
+def _ratings_of(sent: Any) -> Any:
+    """Return log-probabilities as chat completions have them; some servers send other shapes."""
+    if isinstance(sent, list):
+        return {"content": sent}
+    if not isinstance(sent, dict) or sent.get("content") is not None or "token_logprobs" not in sent:
+        return sent
+    rated = zip(sent.get("tokens") or (), sent["token_logprobs"] or (), strict=False)
+    likely = sent.get("top_logprobs") or ()
+    content = [{"token": token, "logprob": value} for token, value in rated if value is not None]
+    for entry, others in zip(content, likely, strict=False):
+        if isinstance(others, dict):
+            entry["top_logprobs"] = [{"token": token, "logprob": value} for token, value in others.items()]
+    return {"content": content}
 
 
 def read_refusal(status: int, content: bytes, retry_after: str | None) -> RequestError:
@@ -91,7 +159,11 @@ def read_refusal(status: int, content: bytes, retry_after: str | None) -> Reques
         return RequestError(f"the endpoint is busy ({status}): {message}", FailureKind.BUSY, pause)
     if status >= 500 or status in (408, 425):
         return RequestError(f"the endpoint failed ({status}): {message}", FailureKind.FAILING, pause)
-    return RequestError(f"the endpoint refused the request ({status}): {message}", FailureKind.OWN)
+    return RequestError(
+        f"the endpoint refused the request ({status}): {message}",
+        FailureKind.OWN,
+        filtered=_FILTER.search(content[:_LONGEST_ERROR]) is not None,
+    )
 
 
 def advise(refusal: str, label: str) -> str:
@@ -105,7 +177,10 @@ def advise(refusal: str, label: str) -> str:
         return f"; set {label}.max_tokens_key: max_completion_tokens"
     if not _UNWANTED.search(refusal):
         return ""
-    found = next((name for name in ("seed", "temperature", "logprobs") if name in refusal), None)
+    found = next(
+        (name for name in ("seed", "temperature", "logprobs", "tool_choice", "tools") if name in refusal),
+        None,
+    )
     return f"; set {label}.drop: [{found}]" if found else ""
 
 

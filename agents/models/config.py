@@ -19,6 +19,7 @@ _OWN_FIELDS = {
     "stream": "replies are read whole",
     "stream_options": "replies are read whole",
     "tools": "tools come from the data",
+    "tool_choice": "tools are context",
     "max_tokens": "set agents.NAME.max_tokens",
     "max_completion_tokens": "set agents.NAME.max_tokens and models.NAME.max_tokens_key",
     "logprobs": "Eq. 7 needs them",
@@ -35,7 +36,9 @@ _SECRET_VALUE = re.compile(
 )
 _DEEPEST = 16
 
-Droppable = Literal["seed", "temperature", "logprobs", "max_tokens"]
+Droppable = Literal["seed", "temperature", "logprobs", "max_tokens", "tools", "tool_choice"]
+# What goes with a field that is left out.
+_WITH = {"logprobs": "top_logprobs", "tools": "tool_choice"}
 
 
 class EmbeddedModelConfig(BaseModel):
@@ -78,7 +81,9 @@ class EndpointModelConfig(BaseModel):
     """More fields of every request, for example `{top_p: 0.9, reasoning_effort: low}`. They are written into
     the run directory, so they hold no key."""
     drop: tuple[Droppable, ...] = ()
-    """Fields that the endpoint refuses; they are left out of every request."""
+    """Fields that the endpoint refuses; they are left out of every request. Without `logprobs`, relabels that
+    have no confidence are not ranked among each other (Eq. 7). Without `tools`, the tools of a sample are not
+    shown."""
     max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the endpoint calls the most tokens of a reply."""
     chat_template_kwargs: dict[str, Any] = {}
@@ -104,7 +109,7 @@ class EndpointModelConfig(BaseModel):
         Args:
             fields: by OpenAI's names, such as `max_tokens`.
         """
-        dropped = {*self.drop, *(("top_logprobs",) if "logprobs" in self.drop else ())}
+        dropped = {*self.drop, *(_WITH[name] for name in self.drop if name in _WITH)}
         shaped = {
             self.max_tokens_key if name == "max_tokens" else name: value
             for name, value in fields.items()
@@ -217,6 +222,11 @@ _NOT_DECIDING = {
     "python",
     "start_timeout",
 }
+
+
+def rates_tokens(config: ModelConfig) -> bool:
+    """Say whether a model is asked for log-probabilities where an agent can use them."""
+    return isinstance(config, EmbeddedModelConfig) or "logprobs" not in config.drop
 
 
 def identify(config: ModelConfig) -> str:

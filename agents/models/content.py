@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 # Fields of their own that servers use: vLLM and DeepSeek, vLLM of late and Ollama, and OpenRouter.
 _THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+# What holds a part's text.
+_NAMES = ("thinking", "reasoning", "text", "summary", "content", "parts", "value")
 _DEEPEST = 4
 
 
@@ -23,14 +25,15 @@ def read_content(message: Mapping[str, Any]) -> Content:
         message: an endpoint's, or a LangChain message's content and further fields.
 
     Raises:
-        TypeError: its content is neither text nor a list of parts.
+        TypeError: its content is neither text nor a part, nor a list of parts.
 
     Example:
         `{"content": [{"type": "thinking", "thinking": "So"}, {"type": "text", "text": "Paris"}]}` is the text
         "Paris" with the thoughts "So".
     """
     content = message.get("content")
-    if content is not None and not isinstance(content, str | list):
+    is_part = isinstance(content, dict) and not content.keys().isdisjoint(_NAMES)
+    if content is not None and not is_part and not isinstance(content, str | list):
         raise TypeError(f"content is {type(content).__name__}")
     found: dict[str, list[str]] = {"text": [], "thoughts": [], "refusal": []}
     for name in _THOUGHT_FIELDS:
@@ -54,10 +57,9 @@ def _collect(value: Any, kind: str, found: dict[str, list[str]], depth: int = 0)
             _collect(part, kind, found, depth + 1)
     elif isinstance(value, dict) and depth < _DEEPEST:
         kind = _kind_of(str(value.get("type", "")), kind)
-        name = next(
-            (name for name in (kind, "thinking", "reasoning", "text", "summary", "content") if name in value),
-            None,
-        )
+        if value.get("thought") is True:
+            kind = "thoughts"
+        name = next((name for name in (kind, *_NAMES) if name in value), None)
         if name is not None:
             _collect(value[name], kind, found, depth + 1)
 

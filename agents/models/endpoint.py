@@ -22,10 +22,18 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from agents.errors import EndpointError, ModelBusyError, ModelCallError
 from agents.models.chat import DirectChatModel, defuse_all, to_turns, with_arguments
-from agents.models.completion import RequestError, ServedName, advise, read_completion, read_refusal
+from agents.models.completion import (
+    RequestError,
+    ServedName,
+    advise,
+    filtered_completion,
+    read_completion,
+    read_refusal,
+)
 from agents.models.config import EndpointModelConfig, VLLMModelConfig
 from agents.models.limiter import FailureKind, Limiter
 from agents.models.turns import TurnRules, adapt, learn
+from agents.room import estimate_tokens
 
 _LOG = logging.getLogger("robustft")
 
@@ -34,10 +42,10 @@ _BROKEN_CONNECTIONS = 5
 _CONNECT_SECONDS = 10
 # Log-probabilities take some 100 bytes a token: more than this is no reply to a question.
 _LONGEST_REPLY = 8 << 20
-# What vLLM, OpenRouter, Groq, and LM Studio call a model's window in their lists.
-_WINDOW_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length")
 # The most likely tokens that OpenAI and vLLM tell of at most.
 _RATED = 20
+# A reply's room where the prompt, by a rough count, fills the model's context.
+_LEAST_ROOM = 64
 
 
 class EndpointClient:
@@ -136,6 +144,8 @@ class EndpointChatModel(DirectChatModel):
     config: EndpointModelConfig = Field(default_factory=EndpointModelConfig)
     """Says how its requests are shaped."""
     rates_letters: bool = True
+    context: int | None = None
+    """The tokens of a prompt and its reply together, where the endpoint tells (`probe.check_name`)."""
     _client: EndpointClient = PrivateAttr()
     _limiter: Limiter = PrivateAttr()
     _answers_as: ServedName = PrivateAttr()
@@ -172,8 +182,9 @@ class EndpointChatModel(DirectChatModel):
         request = self._request(stop, sampling)
         while True:
             request["messages"] = with_arguments(adapt(turns, self._rules), as_text=True)
+            body = orjson.dumps({**request, **self._bounded(request)})
             try:
-                return await self._send(orjson.dumps(request))
+                return await self._send(body)
             except ModelCallError as exc:
                 rules = learn(self._rules, str(exc), request["messages"])
                 if rules is None:
@@ -189,9 +200,21 @@ class EndpointChatModel(DirectChatModel):
                 fields["structured_outputs"] = {"choice": letters}
         if tools := fields.get("tools"):
             fields["tools"] = defuse_all(tools)
+            # They are context. A call in place of an answer is none, and vLLM refuses to choose by itself.
+            fields["tool_choice"] = "none"
         if stop:
             fields["stop"] = stop
         return {"model": self.served_name, **self.config.shape(fields)}
+
+    def _bounded(self, request: dict[str, Any]) -> dict[str, int]:
+        """Return the room of a reply where the model's context leaves less than is asked for."""
+        key = self.config.max_tokens_key
+        wanted = request.get(key)
+        if self.context is None or not isinstance(wanted, int):
+            return {}
+        # Rather too many: what is left is there.
+        left = self.context - sum(estimate_tokens(str(turn["content"])) for turn in request["messages"])
+        return {key: min(wanted, max(left, _LEAST_ROOM))}
 
     def _keep(self, rules: TurnRules) -> None:
         """Send turns as the endpoint takes them from now on; requests under way may learn the same."""
@@ -212,23 +235,22 @@ class EndpointChatModel(DirectChatModel):
             return exc.failure in (FailureKind.BUSY, FailureKind.OWN)
         return True
 
-    async def listed(self) -> list[str]:
-        """Return the names of the models that the endpoint lists; none where it lists nothing."""
-        return [str(entry["id"]) for entry in await self._entries() if "id" in entry]
-
     async def window(self) -> int | None:
         """Return how many tokens a request and its reply may have together, where the list says."""
-        own = next((one for one in await self._entries() if one.get("id") == self.served_name), {})
-        said = next((own[key] for key in _WINDOW_KEYS if key in own), None)
-        return said if isinstance(said, int) and not isinstance(said, bool) and said > 0 else None
+        return (await self.listed()).get(self.served_name)
 
-    async def _entries(self) -> list[dict[str, Any]]:
+    async def listed(self) -> dict[str, int | None]:
+        """Return the models that the endpoint lists, each with its context in tokens where that is told.
+
+        It is empty where the endpoint lists nothing.
+        """
         try:
             content = await self._client.get("models")
         except RequestError:
-            return []
+            return {}
         data = content.get("data") if isinstance(content, dict) else None
-        return [model for model in data if isinstance(model, dict)] if isinstance(data, list) else []
+        models = [model for model in data if isinstance(model, dict)] if isinstance(data, list) else []
+        return {str(model["id"]): _context_of(model) for model in models if "id" in model}
 
     def shaped(self, settings: Mapping[str, Any]) -> "EndpointChatModel":
         """Return the same model, asked with further settings of how its requests are shaped."""
@@ -240,7 +262,9 @@ class EndpointChatModel(DirectChatModel):
         return self._other(served_name=served_name)
 
     def _other(self, **changes: Any) -> "EndpointChatModel":
-        fields = {name: getattr(self, name) for name in ("served_name", "label", "config", "thinks")}
+        fields = {
+            name: getattr(self, name) for name in ("served_name", "label", "config", "thinks", "context")
+        }
         return EndpointChatModel(client=self._client, limiter=self._limiter, **{**fields, **changes})
 
     async def load_adapter(self, name: str, folder: Path) -> None:
@@ -289,6 +313,8 @@ class EndpointChatModel(DirectChatModel):
             if kind is None:
                 self._answers_as.check(result.generations[0].message.response_metadata["model_name"])
                 return result
+            if kind is FailureKind.OWN and failure.filtered:
+                return filtered_completion()
             if kind is FailureKind.OWN:
                 raise ModelCallError(f"{failure}{advise(str(failure), self.label)}") from failure
             broken += kind is FailureKind.GONE
@@ -317,6 +343,13 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
             reason = f"the endpoint's reply is longer than {_LONGEST_REPLY >> 20} MB"
             raise RequestError(reason, FailureKind.FAILING)
     return b"".join(parts)
+
+
+def _context_of(model: Mapping[str, Any]) -> int | None:
+    """Return a listed model's context, by what vLLM, OpenRouter, Groq and others call it."""
+    names = ("max_model_len", "context_length", "context_window", "max_context_length")
+    found = next((model[name] for name in names if isinstance(model.get(name), int)), None)
+    return found if found is not None and found > _LEAST_ROOM else None
 
 
 def _tokens_of(result: ChatResult) -> int:

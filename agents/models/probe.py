@@ -60,21 +60,24 @@ async def probe(model: BaseChatModel, label: str, sampling: Mapping[str, Any]) -
     if needs and not (reply.response_metadata.get("logprobs") or {}).get("content"):
         raise EndpointError(
             f"{label}: returns no log-probabilities, which the relabeler's entropy (Eq. 7) needs; "
-            "serve the model with them (vLLM does) or give agents.relabeler another model"
+            "serve the model with them (vLLM does), give agents.relabeler another model, or "
+            f"set {label}.drop: [logprobs] to select without them"
         )
 
 
 async def check_name(model: BaseChatModel, label: str) -> None:
-    """Warn of a model that its endpoint answers for, but does not list."""
+    """Warn of a model that its endpoint answers for, but does not list; learn the context of one it does."""
     if not isinstance(model, EndpointChatModel):
         return
     listed = await model.listed()
+    model.context = listed.get(model.served_name)
     if listed and model.served_name not in listed:
         _LOG.warning(
             "%s: the endpoint answers as '%s', but lists %s; is the name right?",
             label,
             model.served_name,
-            ", ".join(f"'{name:.60}'" for name in listed[:5]) + (" and more" if len(listed) > 5 else ""),
+            ", ".join(f"'{name:.60}'" for name in list(listed)[:5])
+            + (" and more" if len(listed) > 5 else ""),
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from agents.models.config import OpenAIModelConfig
+from agents.models.config import OpenAIModelConfig, rates_tokens
 from agents.models.pool import ModelPool
 from agents.models.probe import check_name, probe
 from graph.config import Stage
@@ -97,7 +97,7 @@ def _samplings(config: RunConfig, model: str) -> list[dict[str, Any]]:
             "seed": config.run.seed,
             "max_tokens": room,
         }
-        if agent.log_probabilities:
+        if agent.log_probabilities and rates_tokens(config.models[model]):
             sampling["logprobs"] = True
         # What rates its tokens is asked no other way as well.
         if not any(sampling.items() <= known.items() for known in found):

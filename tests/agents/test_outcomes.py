@@ -9,11 +9,13 @@ from agents.thoughts import Said
 
 ENDINGS = {
     "stop": None, "end_turn": None, "eos": None, "eos_token": None, "stop_sequence": None, "STOP": None,
-    "tool_calls": None, "": None, None: None, 5: None, "something new": None, "COMPLETE": None,
+    "": None, None: None, 5: None, "something new": None, "COMPLETE": None,
     "length": "cut", "max_tokens": "cut", "MAX_TOKENS": "cut", "model_length": "cut", "max_output_tokens": "cut",
     "model_context_window_exceeded": "cut", "insufficient_system_resource": "cut", "abort": "cut",
     "content_filter": "filtered", "SAFETY": "filtered", "RECITATION": "filtered", "content-filter": "filtered",
     "PROHIBITED_CONTENT": "filtered", "sensitive": "filtered", "guardrail_intervened": "filtered",
+    "tool_calls": "cut", "tool_use": "cut", "FUNCTION_CALL": "cut", "MALFORMED_FUNCTION_CALL": "cut",
+    "FinishReason.MAX_TOKENS": "cut", "FINISH_REASON_SAFETY": "filtered", "error": "cut", "LANGUAGE": "filtered",
     "refusal": "refused", "repetition": "looped",
 }  # fmt: skip
 

@@ -168,3 +168,18 @@ def test_the_author_of_a_new_response_is_the_last_agent_that_said_it() -> None:
     found = relabelled()
     assert found.context is not None
     assert found.author == found.context, "the reviewer was not asked"
+
+
+def test_a_new_response_that_nothing_rates_ranks_last() -> None:
+    def relabelled(*log_probabilities: float) -> SampleRecord:
+        context = ContextAnswer(
+            neighbours=(), answer="wives", reply="wives", log_probabilities=log_probabilities, usage=Usage()
+        )
+        review = Review(answer="wives", reason="both answers agree")
+        return SampleRecord(sample=SAMPLE, check=NOISY, context=context, review=review)
+
+    rated, unrated = relabelled(-15.0).uncertainty, relabelled().uncertainty
+    assert rated is not None
+    assert unrated is not None
+    assert rated < unrated
+    assert SampleRecord(sample=SAMPLE, check=NOISY).uncertainty is None

@@ -42,7 +42,12 @@ def test_an_empty_reply_that_says_why_is_no_failure(finish: str, outcome: str) -
 
 def test_an_empty_reply_without_a_reason_is_asked_for_again() -> None:
     with pytest.raises(ModelBusyError, match="empty"):
-        read_reply(message("<think>so</think>", finish_reason="stop"))
+        read_reply(message(" ", finish_reason="stop"))
+
+
+def test_thoughts_that_no_answer_follows_are_a_reply_that_was_cut() -> None:
+    reply = read_reply(message("<think>so</think>", finish_reason="stop"))
+    assert (reply.text, reply.thoughts, reply.outcome) == ("", "so", "cut")
 
 
 def test_a_refusal_in_its_own_field_is_the_text() -> None:

@@ -47,7 +47,7 @@ async def test_an_endpoint_without_log_probabilities_is_asked_again(
 @pytest.mark.parametrize("text", ["", " \n\t "])
 async def test_an_empty_reply_is_asked_for_again(model: BaseChatModel, endpoint: Endpoint, text: str) -> None:
     endpoint.reply = lambda messages: text
-    with pytest.raises(ModelBusyError, match=r"empty .*max_tokens"):
+    with pytest.raises(ModelBusyError, match="empty"):
         await Role(model, max_tokens=8).ask(QUESTION)
 
 
@@ -184,3 +184,42 @@ async def test_a_model_that_cannot_rate_is_asked_in_words_at_once() -> None:
     model = ScriptedModel(script=lambda messages: "B, since it is blue")
     chosen = await Role(model, max_tokens=9).choose(LETTERS, ["A", "B"])
     assert (chosen.letter, chosen.reply.text, len(model.requests)) == (None, "B, since it is blue", 1)
+
+
+TOOLS = ({"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}},)
+
+
+async def test_tools_are_shown_and_not_to_be_called(model: BaseChatModel, endpoint: Endpoint) -> None:
+    await Role(model, max_tokens=8).ask(QUESTION, tools=TOOLS)
+    (request,) = endpoint.requests
+    assert (request["tools"], request["tool_choice"]) == (list(TOOLS), "none")
+
+
+async def test_tools_that_an_endpoint_does_not_take_are_left_out(endpoint: Endpoint) -> None:
+    async with ModelPool() as pool:
+        config = OpenAIModelConfig(provider="openai", name="scripted", base_url=endpoint.url, drop=("tools",))
+        await Role(await pool.open(config, "m"), max_tokens=8).ask(QUESTION, tools=TOOLS)
+    assert not {"tools", "tool_choice"} & endpoint.requests[0].keys()
+
+
+async def test_a_prompt_that_a_filter_stops_is_a_filtered_reply(
+    model: BaseChatModel, endpoint: Endpoint
+) -> None:
+    endpoint.status = 400
+    endpoint.body = b'{"error": {"code": "content_filter", "message": "content management policy"}}'
+    reply = await Role(model, max_tokens=8).ask(QUESTION)
+    assert (reply.text, reply.outcome) == ("", "filtered")
+
+
+async def test_the_first_reply_is_kept_where_there_is_no_more_room(
+    model: BaseChatModel, endpoint: Endpoint
+) -> None:
+    def alter(reply: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
+        reply["choices"][0]["finish_reason"] = "length"
+        endpoint.refuse = lambda messages: 400
+        return reply
+
+    endpoint.alter = alter
+    reply = await Role(model, max_tokens=8).ask(QUESTION)
+    assert [request["max_tokens"] for request in endpoint.requests] == [8, 32]
+    assert (reply.text, reply.outcome, reply.usage.requests) == ("Paris", "cut", 1)

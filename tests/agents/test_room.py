@@ -58,7 +58,7 @@ def test_a_number_is_a_number() -> None:
 def test_the_room_follows_the_data_the_agent_and_the_model() -> None:
     short, long = Lengths(response=5), Lengths(response=400)
     assert room_for("auto", "response", long, thinks=False).first >= 400
-    assert room_for("auto", "response", short, thinks=False).first < 100
+    assert room_for("auto", "response", short, thinks=False).first < 200
     working = room_for("auto", "working", short, thinks=False).first
     assert working > room_for("auto", "response", short, thinks=False).first
     assert room_for("auto", "working", short, thinks=True).first == working + THINKING

@@ -35,7 +35,7 @@ class Endpoint:
     the connection within a reply, and `hang_ups` is how many requests to come get no reply at all. `alter`
     may change the JSON of a reply, or give bytes in its place. `refuses` has fields that a request may not
     have, with what is said then, and `listed` the models that GET /v1/models names (none: a 404), each with
-    its `window` in tokens where there is one.
+    the same `details`.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Endpoint:
         self.alter: Alter = lambda reply, messages: reply
         self.refuses: dict[str, str] = {}
         self.listed: list[str] | None = None
-        self.window: int | None = None
+        self.details: dict[str, Any] = {}
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.port = 0
@@ -111,8 +111,9 @@ class Endpoint:
     async def _list(self, request: web.Request) -> web.StreamResponse:
         if self.listed is None:
             return _error(404, "Not Found")
-        window = {"max_model_len": self.window} if self.window else {}
-        return web.json_response({"object": "list", "data": [{"id": name, **window} for name in self.listed]})
+        return web.json_response(
+            {"object": "list", "data": [{"id": name, **self.details} for name in self.listed]}
+        )
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

@@ -156,3 +156,168 @@ def test_a_hostile_name_is_told_short_and_plain(caplog: pytest.LogCaptureFixture
     served.check("\x1b[2J" * 1000)
     assert "\x1b" not in caplog.text
     assert len(caplog.messages[0]) < 300
+
+
+TOOL_CALL = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+# What servers send: the choice, and the text, the thoughts and the end that are read from it.
+SHAPES: dict[str, tuple[dict[str, Any], tuple[str, str | None, str | None]]] = {
+    "vLLM's reasoning parser": (
+        {"message": {"content": "Paris", "reasoning_content": "So"}, "finish_reason": "stop"},
+        ("Paris", "So", "stop"),
+    ),
+    "a later vLLM's, both fields": (
+        {"message": {"content": "Paris", "reasoning": "So", "reasoning_content": "So"}},
+        ("Paris", "So", None),
+    ),
+    "Ollama": (
+        {"message": {"content": "Paris", "thinking": "So"}, "done_reason": "stop"},
+        ("Paris", "So", "stop"),
+    ),
+    "OpenRouter": (
+        {
+            "message": {
+                "content": "Paris",
+                "reasoning_details": [
+                    {"type": "reasoning.summary", "summary": "So"},
+                    {"type": "reasoning.encrypted", "data": "QUJD"},
+                ],
+            },
+            "native_finish_reason": "MAX_TOKENS",
+        },
+        ("Paris", "So", "MAX_TOKENS"),
+    ),
+    "parts of an Anthropic proxy": (
+        {
+            "message": {
+                "content": [
+                    {"type": "thinking", "thinking": "So", "signature": "x"},
+                    {"type": "redacted_thinking", "data": "x"},
+                    {"type": "text", "text": "Paris"},
+                ]
+            },
+            "stop_reason": "end_turn",
+        },
+        ("Paris", "So", "end_turn"),
+    ),
+    "a part in place of parts": (
+        {"message": {"content": {"type": "text", "text": "Paris"}}},
+        ("Paris", None, None),
+    ),
+    "Gemini's parts": (
+        {
+            "message": {"content": {"parts": [{"text": "So", "thought": True}, {"text": "Paris"}]}},
+            "finishReason": "STOP",
+        },
+        ("Paris", "So", "STOP"),
+    ),
+    "a value of an assistant": (
+        {"message": {"content": [{"type": "text", "text": {"value": "Paris", "annotations": []}}]}},
+        ("Paris", None, None),
+    ),
+    "a response's parts": (
+        {"message": {"content": [{"type": "output_text", "text": "Paris"}]}},
+        ("Paris", None, None),
+    ),
+    "plain completions": ({"text": "Paris", "finish_reason": "length"}, ("Paris", None, "length")),
+    "a message that is text": ({"message": "Paris", "finish_reason": "stop"}, ("Paris", None, "stop")),
+    "a stream's last chunk": ({"delta": {"content": "Paris"}}, ("Paris", None, None)),
+    "SGLang's end": (
+        {"message": {"content": "Par"}, "finish_reason": {"type": "length", "length": 16}},
+        ("Par", None, "length"),
+    ),
+    "Azure's filter without content": (
+        {"message": {"role": "assistant"}, "finish_reason": "content_filter", "content_filter_results": {}},
+        ("", None, "content_filter"),
+    ),
+    "a call in place of content": (
+        {"message": {"content": None, "tool_calls": [TOOL_CALL]}, "finish_reason": "stop"},
+        ("", None, "tool_calls"),
+    ),
+    "a call without an end": (
+        {"message": {"content": "", "tool_calls": [TOOL_CALL]}},
+        ("", None, "tool_calls"),
+    ),
+    "an old call": (
+        {
+            "message": {"content": None, "function_call": {"name": "look_up"}},
+            "finish_reason": "function_call",
+        },
+        ("", None, "function_call"),
+    ),
+    "no calls": (
+        {"message": {"content": "Paris", "tool_calls": []}, "finish_reason": "stop"},
+        ("Paris", None, "stop"),
+    ),
+    "a call that was cut": (
+        {"message": {"content": "", "tool_calls": [TOOL_CALL]}, "finish_reason": "length"},
+        ("", None, "length"),
+    ),
+    "DeepSeek, cut in its thoughts": (
+        {"message": {"content": "", "reasoning_content": "So"}, "finish_reason": "length"},
+        ("", "So", "length"),
+    ),
+    "a refusal beside null": (
+        {"message": {"content": None, "refusal": None, "annotations": []}, "finish_reason": "stop"},
+        ("", None, "stop"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("choice", "read"), SHAPES.values(), ids=SHAPES)
+def test_every_shape_that_servers_send_is_read(
+    choice: dict[str, Any], read: tuple[str, str | None, str | None]
+) -> None:
+    message = read_completion(completion(choices=[choice])).generations[0].message
+    said = message.text, message.additional_kwargs["reasoning_content"]
+    assert (*said, message.response_metadata["finish_reason"]) == read
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        ({"code": 429, "message": "rate limited"}, FailureKind.BUSY),
+        ({"code": 502, "message": "no provider"}, FailureKind.FAILING),
+        ({"code": "400", "message": "bad"}, FailureKind.OWN),
+        ({"code": "server_error", "message": "bad"}, FailureKind.FAILING),
+        ("bad", FailureKind.FAILING),
+    ],
+)
+@pytest.mark.parametrize("choices", [{}, {"choices": None}, {"choices": []}])
+def test_an_error_within_a_reply_is_an_error(
+    error: object, failure: FailureKind, choices: dict[str, Any]
+) -> None:
+    with pytest.raises(RequestError, match=r"\(\d{3}\)") as raised:
+        read_completion({"error": error, **choices})
+    assert raised.value.failure is failure
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {
+            "tokens": ["Pa", "ris"],
+            "token_logprobs": [-0.5, -1.0],
+            "top_logprobs": [{"Pa": -0.5}, {"ris": -1.0}],
+        },
+        {"tokens": ["Pa", "ris"], "token_logprobs": [-0.5, -1.0], "top_logprobs": None},
+        {"content": None, "tokens": ["?", "Pa", "ris"], "token_logprobs": [None, -0.5, -1.0]},
+        [{"token": "Pa", "logprob": -0.5}, {"token": "ris", "logprob": -1.0}],
+    ],
+)
+def test_log_probabilities_of_plain_completions_are_read(sent: object) -> None:
+    reply = completion(choices=[{"message": {"content": "Paris"}, "logprobs": sent}])
+    rated = read_completion(reply).generations[0].message.response_metadata["logprobs"]["content"]
+    assert [(token["token"], token["logprob"]) for token in rated] == [("Pa", -0.5), ("ris", -1.0)]
+
+
+@pytest.mark.parametrize(
+    ("body", "filtered"),
+    [
+        (b'{"error": {"code": "content_filter", "message": "The response was filtered"}}', True),
+        (b'{"error": {"message": "x", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}', True),
+        (b'{"error": {"code": "data_inspection_failed"}}', True),
+        (b'{"error": {"message": "maximum context length is 4096 tokens"}}', False),
+    ],
+)
+def test_a_prompt_that_a_filter_stops_is_told_from_a_bad_request(body: bytes, filtered: bool) -> None:
+    assert read_refusal(400, body, None).filtered is filtered

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from agents.errors import EndpointError
 from agents.models.config import OpenAIModelConfig
@@ -210,3 +211,22 @@ async def test_openais_own_service_needs_its_key_before_anything_is_sent(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(EndpointError, match=r"OPENAI_API_KEY is not set.*base_url"):
         await probed(OpenAIModelConfig(provider="openai", name="gpt"))
+
+
+@pytest.mark.parametrize("name", ["max_model_len", "context_length", "context_window", "max_context_length"])
+async def test_a_listed_context_bounds_what_is_asked_for(endpoint: Endpoint, name: str) -> None:
+    endpoint.listed, endpoint.details = ["scripted"], {name: 500}
+    async with ModelPool() as pool:
+        model = await pool.open(config(endpoint.url), "models.judge")
+        await check_name(model, "models.judge")
+        for words, room in ((1, 300), (100, 300), (100, 600), (900, 600)):
+            await model.ainvoke([HumanMessage("word " * words)], max_tokens=room)
+    assert [request["max_tokens"] for request in endpoint.requests] == [300, 300, 333, 64]
+
+
+async def test_an_endpoint_that_is_not_asked_for_log_probabilities_need_not_have_them(
+    endpoint: Endpoint,
+) -> None:
+    endpoint.log_probabilities = False
+    with pytest.raises(EndpointError, match=r"drop: \[logprobs\]"):
+        await probed(config(endpoint.url))

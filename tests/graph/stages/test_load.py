@@ -249,7 +249,7 @@ async def test_log_probabilities_are_asked_of_the_relabelers_model_alone(
 async def test_samples_beyond_the_window_that_an_endpoint_lists_are_told_before_they_are_asked(
     tmp_path: Path, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
-    endpoint.listed, endpoint.window = ["scripted"], 1500
+    endpoint.listed, endpoint.details = ["scripted"], {"max_model_len": 1500}
     rows = [*ROWS, {"id": "long", "prompt": "word " * 5000, "completion": "Paris"}]
     await load_run_of(in_memory(tmp_path, endpoint, samples=rows))
     (line,) = [text for text in caplog.messages if "longer than" in text]
