@@ -18,6 +18,7 @@ from typing import Any
 from agents.checker import VARIABLES, Checker, CheckerConfig, parse_verdict
 from agents.models.pool import ModelPool
 from agents.role import Role
+from agents.room import Lengths, room_for
 from graph.config.run import load_config
 from graph.context import load_models
 from prompts.template import QuestionTemplate
@@ -34,7 +35,8 @@ async def measure(config_path: Path | None) -> dict[str, Any]:
     settings = config.agents.checker
     async with ModelPool() as models:
         model = (await load_models(models, config))[settings.model]
-        expert = Role(model, max_tokens=settings.max_tokens)
+        room = room_for(settings.max_tokens, settings.need, Lengths(), thinks=False)
+        expert = Role(model, max_tokens=room.first)
         return {
             name: await _with_prompt(expert, QuestionTemplate(prompt, VARIABLES), rows)
             for name, prompt in _PROMPTS.items()

@@ -110,37 +110,45 @@ print(json.dumps({
 }))
 """
 
-CODE = '''"""Code: two answers agree where Python reads the same in them."""
+COLOUR = '''"""Colours: two answers agree where they are the same mixture of red, green and blue."""
 
-import ast
+import re
 from collections.abc import Sequence
 
+from agents.answers.form import Form
 
-class Code:
-    """A piece of Python between fences."""
+_COLOUR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})(?![0-9a-fA-F])")
 
-    name = "code"
-    form = "long"
+
+class Colour:
+    """A colour as a web page writes it."""
+
+    name = "colour"
+    form: Form = "short"
     comparable = True
 
     def recognises(self, response: str, options: Sequence[str]) -> bool:
-        """Say whether a response is fenced code."""
-        return not options and response.startswith("```python")
+        """Say whether a response is a colour and nothing else."""
+        return not options and _COLOUR.fullmatch(response) is not None
 
     def max_tokens(self, options: Sequence[str]) -> int | None:
-        """Return nothing: code may be of any length."""
-        return None
+        """Return room for seven signs."""
+        return 16
 
     def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
-        """Return the first piece of code."""
-        return reply.partition("```python")[2].partition("```")[0].strip() or None
+        """Return the only colour of a reply."""
+        found = {match.group() for match in _COLOUR.finditer(reply)}
+        return found.pop() if len(found) == 1 else None
 
     def agree(self, left: str | None, right: str | None, options: Sequence[str] = ()) -> bool | None:
-        """Say whether two pieces are the same but for spaces and comments."""
+        """Say whether two colours are the same; three digits are short for six."""
         if left is None or right is None:
             return False
-        trees = [ast.dump(ast.parse(self.extract(text) or text)) for text in (left, right)]
-        return trees[0] == trees[1]
+        return self._mixture(left) == self._mixture(right)
+
+    def _mixture(self, text: str) -> str:
+        digits = (self.extract(text) or text).lstrip("#").lower()
+        return digits if len(digits) == 6 else "".join(digit * 2 for digit in digits)
 '''
 
 VERDICTS = """
@@ -154,15 +162,15 @@ from stores.sample import Sample
 from tests.support.scripted import ScriptedModel
 
 async def verdict(response):
-    sample = Sample(id="s", prompt="Double x in Python.", response=response)
-    model = ScriptedModel(script=lambda messages: "```python\\nx * 2  # twice\\n```")
+    sample = Sample(id="s", prompt="Which colour has a ripe lemon?", response=response)
+    model = ScriptedModel(script=lambda messages: "It is #fe0, I think.")
     config = parse_config({"agents": {"checker": {"policy": "majority"}}})
     context = build_agents(config, {"default": model}, load_prompts(config))
     found = await sample_graph.ainvoke(SampleInput(sample=sample), context=context)
     state = SampleState.model_validate(found)
     return [sample_kind(sample).name, state.answers()["base"], state.status]
 
-print(json.dumps([asyncio.run(verdict(f"```python\\n{code}\\n```")) for code in ("x*2", "x*3")]))
+print(json.dumps([asyncio.run(verdict(colour)) for colour in ("#FFEE00", "#ff0000")]))
 """
 
 
@@ -255,12 +263,9 @@ def test_one_more_agent_is_four_files_two_of_them_one_line(copy: Path) -> None:
 
 
 def test_one_more_kind_of_answers_is_two_files_one_of_them_one_line(copy: Path) -> None:
-    (copy / "agents" / "answers" / "code.py").write_text(CODE, encoding="utf-8")
+    (copy / "agents" / "answers" / "colour.py").write_text(COLOUR, encoding="utf-8")
     kinds = copy / "agents" / "answers" / "kind.py"
-    put_after(kinds, "from agents.answers.choice import Choice", "from agents.answers.code import Code")
-    put_after(kinds, "    Number(),", "    Code(),")
-    assert changes(copy) == {"agents/answers/code.py": None, "agents/answers/kind.py": ["    Code(),"]}
-    assert run_in(copy, VERDICTS) == [
-        ["code", "x * 2  # twice", "clean"],
-        ["code", "x * 2  # twice", "relabelled"],
-    ]
+    put_after(kinds, "from agents.answers.code import Code", "from agents.answers.colour import Colour")
+    put_after(kinds, "    Number(),", "    Colour(),")
+    assert changes(copy) == {"agents/answers/colour.py": None, "agents/answers/kind.py": ["    Colour(),"]}
+    assert run_in(copy, VERDICTS) == [["colour", "#fe0", "clean"], ["colour", "#fe0", "relabelled"]]

@@ -21,6 +21,7 @@ from langchain_core.embeddings import Embeddings
 from agents.base import BaseAgent
 from agents.relabeler import Relabeler
 from agents.role import Role
+from agents.room import measure, room_for
 from graph.config.run import RunConfig, parse_config
 from graph.context import load_prompts
 from graph.fingerprint import fingerprints
@@ -288,7 +289,8 @@ class Study:
         try:
             for _ in store.fill(Example(sample) for sample in samples):
                 pass
-            expert = Role(load_tuned(config, None), max_tokens=settings.max_tokens)
+            room = room_for(settings.max_tokens, settings.need, measure(samples), thinks=False)
+            expert = Role(load_tuned(config, None), max_tokens=room.first)
             agent: Any = Relabeler(expert, QuestionTemplate(settings.prompt), store, settings.neighbours)
             answers = _ask(agent, test, "untuned")
         finally:

@@ -8,6 +8,8 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from agents.errors import TurnsRefusedError
+from agents.models.chat_template import ChatTemplate, Example
 from stores.pretrained import load_tokenizer
 from stores.records import TrainingRow
 from training.lora import training_dtype
@@ -23,6 +25,9 @@ def mean_log_probabilities(weights: str, adapter: Path | None, rows: Sequence[Tr
         weights: the model, a folder or a hub id.
         adapter: a PEFT adapter on it, or None.
         rows: prompts with their responses.
+
+    Raises:
+        TurnsRefusedError: the model's chat template cannot render a prompt.
     """
     tokenizer = load_tokenizer(weights)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -32,7 +37,11 @@ def mean_log_probabilities(weights: str, adapter: Path | None, rows: Sequence[Tr
     if adapter is not None:
         model = PeftModel.from_pretrained(model, str(adapter))
     model = model.to(device).eval()
-    sequences = list(tokenize(rows, tokenizer))
+    sequences: list[Example] = []
+    for made in tokenize(rows, ChatTemplate(tokenizer, weights)):
+        if isinstance(made, TurnsRefusedError):
+            raise made
+        sequences.append(made)
     # Rows of a length together: less padding.
     order = sorted(range(len(rows)), key=lambda at: len(sequences[at][0]))
     scores = [0.0] * len(rows)

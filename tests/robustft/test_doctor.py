@@ -25,6 +25,7 @@ async def told_of(config: RunConfig) -> tuple[bool, dict[str, str]]:
     """Return whether all is well, and the lines by what they are about, each with its mark."""
     file = io.StringIO()
     well = await examine(config, Console(file=file, width=60))
+    # The first sample follows, on lines of its own.
     lines = [line for line in file.getvalue().splitlines() if line[0] in "✓✗"]
     return well, {line[2:].partition(":")[0]: line[0] + line.partition(":")[2] for line in lines}
 
@@ -37,8 +38,13 @@ async def test_all_is_well_where_everything_is_there(endpoint: Endpoint, tmp_pat
     assert well, lines
     assert {line[0] for line in lines.values()} == {"✓"}
     assert "384 dimensions" in lines["encoder"]
-    assert lines["data.train"].endswith("train.jsonl: the first row reads as an open question")
-    assert lines["data.test"].endswith("test.jsonl: the first row reads as a multiple choice question")
+    assert lines["data.train"].endswith(
+        "train.jsonl: 1 samples; the first row reads as an open question; "
+        "the first sample, as the agents are asked it:"
+    )
+    assert lines["data.test"].endswith(
+        "test.jsonl: 1 samples; the first row reads as a multiple choice question"
+    )
     assert "default answers (scripted)" in lines["models and prompts"]
 
 

@@ -43,6 +43,13 @@ def test_where_no_kind_is_clear_a_response_tells_its_own() -> None:
     assert [kinds.kind(one) for one in samples] == ["number", "short", "date", "free"]
 
 
+def test_kinds_that_are_known_already_tell_those_of_further_samples() -> None:
+    samples = [sample("4"), sample("I do not know."), sample("9")]
+    kinds = count_kinds(samples)
+    known = [one.model_copy(update={"kind": kinds.kind(one)}) for one in samples]
+    assert count_kinds(known).kind(sample("Nobody can tell.")) == "number"
+
+
 def test_a_named_kind_holds_and_an_unknown_one_is_refused() -> None:
     kinds = count_kinds([])
     assert kinds.kind(sample("4", kind="short")) == "short"
