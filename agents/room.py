@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from agents.answers.kind import sample_kind
 from stores.sample import Sample
 
 Need = Literal["response", "working", "verdict"]
@@ -35,6 +36,8 @@ class Lengths(BaseModel):
 
     response: int = 0
     """Tokens of all responses but the longest in a hundred, by `estimate_tokens`."""
+    works: bool = False
+    """Whether any of them is an answer that models work out before they give it, such as a number."""
 
 
 class Room(BaseModel):
@@ -63,14 +66,16 @@ def estimate_tokens(text: str) -> int:
 def measure(samples: Iterable[Sample]) -> Lengths:
     """Return how long the responses of a data set are; the same data give the same."""
     counts: dict[int, int] = {}
+    works = False
     for sample in samples:
         length = max(estimate_tokens(response) for response in (sample.response, *sample.other_responses))
         counts[length] = counts.get(length, 0) + 1
+        works = works or sample_kind(sample).form == "working"
     beyond = sum(counts.values()) // 100
     for length in sorted(counts, reverse=True):
         beyond -= counts[length]
         if beyond < 0:
-            return Lengths(response=length)
+            return Lengths(response=length, works=works)
     return Lengths()
 
 
@@ -88,6 +93,11 @@ def room_for(setting: int | Literal["auto"], need: Need, lengths: Lengths, *, th
     """
     if setting != "auto":
         return Room(first=setting, most=setting)
+<<<<<<< HEAD
     first = _VERDICT if need == "verdict" else _SENTENCES + math.ceil(_SLACK * lengths.response)
     first += _WORKING if need == "working" else 0
+=======
+    first = _VERDICT if need == "verdict" else _SENTENCE + math.ceil(_SLACK * lengths.response)
+    first += _WORKING if need == "working" or (need == "response" and lengths.works) else 0
+>>>>>>> refs/heads/gaps-replies
     return Room(first=min(first, _MOST) + (THINKING if thinks else 0))

@@ -31,6 +31,7 @@ from agents.agent import AgentRecord, AnswerRecord
 from agents.answers.kind import sample_kind
 from agents.checker import Check
 from agents.models.pool import ModelPool
+from agents.room import measure as measure_responses
 from graph.config.run import RunConfig, load_config
 from graph.context import Agents, build_agents, load_models, load_prompts
 from stores.dataset import read_samples
@@ -52,10 +53,11 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             asked, others = _split(path, arguments)
             with tempfile.TemporaryDirectory(prefix="robustft-roles-") as folder:
                 examples = ExampleStore(Path(folder) / "examples", load_encoder(config.encoder))
+                lengths = measure_responses([*asked, *others])
                 list(examples.fill(Example(sample) for sample in others))
                 for name in arguments.prompts:
                     prompts = load_prompts(config, None if name == "shipped" else Path(name))
-                    agents = build_agents(config, models, prompts, examples)
+                    agents = build_agents(config, models, prompts, examples, lengths=lengths)
                     found = await _ask_all(agents, asked, config, arguments.roles)
                     figures.setdefault(Path(path).stem, {})[Path(name).name] = found
                     logging.info("%s, %s: %s", path, name, json.dumps(found))

@@ -100,16 +100,24 @@ def filtered_completion() -> ChatResult:
 def _error_within(reply: dict[str, Any]) -> RequestError:
     error = reply["error"]
     code = error.get("code") if isinstance(error, dict) else None
-    status = int(code) if str(code).isdecimal() and len(str(code)) == 3 else 500
+    told = isinstance(code, int | str) and re.fullmatch(r"[45]\d\d", str(code), re.ASCII)
+    status = int(str(code)) if told else 500
     return read_refusal(status, orjson.dumps({"error": error}), None)
 
 
-def _message_in(choice: Any) -> Mapping[str, Any]:
-    """Return a choice's message; that of a server for plain completions is its text."""
-    message = next(
-        (choice[name] for name in ("message", "delta", "text") if choice.get(name) is not None), None
-    )
-    return {"content": message} if isinstance(message, str) else dict(message)
+def _message_in(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a choice's message; that of a server for plain completions is its text.
+
+    Raises:
+        TypeError: there is none.
+    """
+    names = ("message", "delta", "text")
+    message = next((choice[name] for name in names if choice.get(name) is not None), None)
+    if isinstance(message, str):
+        return {"content": message}
+    if not isinstance(message, dict):
+        raise TypeError("a choice without a message")
+    return message
 
 
 def _finish_of(choice: Mapping[str, Any], message: Mapping[str, Any]) -> str | None:

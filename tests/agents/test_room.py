@@ -68,3 +68,14 @@ def test_the_room_follows_the_data_the_agent_and_the_model() -> None:
 def test_hostile_lengths_are_bounded() -> None:
     assert room_for("auto", "working", Lengths(response=10**9), thinks=True).first < 20_000
     assert estimate_tokens("\ud800") >= 0
+
+
+def test_answers_that_are_worked_out_have_room_for_it() -> None:
+    assert measure(responses("42", "17")).works
+    assert not measure(responses("positive", "negative")).works
+    alone, worked = Lengths(response=5), Lengths(response=5, works=True)
+    assert room_for("auto", "response", worked, thinks=False).first >= 256
+    assert room_for("auto", "response", alone, thinks=False).first < 100
+    assert room_for("auto", "verdict", worked, thinks=False) == room_for(
+        "auto", "verdict", alone, thinks=False
+    )
