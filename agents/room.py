@@ -93,11 +93,6 @@ def room_for(setting: int | Literal["auto"], need: Need, lengths: Lengths, *, th
     """
     if setting != "auto":
         return Room(first=setting, most=setting)
-<<<<<<< HEAD
     first = _VERDICT if need == "verdict" else _SENTENCES + math.ceil(_SLACK * lengths.response)
-    first += _WORKING if need == "working" else 0
-=======
-    first = _VERDICT if need == "verdict" else _SENTENCE + math.ceil(_SLACK * lengths.response)
     first += _WORKING if need == "working" or (need == "response" and lengths.works) else 0
->>>>>>> refs/heads/gaps-replies
     return Room(first=min(first, _MOST) + (THINKING if thinks else 0))
