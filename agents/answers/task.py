@@ -36,9 +36,9 @@ class TaskKinds:
         self._counts: dict[str | None, Counter[str]] = {}
 
     def add(self, sample: Sample) -> None:
-        """Count a sample's response for its task; one with options, or whose kind is named, tells nothing."""
-        if sample.kind is None and not sample.options and sample.response.strip():
-            kind = answer_kind(sample.response).name
+        """Count a sample for its task, with the kind that it names or its response has; not with options."""
+        if not sample.options and sample.response.strip():
+            kind = sample.kind or answer_kind(sample.response).name
             self._counts.setdefault(sample.task, Counter())[kind] += 1
 
     def kind(self, sample: Sample) -> str:

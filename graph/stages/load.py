@@ -246,10 +246,13 @@ def _fill(journal: Journal, config: RunConfig, request: RunInput, skipped: Path)
     aside: list[Skipped] = []
     if not journal.count_samples("train"):
         journal.add_samples("train", _training_samples(config, request, aside.append))
-        _tell_kinds(journal, "train")
     if not journal.count_samples("test"):
         journal.add_samples("test", _test_samples(config, request, aside.append))
-        _tell_kinds(journal, "test")
+    # A run that stopped between the two has samples without kinds.
+    splits: tuple[Split, ...] = ("train", "test")
+    for split in splits:
+        if any(sample.kind is None for sample in journal.samples(split)):
+            _tell_kinds(journal, split)
     append_records(skipped, aside)
 
 
