@@ -89,7 +89,7 @@ def measure(samples: list[Sample], states: list[SampleState], encoder: Embedding
 
 def _share_right(samples: Sequence[Sample], responses: Sequence[str | None]) -> float:
     pairs = zip(samples, responses, strict=True)
-    right = [is_right(said or "", sample.gold or "", sample.options) for sample, said in pairs]
+    right = [is_right(said or "", sample.gold or "", sample.options, sample.kind) for sample, said in pairs]
     return round(sum(right) / len(right), 3)
 
 

@@ -231,7 +231,8 @@ class Evaluation(Record):
     prompt: str
     gold: str
     """The right response."""
-    right: bool
+    right: bool | None
+    """None where nobody can tell whether the answer says the same."""
     answer: str | None = None
     """None where the reply holds none, or the request failed."""
     reply: str | None = None
@@ -377,7 +378,7 @@ class EvaluationFigures(Part):
     """Why there was no evaluation."""
     n: int = 0
     left_out: int | None = None
-    """Held-out samples whose right responses are free text, which cannot be compared."""
+    """Held-out samples whose right responses are free text, or whose answers nobody can compare with them."""
     untuned: float | None = None
     tuned: float | None = None
 

@@ -39,7 +39,8 @@ async def evaluate(
 ) -> Accuracy:
     """Ask an agent the held-out prompts and compare its answers with the right responses.
 
-    Free text cannot be compared; its samples are counted and left out.
+    Free text cannot be compared; its samples are counted and left out. So are answers of which nobody can
+    tell whether they are right, such as "New York City" where "New York" is.
 
     A reply that holds no answer, or a request that failed, counts as wrong.
 
@@ -67,12 +68,14 @@ async def evaluate(
         except AgentError as exc:
             return finished.model_copy(update={"failure": str(exc)})
         answer = prediction.answer
-        right = answer is not None and bool(says_gold(answer, sample))
+        right = False if answer is None else says_gold(answer, sample)
         return finished.model_copy(update={"reply": prediction.reply, "answer": answer, "right": right})
 
     def count(answers: list[Evaluation]) -> None:
-        accuracy.n += len(answers)
-        accuracy.right += sum(answer.right for answer in answers)
+        told = [answer.right for answer in answers if answer.right is not None]
+        accuracy.n += len(told)
+        accuracy.left_out += len(answers) - len(told)
+        accuracy.right += sum(told)
         record(answers)
 
     await map_concurrently(comparing(), ask, count, concurrency=concurrency)

@@ -5,7 +5,7 @@ Gold is for these figures alone. A figure whose denominator is 0 is None: nothin
 
 from dataclasses import dataclass
 
-from agents.answers.kind import agree_with_any, answer_kind, sample_kind
+from agents.answers.kind import agree_with_any, sample_kind
 from stores.records import Detection, Relabel, TrainingSet
 from stores.sample import Sample
 
@@ -27,7 +27,7 @@ class Metrics:
     training_set: TrainingSet
 
 
-def is_right(response: str, gold: str, options: tuple[str, ...] = ()) -> bool:
+def is_right(response: str, gold: str, options: tuple[str, ...] = (), kind: str | None = None) -> bool:
     """Return whether a response says what the gold one says; see `agents.answers.kind`.
 
     Free text counts as right only where it is the same but for case, punctuation and articles.
@@ -36,8 +36,10 @@ def is_right(response: str, gold: str, options: tuple[str, ...] = ()) -> bool:
         response: the response or answer to look at.
         gold: the right response.
         options: the texts of the options, for multiple choice.
+        kind: the name of the kind of the sample's answers; None: told from the gold response.
     """
-    return answer_kind(gold, options).agree(response, gold, options) is True
+    sample = Sample(id="gold", prompt="?", response=gold, options=options, kind=kind)
+    return sample_kind(sample).agree(response, gold, options) is True
 
 
 def says_gold(response: str, sample: Sample) -> bool | None:

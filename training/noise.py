@@ -15,7 +15,7 @@ from agents.answers.kind import sample_kind
 from agents.answers.words import normalise
 from stores.errors import InputError
 from stores.sample import Sample
-from training.metrics import is_right
+from training.metrics import says_gold
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -100,7 +100,7 @@ def inject_noise(
         if made == count:
             break
         wrong = plan.wrong(index)
-        if wrong is not None and not is_right(wrong, clean[index].response, clean[index].options):
+        if wrong is not None and not _may_be_right(wrong, clean[index]):
             results[index] = clean[index].model_copy(update={"response": wrong})
             made += 1
     if made < count:
@@ -110,6 +110,11 @@ def inject_noise(
             "lower the rate or add samples"
         )
     return results
+
+
+def _may_be_right(response: str, sample: Sample) -> bool:
+    """Say whether a response is right, or nobody can tell that it is wrong."""
+    return says_gold(response, sample) is not False
 
 
 def _plan(
@@ -187,7 +192,7 @@ def _another_response(sample: Sample, pools: _Pools, generator: random.Random) -
     known = [pools[key].responses for key in _keys(sample) if key in pools]
     for group in [list(sample.options)] if sample.options else known:
         for response in generator.sample(group, min(_DRAWS, len(group))):
-            if not is_right(response, sample.response, sample.options):
+            if not _may_be_right(response, sample):
                 return response
     return None
 
@@ -232,7 +237,7 @@ def _of_similar(samples: list[Sample], index: int, similar: Sequence[int]) -> st
         if sample.options and response not in sample.options:
             place = samples[other].options.index(response) if samples[other].options else 0
             response = sample.options[place % len(sample.options)]
-        if not is_right(response, sample.response, sample.options):
+        if not _may_be_right(response, sample):
             return response
     return None
 

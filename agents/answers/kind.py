@@ -4,6 +4,7 @@ One more kind is one more file beside this one and one more entry in `KINDS`.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from agents.answers.choice import Choice
@@ -17,6 +18,7 @@ from agents.answers.maths import Maths
 from agents.answers.number import Number
 from agents.answers.short import Short
 from agents.answers.working import Working
+from agents.thoughts import split_thoughts
 from stores.sample import Sample
 
 
@@ -56,18 +58,59 @@ class AnswerKind(Protocol):
         ...
 
 
+class Spoken:
+    """A kind of answers that looks at what a text says behind its thoughts, and at nothing else of it.
+
+    Args:
+        kind: the kind, which sees texts without thoughts.
+    """
+
+    def __init__(self, kind: AnswerKind) -> None:
+        self._kind = kind
+        self.name, self.form, self.comparable = kind.name, kind.form, kind.comparable
+
+    def recognises(self, response: str, options: Sequence[str]) -> bool:
+        """Say whether what a response says is of this kind."""
+        return self._kind.recognises(_said(response), options)
+
+    def max_tokens(self, options: Sequence[str]) -> int | None:
+        """Return how many tokens a direct answer needs at most."""
+        return self._kind.max_tokens(options)
+
+    def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
+        """Return the answer in what a reply says."""
+        return self._kind.extract(_said(reply), options)
+
+    def agree(self, left: str | None, right: str | None, options: Sequence[str] = ()) -> bool | None:
+        """Say whether two texts say the same, whatever was thought before."""
+        one, other = (None if text is None else _said(text) for text in (left, right))
+        return self._kind.agree(one, other, options)
+
+
+def _said(text: str) -> str:
+    return _said_short(text) if len(text) <= _SHORT else split_thoughts(text).text
+
+
+_SHORT = 300
+_said_short = lru_cache(maxsize=8192)(lambda text: split_thoughts(text).text)
+
 # The first that recognises a response is its kind; the last one recognises all.
-KINDS: tuple[AnswerKind, ...] = (
-    Choice(),
-    Data(),
-    Working(),
-    Code(),
-    Number(),
-    Date(),
-    Maths(),
-    Listing(),
-    Short(),
-    Free(),
+KINDS: tuple[AnswerKind, ...] = tuple(
+    map(
+        Spoken,
+        (
+            Choice(),
+            Data(),
+            Working(),
+            Code(),
+            Number(),
+            Date(),
+            Maths(),
+            Listing(),
+            Short(),
+            Free(),
+        ),
+    )
 )
 
 

@@ -28,7 +28,7 @@ from graph.windows import tell_too_long, window_of_student, windows_of_agents
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
 from stores.errors import WeightsError
-from stores.journal import Journal
+from stores.journal import Journal, Split
 from stores.model_hub import fetchable_weights
 from stores.record_files import append_records
 from stores.records import Skipped
@@ -259,10 +259,13 @@ def _fill(journal: Journal, config: RunConfig, request: RunInput, skipped: Path)
     aside: list[Skipped] = []
     if not journal.count_samples("train"):
         journal.add_samples("train", _training_samples(config, request, aside.append))
-        keep_kinds(journal, "train")
     if not journal.count_samples("test"):
         journal.add_samples("test", _test_samples(config, request, aside.append))
-        keep_kinds(journal, "test")
+    # A run that stopped between the two has samples without kinds.
+    splits: tuple[Split, ...] = ("train", "test")
+    for split in splits:
+        if any(sample.kind is None for sample in journal.samples(split)):
+            keep_kinds(journal, split)
     append_records(skipped, aside)
 
 

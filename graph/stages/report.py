@@ -201,15 +201,23 @@ class _Figures:
                 self._views[view].add(agreed=view in state.check.agreed, options=choices)
         if gold is not None and state.check is not None:
             self._with_gold = True
-            final = state.final
-            self._tally.add(
-                judged_noisy=not state.check.clean,
-                response_right=bool(says_gold(state.sample.response, state.sample)),
-                relabelled=not state.check.clean and final is not None,
-                final_right=None if final is None else bool(says_gold(final, state.sample)),
-                kept=kept,
-                compares=compares,
-            )
+            self._add_to_tally(state, state.check.clean, kept, compares)
+
+    def _add_to_tally(self, state: SampleState, clean: bool, kept: bool, compares: bool) -> None:
+        """Count a sample whose gold is known; one that nobody can compare with it is left out."""
+        final = state.final
+        right = says_gold(state.sample.response, state.sample)
+        final_right = None if final is None else says_gold(final, state.sample)
+        if right is None or (final is not None and final_right is None):
+            return
+        self._tally.add(
+            judged_noisy=not clean,
+            response_right=right,
+            relabelled=not clean and final is not None,
+            final_right=final_right,
+            kept=kept,
+            compares=compares,
+        )
 
     def samples(self, total: int) -> Samples:
         """Return the counts, of a dataset of this size."""

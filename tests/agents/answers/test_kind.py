@@ -115,3 +115,14 @@ def test_long_replies_finish(reply: str) -> None:
     for kind, options in COMPARISONS:
         kind.extract(reply, options)
         kind.agree(reply, "positive", options)
+
+
+def test_thoughts_before_a_response_are_neither_compared_nor_looked_at() -> None:
+    given = "<think>\n5, or rather 6\n</think>\n\n6"
+    kind = answer_kind(given)
+
+    assert kind.name == "number"
+    assert kind.agree("6", given) is True
+    assert kind.agree("5", given) is False
+    assert kind.extract("so 5, no</think>\n6") == "6"
+    assert answer_kind("<think>\nParis, or Rome\n</think>\n\nParis").agree("Paris", "Rome") is False
