@@ -39,6 +39,7 @@ from agents.answers.words import PAUSES, fold
 _ENDS_IN_DENIAL = ("ない", "ません", "않다", "않습니다", "아니다", "아닙니다", "没有", "なかった")
 _NEAR = 6
 _MOST_PLACES = 4
+_OF_THEM = frozenset([("of", "them"), ("of", "these"), ("of", "those"), ("of", "above")])
 
 
 def claims(longer: tuple[str, ...], answer: tuple[str, ...]) -> bool | None:
@@ -72,6 +73,8 @@ def _claims_at(before: tuple[str, ...], answer: tuple[str, ...], spelt: tuple[st
         return None
     if _denied(before, clause, after):
         return False
+    if after in _OF_THEM and len(answer) == 1 and answer[0] in ("none", "all", "both", "neither", "some"):
+        return _begins_well(before, ())
     if _limited(clause, after):
         # "It is Paris or Lyon" names two; whether it means one of them nobody can tell.
         either = ALTERNATIVES.intersection((*clause[-1:], *after[:1]))
@@ -82,6 +85,10 @@ def _claims_at(before: tuple[str, ...], answer: tuple[str, ...], spelt: tuple[st
     if ends is None and _explains_by_noun(answer, spelt):
         ends = True
     turned = bool(before) and before[-1] in TURNS
+    turn = next((at for at in range(len(before) - 1, 0, -1) if before[at] in TURNS), 0)
+    if turn and ends and not DENIALS.intersection(before[:turn]):
+        # "It is Rome, but it was Turin" names two.
+        return None
     return _begins_well(() if turned else before, after) if ends else ends
 
 
@@ -161,7 +168,7 @@ def _ends_well(answer: tuple[str, ...], before: tuple[str, ...], after: tuple[st
         rest = after[1] if len(after) > 1 else ""
         if rest in TURNS and before:
             # "It is Paris, but not for long" still says Paris; "but it may be Lyon" takes it back.
-            return None if TAKES_BACK.intersection(after) else True
+            return None if (TAKES_BACK | COPULAS).intersection(after[1:]) else True
         if rest in REASONS or (len(answer) == 1 and answer[0] in YES_OR_NO and not before):
             return True
         if not before:

@@ -34,6 +34,9 @@ _ALONE = re.compile(
     r"\s*(?:def \w+\(.*|return\s\S.*[()\[\]+*/=<>.].*|import \w+|from [\w.]+ import .*|print\(.*\)"
     r"|(?i:select)\s.{1,400}\s(?i:from)\s.*|.{0,400}\w\(.{0,400}\);|.{0,400}\{.{0,400}\}|lambda \w.*:.*)\s*"
 )
+_LATEX = re.compile(
+    r"[\s$*(\[{+\d-]{0,9}\\(?:[dt]?frac|f?boxed|sqrt|text|math\w{1,4}|left|log|sin|cos|pi)(?![a-z])"
+)
 _DEEPER = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _LONGEST = 100_000
 
@@ -57,6 +60,8 @@ class Code:
             if line.strip() and not line.lstrip().startswith(("#", "//"))
         ]
         if len(lines) == 1:
+            if _LATEX.match(lines[0]):
+                return False
             return len(lines[0]) < 1000 and _ALONE.fullmatch(lines[0]) is not None
         lines = lines[:200]
         return bool(lines) and sum(_LINE.match(line[:300]) is not None for line in lines) * 2 >= len(lines)

@@ -4,6 +4,7 @@
 |---|---|---|
 | `{"a": 1, "b": 2}` | `{"b": 2, "a": 1.0}` | yes |
 | `[1, 2]` | `[2, 1]` | no |
+| `[0, 1]` | `[0, 1)` | no |
 | `{"a": 1}` | `{"a": 1` | cannot be told: the second is no JSON |
 """
 
@@ -16,6 +17,7 @@ from agents.answers.form import Form
 
 _FENCE = re.compile(r"```(?:json\w{0,2}|JSON)?[ \t]*\n([^`]*)\n[ \t]*```")
 _START = re.compile(r"[{\[]")
+_INTERVAL = re.compile(r"[\[(][-+\d.,/ ∞]{1,200}[\])]")
 _TRIES = 4
 _LONGEST = 200_000
 _DECODER = json.JSONDecoder()
@@ -51,9 +53,16 @@ class Data:
         if left is None or right is None:
             return False
         one, other = self.extract(left), self.extract(right)
+        if _brackets(left) and _brackets(right) and _brackets(left) != _brackets(right):
+            return False
         if one is None or other is None:
             return True if left.strip() == right.strip() else None
         return _canonical(one) == _canonical(other)
+
+
+def _brackets(text: str) -> str | None:
+    """Return the brackets of an interval or a tuple of numbers: `[0, 1)` is no list."""
+    return text.strip()[0] + text.strip()[-1] if _INTERVAL.fullmatch(text.strip()) else None
 
 
 def _unfenced(text: str) -> str:

@@ -95,23 +95,19 @@ _SHORT = 300
 _said_short = lru_cache(maxsize=8192)(lambda text: split_thoughts(text).text)
 
 # The first that recognises a response is its kind; the last one recognises all.
-KINDS: tuple[AnswerKind, ...] = tuple(
-    map(
-        Spoken,
-        (
-            Choice(),
-            Data(),
-            Working(),
-            Code(),
-            Number(),
-            Date(),
-            Maths(),
-            Listing(),
-            Short(),
-            Free(),
-        ),
-    )
+_PLAIN: tuple[AnswerKind, ...] = (
+    Choice(),
+    Data(),
+    Working(),
+    Code(),
+    Number(),
+    Date(),
+    Maths(),
+    Listing(),
+    Short(),
+    Free(),
 )
+KINDS: tuple[AnswerKind, ...] = tuple(Spoken(kind) for kind in _PLAIN)
 
 
 def answer_kind(response: str, options: Sequence[str] = ()) -> AnswerKind:

@@ -26,7 +26,7 @@ for _alphabet in _ALPHABETS:
         _PLACES.setdefault(_sign, _place)
 _SIGNS = "".join(_PLACES)
 _BEFORE = (
-    r"(?:(?:la|el|il|die|der|das|le|o|a|l')\s?|(?:опция|вариант|буква|пункт|الخيار|خيار|विकल्प"
+    r"(?:(?:(?:la|el|il|die|der|das|le|o|a)\s|l'\s?)|(?:опция|вариант|буква|пункт|الخيار|خيار|विकल्प"
     r"|选项|选择|選擇|选|選|应选|故选|ข้อ"
     r"|option|opción|opcion|opção|opzione|seçenek|şık|lựa chọn"
     r"|phương án|opcja|optie|alternativ|the)\s?:?\s?)?"

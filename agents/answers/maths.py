@@ -22,11 +22,11 @@ from agents.answers.form import Form
 from agents.answers.stated import find_stated
 
 _LONGEST = 400
-_RELATION = re.compile(r"\\(?:leq?|geq?|neq?|lt|gt|approx|equiv|in)(?![a-zA-Z])|[<>!=]=|[=<>≠≤≥≈∈]")
+_RELATION = re.compile(r"\\(?:leq?|geq?|neq?|lt|gt|approx|equiv|in|notin)(?![a-zA-Z])|[<>!=]=|[=<>≠≤≥≈∈∉]")
 _NAMES = {
     "\\le": "<=", "\\leq": "<=", "≤": "<=", "\\ge": ">=", "\\geq": ">=", "≥": ">=",
     "\\ne": "!=", "\\neq": "!=",
-    "≠": "!=", "\\lt": "<", "\\gt": ">", "==": "=", "\\equiv": "=", "∈": "\\in", "≈": "\\approx",
+    "≠": "!=", "\\lt": "<", "\\gt": ">", "\\equiv": "=", "∈": "\\in", "∉": "\\notin", "≈": "\\approx",
 }  # fmt: skip
 _TURNED = {">": "<", ">=": "<="}
 _MARKUP = re.compile(
@@ -36,7 +36,7 @@ _MARKUP = re.compile(
 _CONCLUSION = re.compile(r"(?:\b(?:therefore|thus|hence|so),?\s|\$\$|\\\[)", re.IGNORECASE)
 _FORMAL = re.compile(
     r"\\[a-zA-Z]+|\$[^$]+\$|[\^_=<>≤≥≠√π∞]|(?<![a-zA-Z])[a-zA-Z]\(|\d[a-zA-Z]\b"
-    r"|[\[(].*,.*[\])]|\b[a-zA-Z] ?[-+*/] ?\w"
+    r"|\b(?:sqrt|sin|cos|tan|log|ln|exp)\(|[\[(].*,.*[\])]|\b[a-zA-Z] ?[-+*/] ?\w"
 )
 _WORDS = re.compile(r"[^\W\d_]{3,}")
 _TIMES = 3
@@ -54,7 +54,7 @@ class Maths:
         text = response.strip()
         if options or "\n" in text or len(text) > _LONGEST or not _FORMAL.search(text):
             return False
-        plain = re.sub(r"\\[a-zA-Z]+|\bsqrt\b|\bsin\b|\bcos\b|\btan\b|\blog\b|\binf\b", " ", text)
+        plain = re.sub(r"\\[a-zA-Z]+|\bsqrt\b|\bsin\b|\bcos\b|\btan\b|\blog\b|\bexp\b|\binf\b", " ", text)
         return not _WORDS.search(plain) and ("\\" in text or "$" in text or _is_readable(_clean(text)))
 
     def max_tokens(self, options: Sequence[str]) -> int | None:

@@ -44,6 +44,8 @@ _GROUPED = re.compile(
 )
 # "1.200" is left a decimal: only what no English reader could mean is read the European way.
 _EUROPEAN = re.compile(r"[1-9]\d{0,2}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})")
+_FACTORIAL = re.compile(r"\d{1,9}!")
+_EITHER_SIGN = re.compile(r"(?:[±∓]|\\[pm]{2}|\+/?-)\s?[$€£]?\Z")
 _GROUPS = re.compile(r"[,\u00a0\u2009\u202f]")
 
 
@@ -69,6 +71,8 @@ class Number:
 
         stated = find_stated(reply)
         text = stated.line.strip("*} ") or reply.strip()
+        if _FACTORIAL.fullmatch(text):
+            return text
         # A unit, a percent sign or a bound is a part of the answer, where nothing else is said.
         if is_quantity(text) and keeps_unit(text):
             return text.rstrip(".")
@@ -80,6 +84,9 @@ class Number:
         """Say whether two answers are the same number, however written."""
         if left is None or right is None:
             return False
+        # "5!" may be a factorial or a loud five.
+        if bool(_FACTORIAL.fullmatch(left.strip())) != bool(_FACTORIAL.fullmatch(right.strip())):
+            return None
         # Imported here: a quantity is read with what this file reads a number with.
         from agents.answers.quantity import compare_quantities, is_quantity
 
@@ -119,6 +126,8 @@ def find_number(reply: str, *, stated: bool) -> str | None:
     if stated and len(text[: first.start()].split()) <= 1 and not _OPERATOR.match(text, first.end()):
         match = first
     after = text[match.end() : match.end() + 1]
+    if _EITHER_SIGN.search(text[max(0, match.start() - 5) : match.start()]):
+        return None
     # The rest of a sum or a power is no answer, nor is the 10 of "10²" or the 1 of "1½".
     if after and unicodedata.category(after) == "No":
         return None

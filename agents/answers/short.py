@@ -21,18 +21,28 @@ r"""Short texts: a name, a word, a phrase.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
 
 from agents.answers.claims import claims
 from agents.answers.dates import compare_dates, holds_date
 from agents.answers.form import Form
-from agents.answers.lexicon import DENIALS
+from agents.answers.lexicon import DENIALS, YES_OR_NO
 from agents.answers.quantity import compare_quantities, is_quantity
 from agents.answers.stated import find_stated, without_announcements
 from agents.answers.words import EDGES, LONGEST_PHRASE, PAUSES, cut_tokens, fold, is_formula, normalise
 
+_LONGEST_SYMBOL = 30
+_AND = frozenset(["and", "und", "et", "y", "e", "и", "و", "和", "と", "ve"])
 _MOST_WORDS = 6
 # A sentence in a script without spaces counts as one word, so characters are bounded too.
 _MOST_CHARACTERS = 80
+_INFLECTIONS = (
+    ("い", "くない"), ("い", "くありません"), ("る", "ない"), ("ます", "ません"), ("う", "わない"),
+    ("だ", "ではない"),
+    ("です", "ではありません"), ("です", "じゃない"), ("", "ではない"), ("", "じゃない"), ("", "でない"),
+    ("다", "지 않다"), ("요", "지 않아요"), ("li", "siz"), ("lı", "sız"), ("lu", "suz"), ("lü", "süz"),
+)  # fmt: skip
 _SENTENCE = re.compile(r"(?<=[^\W\d_]{2})[.!?][\"'”’)]{0,2}(?=\s)|[。！？।؟\n]|(?<=[^\s.!?])[!?](?=\s)")
 
 
@@ -72,6 +82,9 @@ class Short:
         """Say whether two texts are the same words, or one is a sentence around the other."""
         if left is None or right is None:
             return False
+        told = _by_signs(left.strip(), right.strip()) or _by_signs(right.strip(), left.strip())
+        if told is not None:
+            return None if told == "unknown" else False
         if normalise(left) == normalise(right):
             return True
         return compare_texts(self.extract(left) or left, self.extract(right) or right)
@@ -79,8 +92,16 @@ class Short:
 
 def compare_texts(left: str, right: str) -> bool | None:
     """Say whether two short texts say the same; None where that cannot be told."""
+    # Of one sample, the same answers are compared with each other again and again.
+    brief = max(len(left), len(right)) <= LONGEST_PHRASE
+    return _compare_brief(left, right) if brief else _compare(left, right)
+
+
+def _compare(left: str, right: str) -> bool | None:
     if normalise(left) == normalise(right):
         return True
+    if _inflected(left, right) or _inflected(right, left):
+        return False
     if holds_date(left) and holds_date(right):
         return compare_dates(left, right)
     if is_quantity(left) and is_quantity(right):
@@ -91,6 +112,33 @@ def compare_texts(left: str, right: str) -> bool | None:
         return False
     told = _last_claim(longer, answer)
     return _unlike(shorter, longer) if told is False else told
+
+
+_compare_brief = lru_cache(maxsize=8192)(_compare)
+
+
+def _by_signs(plain: str, marked: str) -> Literal["different", "unknown"] | None:
+    """Say what a sign that words do not have makes of a symbol: `-x` is not `x`; None where there is none."""
+    if len(plain) > _LONGEST_SYMBOL or plain == marked or not marked:
+        return None
+    if marked[0] in "¬~!" and marked[1:].strip() == plain and plain[:1].isalnum():
+        return "different"
+    if len(plain) <= 2 and plain[:1].isalpha() and marked in (f"-{plain}", f"{plain}'", f"{plain}′"):
+        return "different"
+    # "5!" may be a factorial or a loud five, and CO is no cobalt.
+    if marked == f"{plain}!" and (plain.isdecimal() or (len(plain) == 1 and plain.islower())):
+        return "unknown"
+    symbols = len(plain) == 2 and plain.isupper() and marked == plain.capitalize()
+    return "unknown" if symbols and plain.lower() not in YES_OR_NO else None
+
+
+def _inflected(plain: str, negated: str) -> bool:
+    """Say whether a word is the negated form of another, as Japanese and Turkish inflect it."""
+    plain, negated = (text.strip(EDGES + ".!?。") for text in (plain, negated))
+    return any(
+        negated.endswith(denied) and plain == negated.removesuffix(denied) + affirmed
+        for affirmed, denied in _INFLECTIONS
+    )
 
 
 def _last_claim(longer: str, answer: tuple[str, ...]) -> bool | None:
@@ -120,9 +168,12 @@ def _unlike(shorter: str, longer: str) -> bool | None:
     few, many = _folded(cut_tokens(shorter)), _folded(cut_tokens(longer))
     if any(map(is_formula, (*few, *many))) or len(few) < 2 or len(many) > 2 * len(few):
         return False
+    if sorted(few) == sorted(many) and _AND.intersection(few) and not DENIALS.intersection(few):
+        return None
     if (set(few) ^ set(many)) & DENIALS or not set(few) <= set(many):
         return False
     kept = iter(many)
     if len(many) > len(few):
         return False if " ".join(few) in " ".join(many) or not all(word in kept for word in few) else None
-    return None if len(few) == 2 else False
+    # "3:2" turned round is another score.
+    return None if len(few) == 2 and all(word.isalpha() for word in few) else False

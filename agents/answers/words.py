@@ -127,7 +127,7 @@ _BRACKETED = re.compile(r"\w?[(\[{][^\s()\[\]{}]{0,60}(?:[ \t]{1,3}[^\s()\[\]{}]
 _SPACE = re.compile(r"(,)?[ \t]+")
 _SUM = re.compile(r"(?<=[\w)}\]])[ \t]{1,3}([-+])[ \t]{1,3}(?=\w(?!\w)|\d|[\\(])")
 _EMPHASIS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\w)|(?<=\w)\*(?![\w*])")
-_POWER = re.compile(r"(?<=[\d)])([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)")
+_POWER = re.compile(r"(?:(?<=[\d)])|(?<=\b[a-ln-z]))([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)")
 
 
 @lru_cache(maxsize=512)

@@ -150,3 +150,11 @@ def test_an_answer_is_always_an_option() -> None:
 def test_options_that_differ_in_a_sign_are_told_apart(options: tuple[str, ...], reply: str) -> None:
     assert [CHOICE.extract(reply.format(option), options) for option in options] == list(options)
     assert not CHOICE.agree(options[0], options[1], options)
+
+
+def test_options_beyond_the_letters_are_read_by_their_text() -> None:
+    options = tuple(f"thing number {place}" for place in range(40))
+
+    assert Choice().extract("The answer is thing number 39.", options) == "thing number 39"
+    assert Choice().extract("thing number 3", options) == "thing number 3"
+    assert Choice().extract("AA", options) is None

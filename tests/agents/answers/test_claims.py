@@ -34,12 +34,15 @@ def test_a_text_claims_an_answer_or_not(longer: str, same: bool | None) -> None:
         ("The opposite of wet is dry or dry", "dry", True),
         ("The opposite of wet is dry or arid", "dry", None),
         ("The opposite of wet is arid or dry", "dry", None),
-        ("The opposite of wet is dry, but in a wider sense it is more", "dry", True),
+        ("The opposite of wet is dry, but in a wider sense it goes further", "dry", True),
         ("The opposite of wet is dry, but it could be arid", "dry", None),
         ("The plural of loaf is loaves, plural of bread", "loaves", True),
         ("The capital of France is Paris", "France", False),
         ("It asks whether wolves is right", "wolves", None),
         ("dry or arid", "dry", False),
+        ("It is Oslo, but it was Bergen", "Bergen", None),
+        ("It is called Oslo, but the town is Bergen", "Oslo", None),
+        ("none of them", "none", True),
     ],
 )
 def test_a_sentence_around_an_answer_gives_it_wherever_it_stands(
