@@ -5,11 +5,15 @@ Names are compared without case, space, underscores and hyphens: `answerKey` and
 
 import re
 
-TURNS = ("messages", "conversations", "conversation", "dialog", "dialogue", "chat", "turns", "data")
+TURNS = (
+    "messages", "conversations", "conversation", "dialog", "dialogue", "chat", "turns", "data", "contents",
+)  # fmt: skip
 PROMPTS: tuple[tuple[str, ...], ...] = (
     ("prompt",),
     ("instruction", "question"),
     ("instruction", "input"),
+    ("definition", "input"),
+    ("definition", "inputs"),
     ("instruction",),
     ("question1", "question2"),
     ("question",),
@@ -32,8 +36,18 @@ PROMPTS: tuple[tuple[str, ...], ...] = (
     ("sentence",),
     ("text",),
     ("content",),
+    ("statement",),
+    ("message",),
+    ("textinput",),
+    ("inputtext",),
+    ("inputspretokenized",),
     ("review",),
+    ("reviewtext",),
+    ("reviewbody",),
     ("tweet",),
+    ("tweettext",),
+    ("comment",),
+    ("commenttext",),
     ("utterance",),
     ("utt",),
     ("headline",),
@@ -43,11 +57,29 @@ PROMPTS: tuple[tuple[str, ...], ...] = (
     ("passage",),
     ("context",),
     ("translation",),
+    ("指令", "输入"),
+    ("指令",),
+    ("指示", "入力"),
+    ("指示",),
+    ("问题",),
+    ("問題",),
+    ("题目",),
+    ("題目",),
+    ("質問",),
+    ("질문",),
+    ("السؤال",),
+    ("سؤال",),
+    ("pregunta",),
+    ("pergunta",),
+    ("domanda",),
+    ("frage",),
+    ("вопрос",),
 )
 PASSAGES = (
     "context", "contexts", "passage", "article", "document", "paragraph", "story", "abstract",
     "background", "support", "evidence", "dialogue", "premise", "sentence", "hint", "passages",
-    "paragraphs",
+    "paragraphs", "body", "材料", "上下文", "文章", "背景", "문맥", "السياق", "contexto", "contesto",
+    "kontext", "контекст",
 )  # fmt: skip
 RESPONSES = (
     "completion", "response", "output", "outputs", "chosen", "canonicalsolution", "finaldecision",
@@ -56,11 +88,14 @@ RESPONSES = (
     "summary", "highlights", "code", "solution", "solutions", "target", "targets", "sentiment",
     "category", "intent", "class", "generatedsolution", "generation", "reply", "assistant", "bot",
     "longanswer", "referenceanswer", "finalanswer", "mc1targets", "translation",
+    "outputtext", "targetspretokenized", "answernumber", "答案", "回答", "输出", "出力", "正解", "답변",
+    "정답", "الجواب", "الإجابة", "respuesta", "resposta", "risposta", "réponse", "antwort", "ответ",
 )  # fmt: skip
 # What says which option is right; a response in full, too, may be an option's letter or text.
 KEYS = (
     "answerkey", "answer", "label", "answeridx", "answerindex", "cop", "correctoption", "correct",
     "correctanswer", "correctindex", "correctidx", "goldindex", "target", "mc1targets", "answers", "gold",
+    "答案", "正解", "정답", "respuesta", "resposta", "risposta", "réponse", "antwort", "ответ",
 )  # fmt: skip
 CLASSES = (
     "label",
@@ -76,14 +111,25 @@ CLASSES = (
 OPTIONS = (
     "options", "choices", "endings", "mc1targets", "candidates", "answerchoices", "choice",
     "alternatives", "possibleanswers", "answeroptions", "multiplechoice", "answers",
+    "选项", "選項", "選択肢", "선택지", "opciones", "opções", "opzioni", "optionen", "варианты",
 )  # fmt: skip
 SERIES = ("", "option", "opt", "op", "choice", "answer", "ans", "ending", "sol", "candidate", "alternative")
-SYSTEM = ("system", "systemprompt", "systemmessage", "sysprompt")
+SYSTEM = ("system", "systemprompt", "systemmessage", "sysprompt", "systeminstruction")
+HISTORY = ("history", "chathistory")
+IDS = (
+    "pubid", "taskid", "queryid", "exampleid", "uniqueid", "questionid", "qid", "promptid", "problemid",
+    "sampleid", "itemid", "idstring", "conversationid", "postid", "docid", "uuid", "uid", "guid",
+)  # fmt: skip
+"""What names a sample where there is no `id`, if no two rows have the same."""
+KINDS = ("choice", "number", "maths", "date", "list", "json", "code", "short", "working", "free")
+"""The kinds of answers. A column `kind` that has none of them means something else."""
+VERDICTS = ("label", "labels", "iscorrect", "correctness")
+"""What says of a response beside it whether it is right."""
 TOOLS = ("tools", "functions", "availabletools", "toolslist")
 OTHERS = {"bestanswer": "correctanswers", "answer": "answeraliases"}
 
 # What a column's name ends in that belongs to the prompt.
-_OF_THE_PROMPT = {
+OF_THE_PROMPT = {
     "context", "contexts", "passage", "passages", "article", "articles", "document", "documents",
     "paragraph", "paragraphs", "choice", "choices", "option", "options", "system", "sysprompt", "tools",
     "functions", "hint", "hints", "table", "tables", "image", "images", "audio", "video", "videos",
@@ -92,7 +138,7 @@ _OF_THE_PROMPT = {
     "history", "story", "abstract", "background", "support", "evidence", "evidences", "snippet",
     "snippets", "schema", "distractor", "candidates", "endings", "ending", "pretext", "posttext",
     "knowledge", "constraint", "constraints", "scenario", "ctx", "chart", "diagram", "transcript",
-    "email", "body", "selftext",
+    "email", "body", "selftext", "definition", "材料", "上下文", "文章", "背景", "选项", "選項", "選択肢",
 }  # fmt: skip
 HARMLESS = {
     "originalquestion", "formattedquestion", "tests", "text", "references", "reference", "originalinput",
@@ -108,11 +154,11 @@ def simple_name(column: str) -> str:
 
 def belongs_to_prompt(column: str) -> bool:
     """Return whether a column's name says that it belongs to the question."""
-    words = [word.lower() for word in _WORDS.findall(column)]
-    if not words or simple_name(column) in HARMLESS:
+    if simple_name(column) in HARMLESS:
         return False
+    words = [word.lower() for word in _WORDS.findall(column)] or [""]
     plain = simple_name(column).rstrip("0123456789")
-    return words[-1] in _OF_THE_PROMPT or plain in _OF_THE_PROMPT or _is_lettered_option(column)
+    return words[-1] in OF_THE_PROMPT or plain in OF_THE_PROMPT or _is_lettered_option(column)
 
 
 def _is_lettered_option(column: str) -> bool:

@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 from stores.column_names import (
     CLASSES,
+    HISTORY,
     KEYS,
+    KINDS,
     OPTIONS,
     OTHERS,
     PASSAGES,
@@ -240,12 +242,19 @@ def _conversation(head: _Head) -> str | None:
         # A file of broken conversations is one all the same: each row says what is wrong with it.
         if simple_name(column) in ("messages", "conversations"):
             return column
+        if simple_name(column) == "turns":
+            # Texts under this name are what a user says, one after another.
+            continue
         nested = [parse_nested(value) for value in values]
         if nested and all(
             isinstance(value, list) and all(isinstance(turn, str) for turn in value) for value in nested
         ):
             return None if head.find("question", "query", "prompt", "instruction", "summary") else column
-    return None
+    chosen = head.find("chosen")
+    if chosen is None or head.find(*(name for group in PROMPTS for name in group)):
+        return None
+    values = head.values(chosen)
+    return chosen if values and all(looks_like_turns(value) for value in values[:20]) else None
 
 
 def _of_turns(head: _Head, turns: str, found: dict[str, Any]) -> Layout:
@@ -287,6 +296,9 @@ def _of_columns(head: _Head, found: dict[str, Any], names: dict[str, Sequence[st
     taken = {*given.get("options", ()), *given.get("wrong", ())}
     if "response" not in given and (response := _find_response(head, has_options=has_options, without=taken)):
         given["response"] = response
+    if "response" not in given and has_options and (gold := head.find("gold")):
+        # As in documents of evaluation harnesses, which have no other.
+        given |= {"response": gold, "gold": None}
     response = given.get("response")
     if response is not None and has_options and "key" not in given:
         given["key"] = simple_name(response) in KEYS
@@ -302,7 +314,7 @@ def _of_columns(head: _Head, found: dict[str, Any], names: dict[str, Sequence[st
         given["instruction"] = "Summarise this text:"
     if others := head.find(OTHERS.get(simple_name(response), "")):
         given["others"] = others
-    known = {"system": head.find(*SYSTEM), "tools": head.find(*TOOLS), "history": head.find("history")}
+    known = {"system": head.find(*SYSTEM), "tools": head.find(*TOOLS), "history": head.find(*HISTORY)}
     asked = given.get("prompt", ())
     known = {role: column for role, column in known.items() if column not in (*asked, response)}
     return Layout(**{"shape": _shape_of(given), **known, **_common(head), **given, "columns": head.columns})
@@ -317,7 +329,7 @@ def _named_in(found: Mapping[str, Any]) -> set[str]:
 
 def _common(head: _Head) -> dict[str, Any]:
     found = {name: head.find(name) for name in ("id", "task", "gold", "kind")}
-    if found["kind"] and not head.is_text(found["kind"]):
+    if found["kind"] and not any(value in KINDS for value in head.values(found["kind"])):
         found["kind"] = None
     return found
 
@@ -374,16 +386,17 @@ def _find_response(head: _Head, *, has_options: bool, without: set[str]) -> str 
         if has_options and head.find("completion", "response", "output") is None
         else RESPONSES
     )
+    silent = None
     for name in names:
         column = head.find(name)
-        if column is None or (column in without and name != "mc1targets"):
-            continue
-        if name == "gold" and has_options and head.find("id") is None:
+        if column is None or name == "gold" or (column in without and name != "mc1targets"):
             continue
         if name == "code" and head.find("text", "prompt", "docstring", "instruction") is None:
             continue
-        return column
-    return None
+        if head.says(column):
+            return column
+        silent = silent or column
+    return silent
 
 
 def _find_prompt(head: _Head, without: set[str]) -> tuple[str, ...]:
@@ -528,6 +541,18 @@ def _unknown_columns(head: _Head, given: Mapping[str, Any]) -> RowError:
         return RowError(
             None,
             f"each row is one message of a tree: join them into `messages` first; found: {found}",
+        )
+    if {"chosen", "rejected"} <= names and not _find_prompt(head, set()):
+        return RowError(
+            None,
+            "`chosen` and `rejected` hold whole dialogues as text, and nothing says where the last response "
+            f"begins: split them into `prompt` and `chosen`, or `messages`; found: {found}",
+        )
+    if "tokens" in names and any(name.endswith("tags") for name in names):
+        return RowError(
+            None,
+            "each token has a label of its own, and RobustFT judges one response a prompt: write the "
+            f"sentence as `prompt` and its entities as `completion`; found: {found}",
         )
     if "text" in names and not given.get("response"):
         return RowError(

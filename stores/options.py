@@ -16,7 +16,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from reprlib import repr as shortened
-from string import ascii_uppercase
+from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple
 
 from stores.fields import RowError, is_blank, name_type, parse_nested, read_answer
@@ -36,6 +36,16 @@ _DECORATED = re.compile(
         (?P<rest> $ | \s+.* | (?<=[.):、。：．）])\S.*) $""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+
+
+# "A,C", "A and C", "AC": letters in their order.
+_SEVERAL = re.compile(r"[(\[]?[A-Z](?:\s?(?:[,;/&+、，]|\sand\s|\s)\s?[A-Z]){1,25}[)\].]?|[A-Z]{2,26}")
+# What an option's text may begin with: "B. ", "(2) ", "a )".
+_MARKER = re.compile(r"\s*[(\[]?(?P<label>[A-Za-z]|\d{1,2})\s?(?:[)\]、．]\s*|[.:]\s+)(?=\S)")
+
+
+class SeveralOptionsError(RowError):
+    """An answer names several options at once, and a choice has one."""
 
 
 class Options(NamedTuple):
@@ -67,12 +77,33 @@ def read_options(value: object, field: str) -> Options | None:
     if is_blank(value):
         return None
     if isinstance(value, str):
-        raise RowError(field, "is text, but not a JSON list", "the options are text, but no list")
+        value = _spelled(value)
+    if isinstance(value, str):
+        raise RowError(
+            field,
+            "is text, but not a JSON list, and no list of lines or of texts between |",
+            "the options are text, but no list",
+        )
     found = _options_in(value, field)
     if found is None:
         raise RowError(field, f"must be a list, or an object of labels and texts, not {name_type(value)}")
     texts, labels = found
     return check_options(texts, labels, field)
+
+
+def _spelled(text: str) -> object:
+    """Return the options that stand in lines, between `|`, or as `a ) 38 , b ) 27`; else the text."""
+    for sign in ("\n", "|"):
+        parts = [part.strip() for part in text.split(sign)]
+        while parts and not parts[-1]:
+            parts.pop()
+        if len(parts) > 1 and all(parts):
+            return parts
+    parts = [part.strip() for part in re.split(r"\s,\s(?=[a-z]\s\))", text)]
+    labels = [part[:1] for part in parts]
+    if len(parts) > 1 and labels == list(ascii_lowercase[: len(parts)]):
+        return dict(zip(labels, (part[1:].strip()[1:].strip() for part in parts), strict=True))
+    return text
 
 
 def check_options(texts: Sequence[object], labels: Sequence[object], field: str) -> Options:
@@ -106,7 +137,20 @@ def check_options(texts: Sequence[object], labels: Sequence[object], field: str)
     named = tuple(read_answer(label, field).strip() for label in labels) if labels else ()
     if named and (len(named) != len(options) or len(set(named)) < len(named)):
         raise RowError(field, f"has {len(set(named))} labels for {len(options)} options")
-    return Options(tuple(options), named)
+    return Options(tuple(options), named or _labels_in(options))
+
+
+def _labels_in(options: Sequence[str]) -> tuple[str, ...]:
+    """Return the letters that options begin with themselves, A to D in any order; none where they do not."""
+    found = [_MARKER.match(text) for text in options]
+    labels = [match["label"].upper() for match in found if match is not None and match["label"].isalpha()]
+    return tuple(labels) if sorted(labels) == list(ascii_uppercase[: len(options)]) else ()
+
+
+def _bare_text(text: str) -> str:
+    """Return an option's text without the marker that it begins with, and without a full stop."""
+    match = _MARKER.match(text)
+    return text[match.end() if match else 0 :].rstrip(" .。").casefold()
 
 
 def _options_in(value: object, field: str) -> tuple[Sequence[object], Sequence[object]] | None:
@@ -174,6 +218,15 @@ def find_option(answer: object, options: Options, keys: Keys, field: str) -> int
         place = _decorated_place(plain, options, keys)
     if place is not None:
         return place
+    if (place := _bare_place(plain, options)) is not None:
+        return place
+    if _are_several(plain, options):
+        raise SeveralOptionsError(
+            field,
+            f"{shortened(text)} names several options at once, and a choice has one; where any of them is "
+            "right, write a list",
+            "the answer names several options",
+        )
     if re.fullmatch("[A-Za-z]", plain):
         raise RowError(
             field,
@@ -185,6 +238,19 @@ def find_option(answer: object, options: Options, keys: Keys, field: str) -> int
         f"{shortened(text)} is neither the letter nor the text of an option",
         "the answer is none of the options",
     )
+
+
+def _bare_place(text: str, options: Options) -> int | None:
+    """Return the place of the one option that differs in its marker or full stop alone."""
+    bare = [_bare_text(option) for option in options.texts]
+    said = text.rstrip(" .。").casefold()
+    return bare.index(said) if said and bare.count(said) == 1 else None
+
+
+def _are_several(text: str, options: Options) -> bool:
+    letters = re.findall("[A-Z]", text.replace("and", "")) if _SEVERAL.fullmatch(text) else []
+    known = ascii_uppercase[: len(options.texts)]
+    return len(letters) > 1 and letters == sorted(set(letters)) and all(one in known for one in letters)
 
 
 def whole_number(answer: object) -> int | None:

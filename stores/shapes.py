@@ -19,9 +19,17 @@ from stores.fields import (
     read_text,
     written,
 )
-from stores.options import Keys, Options, check_options, find_option, read_options, whole_number
+from stores.options import (
+    Keys,
+    Options,
+    SeveralOptionsError,
+    check_options,
+    find_option,
+    read_options,
+    whole_number,
+)
 from stores.sample import Message, Sample
-from stores.turns import Exchange, read_pairs, read_tools, read_turns, split_turns
+from stores.turns import Exchange, read_content, read_pairs, read_tools, read_turns, split_turns
 
 UNANSWERABLE = "unanswerable"
 """The response to a question about a passage that has no answer in it."""
@@ -359,7 +367,7 @@ def _translation(row: Mapping[str, object], layout: Layout) -> tuple[str, str]:
 def _system_turn(row: Mapping[str, object], layout: Layout) -> Message | None:
     if layout.system is None or is_blank(value := look_up(row, layout.system)):
         return None
-    return Message(role="system", content=read_text(value, layout.system))
+    return Message(role="system", content=read_content(parse_nested(value), layout.system))
 
 
 def _with_system(system: Message | None, history: Sequence[Message]) -> tuple[Message, ...]:
@@ -432,10 +440,15 @@ def _several(
     unique = tuple(dict.fromkeys(text for text in texts if text.strip()))
     if unique:
         return _Responses(unique[0], unique[1:])
-    if simple_name(column) in ("answers", "answersspans") and options is None and len(layout.prompt) > 1:
+    if options is None and may_be_unanswerable(layout):
         return _Responses(UNANSWERABLE)
     _check_says("", column, noisy=noisy)
     return _Responses("")
+
+
+def may_be_unanswerable(layout: Layout) -> bool:
+    """Return whether an empty list of answers says that the passage before a question has none."""
+    return simple_name(layout.response or "") in ("answers", "answersspans") and len(layout.prompt) > 1
 
 
 def _listed(value: object, column: str) -> list[object]:
@@ -482,8 +495,8 @@ def _option_chosen(value: object, options: Options, keys: Keys, column: str, *, 
         return ""
     try:
         return options.texts[find_option(value, options, keys, column)]
-    except RowError:
-        if not noisy or isinstance(value, list | dict):
+    except RowError as error:
+        if not noisy or isinstance(value, list | dict) or isinstance(error, SeveralOptionsError):
             raise
         return read_response(value, column)
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from stores.column_names import simple_name
+from stores.column_names import CLASSES, IDS, VERDICTS, simple_name
 from stores.columns import ColumnsConfig, Layout, check_named, find_layout, look_up, unused_columns
 from stores.fields import RowError, is_blank, is_empty
 from stores.options import Keys, Options, whole_number
 from stores.sample import Sample
-from stores.shapes import row_options, to_sample
+from stores.shapes import UNANSWERABLE, given_id, may_be_unanswerable, row_options, to_sample
 
 # So many rows tell which column is what; all of them tell how answers are counted.
 _HEAD = 1000
@@ -91,6 +91,10 @@ def survey(
     layout, notes = _with_classes(
         layout, seen, explicit=config.response is not None or config.answer is not None
     )
+    if layout.id is None:
+        layout = replace(layout, id=seen.id_column)
+    layout, lacking = _with_unanswerable(layout, seen)
+    notes += lacking
     keys, how = _keys(layout, seen)
     if keys.base == 0 and seen.smallest == 0 and layout.labels[:1] == ("1",):
         # Columns called 1 and 2, answers 0 and 1: the columns' numbers are no keys.
@@ -131,6 +135,12 @@ class _Seen:
         """Answers that are an option's text to the letter."""
         self.smallest: int | None = None
         self.counts_from_one = False
+        self.without_answer = 0
+        """Rows whose list of answers is empty."""
+        self._ids: dict[str, set[str]] = {}
+        """By column, the ids that it gives the rows, while each differs."""
+        columns = {simple_name(column): column for column in layout.columns if column not in layout.used()}
+        self._ids |= {columns[name]: set() for name in IDS if name in columns}
 
     def add(self, row: Mapping[str, object]) -> None:
         if not self._layout.fits(row):
@@ -139,10 +149,12 @@ class _Seen:
         for column, value in row.items():
             if column not in self.said and not is_empty(value):
                 self.said[column] = None
+        self._add_ids(row)
         layout = self._layout
         if layout.turns is not None or layout.response is None:
             return
         value = look_up(row, layout.response)
+        self.without_answer += isinstance(value, list | dict) and is_empty(value)
         if isinstance(value, list):
             for entry in value:
                 if not isinstance(entry, list | dict):
@@ -160,6 +172,22 @@ class _Seen:
             asked = " ".join(str(look_up(row, column)) for column in layout.prompt)
             self.shown += re.search(rf"(?<!\w){re.escape(text)}(?!\w)", asked) is not None
         self._add_key(row, value)
+
+    def _add_ids(self, row: Mapping[str, object]) -> None:
+        for column, ids in list(self._ids.items()):
+            try:
+                name = given_id(row, column)
+            except RowError:
+                name = None
+            if name is None or name in ids:
+                del self._ids[column]
+            else:
+                ids.add(name)
+
+    @property
+    def id_column(self) -> str | None:
+        """The first column that gives every row an id of its own."""
+        return next(iter(self._ids), None) if self.rows else None
 
     def _add_key(self, row: Mapping[str, object], value: object) -> None:
         try:
@@ -188,11 +216,21 @@ class _Seen:
         self.counts_from_one |= number == len(options.texts)
 
 
+def _with_unanswerable(layout: Layout, seen: _Seen) -> tuple[Layout, list[str]]:
+    """Return a layout whose prompts say that there may be no answer, where a question has none."""
+    if not seen.without_answer or not may_be_unanswerable(layout):
+        return layout, []
+    ask = f'Answer from the text, or reply "{UNANSWERABLE}" where it holds no answer.'
+    note = f"{seen.without_answer} questions have no answer: {UNANSWERABLE}"
+    return replace(layout, instruction=ask), [note]
+
+
 def _check_unused(
     layout: Layout, seen: _Seen, config: ColumnsConfig, head: Sequence[Mapping[str, object]]
 ) -> None:
     """Check that no column is without use that looks as if it belonged to the question."""
-    asking, _ = unused_columns(layout, list(seen.said), config.ignore)
+    asking, others = unused_columns(layout, list(seen.said), config.ignore)
+    _check_verdicts(layout, others, head)
     asking = [column for column in asking if not _is_shown(column, layout, head)]
     asking = [
         column
@@ -210,6 +248,23 @@ def _check_unused(
             f'data.columns.prompt: "{{{first}}}\\n\\n{{{question}}}" (or data.columns.options, system); '
             f"to do without: data.columns.ignore: [{', '.join(asking)}]",
         )
+
+
+def _check_verdicts(layout: Layout, columns: Sequence[str], head: Sequence[Mapping[str, object]]) -> None:
+    """Check that no column says which responses are right: a wrong one would be taken for one to train on."""
+    if layout.options or layout.turns is not None or simple_name(layout.response or "") in CLASSES:
+        return
+    for column in columns:
+        if simple_name(column) not in VERDICTS:
+            continue
+        values = [row[column] for row in head if not is_empty(row.get(column))]
+        if {*map(str, values)} in ({"True", "False"}, {"0", "1"}):
+            raise RowError(
+                None,
+                f"`{column}` says which responses are right, and has no use here: leave the wrong ones out, "
+                "or write the right ones as `gold`; to take all as they are: "
+                f"data.columns.ignore: [{column}]",
+            )
 
 
 def _is_shown(column: str, layout: Layout, head: Sequence[Mapping[str, object]]) -> bool:

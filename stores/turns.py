@@ -54,7 +54,7 @@ ROLES: Mapping[str, Role] = {
 
 _CALLS = ("function_call", "tool_call")
 _ROLE_KEYS = ("role", "from", "author", "speaker", "sender", "user")
-_TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body")
+_TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "parts")
 _PAIR_KEYS = (
     ("input", "output"),
     ("instruction", "output"),

@@ -445,7 +445,7 @@ def any_sample(draw: random.Random, name: str) -> Sample:
         tools=({"name": "add"},) if some(0.2) else (),
         gold=gold if some(0.4) else None,
         task="sums" if some(0.5) else None,
-        kind="text" if some(0.5) else None,
+        kind="short" if some(0.5) else None,
     )
 
 
