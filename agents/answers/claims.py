@@ -64,6 +64,21 @@ def claims(longer: tuple[str, ...], answer: tuple[str, ...]) -> bool | None:
     return next((said for said in reversed(told) if said is not None), None)
 
 
+def takes_back(sentence: tuple[str, ...], answer: tuple[str, ...]) -> bool:
+    """Say whether a sentence takes back an answer that was given before.
+
+    "It is not Rome" and "No, Rome is in Italy" do. "Rome is not small" goes on about it.
+
+    Args:
+        sentence: its tokens, as `cut_tokens` returns them.
+        answer: the answer's tokens.
+    """
+    folded = tuple(map(fold, sentence))
+    if TAKES_BACK.union(DENIALS).intersection(folded[:1]) or folded[:1] in (("wait",), ("correction",)):
+        return True
+    return any(DENIALS.intersection(_last_clause(folded[:at])[-_NEAR:]) for at in _places(sentence, answer))
+
+
 def _claims_at(before: tuple[str, ...], answer: tuple[str, ...], spelt: tuple[str, ...]) -> bool | None:
     """Say what a sentence makes of the answer at one place of it."""
     before, after = tuple(map(fold, before)), tuple(map(fold, spelt))

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
-from agents.answers.claims import claims
+from agents.answers.claims import claims, takes_back
 from agents.answers.dates import compare_dates, holds_date
 from agents.answers.form import Form
 from agents.answers.lexicon import DENIALS, YES_OR_NO
@@ -151,8 +151,9 @@ def _last_claim(longer: str, answer: tuple[str, ...]) -> bool | None:
             told = told or _folded(tokens) == _folded(answer)
         elif wanted <= set(map(fold, tokens)):
             said = claims(tokens, answer)
-            # A later sentence that tells nothing leaves what the earlier ones say.
-            told = told if said is None and told else said
+            # A later sentence takes back what an earlier one says, or it merely goes on about it.
+            if not told or said or (said is False and takes_back(tokens, answer)):
+                told = said
     return told
 
 

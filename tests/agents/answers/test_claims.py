@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.answers.claims import claims
+from agents.answers.claims import claims, takes_back
 from agents.answers.words import cut_tokens
 
 
@@ -49,3 +49,19 @@ def test_a_sentence_around_an_answer_gives_it_wherever_it_stands(
     text: str, answer: str, same: bool | None
 ) -> None:
     assert claims(cut_tokens(text), cut_tokens(answer)) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "taken_back"),
+    [
+        ("Rome is not small.", False),
+        ("However, Rome is not the only city there.", False),
+        ("It includes both Milan and Rome.", False),
+        ("It is not Rome.", True),
+        ("No, Rome is in Italy.", True),
+        ("Wait, Rome lies elsewhere.", True),
+        ("Actually it was never Rome.", True),
+    ],
+)
+def test_a_later_sentence_takes_an_answer_back_or_goes_on_about_it(text: str, taken_back: bool) -> None:
+    assert takes_back(cut_tokens(text), ("Rome",)) is taken_back
