@@ -156,11 +156,10 @@ async def aevaluate(
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
     tuned = Path(adapter) if adapter is not None else None
     rules = resolved.data.rules("test")
-    reading = (
-        read_samples(test, rules=rules)
-        if isinstance(test, str | Path)
-        else read_rows(test, "test", rules=rules)
-    )
+    if isinstance(test, str | Path):
+        reading = read_samples(test, rules=rules)
+    else:
+        reading = read_rows(test, "test", rules=rules)
     samples = await asyncio.to_thread(list, reading)
     total = len(samples) * (1 if tuned is None else 2)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from agents.answers import kind as answers
+from stores.column_names import KINDS
 from stores.dataset import read_samples
 from stores.errors import DataError
 from stores.sample import Sample
@@ -183,3 +185,7 @@ def test_prompts_say_that_a_passage_may_hold_no_answer_where_one_holds_none(tmp_
     assert [sample.response for sample in samples] == ["C", "unanswerable"]
     assert all('"unanswerable"' in sample.prompt for sample in samples)
     assert read(tmp_path, rows[:1])[0].prompt == "C\n\nQ"
+
+
+def test_a_column_of_kinds_is_known_by_the_kinds_that_there_are() -> None:
+    assert set(KINDS) == {kind.name for kind in answers.KINDS}
