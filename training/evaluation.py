@@ -21,7 +21,7 @@ class Accuracy(BaseModel):
     n: int = 0
     right: int = 0
     left_out: int = 0
-    """Samples whose right responses are free text: no two have the same words, so none is asked."""
+    """Samples whose right responses are free text, of which none is asked, and answers nobody can compare."""
 
     @property
     def share(self) -> float | None:

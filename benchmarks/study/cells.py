@@ -336,11 +336,12 @@ def _accuracy(answers: list[Evaluation], test: list[Sample]) -> dict[str, Any]:
     """Return the share answered right, in all and by category: the task, else the right option."""
     categories = {sample.id: sample.task or (_gold(sample) if sample.options else "all") for sample in test}
     right: dict[str, list[bool]] = {}
-    for answer in answers:
-        right.setdefault(categories[answer.id], []).append(answer.right)
+    told = [(answer.id, answer.right) for answer in answers if answer.right is not None]
+    for name, is_right in told:
+        right.setdefault(categories[name], []).append(is_right)
     many = len(right) > 12  # options that differ from question to question are no categories
     return {
-        "accuracy": sum(answer.right for answer in answers) / len(answers),
+        "accuracy": sum(is_right for _, is_right in told) / len(told),
         "unreadable": sum(answer.answer is None for answer in answers),
         "by_category": {} if many else {name: sum(hits) / len(hits) for name, hits in sorted(right.items())},
     }

@@ -28,14 +28,14 @@ def figures_of(cases: Sequence[Case], labels: Sequence[Label]) -> dict[str, Any]
         gold, options = case.sample.gold, case.sample.options
         if gold is None:
             continue
-        label_right = is_right(case.sample.response, gold, options)
+        label_right = is_right(case.sample.response, gold, options, case.sample.kind)
         final = label.new if label.new is not None else label.response
         judges |= label.noisy is not None
         tally.add(
             judged_noisy=bool(label.noisy),
             response_right=label_right,
             relabelled=label.new is not None,
-            final_right=None if final is None else is_right(final, gold, options),
+            final_right=None if final is None else is_right(final, gold, options, case.sample.kind),
             kept=label.response is not None,
         )
         wrong.append(not label_right)
@@ -69,11 +69,11 @@ def agents_of(cases: Sequence[Case]) -> dict[str, dict[str, float | None]]:
         gold, options = case.sample.gold, case.sample.options
         if gold is None:
             continue
-        label_right = is_right(case.sample.response, gold, options)
+        label_right = is_right(case.sample.response, gold, options, case.sample.kind)
         group = "right" if label_right else "wrong"
         for agent, answer in case.state.answers().items():
             found = counts.setdefault(agent, {"right": [], "wrong": []})
-            found[group].append(answer is not None and is_right(answer, gold, options))
+            found[group].append(answer is not None and is_right(answer, gold, options, case.sample.kind))
         if case.state.check is not None:
             found = counts.setdefault("checker", {"right": [], "wrong": []})
             found[group].append(case.state.check.clean == label_right)
@@ -94,8 +94,8 @@ def examples_of(cases: Sequence[Case]) -> list[dict[str, str]]:
         if gold is None or state.check is None:
             continue
         final = state.final
-        before = is_right(case.sample.response, gold, case.sample.options)
-        after = final is not None and is_right(final, gold, case.sample.options)
+        before = is_right(case.sample.response, gold, case.sample.options, case.sample.kind)
+        after = final is not None and is_right(final, gold, case.sample.options, case.sample.kind)
         name = _OUTCOMES[state.check.clean, before, after]
         answers = {agent: answer or "unreadable" for agent, answer in state.answers().items()}
         verdict = "reliable" if state.check.clean else "noisy"

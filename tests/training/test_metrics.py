@@ -1,6 +1,7 @@
 import pytest
 
-from training.metrics import Tally, is_right
+from stores.sample import Sample
+from training.metrics import Tally, is_right, says_gold
 
 
 def test_detection_counts_wrong_responses_judged_noisy() -> None:
@@ -115,3 +116,12 @@ def test_free_text_counts_for_detection_alone() -> None:
     assert (report.detection.wrong, report.detection.found) == (1, 1)
     assert (report.relabel.relabelled, report.relabel.accuracy) == (0, None)
     assert (report.training_set.size, report.training_set.purity_before) == (1, 1.0)
+
+
+def test_of_an_answer_that_may_be_the_gold_one_nobody_can_tell() -> None:
+    sample = Sample(id="s", prompt="Where?", response="Lyon", gold="New York")
+
+    assert says_gold("It is in New York", sample) is True
+    assert says_gold("New York City", sample) is None
+    assert says_gold("Lyon", sample) is False
+    assert is_right("10", "12", kind="number") is False

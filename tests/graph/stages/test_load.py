@@ -166,6 +166,24 @@ async def test_a_run_that_is_there_is_resumed_with_its_own_samples(
     assert holds_run(tmp_path / "run")
 
 
+async def test_a_run_that_stopped_before_the_kinds_were_told_is_resumed_with_them(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    def kinds(tell: Any = None) -> list[str | None]:
+        with closing(RunDirectory(Path(request.directory)).open_journal()) as journal:
+            if tell is not None:
+                journal.set_kinds("train", tell)
+            return [sample.kind for sample in journal.samples("train")]
+
+    request = request_of(tmp_path, endpoint)
+    await load_run_of(request)
+    told = kinds()
+    assert None not in told
+    assert set(kinds(lambda sample: None)) == {None}
+    await load_run_of(RunInput(directory=request.directory, until="select"))
+    assert kinds() == told
+
+
 async def test_a_resume_that_is_refused_leaves_the_run_as_it_was(tmp_path: Path, endpoint: Endpoint) -> None:
     request = request_of(tmp_path, endpoint)
     await load_run_of(request)
