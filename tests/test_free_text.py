@@ -39,7 +39,18 @@ def test_twelve_support_answers_end_with_one_line_and_no_estimate(tmp_path: Path
     data = tmp_path / "support.jsonl"
     data.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     settings = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
-    command = [sys.executable, "-m", "robustft", "run", "--data", data, "--out", tmp_path / "run", *settings]
+    command = [
+        sys.executable,
+        "-m",
+        "robustft",
+        "run",
+        "demo",
+        "--data",
+        data,
+        "--out",
+        tmp_path / "run",
+        *settings,
+    ]
     done = subprocess.run(
         [*map(str, command), "--until", "select"], capture_output=True, text=True, check=True
     )
