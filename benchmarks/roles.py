@@ -17,6 +17,7 @@ Choose words on one part of a file and report another: `--skip` leaves out the f
 
 import argparse
 import asyncio
+import itertools
 import json
 import logging
 import math
@@ -80,10 +81,14 @@ async def _ask_all(
     agents: Agents, samples: Sequence[Sample], config: RunConfig, roles: Sequence[str]
 ) -> dict[str, Any]:
     limit = asyncio.Semaphore(config.run.concurrency)
+    done = itertools.count(1)
 
     async def one(at: int) -> dict[str, tuple[Sample, AgentRecord]]:
         async with limit:
-            return await _ask(agents, samples, at, roles)
+            said = await _ask(agents, samples, at, roles)
+        # A reply that is asked for twice with more room can take minutes.
+        logging.info("asked about %s of %s samples", next(done), len(samples))
+        return said
 
     said = await asyncio.gather(*(one(at) for at in range(len(samples))))
     names = sorted({name for replies in said for name in replies})

@@ -91,7 +91,7 @@ def read_completion(reply: Any) -> ChatResult:
     return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def filtered_completion() -> ChatResult:
+def filtered_reply() -> ChatResult:
     """Return what stands for the reply to a prompt that the endpoint's filter does not let through."""
     message = AIMessage(content="", response_metadata={"model_name": None, "finish_reason": "content_filter"})
     return ChatResult(generations=[ChatGeneration(message=message)])

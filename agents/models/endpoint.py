@@ -26,7 +26,7 @@ from agents.models.completion import (
     RequestError,
     ServedName,
     advise,
-    filtered_completion,
+    filtered_reply,
     read_completion,
     read_refusal,
 )
@@ -314,7 +314,7 @@ class EndpointChatModel(DirectChatModel):
                 self._answers_as.check(result.generations[0].message.response_metadata["model_name"])
                 return result
             if kind is FailureKind.OWN and failure.filtered:
-                return filtered_completion()
+                return filtered_reply()
             if kind is FailureKind.OWN:
                 raise ModelCallError(f"{failure}{advise(str(failure), self.label)}") from failure
             broken += kind is FailureKind.GONE
