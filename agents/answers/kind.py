@@ -1,6 +1,6 @@
 """The kinds of answers: how each is recognised, read out of a reply, and compared.
 
-One more kind is one more file beside this one and one more entry in `KINDS`.
+One more kind is one more file beside this one and one more entry in `_PLAIN`.
 """
 
 from collections.abc import Sequence
