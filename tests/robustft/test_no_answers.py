@@ -31,6 +31,8 @@ ENDINGS = {
     "cut thoughts": (message("length", content="<think>Let me see. The sky"), "cut", 2),
     "cut thoughts in a field": (message("length", content=None, reasoning_content="Let me see."), "cut", 2),
     "thoughts that never end": (message("stop", content="<think>Let me see. The sky"), "cut", 2),
+    "thoughts that no answer follows": (message("stop", content="<think>Hm.</think>"), "cut", 2),
+    "a call of a tool": (message("tool_calls", content=None, tool_calls=[{"id": "c"}]), "cut", 2),
     "filtered": (message("content_filter", content=CUT), "filtered", 1),
     "filtered at once": (message("content_filter", content=""), "filtered", 1),
     "refused": (message(content=REFUSAL), "refused", 1),
