@@ -41,6 +41,13 @@ ENDINGS = {
         2,
         "unfinished",
     ),
+    "thoughts that no answer follows": (message("stop", content="<think>Hm.</think>"), "cut", 2, "unfinished"),
+    "a call of a tool": (
+        message("tool_calls", content=None, tool_calls=[{"id": "c"}]),
+        "cut",
+        2,
+        "unfinished",
+    ),
     "filtered": (message("content_filter", content=CUT), "filtered", 1, "refused"),
     "filtered at once": (message("content_filter", content=""), "filtered", 1, "refused"),
     "refused": (message(content=REFUSAL), "refused", 1, "refused"),
