@@ -41,7 +41,12 @@ ENDINGS = {
         2,
         "unfinished",
     ),
-    "thoughts that no answer follows": (message("stop", content="<think>Hm.</think>"), "cut", 2, "unfinished"),
+    "thoughts that no answer follows": (
+        message("stop", content="<think>Hm.</think>"),
+        "cut",
+        2,
+        "unfinished",
+    ),
     "a call of a tool": (
         message("tool_calls", content=None, tool_calls=[{"id": "c"}]),
         "cut",
