@@ -238,7 +238,7 @@ async def test_each_agents_sampling_is_its_own() -> None:
     await journey(CLEAN, models, base={"temperature": 0.7, "max_tokens": 9}, reasoner={"max_reflections": 0})
     ((_, base),), ((_, reasoner),) = models["base"].requests, models["reasoner"].requests
     assert (base["temperature"], base["max_tokens"]) == (0.7, 9)
-    assert (reasoner["temperature"], reasoner["max_tokens"]) == (0.0, 304)
+    assert (reasoner["temperature"], reasoner["max_tokens"]) == (0.0, 384)
 
 
 async def test_nodes_that_start_together_share_one_model(endpoint: Endpoint) -> None:

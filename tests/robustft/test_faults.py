@@ -44,7 +44,6 @@ REPLIES: dict[str, tuple[Fault, str]] = {
     "null message": (lambda reply: with_choice(reply, message=None), "no chat completion"),
     "null content": (message(content=None), "empty"),
     "only spaces": (message(content=" \n\t "), "empty"),
-    "only reasoning": (message(content=None, reasoning_content="Let me think."), "max_tokens"),
     "ten megabytes": (lambda reply: message(content="Berlin " * 1_500_000)(reply), "longer than 8 MB"),
 }
 LOG_PROBABILITIES: dict[str, tuple[Fault, str]] = {
