@@ -121,7 +121,8 @@ def test_what_was_cut_is_asked_for_again_with_more_room(endpoint: Endpoint, tmp_
     rooms: list[int] = []
 
     def alter(reply: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
-        room = endpoint.requests[-1]["max_tokens"]
+        asked = [request for request in endpoint.requests if request["messages"] == messages]
+        room = max(request["max_tokens"] for request in asked)
         rooms.append(room)
         reply["choices"][0] |= message(content=GOOD) if room > 200 else message("length", content=CUT)
         return reply
