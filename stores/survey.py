@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from stores.column_names import CLASSES, IDS, VERDICTS, simple_name
-from stores.columns import ColumnsConfig, Layout, check_named, find_layout, look_up, unused_columns
+from stores.columns import ColumnsConfig, Layout, look_up, unused_columns
 from stores.fields import RowError, is_blank, is_empty
+from stores.layouts import find_layout
+from stores.named_columns import check_named
 from stores.options import Keys, Options, whole_number
 from stores.sample import Sample
 from stores.shapes import UNANSWERABLE, given_id, may_be_unanswerable, row_options, to_sample

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stores.columns import find_layout
 from stores.fields import RowError
+from stores.layouts import find_layout
 from stores.sample import Message, Sample
 from stores.shapes import content_hash, given_id
 from stores.shapes import to_sample as read_row
