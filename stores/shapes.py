@@ -3,49 +3,39 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from stores.column_names import simple_name
-from stores.columns import Layout, fill_template, has_column, look_up, template_names
+from stores.columns import Layout, has_column, look_up
 from stores.fields import (
     RowError,
     is_blank,
     is_empty,
-    name_type,
     parse_nested,
     read_optional_text,
-    read_prompt,
     read_response,
-    read_text,
     written,
 )
 from stores.options import (
     Keys,
     Options,
-    SeveralOptionsError,
     check_options,
-    find_option,
     read_options,
-    whole_number,
+)
+from stores.prompt_text import prompt_text
+from stores.responses import (
+    TRUTHS,
+    Responses,
+    read_golds,
+    read_responses,
+    response_value,
+    take_chosen,
+    with_others,
 )
 from stores.sample import Message, Sample
 from stores.turns import Exchange, read_content, read_pairs, read_tools, read_turns, split_turns
 
-UNANSWERABLE = "unanswerable"
-"""The response to a question about a passage that has no answer in it."""
-TRUTHS = ("yes", "no")
-"""The options of a sample whose response is a bool."""
-
-# Columns whose text is a list of right responses rather than one that looks like a list.
-_LISTS = ("answers", "answersspans", "solutions", "correctanswers", "answeraliases", "chosen", "translation")
 _MEDIA = ("image", "images", "audio", "audios", "video", "videos")
-
-
-class _Responses(NamedTuple):
-    """What a row gives as right: the first response, and any others."""
-
-    first: str
-    others: tuple[str, ...] = ()
 
 
 def given_id(row: Mapping[str, object], column: str | None = "id") -> str | None:
@@ -102,9 +92,9 @@ def to_sample(
     _check_media(row, layout)
     options = row_options(row, layout)
     exchange, said = _exchange(row, layout, options, keys, noisy=noisy)
-    if options is None and isinstance(_response_value(row, layout), bool):
+    if options is None and isinstance(response_value(row, layout), bool):
         options = Options(TRUTHS)
-    golds = _golds(row, layout, options, keys)
+    golds = read_golds(row, layout, options, keys)
     texts = options.texts if options else ()
     tools = read_tools(look_up(row, layout.tools), layout.tools) if layout.tools else ()
     hashed = content_hash(
@@ -179,27 +169,27 @@ def _check_media(row: Mapping[str, object], layout: Layout) -> None:
 
 def _exchange(
     row: Mapping[str, object], layout: Layout, options: Options | None, keys: Keys, *, noisy: bool
-) -> tuple[Exchange, _Responses]:
+) -> tuple[Exchange, Responses]:
     system = _system_turn(row, layout)
     if layout.turns is not None:
         exchange = _of_turns(row, layout)
         exchange = exchange._replace(history=_with_system(system, exchange.history))
-        return exchange, _chosen(exchange.response, exchange.response_field, options, keys, noisy=noisy)
+        return exchange, take_chosen(exchange.response, exchange.response_field, options, keys, noisy=noisy)
     column = layout.response or "response"
     if not has_column(row, column):
         raise RowError(
             column, f"is missing; this file's rows have the shape {layout.shape}", "a column is missing"
         )
-    value = _response_value(row, layout, options)
+    value = response_value(row, layout, options)
     earlier = read_pairs(look_up(row, layout.history), layout.history) if layout.history else []
     turns = _prompt_turns(row, layout)
     if isinstance(value, list | dict) and (spoken := _spoken(value)) is not None:
         exchange = _of_spoken(turns, read_turns(spoken, column), column)
         exchange = exchange._replace(history=_with_system(system, (*earlier, *exchange.history)))
-        return exchange, _chosen(exchange.response, column, options, keys, noisy=noisy)
-    said = _read_responses(value, column, layout, options, keys, noisy=noisy)
+        return exchange, take_chosen(exchange.response, column, options, keys, noisy=noisy)
+    said = read_responses(value, column, layout, options, keys, noisy=noisy)
     if layout.others is not None and said.first.strip():
-        said = _with_others(said, look_up(row, layout.others), layout.others)
+        said = with_others(said, look_up(row, layout.others), layout.others)
     asked = _asked(turns, layout)
     return asked._replace(history=_with_system(system, (*earlier, *asked.history)), response=said.first), said
 
@@ -262,106 +252,7 @@ def _prompt_turns(row: Mapping[str, object], layout: Layout) -> list[Message]:
         value = look_up(row, layout.prompt[0])
         if isinstance(value, list):
             return read_turns(value, layout.prompt[0])
-    return [Message(role="user", content=_prompt_text(row, layout))]
-
-
-def _prompt_text(row: Mapping[str, object], layout: Layout) -> str:
-    if layout.template is not None:
-        names = template_names(layout.template)
-        texts = {name: _passage(look_up(row, name), name) or "" for name in names}
-        if not any(text.strip() for text in texts.values()):
-            raise RowError(names[0], "is empty")
-        return fill_template(layout.template, texts)
-    if layout.prompt == (layout.response,):
-        return _translation(row, layout)[0]
-    parts: list[str] = []
-    for column in layout.prompt:
-        value = look_up(row, column)
-        if (column == layout.prompt[-1] and not parts) or simple_name(column) in _ASKING:
-            if not has_column(row, column):
-                raise RowError(column, "is missing", "a column is missing")
-            if simple_name(column) not in _NESTED:
-                parts.append(read_prompt(value, column))
-                continue
-        if text := _passage(value, column):
-            parts.append(text)
-    if not parts:
-        raise RowError(layout.prompt[-1], "is empty")
-    return "\n\n".join([layout.instruction, *parts] if layout.instruction else parts)
-
-
-# Of several columns those that must say something.
-_ASKING = ("prompt", "instruction", "question", "query", "problem")
-_NESTED = ("dialogue", "context", "passage", "document", "article")
-
-
-def _passage(value: object, field: str) -> str:
-    """Return what a passage says, nested as it may be; nothing where it is empty."""
-    if is_empty(value):
-        return ""
-    if isinstance(value, str):
-        text = read_text(value, field)
-        nested = parse_nested(text)
-        value = nested if _is_passages(nested) else text
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return read_response(value, field)
-    if isinstance(value, Mapping):
-        return _passage_of_object(value, field)
-    if isinstance(value, list | tuple):
-        inner = [_passage(entry, f"{field}[{place}]") for place, entry in enumerate(value)]
-        return "\n\n".join(text for text in inner if text)
-    raise RowError(field, f"must be text, not {name_type(value)}")
-
-
-def _passage_of_object(value: Mapping[Any, object], field: str) -> str:
-    for key in (
-        "contexts",
-        "sentences",
-        "paragraphs",
-        "paragraph_text",
-        "passages",
-        "passage_text",
-        "text",
-        "content",
-    ):
-        if key in value:
-            titles = value.get("title")
-            inner = value[key]
-            if isinstance(titles, list) and isinstance(inner, list) and len(titles) == len(inner):
-                return "\n\n".join(
-                    f"{read_text(title, field)}\n{' '.join(map(str.strip, map(str, _flat(part))))}"
-                    for title, part in zip(titles, inner, strict=True)
-                )
-            text = _passage(inner, f"{field}.{key}")
-            return f"{titles}\n{text}" if isinstance(titles, str) and titles.strip() else text
-    raise RowError(
-        field,
-        f"is an object of {', '.join(map(str, value))}; name what is shown, as in "
-        f"data.columns.context: {field}.NAME",
-        "a column is an object",
-    )
-
-
-def _flat(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
-
-
-def _is_passages(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return bool({"contexts", "sentences", "paragraphs", "text"} & value.keys())
-    return isinstance(value, list) and bool(value) and all(isinstance(entry, str | list) for entry in value)
-
-
-def _translation(row: Mapping[str, object], layout: Layout) -> tuple[str, str]:
-    column = layout.prompt[0]
-    value = parse_nested(look_up(row, column))
-    if not isinstance(value, Mapping) or len(value) != 2:
-        raise RowError(column, "must be an object of two languages")
-    (source, said), (target, meant) = value.items()
-    said = read_prompt(said, f"{column}.{source}")
-    return f"Translate from {source} to {target}:\n\n{said}", read_response(meant, f"{column}.{target}")
+    return [Message(role="user", content=prompt_text(row, layout))]
 
 
 def _system_turn(row: Mapping[str, object], layout: Layout) -> Message | None:
@@ -375,138 +266,6 @@ def _with_system(system: Message | None, history: Sequence[Message]) -> tuple[Me
     if system is None or (history and history[0] == system):
         return tuple(history)
     return (system, *history)
-
-
-def _response_value(row: Mapping[str, object], layout: Layout, options: Options | None = None) -> object:
-    if layout.turns is not None or layout.response is None:
-        return None
-    column = layout.text if options is None and layout.text else layout.response
-    value = look_up(row, column)
-    return parse_nested(value) if simple_name(column) in _LISTS else value
-
-
-def _read_responses(
-    value: object, column: str, layout: Layout, options: Options | None, keys: Keys, *, noisy: bool
-) -> _Responses:
-    if layout.prompt == (layout.response,) and isinstance(value, Mapping):
-        return _Responses(_translation({layout.prompt[0]: value}, layout)[1])
-    if isinstance(value, bool) and options is None:
-        return _Responses(TRUTHS[0] if value else TRUTHS[1])
-    if layout.classes and options is not None and (number := whole_number(value)) is not None:
-        return _Responses(_class_name(number, layout, keys, column, noisy=noisy))
-    if isinstance(value, Mapping | list | tuple):
-        return _several(value, column, layout, options, keys, noisy=noisy)
-    if options is not None:
-        return _Responses(_option_chosen(value, options, keys, column, noisy=noisy))
-    response = read_response(value, column)
-    _check_says(response, column, noisy=noisy)
-    return _Responses(response)
-
-
-def _class_name(number: int, layout: Layout, keys: Keys, column: str, *, noisy: bool) -> str:
-    place = number - (keys.base or 0)
-    if 0 <= place < len(layout.classes):
-        return layout.classes[place]
-    if str(number) in layout.classes:
-        return str(number)
-    raise RowError(
-        column, f"the number {number} names none of the {len(layout.classes)} classes", "names no class"
-    )
-
-
-def _check_says(response: str, column: str, *, noisy: bool) -> None:
-    if not noisy and not response.strip():
-        raise RowError(column, "is empty", "the response is empty")
-
-
-def _several(
-    value: object, column: str, layout: Layout, options: Options | None, keys: Keys, *, noisy: bool
-) -> _Responses:
-    """Return the right responses that a list holds, or an object that holds a list."""
-    if options is not None and isinstance(value, Mapping) and isinstance(value.get("labels"), list):
-        return _marked(value, column)
-    found = _listed(value, column)
-    texts: list[str] = []
-    for place, entry in enumerate(found):
-        field = f"{column}[{place}]"
-        if options is not None:
-            texts.append(_option_chosen(entry, options, keys, field, noisy=noisy))
-        elif not isinstance(entry, list | dict | bool):
-            texts.append(read_response(entry, field))
-        else:
-            raise RowError(
-                column, f"must be text, not a list of {name_type(entry)}", "the response is no text"
-            )
-    unique = tuple(dict.fromkeys(text for text in texts if text.strip()))
-    if unique:
-        return _Responses(unique[0], unique[1:])
-    if options is None and may_be_unanswerable(layout):
-        return _Responses(UNANSWERABLE)
-    _check_says("", column, noisy=noisy)
-    return _Responses("")
-
-
-def may_be_unanswerable(layout: Layout) -> bool:
-    """Return whether an empty list of answers says that the passage before a question has none."""
-    return simple_name(layout.response or "") in ("answers", "answersspans") and len(layout.prompt) > 1
-
-
-def _listed(value: object, column: str) -> list[object]:
-    if isinstance(value, list | tuple):
-        if value and all(isinstance(entry, Mapping) and "text" in entry for entry in value):
-            return [entry["text"] for entry in value]
-        return list(value)
-    assert isinstance(value, Mapping)  # noqa: S101 - what `_several` is called with
-    for key in ("text", "spans", "answers"):
-        if isinstance(inner := value.get(key), list | tuple):
-            return list(inner)
-    if isinstance(value.get("value"), str):
-        aliases = value.get("aliases")
-        return [value["value"], *(aliases if isinstance(aliases, list) else [])]
-    raise RowError(column, f"must be text, not {name_type(value)}", "the response is no text")
-
-
-def _marked(value: Mapping[Any, Any], column: str) -> _Responses:
-    texts = [read_prompt(text, column).strip() for text in value.get("choices", value.get("text", []))]
-    right = [text for text, mark in zip(texts, value["labels"], strict=False) if mark]
-    if not right:
-        raise RowError(column, "marks no option as right")
-    return _Responses(right[0], tuple(right[1:]))
-
-
-def _chosen(text: str, column: str, options: Options | None, keys: Keys, *, noisy: bool) -> _Responses:
-    _check_says(text, column, noisy=noisy)
-    return _Responses(text if options is None else _option_chosen(text, options, keys, column, noisy=noisy))
-
-
-def _with_others(said: _Responses, value: object, column: str) -> _Responses:
-    """Return responses with those of another column besides."""
-    value = parse_nested(value)
-    if is_empty(value):
-        return said
-    others = [read_response(text, column) for text in (value if isinstance(value, list) else [value])]
-    unique = dict.fromkeys((*said.others, *(text for text in others if text.strip() and text != said.first)))
-    return _Responses(said.first, tuple(unique))
-
-
-def _option_chosen(value: object, options: Options, keys: Keys, column: str, *, noisy: bool) -> str:
-    if is_blank(value):
-        _check_says("", column, noisy=noisy)
-        return ""
-    try:
-        return options.texts[find_option(value, options, keys, column)]
-    except RowError as error:
-        if not noisy or isinstance(value, list | dict) or isinstance(error, SeveralOptionsError):
-            raise
-        return read_response(value, column)
-
-
-def _golds(
-    row: Mapping[str, object], layout: Layout, options: Options | None, keys: Keys
-) -> _Responses | None:
-    if layout.gold is None or is_empty(value := look_up(row, layout.gold)):
-        return None
-    return _read_responses(value, layout.gold, layout, options, keys, noisy=False)
 
 
 def _optional(row: Mapping[str, object], column: str | None) -> str | None:

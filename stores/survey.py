@@ -15,8 +15,9 @@ from stores.fields import RowError, is_blank, is_empty
 from stores.layouts import find_layout
 from stores.named_columns import check_named
 from stores.options import Keys, Options, whole_number
+from stores.responses import UNANSWERABLE, may_be_unanswerable
 from stores.sample import Sample
-from stores.shapes import UNANSWERABLE, given_id, may_be_unanswerable, row_options, to_sample
+from stores.shapes import given_id, row_options, to_sample
 
 # So many rows tell which column is what; all of them tell how answers are counted.
 _HEAD = 1000
