@@ -231,8 +231,7 @@ class Evaluation(Record):
     prompt: str
     gold: str
     """The right response."""
-    right: bool | None
-    """None where nobody can tell whether the answer says the same."""
+    right: bool
     answer: str | None = None
     """None where the reply holds none, or the request failed."""
     reply: str | None = None

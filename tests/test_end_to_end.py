@@ -95,6 +95,8 @@ def test_the_counts_follow_from_the_decisions(finished: Finished) -> None:
         "kept": kept,
         "training": clean + kept,
         "failed": 0,
+        "other_form": 0,
+        "skipped": 0,
     }
 
 

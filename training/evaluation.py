@@ -68,14 +68,13 @@ async def evaluate(
         except AgentError as exc:
             return finished.model_copy(update={"failure": str(exc)})
         answer = prediction.answer
-        right = False if answer is None else says_gold(answer, sample)
+        # What cannot be told to be right is not counted as right: a share may be too low, but never flatters.
+        right = answer is not None and says_gold(answer, sample) is True
         return finished.model_copy(update={"reply": prediction.reply, "answer": answer, "right": right})
 
     def count(answers: list[Evaluation]) -> None:
-        told = [answer.right for answer in answers if answer.right is not None]
-        accuracy.n += len(told)
-        accuracy.left_out += len(answers) - len(told)
-        accuracy.right += sum(told)
+        accuracy.n += len(answers)
+        accuracy.right += sum(answer.right is True for answer in answers)
         record(answers)
 
     await map_concurrently(comparing(), ask, count, concurrency=concurrency)

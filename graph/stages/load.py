@@ -118,7 +118,7 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
         await asyncio.to_thread(staged.journal.validity.keep_inputs, inputs)
         if state.until in TRAINING:
             check_can_be_tuned(config)
-            await asyncio.to_thread(check_tuned_model, config, prompts, _first(staged.journal))
+            await asyncio.to_thread(_check_student, config, prompts, staged.journal)
         await _check_what_is_asked(pool, config, state, staged.state)
         await _tell_too_long(pool, config, prompts, staged.journal, state)
         if state.reuse is not None:
@@ -136,7 +136,7 @@ async def _check_resume(work: Workspace, state: RunInput, pool: ModelPool) -> Re
     config = plan.config
     if state.until in TRAINING and _is_untuned(work, config):
         check_can_be_tuned(config)
-        await asyncio.to_thread(check_tuned_model, config, work.prompts, _first(work.journal))
+        await asyncio.to_thread(_check_student, config, work.prompts, work.journal)
     # A finished run can be resumed while its endpoint is down.
     if _has_questions(plan, samples, state.until):
         another_encoder = config.encoder != known.encoder
@@ -236,9 +236,9 @@ def _is_untuned(work: Workspace, config: RunConfig) -> bool:
     return _tuned_weights(config) != _tuned_weights(work.config) or not work.files.adapter.is_dir()
 
 
-def _first(journal: Journal) -> list[Sample]:
-    """Return the samples on which the student's chat template is tried."""
-    return list(islice(journal.samples("train"), _TRIED))
+def _check_student(config: RunConfig, prompts: Prompts, journal: Journal) -> None:
+    """Check the model that is tuned, its chat template on the first samples."""
+    check_tuned_model(config, prompts, list(islice(journal.samples("train"), _TRIED)))
 
 
 def _tuned_weights(config: RunConfig) -> str:

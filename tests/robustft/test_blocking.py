@@ -139,7 +139,7 @@ def test_a_run_works_in_a_notebook_cell(
     _, client = kernel
     started = f"run({str(config)!r}, 'run', until='detect')"
     told = cell(client, f"from robustft import aresume, resume, run\nprint({started}.summary.samples.noisy)")
-    assert told == ("ok", "6\n")
+    assert (told[0], told[1].splitlines()[-1]) == ("ok", "6")
     assert cell(client, "print(resume('run', until='select').summary.samples.relabelled)") == ("ok", "6\n")
     awaited = "print((await aresume('run', until='select')).summary.samples.relabelled)"
     assert cell(client, awaited) == ("ok", "6\n")

@@ -55,15 +55,15 @@ async def test_an_endpoint_that_is_down_is_not_the_samples_fault() -> None:
         await evaluate(iter(SAMPLES), agent, "untuned", lambda records: None, concurrency=2)
 
 
-async def test_an_answer_that_nobody_can_compare_is_left_out_and_counted() -> None:
+async def test_an_answer_that_nobody_can_compare_does_not_count_as_right() -> None:
     records: list[Evaluation] = []
     asked = [
         Sample(id="right", prompt="Capital of France?", response="Paris"),
         Sample(id="wrong", prompt="Where is the fair?", response="Milan Fair Grounds"),
     ]
     accuracy = await evaluate(iter(asked), Scripted(), "tuned", records.extend, concurrency=1)
-    assert (accuracy.n, accuracy.right, accuracy.left_out) == (1, 1, 1)
-    assert [record.right for record in records] == [True, None]
+    assert (accuracy.n, accuracy.right, accuracy.left_out) == (2, 1, 0)
+    assert [record.right for record in records] == [True, False]
 
 
 async def test_of_nothing_there_is_no_share() -> None:

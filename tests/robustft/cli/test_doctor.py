@@ -20,7 +20,7 @@ def test_doctor_is_content_with_a_config_that_works(
     assert "✗" not in told
     named = ("machine", "models and prompts", "training.model", "encoder", "data.train")
     assert all(part in told for part in named)
-    assert "train.jsonl: the first row reads as an open question" in told
+    assert "the first row reads as an open question" in told
 
 
 @pytest.mark.slow
@@ -45,7 +45,7 @@ def test_doctor_names_a_model_that_could_not_be_tuned(
     assert command(monkeypatch, "doctor", config, "--set", "models.student.name=./nowhere") == 2
     wrong = [line for line in plain(capsys.readouterr().out).splitlines() if "✗" in line]
     assert len(wrong) == 1
-    assert wrong[0].startswith("✗ training.model: model './nowhere': no such folder")
+    assert wrong[0].startswith("✗ training.model: training.model 'student': model './nowhere': no such folder")
 
 
 @pytest.mark.slow
@@ -59,7 +59,7 @@ def test_doctor_takes_a_response_that_is_no_option_for_noise_where_a_run_does(
 ) -> None:
     config = write_config(Path("my.yaml"), endpoint.url)
     row = {"prompt": "Which is an animal?", "options": ["dog", "bus"], "completion": "oak"}
-    data = write_rows(Path("choice.jsonl"), [row])
+    data = write_rows(Path("choice.jsonl"), [row, {**row, "completion": "dog"}])
     assert command(monkeypatch, "doctor", config, "--set", f"data.{name}={data}") == code
     told = plain(capsys.readouterr().out)
     assert ("reads as a multiple choice question" in told) == (code == 0)

@@ -43,7 +43,7 @@ def test_labels_are_those_trl_makes_and_cover_the_response_alone(tmp_path: Path)
     )
     batch = next(iter(trainer.get_train_dataloader()))
     answers = {tokenizer.decode(labels[labels != IGNORED]) for labels in batch["labels"]}
-    assert answers <= {f"{row['completion'][0]['content']}<|im_end|>\n" for row in [*ROWS, LONG]}
+    assert answers <= {f"{row['completion'][0]['content']}<|im_end|>" for row in [*ROWS, LONG]}
 
     conversations = Dataset.from_list([*ROWS, LONG]).select_columns(["prompt", "completion"])
     theirs = SFTTrainer(
