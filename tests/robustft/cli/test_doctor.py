@@ -45,7 +45,8 @@ def test_doctor_names_a_model_that_could_not_be_tuned(
     assert command(monkeypatch, "doctor", config, "--set", "models.student.name=./nowhere") == 2
     wrong = [line for line in plain(capsys.readouterr().out).splitlines() if "✗" in line]
     assert len(wrong) == 1
-    assert wrong[0].startswith("✗ training.model: training.model 'student': model './nowhere': no such folder")
+    told = "✗ training.model: training.model 'student': model './nowhere': no such folder"
+    assert wrong[0].startswith(told)
 
 
 @pytest.mark.slow
