@@ -111,14 +111,16 @@ def is_mark(token: str) -> bool:
     return _CONTROL_MARK.fullmatch(token) is not None
 
 
-class _Mark(NamedTuple):
+class Mark(NamedTuple):
+    """Where a mark of thoughts stands in a text, and whether it closes them."""
+
     start: int
     end: int
     closes: bool
 
 
 def _split_blocks(text: str) -> Said:
-    marks = list(_marks(text))
+    marks = list(find_marks(text))
     if not marks:
         return Said(None, text)
     thoughts: list[str] = []
@@ -155,13 +157,14 @@ def _split_blocks(text: str) -> Said:
     return Said(_joined(thoughts), _unwrapped(_trimmed("".join(said) + text[at:])))
 
 
-def _marks(text: str) -> Iterator[_Mark]:
+def find_marks(text: str) -> Iterator[Mark]:
+    """Yield the marks of thoughts in a text, but for those in quotes."""
     for found in _MARK.finditer(text):
         before, after = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
         if before and after and before in _OPENING_QUOTES and after in _CLOSING_QUOTES:
             continue
         slash = any(found[name] for name in ("tag", "square", "pipe", "kimi"))
-        yield _Mark(found.start(), found.end(), slash or found["closes"] is not None)
+        yield Mark(found.start(), found.end(), slash or found["closes"] is not None)
 
 
 def _fences(text: str) -> list[tuple[int, int]]:

@@ -21,6 +21,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from agents.thoughts import find_marks
+
 Mark = Literal["thoughts", "json", "fence", "tags", "list", "hash", "boxed", "answer"]
 
 SHARE = 0.8
@@ -29,14 +31,6 @@ SHARE = 0.8
 FEWEST_CLEAN = 5
 """With fewer clean responses than this, the given ones are looked at as well. Not measured."""
 
-_MARKERS = (
-    *((f"<{name}>", f"</{name}>") for name in ("think", "thinking", "thought", "thoughts", "reasoning")),
-    *((f"<{name}>", f"</{name}>") for name in ("scratchpad", "reflection", "seed:think", "thinking_process")),
-    ("[THINK]", "[/THINK]"),
-    ("<|begin_of_thought|>", "<|end_of_thought|>"),
-    ("<|START_THINKING|>", "<|END_THINKING|>"),
-    ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
-)
 _FIRST_TAG = re.compile(r"<([A-Za-z][\w:-]{0,40})>")
 _ITEM = re.compile(r"\s{0,20}(?:[-*+\u2022]|\d{1,4}[.)])\s")
 _ANSWER = re.compile(
@@ -119,20 +113,21 @@ def split_thoughts(response: str) -> _Parts | None:
 
     A closing marker alone is enough: some data leave the opening one to the chat template.
     """
-    for opening, closing in _MARKERS:
-        before, found, answer = response.rpartition(closing)
-        if not found:
-            continue
-        start = before.lstrip()
-        opened = start.startswith(opening)
-        thoughts = start.removeprefix(opening)
-        text, behind = thoughts.strip(), answer.lstrip()
-        written = Thoughts(
-            (opening if opened else "") + _space_before(thoughts),
-            _space_before(thoughts[::-1])[::-1] + closing + _space_before(answer),
-        )
-        return _Parts(text, behind, written)
-    return None
+    marks = list(find_marks(response))
+    last = next((mark for mark in reversed(marks) if mark.closes), None)
+    if last is None:
+        return None
+    before, closing, answer = response[: last.start], response[last.start : last.end], response[last.end :]
+    first = marks[0]
+    opened = not first.closes and not before[: first.start].strip()
+    opening, thoughts = (
+        (before[first.start : first.end], before[first.end :]) if opened else ("", before.lstrip())
+    )
+    written = Thoughts(
+        opening + _space_before(thoughts),
+        _space_before(thoughts[::-1])[::-1] + closing + _space_before(answer),
+    )
+    return _Parts(thoughts.strip(), answer.lstrip(), written)
 
 
 def marks_of(response: str) -> frozenset[Mark]:
