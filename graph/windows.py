@@ -46,7 +46,7 @@ class Window(NamedTuple):
     fate: str
 
 
-async def windows_of_agents(
+def windows_of_agents(
     models: Mapping[str, BaseChatModel], config: RunConfig, prompts: Prompts
 ) -> list[Window]:
     """Return the windows of the agents' models, as far as they or their endpoints tell.
@@ -58,7 +58,7 @@ async def windows_of_agents(
     """
     found: dict[int, Window] = {}
     for name, model in models.items():
-        if id(model) not in found and isinstance(model, DirectChatModel) and (size := await model.window()):
+        if id(model) not in found and isinstance(model, DirectChatModel) and (size := model.window):
             found[id(model)] = Window(
                 f"models.{name} ({config.models[name].name})",
                 size,

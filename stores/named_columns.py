@@ -17,7 +17,7 @@ def keep_those_there(config: ColumnsConfig, columns: Sequence[str]) -> ColumnsCo
     """Return a config without the columns that a file lacks."""
 
     def is_there(name: str) -> bool:
-        return name in columns or name.partition(".")[0] in columns
+        return _is_there(name, columns)
 
     kept: dict[str, Any] = {}
     for role in (*_MAPPED, "options"):
@@ -44,20 +44,20 @@ def check_named(config: ColumnsConfig, rows: Sequence[Mapping[str, object]]) -> 
             continue
         names = template_names(value) if role == "prompt" and template_names(value) else (value,)
         for name in names:
-            if not _is_there(name, head):
+            if not _is_there(name, head.columns):
                 raise _no_column(role, name, head)
-    if isinstance(config.options, str) and not _is_there(config.options, head):
+    if isinstance(config.options, str) and not _is_there(config.options, head.columns):
         raise _no_column("options", config.options, head)
     if isinstance(config.options, tuple):
-        missing = [name for name in config.options if not _is_there(name, head)]
+        missing = [name for name in config.options if not _is_there(name, head.columns)]
         if missing and len(missing) < len(config.options):
             raise _no_column("options", missing[0], head)
         if len(config.options) < 2:
             raise RowError(None, "data.columns.options: needs at least two columns, or two options")
 
 
-def _is_there(name: str, head: Head) -> bool:
-    return name in head.columns or name.partition(".")[0] in head.columns
+def _is_there(name: str, columns: Sequence[str]) -> bool:
+    return name in columns or name.partition(".")[0] in columns
 
 
 def _no_column(role: str, name: str, head: Head) -> RowError:
@@ -84,7 +84,7 @@ def parts_by_config(config: ColumnsConfig, head: Head) -> dict[str, Any]:
             found["prompt"] = (config.context, *found.get("prompt", find_prompt(head, {config.context})))
     if isinstance(config.options, str):
         found["options"] = (config.options,)
-    elif config.options is not None and _is_there(config.options[0], head):
+    elif config.options is not None and _is_there(config.options[0], head.columns):
         found["options"] = config.options
         found["labels"] = _labels_of(config.options)
     elif config.options is not None:

@@ -58,8 +58,9 @@ class DirectChatModel(BaseChatModel):
         assert isinstance(message, AIMessage)  # noqa: S101 - what `_agenerate` is declared to return
         return message
 
-    async def window(self) -> int | None:
-        """Return how many tokens a request and its reply may have together; None where nothing tells."""
+    @property
+    def window(self) -> int | None:
+        """How many tokens a request and its reply may have together; None where nothing tells."""
         return None
 
     def count_tokens(self, turns: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> int | None:

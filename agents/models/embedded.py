@@ -86,12 +86,9 @@ class EmbeddedChatModel(DirectChatModel):
         request = self._to_request(messages, sampling)
         return self._to_result(request, await self._batcher.submit(request))
 
-    async def window(self) -> int | None:
-        """Return how many tokens a request and its reply may have together."""
-        return self._window
-
     @property
-    def _window(self) -> int | None:
+    def window(self) -> int | None:
+        """How many tokens a request and its reply may have together."""
         longest: int | None = getattr(self._model.config, "max_position_embeddings", None)
         return longest or None
 
@@ -143,7 +140,7 @@ class EmbeddedChatModel(DirectChatModel):
         Raises:
             ModelCallError: that is next to nothing.
         """
-        longest = self._window
+        longest = self.window
         if longest is None:
             return wanted
         if len(prompt) + min(wanted, _LEAST_ROOM) > longest:

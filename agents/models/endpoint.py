@@ -235,9 +235,10 @@ class EndpointChatModel(DirectChatModel):
             return exc.failure in (FailureKind.BUSY, FailureKind.OWN)
         return True
 
-    async def window(self) -> int | None:
-        """Return how many tokens a request and its reply may have together, where the list says."""
-        return (await self.listed()).get(self.served_name)
+    @property
+    def window(self) -> int | None:
+        """How many tokens a request and its reply may have together, where the endpoint's list said so."""
+        return self.context
 
     async def listed(self) -> dict[str, int | None]:
         """Return the models that the endpoint lists, each with its context in tokens where that is told.

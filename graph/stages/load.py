@@ -178,7 +178,7 @@ async def _check_what_is_asked(
 async def _tell_too_long(
     pool: ModelPool, config: RunConfig, prompts: Prompts, journal: Journal, state: RunInput
 ) -> None:
-    windows = await windows_of_agents(await load_models(pool, config), config, prompts)
+    windows = windows_of_agents(await load_models(pool, config), config, prompts)
     if state.until in TRAINING:
         windows.append(window_of_student(config, prompts))
     if windows:

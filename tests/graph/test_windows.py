@@ -73,7 +73,7 @@ async def test_an_embedded_model_counts_its_own_tokens(
     entry = EmbeddedModelConfig(name=str(save_tiny_model(tmp_path / "tiny")))
     config = RunConfig.model_validate({"models": {"default": entry.model_dump()}})
     model = load_embedded(entry)
-    windows = await windows_of_agents({"default": model, "other": model}, config, load_prompts(config))
+    windows = windows_of_agents({"default": model, "other": model}, config, load_prompts(config))
     tell_too_long([SHORT, long("l")], windows)
     (line,) = warnings(caplog)
     assert "1 of 2 samples are longer than models.default" in line

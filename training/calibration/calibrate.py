@@ -40,7 +40,7 @@ from training.calibration.free_text import (
     fit_similarities,
     measure_similarities,
 )
-from training.calibration.judge_alone import decide_alone, is_empty
+from training.calibration.judge_alone import decide_alone
 from training.calibration.label_matrix import LabelMatrix, label_matrix, verdict_of
 from training.calibration.label_model import PROMPTS, Estimate, estimate, update
 from training.calibration.label_space import LabelSpace
@@ -257,7 +257,7 @@ def _gather(records: Records, space: LabelSpace, views: Sequence[str]) -> _Gathe
 
     def comparing() -> Iterator[SampleRecord]:
         for place, record in enumerate(records()):
-            if is_empty(record.sample):
+            if not record.sample.says_something:
                 empty.append(place)
             if space.covers(record.sample):
                 covered.append(place)

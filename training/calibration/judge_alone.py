@@ -14,13 +14,8 @@ there is none. Where nobody says anything readable, responses stay as they are: 
 
 from typing import Any
 
+from agents.checker import EMPTY
 from agents.record import SampleRecord
-from stores.sample import Sample
-
-
-def is_empty(sample: Sample) -> bool:
-    """Say whether a sample's response holds no text: it is wrong, whatever anybody says of it."""
-    return not sample.response.strip()
 
 
 def decide_alone(record: SampleRecord) -> dict[str, Any]:
@@ -31,8 +26,8 @@ def decide_alone(record: SampleRecord) -> dict[str, Any]:
 
 def _verdict(record: SampleRecord) -> tuple[bool, str]:
     check = record.check
-    if is_empty(record.sample):
-        return False, "the response is empty"
+    if not record.sample.says_something:
+        return False, EMPTY
     if check is None or check.judged is None:
         agreed = check.agreed if check is not None else ()
         if agreed:

@@ -6,7 +6,7 @@ import pytest
 
 from agents.checker import Judgement
 from tests.support.judged_records import record
-from training.calibration.judge_alone import decide_alone, is_empty
+from training.calibration.judge_alone import decide_alone
 
 TEXT = "You can send it back within thirty days of the day on which it came."
 
@@ -49,5 +49,5 @@ def test_no_probability_is_invented() -> None:
 
 
 def test_a_response_of_nothing_but_space_is_empty() -> None:
-    assert is_empty(record(" \n").sample)
-    assert not is_empty(record(".").sample)
+    assert not record(" \n").sample.says_something
+    assert record(".").sample.says_something
