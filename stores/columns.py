@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,9 +138,9 @@ def look_up(row: Mapping[str, Any], name: str) -> object:
     return found
 
 
-def has_column(row: Mapping[str, Any], name: str) -> bool:
-    """Return whether a row has a column; of a nested one, the column that holds it."""
-    return name in row or name.partition(".")[0] in row
+def has_column(columns: Container[str], name: str) -> bool:
+    """Return whether a row, or its columns, has one; of a nested one, the column that holds it."""
+    return name in columns or name.partition(".")[0] in columns
 
 
 def unused_columns(

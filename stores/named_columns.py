@@ -5,7 +5,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from stores.column_names import CLASSES, KEYS, simple_name
-from stores.columns import ColumnsConfig, template_names
+from stores.columns import ColumnsConfig, has_column, template_names
 from stores.fields import RowError
 from stores.found_columns import find_prompt
 from stores.head import Head
@@ -17,7 +17,7 @@ def keep_those_there(config: ColumnsConfig, columns: Sequence[str]) -> ColumnsCo
     """Return a config without the columns that a file lacks."""
 
     def is_there(name: str) -> bool:
-        return _is_there(name, columns)
+        return has_column(columns, name)
 
     kept: dict[str, Any] = {}
     for role in (*_MAPPED, "options"):
@@ -44,20 +44,16 @@ def check_named(config: ColumnsConfig, rows: Sequence[Mapping[str, object]]) -> 
             continue
         names = template_names(value) if role == "prompt" and template_names(value) else (value,)
         for name in names:
-            if not _is_there(name, head.columns):
+            if not has_column(head.columns, name):
                 raise _no_column(role, name, head)
-    if isinstance(config.options, str) and not _is_there(config.options, head.columns):
+    if isinstance(config.options, str) and not has_column(head.columns, config.options):
         raise _no_column("options", config.options, head)
     if isinstance(config.options, tuple):
-        missing = [name for name in config.options if not _is_there(name, head.columns)]
+        missing = [name for name in config.options if not has_column(head.columns, name)]
         if missing and len(missing) < len(config.options):
             raise _no_column("options", missing[0], head)
         if len(config.options) < 2:
             raise RowError(None, "data.columns.options: needs at least two columns, or two options")
-
-
-def _is_there(name: str, columns: Sequence[str]) -> bool:
-    return name in columns or name.partition(".")[0] in columns
 
 
 def _no_column(role: str, name: str, head: Head) -> RowError:
@@ -84,7 +80,7 @@ def parts_by_config(config: ColumnsConfig, head: Head) -> dict[str, Any]:
             found["prompt"] = (config.context, *found.get("prompt", find_prompt(head, {config.context})))
     if isinstance(config.options, str):
         found["options"] = (config.options,)
-    elif config.options is not None and _is_there(config.options[0], head.columns):
+    elif config.options is not None and has_column(head.columns, config.options[0]):
         found["options"] = config.options
         found["labels"] = _labels_of(config.options)
     elif config.options is not None:
