@@ -89,6 +89,9 @@ def _found(summary: Summary) -> list[tuple[str, str]]:
                 f"F1 {_percent(detection.f1)}",
             )
         )
+    if summary.incomparable:
+        told = f"{summary.incomparable} samples: nobody can tell whether they say what gold says"
+        rows.append(("not compared", told))
     if summary.calibration:
         rows.append(("estimated", _estimated(summary.calibration, summary.judged_alone)))
     if alone := summary.judged_alone:
@@ -153,7 +156,7 @@ def _tuned(summary: Summary) -> list[tuple[str, str]]:
     if evaluation is not None and not evaluation.skipped:
         tuned = f", tuned {_percent(evaluation.tuned)}" if evaluation.tuned is not None else ""
         left_out = (
-            f" ({evaluation.left_out} left out: free text, or nobody can tell)" if evaluation.left_out else ""
+            f" ({evaluation.left_out} left out: free text)" if evaluation.left_out else ""
         )
         shares = f"untuned {_percent(evaluation.untuned)}{tuned} on {evaluation.n} held-out{left_out}"
         rows.append(("accuracy", shares))

@@ -377,7 +377,7 @@ class EvaluationFigures(Part):
     """Why there was no evaluation."""
     n: int = 0
     left_out: int | None = None
-    """Held-out samples whose right responses are free text, or whose answers nobody can compare with them."""
+    """Held-out samples whose right responses are free text, which nobody can compare."""
     untuned: float | None = None
     tuned: float | None = None
 
@@ -389,6 +389,8 @@ class Summary(Record):
     detection: Detection | None = None
     relabel: Relabel | None = None
     training_set: TrainingSet | None = None
+    incomparable: int = 0
+    """Samples with gold that the three above leave out: nobody can tell whether a response says the same."""
     views: dict[str, Agreement] = {}
     """By the views' names; only those with samples enough to tell."""
     calibration: CalibrationFigures | None = None

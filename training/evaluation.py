@@ -39,10 +39,8 @@ async def evaluate(
 ) -> Accuracy:
     """Ask an agent the held-out prompts and compare its answers with the right responses.
 
-    Free text cannot be compared; its samples are counted and left out. So are answers of which nobody can
-    tell whether they are right, such as "New York City" where "New York" is.
-
-    A reply that holds no answer, or a request that failed, counts as wrong.
+    Free text cannot be compared; its samples are counted and left out. A reply that holds no answer, a
+    request that failed, and an answer of which nobody can tell whether it is right count as wrong.
 
     Args:
         samples: held-out samples; the right response is `gold` where there is one, else `response`.

@@ -90,6 +90,7 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
         detection=measured.detection if measured else None,
         relabel=measured.relabel if measured else None,
         training_set=measured.training_set if measured else None,
+        incomparable=figures.incomparable,
         free_text=figures.free_text(),
         views=figures.views(),
         calibration=figures.calibration(work.journal.validity.calibration),
@@ -159,6 +160,7 @@ class _Figures:
         self._views = {view: AgreementTally() for view in views}
         self._checks: Counter[str] = Counter()
         self._texts = FreeTextTally()
+        self.incomparable = 0
         self._outcomes: dict[str, Counter[str]] = defaultdict(Counter)
 
     def count_outcomes(self, decision: Decision) -> None:
@@ -204,11 +206,12 @@ class _Figures:
             self._add_to_tally(state, state.check.clean, kept, compares)
 
     def _add_to_tally(self, state: SampleState, clean: bool, kept: bool, compares: bool) -> None:
-        """Count a sample whose gold is known; one that nobody can compare with it is left out."""
+        """Count a sample whose gold is known; one that nobody can compare with it is counted apart."""
         final = state.final
         right = says_gold(state.sample.response, state.sample)
         final_right = None if final is None else says_gold(final, state.sample)
         if right is None or (final is not None and final_right is None):
+            self.incomparable += 1
             return
         self._tally.add(
             judged_noisy=not clean,

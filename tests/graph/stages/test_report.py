@@ -143,6 +143,14 @@ async def test_the_figures_follow_from_the_right_responses(gold: Workspace) -> N
     assert (summary.training_set.purity, summary.training_set.size) == (1, 2)
 
 
+async def test_a_response_that_nobody_can_compare_with_gold_is_counted_apart(gold: Workspace) -> None:
+    decide(gold, of("a"), relabelled(of("b"), "Lima City"), of("c"))
+    select(gold, "b")
+    _, _, summary = await reported(gold)
+    assert summary.relabel is not None
+    assert (summary.incomparable, summary.relabel.relabelled) == (1, 0)
+
+
 @pytest.fixture
 def gold(work: Workspace) -> Workspace:
     """The open run, with right responses in its journal."""
