@@ -155,9 +155,7 @@ def _tuned(summary: Summary) -> list[tuple[str, str]]:
             rows.append((stage, f"skipped: {figures.skipped}"))
     if evaluation is not None and not evaluation.skipped:
         tuned = f", tuned {_percent(evaluation.tuned)}" if evaluation.tuned is not None else ""
-        left_out = (
-            f" ({evaluation.left_out} left out: free text)" if evaluation.left_out else ""
-        )
+        left_out = f" ({evaluation.left_out} left out: free text)" if evaluation.left_out else ""
         shares = f"untuned {_percent(evaluation.untuned)}{tuned} on {evaluation.n} held-out{left_out}"
         rows.append(("accuracy", shares))
     return rows

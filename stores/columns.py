@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from stores.column_names import belongs_to_prompt
-from stores.fields import is_blank, parse_nested
+from stores.fields import parse_nested
 
 _NAME = re.compile(r"\{([^{}\n]{1,200})\}")
 
@@ -160,8 +160,3 @@ def unused_columns(
     if len(letters) > 1:
         asking += letters
     return asking, [column for column in without if column not in asking]
-
-
-def is_blank_row(row: Mapping[str, object]) -> bool:
-    """Return whether no column of a row says anything."""
-    return all(is_blank(value) for value in row.values())

@@ -24,7 +24,6 @@ OnBadRow = Literal["error", "skip"]
 """What becomes of a row that cannot be used: the reading stops, or the row is set aside."""
 
 _log = logging.getLogger("robustft.data")
-_Rows = Iterator[tuple[int, dict[str, object]]]
 
 
 class ReadingRules(BaseModel):
