@@ -8,7 +8,9 @@ from agents.base import request_as_trained
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 
-_LONGEST = 600
+_LONGEST = 800
+# What is shown of a longer text at each end. It is well below half of that: a few signs are not worth a note.
+_END = 300
 _BREAKS = "\n\t"
 
 
@@ -44,9 +46,8 @@ def _cut(text: str) -> str:
     """Return the beginning and the end of a long text, with a note of how much lies between."""
     if len(text) <= _LONGEST:
         return _harmless(text)
-    half = _LONGEST // 2
-    note = f"[... {len(text) - 2 * half:,} characters are not shown here ...]"
-    return f"{_harmless(text[:half])}\n{note}\n{_harmless(text[-half:])}"
+    note = f"[... {len(text) - 2 * _END:,} characters are not shown here ...]"
+    return f"{_harmless(text[:_END])}\n{note}\n{_harmless(text[-_END:])}"
 
 
 def _harmless(text: str) -> str:
