@@ -48,7 +48,7 @@ def resume_run(
     from robustft.progress import LiveProgress
     from robustft.tables import print_summary
 
-    with stoppable(directory), LiveProgress(console) as progress:
+    with stoppable(directory, until), LiveProgress(console) as progress:
         finished = api.resume(
             directory,
             config=config,

@@ -53,6 +53,6 @@ def start_run(config: "RunConfig", directory: Path, until: Stage, *, reuse: Path
     from robustft.progress import LiveProgress
     from robustft.tables import print_summary
 
-    with stoppable(directory), LiveProgress(console) as progress:
+    with stoppable(directory, until), LiveProgress(console) as progress:
         finished = api.run(config, directory, until=until, reuse=reuse, progress=progress)
     print_summary(console, finished.summary, finished.directory)

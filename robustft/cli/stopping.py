@@ -1,6 +1,7 @@
 """What a Ctrl-C or a SIGTERM does to a command: before its work, and while it is under way."""
 
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,11 +34,12 @@ def leave_quietly() -> Iterator[None]:
 
 
 @contextmanager
-def stoppable(directory: Path | None = None) -> Iterator[None]:
+def stoppable(directory: Path | None = None, until: str = "evaluate") -> Iterator[None]:
     """Let Ctrl-C or a SIGTERM stop the work in order, once.
 
     Args:
         directory: the run directory of the work, if it has one: a run that is stopped says how to resume it.
+        until: the stage that the run was to stop after.
     """
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -52,13 +54,14 @@ def stoppable(directory: Path | None = None) -> Iterator[None]:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         if directory is not None:
-            _say_how_to_resume(directory)
+            _say_how_to_resume(directory, until)
         raise
 
 
-def _say_how_to_resume(directory: Path) -> None:
+def _say_how_to_resume(directory: Path, until: str) -> None:
     from robustft.cli.terminal import tell
     from stores.run_directory import holds_run
 
     if holds_run(directory):
-        tell(f"stopped; go on with: robustft resume {directory}")
+        end = "" if until == "evaluate" else f" --until {until}"
+        tell(f"stopped; go on with: robustft resume {shlex.quote(str(directory))}{end}")

@@ -116,7 +116,7 @@ import contextlib, io, os, pathlib, signal, sys
 from robustft.cli.stopping import stoppable
 from stores.run_directory import StagedRun
 
-directory, number = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+directory, number, until = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 said = io.StringIO()
 with contextlib.suppress(KeyboardInterrupt), contextlib.redirect_stderr(said), stoppable(directory / "none"):
@@ -125,7 +125,7 @@ with contextlib.suppress(KeyboardInterrupt), contextlib.redirect_stderr(said), s
 print(f"no run: said {said.getvalue()!r}", flush=True)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 StagedRun(directory, "{}", {}).commit()
-with contextlib.suppress(KeyboardInterrupt), stoppable(directory):
+with contextlib.suppress(KeyboardInterrupt), stoppable(directory, until):
     os.kill(os.getpid(), number)
     signal.pause()
 os.kill(os.getpid(), signal.SIGINT)
@@ -135,11 +135,14 @@ print("still here", flush=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("until", "told_of_it"), [("evaluate", ""), ("select", " --until select")])
 def test_stopped_work_says_how_to_resume_the_run_that_is_there(
-    number: signal.Signals, tmp_path: Path
+    number: signal.Signals, until: str, told_of_it: str, tmp_path: Path
 ) -> None:
+    directory = tmp_path / "my run"
+    directory.mkdir()
     told = subprocess.run(
-        [sys.executable, "-c", STOPPED_WITHIN, str(tmp_path), str(int(number))],
+        [sys.executable, "-c", STOPPED_WITHIN, str(directory), str(int(number)), until],
         capture_output=True,
         text=True,
         check=False,
@@ -147,7 +150,7 @@ def test_stopped_work_says_how_to_resume_the_run_that_is_there(
     )
     # A second signal, of either kind, changes nothing once the first has come.
     assert (told.returncode, told.stdout) == (0, "no run: said ''\nstill here\n")
-    assert told.stderr == f"stopped; go on with: robustft resume {tmp_path}\n"
+    assert told.stderr == f"stopped; go on with: robustft resume '{directory}'{told_of_it}\n"
 
 
 def test_signals_mean_what_they_did_once_the_work_is_done() -> None:
