@@ -64,7 +64,7 @@ class AnnotatorSource:
             numpy.add.at(hits, cell, posterior[said, answers[said]])
             numpy.add.at(misses, cell, 1 - posterior[said, answers[said]])
             alike = None if self.placed else float((1 / self.sizes[rows]).mean())
-            skills.append(_fit_skill(hits, misses, alike))
+            skills.append(_fit_skill(hits, misses, alike, self.copying))
         return FittedAnnotators(self, skills)
 
     def log_likelihood(self, skills: list[AnnotatorSkill], rows: Numbers) -> Reals:
@@ -78,6 +78,11 @@ class AnnotatorSource:
             likely = (1 - copied)[:, None] * own + (copied * (answers == before))[:, None]
             joint += numpy.where(answers[:, None] >= 0, numpy.log(likely + 1e-12), 0.0)
         return joint
+
+    @property
+    def copying(self) -> tuple[float, float]:
+        """What is believed of copying at first, in samples."""
+        return priors.COPIES_AMONG_FEW if self.placed else priors.COPIES
 
     @cached_property
     def _before(self) -> Numbers:
@@ -105,7 +110,7 @@ class FittedAnnotators:
         """The logarithm of the prior belief in what was learned."""
         total = 0.0
         for skill in self.skills:
-            for share, prior in ((skill.copies, priors.COPIES), (skill.knows, priors.KNOWS)):
+            for share, prior in ((skill.copies, self.source.copying), (skill.knows, priors.KNOWS)):
                 total += float(numpy.array(prior) @ numpy.log(numpy.array([share, 1 - share]) + 1e-12))
             if self.source.placed:
                 total += priors.PLACE * float(numpy.log(skill.places).sum())
@@ -119,7 +124,7 @@ def annotators(matrix: LabelMatrix, confusion: bool) -> AnnotatorSource | Catego
     answers = numpy.stack(list(matrix.answers.values()))
     if confusion:
         return _answers_together(answers, matrix.width)
-    return AnnotatorSource(answers, matrix.sizes, matrix.placed or matrix.prompts is not None)
+    return AnnotatorSource(answers, matrix.sizes, matrix.of_few)
 
 
 def _answers_together(answers: Numbers, size: int) -> CategoricalSource:
@@ -145,13 +150,16 @@ def _context(answers: Numbers, before: Numbers) -> Numbers:
     return numpy.where(before < 0, 0, 1 + (answers == before))
 
 
-def _fit_skill(hits: Reals, misses: Reals, alike: float | None) -> AnnotatorSkill:
+def _fit_skill(
+    hits: Reals, misses: Reals, alike: float | None, believed: tuple[float, float]
+) -> AnnotatorSkill:
     """Return an annotator's likeliest skill, by expectation-maximisation.
 
     Args:
         hits: how many of its answers are right, by context and place (3, k).
         misses: how many are wrong.
         alike: the probability of a guess; None to learn that of each place.
+        believed: how many answers are believed to be copied at first, and how many not.
     """
     size = hits.shape[1]
     places = numpy.full(size, 1 / size if alike is None else alike)
@@ -171,7 +179,7 @@ def _fit_skill(hits: Reals, misses: Reals, alike: float | None) -> AnnotatorSkil
         if alike is None:
             places = (guesses + priors.PLACE) / (guesses.sum() + priors.PLACE * size)
         skill = AnnotatorSkill(
-            (copies + priors.COPIES[0]) / (could_copy + sum(priors.COPIES)),
+            (copies + believed[0]) / (could_copy + sum(believed)),
             (knew + priors.KNOWS[0]) / (knew + float(guesses.sum()) + sum(priors.KNOWS)),
             places,
         )

@@ -18,6 +18,7 @@
 13. Free text never repeats: its similarity to the agents' answers is measured instead (`free_text.py`).
     Where there is too little of it, or similarity tells nothing, the judge decides alone (`judge_alone.py`).
 14. The noise probabilities add up to a number of responses. That many are noisy, the likeliest ones first.
+    None is that is likelier right than wrong.
 15. When the noisy samples have new answers, the reviewer's counts as one more view. The likeliest response is
     the consensus.
 
@@ -33,6 +34,7 @@ import numpy
 from langchain_core.embeddings import Embeddings
 
 from agents.record import Consensus, SampleRecord
+from training.calibration import priors
 from training.calibration.arrays import Numbers, Reals, Vectors
 from training.calibration.free_text import (
     SimilarityModel,
@@ -179,9 +181,10 @@ def calibrate(
 def noise_threshold(noise: Reals) -> float:
     """Return the noise probability from which on responses are noisy: as many as their mean says, or nearly.
 
-    Equal probabilities get equal verdicts, however many share one. Of 0.1, 0.2, 0.8 and 0.9, whose mean is a
-    half, the two largest are noisy, and the threshold is 0.8. Where no noisy response at all comes nearest to
-    the mean, the threshold is above all probabilities.
+    A response that is likelier right than wrong is never noisy. Equal probabilities get equal verdicts,
+    however many share one. Of 0.1, 0.2, 0.8 and 0.9, whose mean is a half, the two largest are noisy, and the
+    threshold is 0.8. Where no noisy response at all comes nearest to the mean, the threshold is above all
+    probabilities.
 
     Args:
         noise: each response's probability of being wrong (n); at least one.
@@ -189,7 +192,7 @@ def noise_threshold(noise: Reals) -> float:
     values, counts = numpy.unique(noise, return_counts=True)
     values = numpy.append(values, numpy.nextafter(values[-1], 2.0))
     noisy = numpy.append(counts[::-1].cumsum()[::-1], 0) / len(noise)
-    return float(values[numpy.abs(noisy - noise.mean()).argmin()])
+    return max(float(values[numpy.abs(noisy - noise.mean()).argmin()]), priors.LIKELIER_WRONG)
 
 
 def calibrated(records: Records, found: Calibration) -> Iterator[SampleRecord]:

@@ -3,13 +3,14 @@
 A step has two halves. Each source is fitted to what is believed to be right. Then the fitted sources and a
 prior say anew what is right. The steps are repeated until the beliefs no longer change.
 
-Where the steps begin decides where they end. Where prompts tell what annotators say, the annotators are
-fitted first, without the given responses and however often annotators are wrong. A fit that begins with the
-given responses mistakes noise that follows a rule for the truth. With more than half of the responses wrong,
-it calls right ones wrong and wrong ones right.
+Where the steps begin decides where they end. They begin with the given responses, and it is learned how often
+each source is wrong, but not which response it takes for which. So annotators who guess, or who all err in
+one way, leave right responses as they are. Open prompts begin with the votes as well.
 
-Elsewhere less is learned, so that guesses do not pass for knowledge. Annotators who guess leave the responses
-as they are.
+There is one exception. Clean responses that prompts tell at all, they tell well. Where prompts tell little of
+the given responses, and more than chance of what annotators say, most responses may be wrong. Then confusion
+is learned too, and a second fit begins with the annotators alone. With more than half of the responses wrong,
+a fit that begins with them mistakes noise that follows a rule for the truth.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,13 +46,12 @@ class Fit:
 def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     """Fit the sources of a dataset.
 
-    | prompts tell              | learned                                | begun from                    |
-    | ------------------------- | -------------------------------------- | ----------------------------- |
-    | what annotators say       | which response is taken for which      | votes, by leading sources     |
-    | the given responses alone | how often each source is wrong         | votes, and given responses    |
-    | neither                   | the same, and prompts are no source    | votes, and given responses    |
+    | prompts tell                       | learned                                | begun from               |
+    | ---------------------------------- | -------------------------------------- | ------------------------ |
+    | the given responses                | how often each source is wrong         | given responses          |
+    | little of them, but of annotators  | which response is taken for which      | votes, and given ones    |
+    | neither                            | how often each; prompts are no source  | given responses          |
 
-    In the second case confusion is not learned: it would find groups of prompts that are nobody's responses.
     Where there are two beginnings, the likelier end is taken.
 
     Args:
@@ -60,23 +60,51 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     """
     candidates = matrix.candidates()[rows]
     given = one_hot(matrix.given[rows], candidates.shape[1])
-    trusting = normalised(candidates * (priors.NOISE / candidates.shape[1] + (1 - priors.NOISE) * given))
+    noise = priors.NOISE_AMONG_FEW if matrix.of_few else priors.NOISE
+    trusting = normalised(candidates * (noise / candidates.shape[1] + (1 - noise) * given))
     said = [answers[rows] for answers in matrix.answers.values()]
     voted = _votes(said, candidates)
-    classifier = None if matrix.prompts is None else PromptClassifier(matrix.prompts[rows])
-    if classifier is not None and _tells_annotators(classifier, said, voted):
-        sources = sources_of(matrix, confusion=True)
-        problem = _Problem(candidates, rows, sources, classifier.predict)
-        leading = replace(problem, sources=[source for source in sources if source.leads])
-        return Fit(problem.solve(leading.solve(voted).posterior).posterior, sources, True)
-    by_prompts = matrix.prompts is not None and _tells_given(matrix.prompts[rows], given)
-    prior = _shares if classifier is not None else _evenly(candidates)
-    if classifier is not None and by_prompts:
-        prior = classifier.predict
+    if matrix.prompts is None:
+        beginnings = [trusting] if matrix.of_few else [trusting, voted]
+        return _fit_rates(matrix, rows, beginnings, _evenly(candidates), by_prompts=False)
+    classifier = PromptClassifier(matrix.prompts[rows])
+    told = _tells_given(matrix.prompts[rows], given)
+    if told < priors.CONSISTENT * _entropy(given) and _tells_annotators(classifier, said, voted):
+        return _fit_confusion(matrix, rows, trusting, voted, classifier)
+    by_prompts = told > priors.PROMPTS_TELL
+    prior = classifier.predict if by_prompts else _shares
+    return _fit_rates(matrix, rows, [trusting], prior, by_prompts)
+
+
+def _fit_rates(
+    matrix: LabelMatrix, rows: Numbers, beginnings: Sequence[Reals], prior: _Prior, by_prompts: bool
+) -> Fit:
+    """Learn how often each source is wrong, from each beginning (m, candidates); the likeliest end counts."""
     sources = sources_of(matrix, confusion=False)
-    problem = _Problem(candidates, rows, sources, prior)
-    found = max(map(problem.solve, (trusting, voted)), key=lambda solution: solution.score)
+    problem = _Problem(matrix.candidates()[rows], rows, sources, prior)
+    found = max(map(problem.solve, beginnings), key=lambda solution: solution.score)
     return Fit(found.posterior, sources, by_prompts)
+
+
+def _fit_confusion(
+    matrix: LabelMatrix, rows: Numbers, trusting: Reals, voted: Reals, classifier: PromptClassifier
+) -> Fit:
+    """Learn which response is taken for which, from two beginnings (m, candidates); the likelier end counts.
+
+    One begins with the given responses. The other begins with the votes, by the annotators alone.
+    """
+    sources = sources_of(matrix, confusion=True)
+    problem = _Problem(matrix.candidates()[rows], rows, sources, classifier.predict)
+    leading = replace(problem, sources=[source for source in sources if source.leads])
+    beginnings = trusting, leading.solve(voted).posterior
+    found = max(map(problem.solve, beginnings), key=lambda solution: solution.score)
+    return Fit(found.posterior, sources, by_prompts=True)
+
+
+def _entropy(given: Reals) -> float:
+    """Return how many nats are needed to tell the given responses (m, candidates) without any prompt."""
+    shares = given.mean(0)
+    return -float((shares * numpy.log(shares + 1e-12)).sum()) * len(given)
 
 
 def _shares(posterior: Reals) -> Reals:
@@ -100,18 +128,18 @@ def _votes(said: Sequence[Numbers], candidates: Bools) -> Reals:
 
 
 def _tells_annotators(classifier: PromptClassifier, said: Sequence[Numbers], voted: Reals) -> bool:
-    """Return whether prompts tell what annotators say, alone or together."""
+    """Say whether prompts tell what annotators say, alone or together."""
     size = voted.shape[1]
     alone = [one_hot(numpy.where(answers < 0, size, answers), size + 1) for answers in said]
     return max(map(classifier.tells, [voted, *alone])) > priors.PROMPTS_TELL
 
 
-def _tells_given(prompts: Vectors, given: Reals) -> bool:
-    """Return whether prompts tell the given responses, of those that are valid."""
+def _tells_given(prompts: Vectors, given: Reals) -> float:
+    """Return by how many nats prompts tell the given responses, of those that are valid."""
     valid = given.any(1)
     if not valid.any():
-        return False
-    return PromptClassifier(prompts[valid]).tells(given[valid]) > priors.PROMPTS_TELL
+        return 0.0
+    return PromptClassifier(prompts[valid]).tells(given[valid])
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,11 @@ class LabelMatrix:
         """How many candidates the sample with the most of them has."""
         return int(self.sizes.max())
 
+    @property
+    def of_few(self) -> bool:
+        """Whether all candidates are known beforehand, as options or classes are; else prompts are open."""
+        return self.placed or self.prompts is not None
+
     def missing(self) -> Bools:
         """Return which samples have no response at all (n)."""
         if self.closed is None:

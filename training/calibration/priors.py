@@ -31,11 +31,17 @@ OPEN_CANDIDATES = 10
 # All sources: what is believed before anything is observed (`sources.py`, `free_text.py`).
 
 NOISE = 0.3
-"""The share of responses believed to be wrong at first. Not measured alone. It decides where two annotators
-copy each other: with 8 % of the drawn responses wrong it spoils some (92 % right become 74 %)."""
+"""The share of responses believed to be wrong at first, where prompts are open, and where it is learned which
+response is taken for which. Not measured alone."""
+
+NOISE_AMONG_FEW = 0.1
+"""The same where responses are options or classes, and how often one is wrong is learned. Chosen with worlds
+of `benchmarks/harm.py` (seed 9) among .05, .1, .15 and .3: at .3 one run in three spoils clean multiple
+choice."""
 
 LIFT = 3.0
-"""An answer or a verdict is believed to be so much likelier where it is right. Not measured."""
+"""An answer, or a verdict on free text, is believed to be so much likelier where it is right.
+Not measured."""
 
 # Given responses and the judge (`sources.py`).
 
@@ -61,8 +67,13 @@ KNOWS = (0.2, 0.1)
 Chosen with drawn samples."""
 
 COPIES = (0.5, 3.0)
-"""Beta counts, in samples, of how often an annotator copies the one before it and does not. It seldom copies
-most of its answers. Chosen with drawn samples."""
+"""Beta counts, in samples, of how often an annotator copies the one before it and does not, where prompts are
+open. It seldom copies most of its answers. Chosen with drawn samples."""
+
+COPIES_AMONG_FEW = (30.0, 10.0)
+"""The same among options or classes. Models agree in 60 % of their common errors on MMLU (Kim et al. 2025),
+and agents of one model in more. Chosen with the same worlds: of 123 runs with at most 10 % noise, 18 lose
+more than 2 points with the counts above, and 1 with these."""
 
 PLACE = 1.0
 """How many guesses of each place are believed to be seen already. Not measured."""
@@ -81,10 +92,15 @@ RAREST_VOTE = 0.05
 EM_ITERATIONS, EM_CHANGE = 120, 1e-3
 """The fit ends after so many steps, or when no probability changes by more in one. Not measured."""
 
-PROMPTS_TELL = 2.0
-"""Prompts are a source where they tell answers by more nats than this. By a likelihood ratio's chi-squared
-test one in twenty answers that have nothing to do with the prompts pass. Not measured on data. A false pass
-is costly: of 40 draws of 500 sentences with ignorant annotators, 1 to 5 pass, and most responses are lost."""
+PROMPTS_TELL = 8.0
+"""Prompts are a source where they tell answers by more nats than this. Agents that know nothing reached 5.9
+at most in 60 draws. Chosen with `benchmarks/harm.py`: at 2, one in ten runs with responses that no prompt
+tells loses most of them."""
+
+CONSISTENT = 0.25
+"""Annotators may teach what is right where prompts tell less than this share of what given responses say.
+Clean ones of drawn worlds on the FPB's sentences are told by .58 and more, those with 10 % noise by .29.
+Chosen with the same worlds among .1, .15, .2, .25 and .3."""
 
 # What prompts tell (`prompt_classifier.py`).
 
@@ -130,6 +146,10 @@ came with the last classifier, which was judged on the FPB subset: area .930 to 
 ANNOTATORS_SHARE = 0.5
 """The same of annotators, with the same history. May be overfitted."""
 
+VERDICT_LIFT = 1.5
+"""A verdict is believed to be so much likelier where it is right, beside what the first annotator says.
+Not measured alone."""
+
 VERDICT_SHARE = 0.25
 """The same of the judge, and of a reviewer whose model has answered before. Both were shown what annotators
 say, and repeat much of it. For the reviewer it was chosen among a quarter, a half and 1 on the bundled data:
@@ -137,6 +157,10 @@ say, and repeat much of it. For the reviewer it was chosen among a quarter, a ha
 
 REVIEW_ITERATIONS = 20
 """Steps in which the reviewer's reliability and its evidence are fitted to each other. Not measured."""
+
+LIKELIER_WRONG = 0.5
+"""A response with a lower noise probability is not noisy, whatever their mean says: at this one it is as
+likely right as wrong. Chosen for that reason, not measured alone."""
 
 # Free text (`free_text.py`).
 

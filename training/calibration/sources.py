@@ -76,7 +76,8 @@ def given_responses(matrix: LabelMatrix, confusion: bool) -> CategoricalSource:
     others = numpy.log(numpy.maximum(matrix.sizes - 1, 1))[:, None]
     # Responses and annotators alone cannot tell which of them is wrong: this belief does.
     chance = 1 / max(float(matrix.sizes.mean()), 2.0)
-    share = numpy.array([1 - priors.NOISE, priors.NOISE])
+    noise = priors.NOISE_AMONG_FEW if matrix.of_few else priors.NOISE
+    share = numpy.array([1 - noise, noise])
     beliefs = (
         priors.BETTER_THAN_CHANCE * share / (share @ numpy.log(share / numpy.array([chance, 1 - chance])))
     )
@@ -88,19 +89,28 @@ def given_responses(matrix: LabelMatrix, confusion: bool) -> CategoricalSource:
 def judge(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
     """Return the judge's verdicts as a source; None where it was never asked.
 
-    A judge speaks of the given response alone. Its patterns are noisy and reliable (0, 1) where that response
-    is wrong, the same (2, 3) where it is right, and not asked (4). That a judge was asked at all is no
-    evidence: it only repeats that the annotators disagree, which their own source says.
+    A judge speaks of the given response alone, and was shown what the annotators say. Often it repeats the
+    first of them. So its verdicts are learned apart, by whether that one matches the given response. Patterns
+    of each part are noisy and reliable where the response is wrong, and the same where it is right: 0 to 3
+    where the first annotator does not match, 4 to 7 where it does. 8 is not asked. That a judge was asked at
+    all is no evidence: it only repeats that the annotators disagree, which their own source says.
     """
     asked = matrix.verdicts >= 0
     if not asked.any():
         return None
     is_given = matrix.given[:, None] == numpy.arange(matrix.width)[None]
-    patterns = numpy.where(asked[:, None], is_given * 2 + matrix.verdicts[:, None], 4)
-    share = float(matrix.verdicts[asked].mean())
-    prior = [(1 - share) * priors.LIFT, share, 1 - share, share * priors.LIFT, 1.0]
-    groups = numpy.array([0, 0, 1, 1, 2])
-    beliefs = priors.SOURCE_WEIGHT * numpy.array(prior) + priors.RAREST_PATTERN
+    first = next(iter(matrix.answers.values()), numpy.full(len(matrix), -1))
+    matches = first == matrix.given
+    said = 4 * matches[:, None] + 2 * is_given + matrix.verdicts[:, None]
+    prior: list[float] = []
+    for part in (~matches, matches):
+        verdicts = matrix.verdicts[asked & part]
+        share = float(verdicts.mean()) if len(verdicts) else 0.5
+        lift = priors.VERDICT_LIFT
+        prior += [(1 - share) * lift, share, 1 - share, share * lift]
+    groups = numpy.array([0, 0, 1, 1, 2, 2, 3, 3, 4])
+    beliefs = priors.SOURCE_WEIGHT * numpy.array([*prior, 1.0]) + priors.RAREST_PATTERN
+    patterns = numpy.where(asked[:, None], said, 8)
     return CategoricalSource("judge", patterns, groups, beliefs, share=priors.VERDICT_SHARE)
 
 

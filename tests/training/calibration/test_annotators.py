@@ -37,7 +37,8 @@ def test_how_often_an_annotator_knows_and_copies_is_learned(knows: float, copies
 
     assert first.knows == pytest.approx(knows, abs=0.05)
     assert second.knows == pytest.approx(knows, abs=0.1)
-    assert second.copies == pytest.approx(copies, abs=0.1)
+    # Of one that nearly always knows, it cannot be told: what was believed before stays.
+    assert second.copies == pytest.approx(copies, abs=0.1 if knows < 0.9 else 0.2)
 
 
 def test_a_guess_of_a_favoured_place_says_less_than_a_rare_one() -> None:

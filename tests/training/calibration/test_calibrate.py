@@ -80,7 +80,7 @@ def test_wrong_responses_get_a_verdict_and_the_right_one_in_the_end() -> None:
     records, _ = streamed(classes())
     encoder = WordEncoder()
 
-    found = calibrate(records, encoder, VIEWS, threshold=0.5)
+    found = calibrate(records, encoder, VIEWS, threshold=0.45)
     judged = list(calibrated(records, found))
 
     assert [one.sample.id for one in judged if one.status == "noisy"] == [str(n) for n in range(0, 72, 4)]
@@ -93,7 +93,9 @@ def test_wrong_responses_get_a_verdict_and_the_right_one_in_the_end() -> None:
         assert {"label", "agents"} <= set(one.check.weights)
 
     again, _ = streamed(relabelled(judged))
-    concluded = list(conclude(again, encoder, calibrate(again, encoder, VIEWS), lambda one: True))
+    concluded = list(
+        conclude(again, encoder, calibrate(again, encoder, VIEWS, threshold=0.45), lambda one: True)
+    )
 
     right = [OPTIONS[number % 3] for number in range(72)]
     assert [one.final for one in concluded] == right
@@ -112,7 +114,7 @@ def test_free_text_is_measured_and_judged_by_the_same_call() -> None:
     said = {name for one in judged if one.check for name in one.check.weights}
     assert said <= {*VIEWS, "prompts", "prior"}
     again, _ = streamed(relabelled(judged))
-    for one in conclude(again, encoder, calibrate(again, encoder, VIEWS), lambda one: True):
+    for one in conclude(again, encoder, calibrate(again, encoder, VIEWS, threshold=0.45), lambda one: True):
         assert one.consensus is not None
         right = one.sample.response if one.status == "clean" else one.answers()["base"]
         assert one.consensus.answer == right
@@ -190,9 +192,16 @@ def test_the_room_opens_no_file_and_knows_no_run() -> None:
 
 
 def test_as_many_are_noisy_as_there_seem_to_be() -> None:
-    noise = numpy.random.default_rng(0).beta(0.3, 0.7, 1000)
+    noise = numpy.concatenate([numpy.full(690, 0.02), numpy.linspace(0.9, 1, 310)])
 
     assert (noise >= noise_threshold(noise)).mean() == pytest.approx(noise.mean(), abs=0.001)
+
+
+def test_no_response_that_is_likelier_right_than_wrong_is_noisy() -> None:
+    noise = numpy.random.default_rng(0).beta(2, 4, 1000)
+
+    assert noise_threshold(noise) == 0.5
+    assert (noise >= 0.5).mean() < noise.mean()
 
 
 @pytest.mark.parametrize(("doubted", "expected"), [(0.3, 0.3), (0.45, 0.45), (0.7, 0.7)])

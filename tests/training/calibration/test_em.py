@@ -30,13 +30,23 @@ def drawn(skill: float, rate: float, *, told: bool) -> tuple[LabelMatrix, Number
     return LabelMatrix(given, answers, numpy.full(SAMPLES, -1), sizes, prompts), right
 
 
-def test_with_prompts_that_tell_most_responses_may_be_wrong_by_one_rule() -> None:
-    matrix, right = drawn(skill=0.5, rate=0.8, told=True)
+def test_where_prompts_tell_agents_better_most_responses_may_be_wrong() -> None:
+    matrix, right = drawn(skill=0.5, rate=0.0, told=True)
+    given = numpy.random.default_rng(1).integers(0, CLASSES, SAMPLES)
 
-    fit = fit_sources(matrix, ROWS)
+    fit = fit_sources(replace(matrix, given=given), ROWS)
 
     assert fit.by_prompts
     assert (fit.posterior.argmax(1) == right).mean() > 0.9
+
+
+def test_where_prompts_tell_the_responses_agents_that_all_err_in_one_way_change_none() -> None:
+    matrix, right = drawn(skill=0.9, rate=0.0, told=True)
+    swapped = {name: numpy.where(said == 2, said, 1 - said) for name, said in matrix.answers.items()}
+
+    fit = fit_sources(replace(matrix, answers=swapped), ROWS)
+
+    assert (fit.posterior.argmax(1) == right).mean() > 0.98
 
 
 def test_prompts_that_tell_nothing_are_no_source() -> None:
@@ -45,7 +55,7 @@ def test_prompts_that_tell_nothing_are_no_source() -> None:
     fit = fit_sources(matrix, ROWS)
 
     assert not fit.by_prompts
-    assert (fit.posterior.argmax(1) == right).mean() > 0.85
+    assert (fit.posterior.argmax(1) == right).mean() >= (matrix.given == right).mean()
 
 
 def test_prompts_that_tell_the_responses_alone_are_a_source() -> None:
