@@ -9,8 +9,8 @@ one way, leave right responses as they are. Open prompts begin with the votes as
 
 There is one exception. Clean responses that prompts tell at all, they tell well. Where prompts tell little of
 the given responses, and more than chance of what annotators say, most responses may be wrong. Then confusion
-is learned too, and a second fit begins with the annotators alone. With more than half of the responses wrong,
-a fit that begins with them mistakes noise that follows a rule for the truth.
+is learned too, and a second fit begins with the annotators alone. Where more than half of the responses are
+wrong, a fit that begins with the responses takes noise that follows a rule for the truth.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,45 +60,24 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     """
     candidates = matrix.candidates()[rows]
     given = one_hot(matrix.given[rows], candidates.shape[1])
-    noise = priors.NOISE_AMONG_FEW if matrix.of_few else priors.NOISE
+    noise = matrix.expected_noise
     trusting = normalised(candidates * (noise / candidates.shape[1] + (1 - noise) * given))
     said = [answers[rows] for answers in matrix.answers.values()]
     voted = _votes(said, candidates)
-    if matrix.prompts is None:
-        beginnings = [trusting] if matrix.of_few else [trusting, voted]
-        return _fit_rates(matrix, rows, beginnings, _evenly(candidates), by_prompts=False)
-    classifier = PromptClassifier(matrix.prompts[rows])
-    told = _tells_given(matrix.prompts[rows], given)
-    if told < priors.CONSISTENT * _entropy(given) and _tells_annotators(classifier, said, voted):
-        return _fit_confusion(matrix, rows, trusting, voted, classifier)
-    by_prompts = told > priors.PROMPTS_TELL
-    prior = classifier.predict if by_prompts else _shares
-    return _fit_rates(matrix, rows, [trusting], prior, by_prompts)
-
-
-def _fit_rates(
-    matrix: LabelMatrix, rows: Numbers, beginnings: Sequence[Reals], prior: _Prior, by_prompts: bool
-) -> Fit:
-    """Learn how often each source is wrong, from each beginning (m, candidates); the likeliest end counts."""
     sources = sources_of(matrix, confusion=False)
-    problem = _Problem(matrix.candidates()[rows], rows, sources, prior)
-    found = max(map(problem.solve, beginnings), key=lambda solution: solution.score)
-    return Fit(found.posterior, sources, by_prompts)
-
-
-def _fit_confusion(
-    matrix: LabelMatrix, rows: Numbers, trusting: Reals, voted: Reals, classifier: PromptClassifier
-) -> Fit:
-    """Learn which response is taken for which, from two beginnings (m, candidates); the likelier end counts.
-
-    One begins with the given responses. The other begins with the votes, by the annotators alone.
-    """
-    sources = sources_of(matrix, confusion=True)
-    problem = _Problem(matrix.candidates()[rows], rows, sources, classifier.predict)
-    leading = replace(problem, sources=[source for source in sources if source.leads])
-    beginnings = trusting, leading.solve(voted).posterior
-    found = max(map(problem.solve, beginnings), key=lambda solution: solution.score)
-    return Fit(found.posterior, sources, by_prompts=True)
+    if matrix.prompts is None:
+        problem = _Problem(candidates, rows, sources, _evenly(candidates))
+        return problem.fit([trusting] if matrix.of_few else [trusting, voted], by_prompts=False)
+    vectors = matrix.prompts[rows]
+    classifier = PromptClassifier(vectors)
+    told = _tells_given(classifier, vectors, given)
+    if told < priors.CONSISTENT * _entropy(given) and _tells_annotators(classifier, said, voted):
+        problem = _Problem(candidates, rows, sources_of(matrix, confusion=True), classifier.predict)
+        leading = replace(problem, sources=[source for source in problem.sources if source.leads])
+        return problem.fit([trusting, leading.solve(voted).posterior], by_prompts=True)
+    by_prompts = told > priors.PROMPTS_TELL
+    problem = _Problem(candidates, rows, sources, classifier.predict if by_prompts else _shares)
+    return problem.fit([trusting], by_prompts)
 
 
 def _entropy(given: Reals) -> float:
@@ -134,12 +113,12 @@ def _tells_annotators(classifier: PromptClassifier, said: Sequence[Numbers], vot
     return max(map(classifier.tells, [voted, *alone])) > priors.PROMPTS_TELL
 
 
-def _tells_given(prompts: Vectors, given: Reals) -> float:
+def _tells_given(classifier: PromptClassifier, prompts: Vectors, given: Reals) -> float:
     """Return by how many nats prompts tell the given responses, of those that are valid."""
     valid = given.any(1)
-    if not valid.any():
-        return 0.0
-    return PromptClassifier(prompts[valid]).tells(given[valid])
+    if valid.all():
+        return classifier.tells(given)
+    return PromptClassifier(prompts[valid]).tells(given[valid]) if valid.any() else 0.0
 
 
 @dataclass(frozen=True)
@@ -154,6 +133,11 @@ class _Problem:
     rows: Numbers
     sources: Sequence[LabelSource]
     prior: _Prior
+
+    def fit(self, beginnings: Sequence[Reals], by_prompts: bool) -> Fit:
+        """Return the likeliest end from some beginnings (m, candidates)."""
+        found = max(map(self.solve, beginnings), key=lambda solution: solution.score)
+        return Fit(found.posterior, self.sources, by_prompts)
 
     def solve(self, posterior: Reals) -> _Solution:
         """Return what is right, and how likely all of it is, from what is believed to be right at first."""

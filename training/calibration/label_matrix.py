@@ -19,6 +19,7 @@ import numpy
 
 from agents.checker import Check
 from agents.record import SampleRecord
+from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Vectors
 from training.calibration.label_space import LabelSpace
 
@@ -60,6 +61,11 @@ class LabelMatrix:
     def of_few(self) -> bool:
         """Whether all candidates are known beforehand, as options or classes are; else prompts are open."""
         return self.placed or self.prompts is not None
+
+    @property
+    def expected_noise(self) -> float:
+        """The share of responses believed to be wrong at first."""
+        return priors.NOISE_AMONG_FEW if self.of_few else priors.NOISE
 
     def missing(self) -> Bools:
         """Return which samples have no response at all (n)."""

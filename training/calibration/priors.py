@@ -35,9 +35,9 @@ NOISE = 0.3
 response is taken for which. Not measured alone."""
 
 NOISE_AMONG_FEW = 0.1
-"""The same where responses are options or classes, and how often one is wrong is learned. Chosen with worlds
-of `benchmarks/harm.py` (seed 9) among .05, .1, .15 and .3: at .3 one run in three spoils clean multiple
-choice."""
+"""The same where responses are options or classes, and how often one is wrong is learned. Chosen with 420
+worlds of `benchmarks/harm.py` from number 9,100,000 on among .05, .1, .15 and .3. At .3 one run in three lost
+more than 2 points of clean multiple choice, with another form of annotators."""
 
 LIFT = 3.0
 """An answer, or a verdict on free text, is believed to be so much likelier where it is right.
@@ -94,8 +94,8 @@ EM_ITERATIONS, EM_CHANGE = 120, 1e-3
 
 PROMPTS_TELL = 8.0
 """Prompts are a source where they tell answers by more nats than this. Agents that know nothing reached 5.9
-at most in 60 draws. Chosen with `benchmarks/harm.py`: at 2, one in ten runs with responses that no prompt
-tells loses most of them."""
+at most in 60 draws. Chosen with `benchmarks/harm.py` among 2 and 8: at 2, 19 of 75 runs with responses
+that no prompt tells lost more than 2 points, with another form of annotators."""
 
 CONSISTENT = 0.25
 """Annotators may teach what is right where prompts tell less than this share of what given responses say.

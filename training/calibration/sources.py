@@ -76,8 +76,7 @@ def given_responses(matrix: LabelMatrix, confusion: bool) -> CategoricalSource:
     others = numpy.log(numpy.maximum(matrix.sizes - 1, 1))[:, None]
     # Responses and annotators alone cannot tell which of them is wrong: this belief does.
     chance = 1 / max(float(matrix.sizes.mean()), 2.0)
-    noise = priors.NOISE_AMONG_FEW if matrix.of_few else priors.NOISE
-    share = numpy.array([1 - noise, noise])
+    share = numpy.array([1 - matrix.expected_noise, matrix.expected_noise])
     beliefs = (
         priors.BETTER_THAN_CHANCE * share / (share @ numpy.log(share / numpy.array([chance, 1 - chance])))
     )
