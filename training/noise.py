@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import numpy
-
 from agents.answers.kind import sample_kind
 from agents.answers.words import normalise
 from stores.errors import InputError
 from stores.sample import Sample
+from training.likeness import Vectors, by_likeness, embed_prompts, most_alike
 from training.metrics import says_gold
 
 if TYPE_CHECKING:
@@ -139,13 +138,13 @@ def _plan(
             rank = {label: place for place, label in enumerate(labels)}
             return _Plan(sorted(order, key=lambda index: rank[_label(samples[index])]), next_label)
         case "systematic":
-            likeness = _likeness(samples, encoder)
+            vectors = _prompt_vectors(samples, encoder)
             topic = generator.randrange(len(order)) if order else 0
-            return _Plan(likeness(topic) if order else order, next_label)
+            return _Plan(by_likeness(vectors, topic) if order else order, next_label)
         case "neighbour":
             generator.shuffle(order)
-            likeness = _likeness(samples, encoder)
-            return _Plan(order, lambda index: _of_similar(samples, index, likeness(index)[:_DRAWS]))
+            alike = most_alike(_prompt_vectors(samples, encoder), _DRAWS, generator.getrandbits(32))
+            return _Plan(order, lambda index: _of_similar(samples, index, alike[index].tolist()))
         case "truncated":
             generator.shuffle(order)
             return _Plan(order, lambda index: _first_half(samples[index].response))
@@ -216,17 +215,10 @@ def _next_label(sample: Sample, pools: _Pools) -> str | None:
     return pool.responses[(pool.places[said] + 1) % len(pool.responses)] if pool else None
 
 
-def _likeness(samples: list[Sample], encoder: "Embeddings | None") -> Callable[[int], list[int]]:
-    """Return a function from a sample to all others, the most similar prompt first."""
+def _prompt_vectors(samples: list[Sample], encoder: "Embeddings | None") -> Vectors:
     if encoder is None:
         raise NoiseError("this kind of noise needs an encoder that tells which prompts are similar")
-    vectors = numpy.asarray(encoder.embed_documents([sample.prompt for sample in samples]))
-
-    def nearest(index: int) -> list[int]:
-        order: list[int] = numpy.argsort(-(vectors @ vectors[index]), kind="stable").tolist()
-        return order
-
-    return nearest
+    return embed_prompts(encoder, (sample.prompt for sample in samples))
 
 
 def _of_similar(samples: list[Sample], index: int, similar: Sequence[int]) -> str | None:
