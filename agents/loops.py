@@ -1,6 +1,8 @@
 """Replies that repeat themselves to their end."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 # How much of a reply's end is looked at, in characters; a longer unit than half of it is no loop.
 _TAIL = 4000
@@ -9,6 +11,8 @@ _TIMES, _TIMES_IF_ENDED = 4, 6
 _SHORTEST, _SHORTEST_IF_ENDED = 24, 120
 # What a line lacks of a whole unit where the space after it was taken away.
 _SLACK = 2
+# The same of a reply that is still being written, in tokens.
+_TOKENS, _SHORTEST_IN_TOKENS = 1000, 48
 # Of so many words at the end, so few different runs of four: it says the same with small changes.
 _WORDS, _FEWEST, _DISTINCT = 200, 80, 0.25
 _RUN = 4
@@ -43,6 +47,26 @@ def is_loop(text: str, *, ended: bool) -> bool:
     return not ended and _is_monotonous(text)
 
 
+def is_circling(tokens: Sequence[int]) -> bool:
+    """Say whether a reply under way ends six times in the very same tokens. It takes linear time.
+
+    Numbers differ here: of a list that counts, nobody knows yet whether it ends.
+
+    Args:
+        tokens: of the reply so far.
+
+    Example:
+        >>> is_circling([5, *[1, 2, 3, 4, 5, 6, 7, 8] * 6]), is_circling(range(100))
+        (True, False)
+    """
+    tail = tokens[-_TOKENS:][::-1]
+    return any(
+        period + same >= max(_TIMES_IF_ENDED * period, _SHORTEST_IN_TOKENS)
+        for period, same in enumerate(_matches(tail))
+        if period
+    )
+
+
 def _has_letters(unit: str) -> bool:
     return any(sign.isalpha() for sign in unit)
 
@@ -55,7 +79,7 @@ def _is_monotonous(text: str) -> bool:
     return len(runs) < _DISTINCT * len(words)
 
 
-def _matches(text: str) -> list[int]:
+def _matches(text: Sequence[Any]) -> list[int]:
     """Return for each place of a text how long what begins there is the same as the text's own beginning.
 
     This is the Z function (Gusfield, Algorithms on Strings, Trees and Sequences, 1997, section 1.4).

@@ -13,6 +13,9 @@ from transformers import DynamicCache, PreTrainedModel
 
 from agents.errors import ModelCallError
 
+# In tokens: a look takes as long as a hundredth of these.
+_LOOKED_AT_EVERY = 16
+
 
 class Request(NamedTuple):
     """One prompt to complete."""
@@ -41,8 +44,9 @@ def complete_batch(
     requests: Sequence[Request],
     ends: Collection[int],
     is_awaited: Callable[[], bool] = lambda: True,
+    circles: Callable[[list[int]], bool] = lambda tokens: False,
 ) -> list[Completion]:
-    """Complete a batch of prompts; a prompt leaves the batch when its completion ends.
+    """Complete a batch of prompts; a prompt leaves the batch when its completion ends or runs in circles.
 
     In float32 the answers at temperature 0 did not depend on the batch in any of 160 prompts measured; in
     bfloat16 they did in a fifth to a third of them (`docs/measurements.md`).
@@ -52,6 +56,8 @@ def complete_batch(
         requests: the prompts, at least one token each.
         ends: the tokens that end a turn.
         is_awaited: says whether anybody still waits; a process that is stopped waits for this thread.
+        circles: says of a completion's tokens whether it only repeats itself. It is asked now and then, and
+            ends such a completion as if its room were used up.
 
     Raises:
         ModelCallError: nobody waits any more.
@@ -83,6 +89,7 @@ def complete_batch(
         log_probability = logits.gather(1, chosen[:, None]).squeeze(1) - logits.logsumexp(-1)
         said = enumerate(zip(going, chosen.tolist(), log_probability.tolist(), strict=True))
         kept = [index for index, (row, token, value) in said if row.takes(token, value, ends)]
+        kept = [index for index in kept if not (going[index].is_due and circles(going[index].tokens))]
         if 0 < len(kept) < len(going):
             indices = torch.tensor(kept, device=model.device)
             cache.batch_select_indices(indices)
@@ -103,6 +110,11 @@ class _Row:
     log_probabilities: list[float] = field(default_factory=list)
     finished: bool = False
     among: tuple[float, ...] = ()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look whether the completion runs in circles."""
+        return len(self.tokens) % _LOOKED_AT_EVERY == 0
 
     def takes(self, token: int, log_probability: float, ends: Collection[int]) -> bool:
         """Take a token; returns whether another may follow."""

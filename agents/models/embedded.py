@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from agents.errors import ModelCallError
+from agents.loops import is_circling, is_loop
 from agents.models.chat import DirectChatModel, defuse_all, to_messages, to_turns, with_arguments
 from agents.models.chat_template import ChatTemplate
 from agents.models.decoding import Completion, Request, complete_batch
@@ -178,6 +179,10 @@ class EmbeddedChatModel(DirectChatModel):
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
+    def _circles(self, tokens: list[int]) -> bool:
+        """Say whether a reply under way is a loop already, and would be one however long it went on."""
+        return is_circling(tokens) and is_loop(str(self._tokenizer.decode(tokens)), ended=True)
+
     def _complete_awaited(self, requests: list[Request]) -> list[Completion]:
         return self._complete(requests, self._batcher.is_awaited)
 
@@ -194,7 +199,7 @@ class EmbeddedChatModel(DirectChatModel):
                 rows -= 1
             batch, order = order[:rows], order[rows:]
             completions = complete_batch(
-                self._model, [requests[index] for index in batch], self._ends, is_awaited
+                self._model, [requests[index] for index in batch], self._ends, is_awaited, self._circles
             )
             done.update(zip(batch, completions, strict=True))
         return [done[index] for index in range(len(requests))]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.loops import is_loop
+from agents.loops import is_circling, is_loop
 
 PROSE = (
     "The kettle does not heat. Please check whether the base is plugged in and the switch at the back is on. "
@@ -73,3 +73,19 @@ def test_a_reply_that_ended_may_repeat_a_line_a_few_times() -> None:
 def test_a_long_reply_takes_no_longer_than_its_end(text: str) -> None:
     for _ in range(10):
         is_loop(text, ended=False)
+
+
+@pytest.mark.parametrize("period", [1, 3, 8, 40])
+def test_a_reply_under_way_circles_from_its_sixth_round_of_the_same_tokens_on(period: int) -> None:
+    before, unit = list(range(1000, 1030)), list(range(period))
+    rounds = max(6, -(-48 // period))
+    assert is_circling(before + unit * rounds)
+    assert is_circling(before + unit * rounds + unit[: period // 2]), "in the middle of a round"
+    assert not is_circling(before + unit * (rounds - 2))
+    assert not is_circling(unit * rounds + before), "it has gone on"
+
+
+def test_a_reply_that_counts_or_has_hardly_begun_does_not_circle() -> None:
+    assert not is_circling([token for number in range(100) for token in (1, 2, number + 10)])
+    assert not is_circling([7] * 40)
+    assert not is_circling([])

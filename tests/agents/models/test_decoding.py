@@ -123,3 +123,17 @@ def test_one_of_a_few_tokens_is_chosen_and_each_is_rated(model: PreTrainedModel)
 def test_without_an_end_a_completion_ends_at_its_room(model: PreTrainedModel) -> None:
     (completion,) = complete_batch(model, requests([[5, 6]], max_tokens=3), ())
     assert (len(completion.tokens), completion.finished) == (3, False)
+
+
+def test_a_completion_that_runs_in_circles_ends_as_if_its_room_were_used_up(model: PreTrainedModel) -> None:
+    plain = complete_batch(model, requests(PROMPTS, max_tokens=60), ())
+    first = plain[0].tokens[0]
+
+    def circles(tokens: list[int]) -> bool:
+        return tokens[0] == first and len(tokens) >= 30
+
+    stopped = complete_batch(model, requests(PROMPTS, max_tokens=60), (), circles=circles)
+    for before, after in zip(plain, stopped, strict=True):
+        # It is looked at every 16 tokens.
+        length = 32 if before.tokens[0] == first else 60
+        assert (after.tokens, after.finished) == (before.tokens[:length], False)

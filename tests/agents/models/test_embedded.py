@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.errors import ModelCallError
@@ -14,7 +14,9 @@ from agents.models.config import EmbeddedModelConfig
 from agents.models.embedded import EmbeddedChatModel
 from agents.models.loading import load_embedded
 from agents.models.probe import probe
+from agents.outcomes import outcome_of
 from agents.role import Role
+from agents.thoughts import split_thoughts
 from stores.sample import Message
 from stores.weights import SMOLLM2, resolve_weights
 from tests.support.waiting import until
@@ -247,3 +249,13 @@ def test_a_template_that_can_switch_thoughts_off_has_a_model_that_thinks(
         model=model._model, tokenizer=tokenizer, name_or_path="o", batch_size=8, template_settings=settings
     )
     assert other.thinks is thinks
+
+
+def test_a_reply_that_repeats_itself_is_stopped_and_is_a_loop(model: EmbeddedChatModel) -> None:
+    line = "The answer is blue, and that is all I can say. "
+    asked = [HumanMessage("Say it again and again."), AIMessage(line * 12), HumanMessage("Go on, please.")]
+    reply = model.invoke(asked, max_tokens=400)
+    assert reply.usage_metadata is not None
+    assert reply.usage_metadata["output_tokens"] < 250
+    assert reply.response_metadata["finish_reason"] == "length"
+    assert outcome_of(split_thoughts(reply.text), "length") == "looped"
