@@ -201,15 +201,18 @@ class SampleRecord(BaseModel):
         return "unfinished" if outcomes[0] in ("cut", "looped") else "refused"
 
 
-def to_decision(record: SampleRecord, kept: bool | None, *, too_long: bool = False) -> Decision:
+def to_decision(
+    record: SampleRecord, kept: bool | None, *, too_long: bool = False, detail: str | None = None
+) -> Decision:
     """Return a sample's line of decisions.jsonl.
 
     Args:
         record: what is known of the sample.
         kept: whether selection kept it; None before selection.
         too_long: whether training left it out, as longer than it may be.
+        detail: why selection left it out, where it did.
     """
-    sample = record.sample
+    sample, reason = record.sample, record.drop_reason(kept, too_long=too_long)
     return Decision(
         id=sample.id,
         status=record.status,
@@ -217,7 +220,8 @@ def to_decision(record: SampleRecord, kept: bool | None, *, too_long: bool = Fal
         response=sample.response,
         final=record.final,
         kept=False if too_long else kept,
-        drop_reason=record.drop_reason(kept, too_long=too_long),
+        drop_reason=reason,
+        drop_detail=detail if reason in ("high_entropy", "low_confidence") else None,
         failure=record.failure,
         options=sample.options,
         gold=sample.gold,

@@ -42,7 +42,7 @@ from stores.examples import Example, ExampleStore
 from stores.journal import Entry, Journal
 from stores.replies import ReplyStore
 from stores.sample import Sample
-from training.selection import select
+from training.selection import Candidate, SelectionConfig, select
 
 _UNDER_WAY = 256
 _DIMENSIONS = 384
@@ -157,9 +157,10 @@ def measure(size: int, detected: int, out: str) -> None:
             asyncio.run(look_up(store, journal))
             end("look_up")
             ranked = (
-                (sample.id, entry.uncertainty or 0.0) for sample, entry in journal.entries("relabelled")
+                Candidate(sample.id, entry.uncertainty or 0.0)
+                for sample, entry in journal.entries("relabelled")
             )
-            journal.keep(select(0.5, ranked))
+            journal.keep(select(SelectionConfig(), ranked).kept)
             end("select")
             counts = journal.count_status()
         sizes = {

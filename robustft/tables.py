@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stores.records import CalibrationFigures, FreeText, JudgedAlone, Summary
+from training.balance import off_balance
 
 
 def print_summary(console: Console, summary: Summary, directory: Path) -> None:
@@ -130,6 +131,8 @@ def _repaired(summary: Summary) -> list[tuple[str, str]]:
                 f"{_percent(purity.purity)} of the {purity.size} trained on",
             )
         )
+    if off := off_balance(summary.balance):
+        rows.append(("classes off", "; ".join(off)))
     return rows
 
 

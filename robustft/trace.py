@@ -16,7 +16,8 @@ from graph.state import SampleState
 from robustft.tables import printable
 from stores.errors import InputError
 from stores.journal import Journal
-from stores.records import AgentAnswer, Decision, NeighbourShown, ReasoningTurn, Verdict
+from stores.record_files import read_records
+from stores.records import AgentAnswer, Decision, Dropped, NeighbourShown, ReasoningTurn, Verdict
 from stores.run_directory import RunDirectory, storage_errors
 
 _LOOPED = "the reply repeats itself"
@@ -51,10 +52,20 @@ def print_trace(directory: Path, identifier: str, console: Console, *, prompts: 
         if entry is None:
             raise InputError(f"{directory}: sample '{identifier}' has no verdict yet")
         state = SampleState.from_entry(sample, entry)
-        decision = to_decision(state, entry.kept, too_long=identifier in too_long_samples(journal))
+        too_long = identifier in too_long_samples(journal)
+        detail = _drop_detail(files, identifier) if entry.kept is False else None
+        decision = to_decision(state, entry.kept, too_long=too_long, detail=detail)
         panels = _panels(decision, journal, partial(_asked, files, state) if prompts else _nothing)
     for panel in panels:
         console.print(panel)
+
+
+def _drop_detail(files: RunDirectory, identifier: str) -> str | None:
+    """Return the rank or confidence that dropped.jsonl has for a sample; the file comes with the report."""
+    if not files.dropped.is_file():
+        return None
+    lines = read_records(files.dropped, Dropped)
+    return next((line.detail for line in lines if line.id == identifier), None)
 
 
 def _nothing(agent: str, number: int) -> list[Line]:
@@ -155,7 +166,8 @@ def _outcome(decision: Decision) -> list[Line]:
     if decision.failure is not None:
         lines.append(("failure", decision.failure))
     if decision.kept is not None:
-        lines.append(("trained on", "yes" if decision.kept else f"no: {decision.drop_reason}"))
+        detail = f" ({decision.drop_detail})" if decision.drop_detail else ""
+        lines.append(("trained on", "yes" if decision.kept else f"no: {decision.drop_reason}{detail}"))
     if decision.gold is not None:
         lines.append(("gold", decision.gold))
     return lines

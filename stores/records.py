@@ -151,6 +151,8 @@ class Decision(Record):
     kept: bool | None
     """Whether it is trained on; none before selection."""
     drop_reason: DropReason | None = None
+    drop_detail: str | None = None
+    """Where selection left it out, the confidence or the rank that it had."""
     failure: str | None = None
     """Why the sample could not be finished."""
     options: tuple[str, ...] = ()
@@ -209,6 +211,8 @@ class Dropped(Record):
 
     id: str
     reason: DropReason
+    detail: str | None = None
+    """Where selection left it out, the confidence or the rank that it had."""
 
 
 class Skipped(Record):
@@ -296,6 +300,15 @@ class TrainingSet(Part):
     """Samples in the training set whose gold is known."""
     purity_before: float | None
     """The share of right responses in the data as given."""
+
+
+class ClassShare(Part):
+    """How common a class is, by the likeliest response of each sample."""
+
+    data: float
+    """Its share of all samples that did not fail, dropped ones included."""
+    training: float
+    """Its share of the training set; of its weight, with `training.weighting: soft`."""
 
 
 class Agreement(Part):
@@ -389,6 +402,8 @@ class Summary(Record):
     detection: Detection | None = None
     relabel: Relabel | None = None
     training_set: TrainingSet | None = None
+    balance: dict[str, ClassShare] = {}
+    """By class, where responses are classes; only those of 20 samples or more."""
     incomparable: int = 0
     """Samples with gold that the three above leave out: nobody can tell whether a response says the same."""
     views: dict[str, Agreement] = {}

@@ -27,7 +27,7 @@ from stores.encoder import EncoderConfig
 from stores.errors import InputError
 from stores.run_directory import holds_run
 from training.lora import TrainingConfig
-from training.selection import SelectionConfig
+from training.selection import DEFAULT_KEEP, SelectionConfig
 
 
 class ConfigError(InputError):
@@ -130,16 +130,27 @@ class RunConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _check_weighting(self) -> "RunConfig":
-        if self.training.weighting == "soft" and not self.calibrates:
-            raise ValueError("training.weighting: soft needs agents.checker.policy: calibrated")
-        default = SelectionConfig().keep
-        # A run's own config names every default, so the default cannot be told from no choice.
-        if self.training.weighting == "soft" and self.selection.keep != default:
+    def _check_selection(self) -> "RunConfig":
+        keep, least = self.selection.keep, self.selection.min_confidence
+        soft = self.training.weighting == "soft"
+        for setting, needs in (
+            ("training.weighting: soft", soft),
+            ("selection.min_confidence", least is not None),
+        ):
+            if needs and not self.calibrates:
+                raise ValueError(f"{setting} needs agents.checker.policy: calibrated")
+        if keep is not None and least is not None:
             raise ValueError(
-                f"selection.keep: {self.selection.keep} would be ignored: training.weighting: soft keeps "
-                f"every relabelled sample; leave selection.keep out, or at {default}"
+                "selection.min_confidence: a limit and selection.keep, a share, contradict each other; "
+                "set one"
             )
+        for name, value in (("keep", keep), ("min_confidence", least)):
+            # A config that an earlier version wrote names the default share.
+            if soft and value is not None and (name, value) != ("keep", DEFAULT_KEEP):
+                raise ValueError(
+                    f"selection.{name}: {value} would be ignored: training.weighting: soft keeps every "
+                    f"relabelled sample; leave selection.{name} out"
+                )
         return self
 
     @property

@@ -15,6 +15,7 @@ from agents.record import to_decision
 from graph.fingerprint import fingerprints
 from graph.stages.calibrate import label_space_of
 from graph.stages.outcomes import too_long_samples, valid_outcomes
+from graph.stages.select import choose
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState, SampleState
 from stores.atomic import atomic_writer
@@ -22,6 +23,7 @@ from stores.record_files import read_records, write_summary
 from stores.records import (
     Agreement,
     CalibrationFigures,
+    ClassShare,
     Decision,
     Dropped,
     EvaluationFigures,
@@ -34,6 +36,7 @@ from stores.records import (
     TrainingFigures,
     Usage,
 )
+from training.balance import BalanceTally
 from training.calibration.agreement import AgreementTally
 from training.calibration.label_space import LabelSpace
 from training.long_form import FreeTextTally
@@ -66,17 +69,22 @@ def _report(work: Workspace) -> Summary:
 
 def _write_decisions(work: Workspace) -> "_Figures":
     """Write what became of each sample, and add it up."""
-    figures = _Figures(label_space_of(work), work.config.agents.views())
+    soft = work.config.training.weighting == "soft"
+    figures = _Figures(label_space_of(work), work.config.agents.views(), weighted=soft)
     too_long = too_long_samples(work.journal)
     selected = work.journal.validity.has_selection
+    why_dropped = choose(work).dropped if selected else {}
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
         for sample, entry in work.journal.entries():
             state = SampleState.from_entry(sample, entry)
             kept = entry.kept if selected else None
-            decision = to_decision(state, kept, too_long=sample.id in too_long)
+            decision = to_decision(
+                state, kept, too_long=sample.id in too_long, detail=why_dropped.get(sample.id)
+            )
             decisions.write(decision.to_line() + "\n")
             if decision.drop_reason is not None:
-                dropped.write(Dropped(id=sample.id, reason=decision.drop_reason).to_line() + "\n")
+                lost = Dropped(id=sample.id, reason=decision.drop_reason, detail=decision.drop_detail)
+                dropped.write(lost.to_line() + "\n")
             figures.add(state, bool(decision.kept))
             figures.count_outcomes(decision)
     return figures
@@ -90,6 +98,7 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
         detection=measured.detection if measured else None,
         relabel=measured.relabel if measured else None,
         training_set=measured.training_set if measured else None,
+        balance=figures.balance(),
         incomparable=figures.incomparable,
         free_text=figures.free_text(),
         views=figures.views(),
@@ -151,8 +160,10 @@ def _counted_as(check: Check) -> Iterator[str]:
 class _Figures:
     """Adds up a run's figures, one sample at a time."""
 
-    def __init__(self, space: LabelSpace, views: Iterable[str]) -> None:
+    def __init__(self, space: LabelSpace, views: Iterable[str], *, weighted: bool = False) -> None:
         self._space = space
+        self._weighted = weighted
+        self._balance = BalanceTally()
         self._samples: Counter[str] = Counter()
         self._tally = Tally()
         self._with_gold = False
@@ -186,6 +197,7 @@ class _Figures:
         self._samples["failed"] += status == "failed"
         if state.check is not None:
             self._checks.update(_counted_as(state.check))
+        self._add_to_balance(state, kept)
         gold, options = state.sample.gold, state.sample.options
         compares = sample_kind(state.sample).comparable
         if not compares and status == "clean":
@@ -204,6 +216,19 @@ class _Figures:
         if gold is not None and state.check is not None:
             self._with_gold = True
             self._add_to_tally(state, state.check.clean, kept, compares)
+
+    def _add_to_balance(self, state: SampleState, kept: bool) -> None:
+        """Count a sample's class, where responses are classes and its likeliest response is one."""
+        if not self._space.shared or (final := state.final) is None:
+            return
+        number = self._space.encode(state, final)
+        if number >= 0 and (name := self._space.decode(state, number)) is not None:
+            confidence = state.consensus.confidence if self._weighted and state.consensus else 1.0
+            self._balance.add(name, confidence if kept else 0.0)
+
+    def balance(self) -> dict[str, ClassShare]:
+        """Return each class's shares of the data and of the training set."""
+        return self._balance.report()
 
     def _add_to_tally(self, state: SampleState, clean: bool, kept: bool, compares: bool) -> None:
         """Count a sample whose gold is known; one that nobody can compare with it is counted apart."""

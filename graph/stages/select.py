@@ -17,11 +17,12 @@ from stores.errors import InputError
 from stores.record_files import write_records
 from stores.records import Source, TrainingRow
 from stores.run_directory import RunDirectory, storage_errors
-from training.selection import select as select_surest
+from training.selection import Candidate, Selection
+from training.selection import select as select_relabelled
 
 
 async def select(state: RunState) -> dict[str, Any]:
-    """Keep the relabelled samples of lowest uncertainty (Eq. 8) and write the training set."""
+    """Keep the relabelled samples that are sure enough, and write the training set."""
     async with open_stage(state.directory, "select") as work:
         return {"training_inputs": await asyncio.to_thread(_select, work)}
 
@@ -51,7 +52,7 @@ def _select(work: Workspace) -> str:
     """Write the training set; returns a hash of all that an adapter is made from."""
     work.journal.validity.invalidate_selection()
     put_in_form(work)
-    work.journal.keep(_choose(work))
+    work.journal.keep(choose(work).kept)
     counts: dict[Source, int] = {"original": 0, "relabelled": 0}
 
     def counted() -> Iterator[TrainingRow]:
@@ -71,21 +72,18 @@ def _select(work: Workspace) -> str:
     return inputs
 
 
-def _choose(work: Workspace) -> set[str]:
-    """Return the ids of the relabelled samples to keep."""
-    by_entropy: list[tuple[str, float]] = []
-    by_confidence: list[tuple[str, float]] = []
-    for sample, entry in work.journal.entries("relabelled"):
-        if entry.uncertainty is not None:
-            state = SampleState.from_entry(sample, entry)
-            scale = by_entropy if state.consensus is None else by_confidence
-            scale.append((sample.id, entry.uncertainty))
-    keep = work.config.selection.keep
-    if work.config.training.weighting == "soft":
-        # Where each sample weighs as much as it is likely to be right, all can be kept. One without a
-        # confidence would count in full.
-        return select_surest(1.0, by_confidence) | select_surest(keep, by_entropy)
-    return select_surest(keep, by_entropy, by_confidence)
+def choose(work: Workspace) -> Selection:
+    """Return which relabelled samples the config keeps, and why it keeps no others."""
+
+    def candidates() -> Iterator[Candidate]:
+        for sample, entry in work.journal.entries("relabelled"):
+            if entry.uncertainty is not None:
+                consensus = SampleState.from_entry(sample, entry).consensus
+                confidence = None if consensus is None else consensus.confidence
+                yield Candidate(sample.id, entry.uncertainty, confidence)
+
+    weighted = work.config.training.weighting == "soft"
+    return select_relabelled(work.config.selection, candidates(), weighted=weighted)
 
 
 def _training_rows(work: Workspace) -> Iterator[TrainingRow]:

@@ -246,17 +246,28 @@ def test_a_trace_shows_the_weights(
 
 @pytest.mark.parametrize(
     ("setting", "named"),
-    [("agents.checker.threshold=0.5", "threshold"), ("training.weighting=soft", "calibrated")],
+    [
+        ("agents.checker.threshold=0.5", "threshold"),
+        ("training.weighting=soft", "soft needs agents.checker.policy: calibrated"),
+        ("selection.min_confidence=0.8", "min_confidence needs agents.checker"),
+    ],
 )
 def test_what_needs_calibration_is_refused_without_it(setting: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         load_config(None, ["agents.checker.policy=hybrid", setting])
 
 
-def test_a_share_to_keep_is_refused_where_all_are_kept() -> None:
-    with pytest.raises(ConfigError, match=r"^--set selection.keep=0.4: .*weighting: soft keeps every"):
-        load_config(None, ["training.weighting=soft", "selection.keep=0.4"])
-    assert load_config(None, ["training.weighting=soft"]).selection.keep == 0.5
+@pytest.mark.parametrize("setting", ["keep=0.4", "min_confidence=0.4"])
+def test_what_to_keep_is_refused_where_all_are_kept(setting: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^--set selection.{setting}: .*weighting: soft keeps every"):
+        load_config(None, ["training.weighting=soft", f"selection.{setting}"])
+    # As a config of an earlier version has it.
+    assert load_config(None, ["training.weighting=soft", "selection.keep=0.5"]).selection.keep == 0.5
+
+
+def test_a_share_and_a_limit_at_once_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"selection.keep, a share, contradict each other; set one"):
+        load_config(None, ["selection.keep=0.4", "selection.min_confidence=0.4"])
 
 
 def test_a_rare_label_that_agents_confirm_is_kept_and_a_stray_text_is_not(

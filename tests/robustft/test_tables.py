@@ -8,7 +8,16 @@ import pytest
 from rich.console import Console
 
 from robustft.tables import print_summary, printable
-from stores.records import CalibrationFigures, FreeText, JudgedAlone, Relabel, Samples, Summary, TrainingSet
+from stores.records import (
+    CalibrationFigures,
+    ClassShare,
+    FreeText,
+    JudgedAlone,
+    Relabel,
+    Samples,
+    Summary,
+    TrainingSet,
+)
 from tests.support.records import SUMMARY
 
 
@@ -35,6 +44,15 @@ def test_markup_is_printed_and_not_carried_out() -> None:
 @pytest.mark.parametrize(("limit", "text"), [(None, "abcdef"), (6, "abcdef"), (5, "abcd…"), (1, "…")])
 def test_a_long_text_is_cut_at_the_limit(limit: int | None, text: str) -> None:
     assert printable("abcdef", limit).plain == text
+
+
+def test_a_class_that_training_sees_more_often_than_the_data_have_it_is_told() -> None:
+    even = ClassShare(data=0.5, training=0.48)
+    off = ClassShare(data=0.13, training=0.22)
+    assert "│ classes off     │ bad is 22 % of the training set and 13 % of the data" in printed(
+        balance={"good": even, "bad": off}
+    )
+    assert "classes off" not in printed(balance={"good": even})
 
 
 FEW = "too few free-text samples (12 < 20) to calibrate: the judge decides"

@@ -44,7 +44,7 @@ def test_a_trace_obeys_nothing_that_the_data_says(hostile_run: Path) -> None:
     assert "[bold]loud[/bold] [/nothing]" in shown
 
 
-@pytest.mark.parametrize(("identifier", "reason"), [("u", "high_entropy"), ("e", "empty")])
+@pytest.mark.parametrize(("identifier", "reason"), [("u", "high_entropy (entropy rank "), ("e", "empty ")])
 def test_a_sample_that_is_left_out_is_told_with_its_reason(
     identifier: str, reason: str, mixed: Finished
 ) -> None:

@@ -74,6 +74,13 @@ async def test_a_selected_sample_is_kept_and_the_others_are_dropped_with_their_r
     decisions, dropped, summary = await reported(work)
     assert {name: known.kept for name, known in decisions.items()} == {"a": True, "b": True, "c": False}
     assert dropped == {"c": "high_entropy"}
+    assert {name: known.drop_detail for name, known in decisions.items()} == {
+        "a": None,
+        "b": None,
+        "c": "entropy rank 2 of 2, 1 are kept",
+    }
+    (line,) = load_run(work.files.path).dropped()
+    assert line.detail == decisions["c"].drop_detail
     assert summary.samples == Samples(total=3, clean=1, noisy=2, relabelled=2, kept=1, training=2)
 
 

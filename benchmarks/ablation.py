@@ -1,0 +1,303 @@
+"""What each part of the default brings and costs: a run's stored answers, judged again with a part left out.
+
+    python benchmarks/ablation.py RUN_DIRECTORY TRAIN_WITH_GOLD...
+
+RUN_DIRECTORY is a finished run. Each TRAIN_WITH_GOLD is a file of the run's prompts with responses and gold,
+such as `robustft noise` writes at several rates. No model is asked. What the base agent, the reasoner, the
+relabeler and the reviewer say does not depend on the response, so their answers judge other responses of the
+same prompts. The judge saw the response: its verdict counts where the response is the run's own. A sample
+that the run did not relabel has no review; both shares are told.
+
+Prints JSON. For each file and each part left out: the area under the curve (AUC) of the noise probability,
+the share of right responses after, the estimated noise rate, and what was asked, relabeling included. The
+differences from the default have 95 % intervals of the bootstrap over the samples.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy
+
+from agents.base import Prediction
+from agents.reasoner import Turn
+from agents.record import SampleRecord
+from agents.reviewer import Review
+from graph.config.run import RunConfig
+from robustft import load_run
+from stores.dataset import ReadingRules, read_samples
+from stores.encoder import load_encoder
+from stores.records import Decision, Usage
+from stores.sample import Sample
+from training.calibration.arrays import Bools, Numbers, Reals, one_hot
+from training.calibration.calibrate import noise_threshold
+from training.calibration.label_matrix import LabelMatrix, label_matrix
+from training.calibration.label_model import estimate, update
+from training.calibration.label_space import LabelSpace
+from training.metrics import is_right
+
+_RESAMPLES = 1000
+_BASE, _REASONING = "base", "reasoning"
+_AGENT_OF = {_BASE: "base", _REASONING: "reasoner"}
+
+
+class Stored(NamedTuple):
+    """A file's samples with what a run's agents said of their prompts.
+
+    Args:
+        records: the samples with the two views' answers (n).
+        decisions: what the run has of each prompt (n).
+        matrix: what is known of them, all parts included.
+        space: the numbers of the responses.
+        reviews: what the reviewer said, -1 where it was not asked (n).
+        wrong: which responses are wrong by gold (n).
+    """
+
+    records: list[SampleRecord]
+    decisions: list[Decision]
+    matrix: LabelMatrix
+    space: LabelSpace
+    reviews: Numbers
+    wrong: Bools
+
+
+class Judged(NamedTuple):
+    """What the default, or what is left of it, makes of the samples (n each)."""
+
+    noise: Reals
+    right: Bools
+    usage: Usage
+
+
+class Left(NamedTuple):
+    """What is left of the default once a part is left out.
+
+    Args:
+        matrix: what is known.
+        relabels: whether anybody relabels.
+        reasoned: about which samples the reasoner was asked (n); None where it was asked about all.
+    """
+
+    matrix: LabelMatrix
+    relabels: bool = True
+    reasoned: Bools | None = None
+
+
+Part = Callable[[Stored], Left]
+
+
+def read(decisions: Sequence[Decision], file: Path) -> Stored:
+    """Return a file's samples with what the agents of a run said of them."""
+    said = {decision.prompt: decision for decision in decisions}
+    samples = [one for one in read_samples(file, rules=ReadingRules(noisy=True)) if one.prompt in said]
+    known = [said[sample.prompt] for sample in samples]
+    records = [_record(sample, decision) for sample, decision in zip(samples, known, strict=True)]
+    space = LabelSpace.of(samples)
+    matrix = label_matrix(iter(records), space, (_BASE, _REASONING))
+    verdicts = [_verdict(record, decision) for record, decision in zip(records, known, strict=True)]
+    matrix = replace(matrix, verdicts=numpy.array(verdicts))
+    if space.shared:
+        vectors = load_encoder(RunConfig().encoder).embed_documents([sample.prompt for sample in samples])
+        matrix = replace(matrix, prompts=numpy.array(vectors, dtype=numpy.float32))
+    reviewed = [_reviewed(record, decision) for record, decision in zip(records, known, strict=True)]
+    reviews = [space.encode(one, one.review.answer if one.review else None) for one in reviewed]
+    wrong = [not _says_gold(sample, sample.response) for sample in samples]
+    return Stored(reviewed, known, matrix, space, numpy.array(reviews), numpy.array(wrong))
+
+
+def _record(sample: Sample, decision: Decision) -> SampleRecord:
+    agents = decision.agents
+    base = Prediction(answer=agents["base"].answer) if "base" in agents else None
+    reasoner = agents.get("reasoner")
+    turns = [Turn(role="reason", reply="", answer=reasoner.answer)] if reasoner else []
+    return SampleRecord(sample=sample.model_copy(update={"id": decision.id}), base=base, turns=turns)
+
+
+def _reviewed(record: SampleRecord, decision: Decision) -> SampleRecord:
+    review = decision.agents.get("reviewer")
+    if review is None:
+        return record
+    return record.model_copy(update={"review": Review(answer=review.answer, reason="reviewed")})
+
+
+def _verdict(record: SampleRecord, decision: Decision) -> int:
+    """Return what the judge said of this very response: 1 reliable, 0 noisy, -1 nothing."""
+    judge = decision.agents.get("checker")
+    if judge is None or record.sample.response != decision.response:
+        return -1
+    return {"reliable": 1, "noisy": 0}.get(judge.answer or "", -1)
+
+
+def _says_gold(sample: Sample, response: str | None) -> bool:
+    return is_right(response or "", sample.gold or "", sample.options, sample.kind)
+
+
+def judge(stored: Stored, left: Left) -> Judged:
+    """Decide every sample from what is left."""
+    matrix = left.matrix
+    found = estimate(matrix)
+    noisy = found.noise >= noise_threshold(found.noise)
+    reviews = numpy.where(noisy & left.relabels, stored.reviews, -1)
+    posterior = update(matrix, found, reviews, numpy.ones(len(matrix), dtype=bool))
+    named = one_hot(matrix.given, matrix.width) + one_hot(reviews, matrix.width)
+    for said in matrix.answers.values():
+        named += one_hot(said, matrix.width)
+    final = (posterior * (named > 0)).argmax(1)
+    right = [
+        _says_gold(one.sample, stored.space.decode(one, int(number))) if is_noisy else not was_wrong
+        for one, number, is_noisy, was_wrong in zip(stored.records, final, noisy, stored.wrong, strict=True)
+    ]
+    return Judged(found.noise, numpy.array(right), _usage(stored, left, noisy & left.relabels))
+
+
+def _usage(stored: Stored, left: Left, relabelled: Bools) -> Usage:
+    """Return what the agents that are left take; relabeling costs what it did on average."""
+    asked, matrix = Usage(), left.matrix
+    for view in matrix.answers:
+        every = numpy.ones(len(matrix), dtype=bool)
+        rows = left.reasoned if view == _REASONING and left.reasoned is not None else every
+        for decision, was_asked in zip(stored.decisions, rows, strict=True):
+            agent = decision.agents.get(_AGENT_OF[view])
+            asked += agent.usage if agent is not None and was_asked else Usage()
+    judged = [one.agents["checker"].usage for one in stored.decisions if "checker" in one.agents]
+    asked += sum(judged, Usage()) if (matrix.verdicts >= 0).any() else Usage()
+    spent = [
+        sum((one.agents[agent].usage for agent in ("relabeler", "reviewer") if agent in one.agents), Usage())
+        for one in stored.decisions
+        if "relabeler" in one.agents
+    ]
+    total, share = sum(spent, Usage()), relabelled.sum() / max(len(spent), 1)
+    return asked + Usage(
+        requests=round(total.requests * share),
+        prompt_tokens=round(total.prompt_tokens * share),
+        completion_tokens=round(total.completion_tokens * share),
+    )
+
+
+def _without(*left_out: str, relabels: bool = True) -> Part:
+    def part(stored: Stored) -> Left:
+        matrix = stored.matrix
+        answers = {view: said for view, said in matrix.answers.items() if view not in left_out}
+        verdicts = numpy.full(len(matrix), -1) if "judge" in left_out else matrix.verdicts
+        prompts = None if "prompts" in left_out else matrix.prompts
+        return Left(replace(matrix, answers=answers, verdicts=verdicts, prompts=prompts), relabels)
+
+    return part
+
+
+def _reasoning_where(asks: Callable[[Stored], Bools], *left_out: str) -> Part:
+    """Ask the reasoner about some samples only."""
+
+    def part(stored: Stored) -> Left:
+        matrix, asked = _without(*left_out)(stored).matrix, asks(stored)
+        reasoning = numpy.where(asked, matrix.answers[_REASONING], -1)
+        return Left(replace(matrix, answers={**matrix.answers, _REASONING: reasoning}), reasoned=asked)
+
+    return part
+
+
+def _base_differs(stored: Stored) -> Bools:
+    differs: Bools = stored.matrix.answers[_BASE] != stored.matrix.given
+    return differs
+
+
+def _unsure(least: float) -> Callable[[Stored], Bools]:
+    """Return whether the base view alone leaves it open that a response is wrong, or right."""
+
+    def asks(stored: Stored) -> Bools:
+        noise = estimate(_without(_REASONING, "judge")(stored).matrix).noise
+        return (noise > least) & (noise < 1 - least)
+
+    return asks
+
+
+PARTS: dict[str, Part] = {
+    "default": _without(),
+    "without prompts": _without("prompts"),
+    "without base": _without(_BASE),
+    "without reasoning": _without(_REASONING),
+    "without judge": _without("judge"),
+    "base alone": _without(_REASONING, "judge"),
+    "base alone, no relabeling": _without(_REASONING, "judge", relabels=False),
+    "no agents": _without(_BASE, _REASONING, "judge", relabels=False),
+    "no relabeling": _without(relabels=False),
+    "reasoning where base differs": _reasoning_where(_base_differs),
+    "reasoning where base differs, no judge": _reasoning_where(_base_differs, "judge"),
+    "reasoning where unsure by 0.05": _reasoning_where(_unsure(0.05)),
+    "reasoning where unsure by 0.1": _reasoning_where(_unsure(0.1)),
+    "reasoning where unsure by 0.2": _reasoning_where(_unsure(0.2)),
+}
+
+
+def report(stored: Stored) -> dict[str, Any]:
+    """Return the figures of every part left out, beside those of the default."""
+    default = judge(stored, Left(stored.matrix))
+    found: dict[str, Any] = {
+        "samples": len(stored.records),
+        "noise": _rounded(stored.wrong.mean()),
+        "judged": int((stored.matrix.verdicts >= 0).sum()),
+        "reviewed": int((stored.reviews >= 0).sum()),
+    }
+    for name, part in PARTS.items():
+        judged = judge(stored, part(stored))
+        found[name] = {
+            "auc": _rounded(_auc(stored.wrong, judged.noise)),
+            "right_after": _rounded(judged.right.mean()),
+            "estimated_noise": _rounded(judged.noise.mean()),
+            **judged.usage.model_dump(),
+            "from_default": _differences(stored.wrong, judged, default),
+        }
+    return found
+
+
+def _auc(wrong: Bools, noise: Reals) -> float | None:
+    """Return how often a wrong response has a higher noise probability than a right one."""
+    from scipy.stats import rankdata  # type: ignore[import-untyped]
+
+    count = int(wrong.sum())
+    if count in (0, len(wrong)):
+        return None
+    ranks = rankdata(noise)[wrong].sum() - count * (count + 1) / 2
+    return float(ranks / (count * (len(wrong) - count)))
+
+
+def _differences(wrong: Bools, judged: Judged, default: Judged) -> dict[str, Any]:
+    random = numpy.random.default_rng(0)
+    aucs, rights = [], []
+    for _ in range(_RESAMPLES):
+        rows = random.integers(0, len(wrong), len(wrong))
+        own, other = _auc(wrong[rows], judged.noise[rows]), _auc(wrong[rows], default.noise[rows])
+        if own is not None and other is not None:
+            aucs.append(own - other)
+        rights.append(judged.right[rows].mean() - default.right[rows].mean())
+    return {"auc": _interval(aucs), "right_after": _interval(rights)}
+
+
+def _interval(values: Sequence[float]) -> list[float | None]:
+    return [_rounded(bound) for bound in numpy.quantile(values, (0.025, 0.975))] if values else []
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 4)
+
+
+def _reports(directory: Path, files: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
+    decisions = [decision for decision in load_run(directory).decisions() if "base" in decision.agents]
+    for file in files:
+        yield file.name, report(read(decisions, file))
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("directory", type=Path, help="a finished run")
+    parser.add_argument("files", type=Path, nargs="+", help="responses to the run's prompts, with gold")
+    arguments = parser.parse_args()
+    print(json.dumps(dict(_reports(arguments.directory, arguments.files)), indent=2))
+
+
+if __name__ == "__main__":
+    main()
