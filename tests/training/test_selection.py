@@ -82,12 +82,12 @@ def test_a_share_keeps_all_or_none_at_the_ends() -> None:
 
 def test_by_default_a_confidence_has_a_limit_and_an_entropy_a_rank() -> None:
     sure = [by_confidence(f"sure{place}", 0.99) for place in range(9)]
-    unsure = [by_confidence("even", 0.5), by_confidence("low", 0.4996)]
+    unsure = [by_confidence("even", 0.7), by_confidence("low", 0.6996)]
     free = [by_entropy(f"text{place}", place) for place in range(4)]
     found = select(SelectionConfig(), [*sure, *unsure, *free])
     assert found.kept == {*(one.id for one in sure), "even", "text0", "text1"}
     assert found.dropped == {
-        "low": "confidence 0.49, below the limit 0.5",
+        "low": "confidence 0.69, below the limit 0.7",
         "text2": "entropy rank 3 of 4, 2 are kept",
         "text3": "entropy rank 4 of 4, 2 are kept",
     }
