@@ -8,7 +8,7 @@ relabeler and the reviewer say does not depend on the response, so their answers
 same prompts. The judge saw the response: its verdict counts where the response is the run's own. A sample
 that the run did not relabel has no review; both shares are told.
 
-Prints JSON. For each file and each part left out: the area under the curve (AUC) of the noise probability,
+Prints a line of JSON a file. For each part left out: the area under the curve (AUC) of the noise probability,
 the share of right responses after, the estimated noise rate, and what was asked, relabeling included. The
 differences from the default have 95 % intervals of the bootstrap over the samples.
 """
@@ -296,7 +296,8 @@ def main() -> None:
     parser.add_argument("directory", type=Path, help="a finished run")
     parser.add_argument("files", type=Path, nargs="+", help="responses to the run's prompts, with gold")
     arguments = parser.parse_args()
-    print(json.dumps(dict(_reports(arguments.directory, arguments.files)), indent=2))
+    for name, figures in _reports(arguments.directory, arguments.files):
+        print(json.dumps({"file": name, **figures}), flush=True)
 
 
 if __name__ == "__main__":
