@@ -36,9 +36,9 @@ def test_decisions_stand_in_the_order_of_the_data(mixed: Finished) -> None:
 
 
 def test_a_decision_has_the_promised_fields_in_their_order(mixed: Finished) -> None:
-    order = ["version", "id", "status", "prompt", "response", "final", "kept", "drop_reason", "options"]
-    order += ["check", "agents"]
-    optional = {"options", "drop_reason"}
+    order = ["version", "id", "status", "prompt", "response", "final", "kept", "drop_reason"]
+    order += ["drop_detail", "options", "check", "agents"]
+    optional = {"options", "drop_reason", "drop_detail"}
     for row in read_lines(mixed.out / "decisions.jsonl"):
         assert list(row) == [name for name in order if name in row]
         assert set(order) - set(row) <= optional
