@@ -94,6 +94,7 @@ async def aresume(
     keep_prompts: bool = False,
     until: Stage = "evaluate",
     retry_failed: bool = False,
+    trusted: str | Path | None = None,
     reuse: str | Path | None = None,
     progress: ProgressListener | None = None,
 ) -> Run:
@@ -106,6 +107,8 @@ async def aresume(
             this, the files that it names are read anew.
         until: the stage to stop after.
         retry_failed: ask again about the samples that failed.
+        trusted: a file of responses that you vouch for (`data.trusted`), in place of an earlier one. It is
+            read even if it was read before. The verdicts are made again, without a request.
         reuse: another run's directory; what its models replied is not asked again.
         progress: is told how far each stage is. In a notebook it is called from another thread.
 
@@ -125,6 +128,7 @@ async def aresume(
         directory=str(directory),
         until=until,
         retry_failed=retry_failed,
+        trusted=_absolute(trusted) if trusted is not None else None,
         keep_prompts=keep_prompts,
         reuse=str(reuse) if reuse is not None else None,
     )
@@ -188,6 +192,11 @@ evaluate = blocking(aevaluate)
 def default_directory(name: str) -> Path:
     """Return a new run directory's path, named by what is run and when."""
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _absolute(path: str | Path) -> str:
+    """Return a file's path as it is known from any folder; a hub id as it is."""
+    return str(Path(path).absolute()) if Path(path).exists() else str(path)
 
 
 def _settled(config: RunConfig) -> dict[str, Any]:

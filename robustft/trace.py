@@ -156,6 +156,8 @@ def _outcome(decision: Decision) -> list[Line]:
         lines.append(("failure", decision.failure))
     if decision.kept is not None:
         lines.append(("trained on", "yes" if decision.kept else f"no: {decision.drop_reason}"))
+    if decision.trusted is not None:
+        lines.append(("trusted", decision.trusted))
     if decision.gold is not None:
         lines.append(("gold", decision.gold))
     return lines

@@ -32,7 +32,8 @@ filtered. `other_form` has a new response of another form than the responses of 
 ReplyOutcome = Literal["cut", "filtered", "refused", "looped"]
 """Why a reply is no answer: it did not end, a filter ended it, it declines, or it repeats itself."""
 
-Source = Literal["original", "relabelled"]
+Source = Literal["original", "relabelled", "trusted"]
+"""Whose response is trained on: the data's own, a new one, or one that the user vouches for."""
 Contender = Literal["untuned", "tuned"]
 """The model without and with its adapter."""
 
@@ -155,6 +156,10 @@ class Decision(Record):
     """Why the sample could not be finished."""
     options: tuple[str, ...] = ()
     gold: str | None = None
+    trusted: str | None = None
+    """The response that the user vouches for."""
+    annotations: dict[str, str] = {}
+    """What each annotator gave, by their names."""
     check: Verdict | None = None
     consensus: Consensus | None = None
     agents: dict[str, AgentAnswer] = {}
@@ -255,6 +260,8 @@ class Samples(Part):
     training: int = 0
     """Trained on: clean ones and those kept."""
     failed: int = 0
+    trusted: int = 0
+    """Those whose response the user vouches for; clean or relabelled, and trained on."""
     skipped: int = 0
     """Rows of the data files that were set aside (`data.on_bad_row: skip`); skipped.jsonl names them."""
 

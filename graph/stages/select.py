@@ -52,7 +52,7 @@ def _select(work: Workspace) -> str:
     work.journal.validity.invalidate_selection()
     put_in_form(work)
     work.journal.keep(_choose(work))
-    counts: dict[Source, int] = {"original": 0, "relabelled": 0}
+    counts: dict[Source, int] = {"original": 0, "relabelled": 0, "trusted": 0}
 
     def counted() -> Iterator[TrainingRow]:
         for row in _training_rows(work):
@@ -60,7 +60,7 @@ def _select(work: Workspace) -> str:
             yield row
 
     size = write_records(work.files.training, counted())
-    work.outcome = {"original": counts["original"], "relabelled": counts["relabelled"], "size": size}
+    work.outcome = {**{str(source): count for source, count in counts.items()}, "size": size}
     work.report(size, size)
     inputs = _training_inputs(work)
     if trained := trained_before(work, inputs):
@@ -72,11 +72,14 @@ def _select(work: Workspace) -> str:
 
 
 def _choose(work: Workspace) -> set[str]:
-    """Return the ids of the relabelled samples to keep."""
+    """Return the ids of the relabelled samples to keep. Trusted ones are kept beside the share."""
+    trusted: set[str] = set()
     by_entropy: list[tuple[str, float]] = []
     by_confidence: list[tuple[str, float]] = []
     for sample, entry in work.journal.entries("relabelled"):
-        if entry.uncertainty is not None:
+        if sample.trusted is not None:
+            trusted.add(sample.id)
+        elif entry.uncertainty is not None:
             state = SampleState.from_entry(sample, entry)
             scale = by_entropy if state.consensus is None else by_confidence
             scale.append((sample.id, entry.uncertainty))
@@ -84,8 +87,8 @@ def _choose(work: Workspace) -> set[str]:
     if work.config.training.weighting == "soft":
         # Where each sample weighs as much as it is likely to be right, all can be kept. One without a
         # confidence would count in full.
-        return select_surest(1.0, by_confidence) | select_surest(keep, by_entropy)
-    return select_surest(keep, by_entropy, by_confidence)
+        return trusted | select_surest(1.0, by_confidence) | select_surest(keep, by_entropy)
+    return trusted | select_surest(keep, by_entropy, by_confidence)
 
 
 def _training_rows(work: Workspace) -> Iterator[TrainingRow]:
@@ -96,6 +99,8 @@ def _training_rows(work: Workspace) -> Iterator[TrainingRow]:
         response = state.final
         if entry.kept and response is not None:
             source: Source = "original" if state.status == "clean" else "relabelled"
+            if sample.trusted is not None:
+                source = "trusted"
             weight = state.consensus.confidence if soft and state.consensus is not None else None
             yield role.row(sample, response, source, weight)
 
