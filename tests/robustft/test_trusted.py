@@ -13,7 +13,7 @@ from tests.support.cases import CASES, asked, command, read_lines, script, write
 from tests.support.endpoint import Endpoint
 from tests.support.judged_records import WordEncoder
 
-# Of the cases: "m" is noisy and repaired otherwise, "z" and "n" are clean, "v" is clean and now said to be wrong.
+# Of the cases: "m" is noisy, "z" is clean and spelled otherwise here, "v" is clean and said to be wrong.
 TRUSTED = [
     {"id": "m", "response": "Berlin"},
     {"id": "z", "response": "paris"},
