@@ -83,7 +83,9 @@ def audit_figures(
     flagged = _in_group(noisy, wrong, checked, noise)
     passed = _in_group(~noisy, wrong, checked, noise)
     return AuditFigures(
-        noise_rate=_in_group(everyone, wrong, checked, noisy * 1.0 if noise is None else noise),
+        noise_rate=_in_group(
+            everyone, wrong, checked, noisy.astype(numpy.float64) if noise is None else noise
+        ),
         precision=flagged,
         recall=_part(flagged, passed, int(noisy.sum()), int((~noisy).sum())),
         repairs=_in_group(repaired, right, checked, None),
