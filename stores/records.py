@@ -389,6 +389,37 @@ class EvaluationFigures(Part):
     tuned: float | None = None
 
 
+class Figure(Part):
+    """A figure from 0 to 1 with its 95 % interval."""
+
+    value: float | None
+    """None where nothing that was checked tells it."""
+    low: float
+    high: float
+    checked: int
+    """How many checked samples it rests on."""
+
+
+class Audit(Record):
+    """What an audit tells of a run: figures from a random sample that a person has checked."""
+
+    samples: int
+    """Those that the figures are of: all that have a verdict and whose response is not trusted."""
+    checked: int
+    noise_rate: Figure
+    """The share of the given responses that are wrong."""
+    precision: Figure
+    """The share of those judged noisy that are wrong."""
+    recall: Figure
+    """The share of the wrong ones that were judged noisy."""
+    repairs: Figure
+    """The share of new responses that are right; free text does not count."""
+    not_blind: int = 0
+    """Checked samples that were left out, since the run was told what is right of them."""
+    incomparable: int = 0
+    """Checked samples that were left out, since nobody can tell whether two responses say the same."""
+
+
 class Summary(Record):
     """summary.json: a run's figures. A part that was not measured is none."""
 
