@@ -41,6 +41,7 @@ async def arun(
     *,
     samples: Rows | None = None,
     test_samples: Rows | None = None,
+    trusted: str | Path | None = None,
     limit: int | None = None,
     until: Stage = "evaluate",
     reuse: str | Path | None = None,
@@ -55,6 +56,8 @@ async def arun(
         out: the new run directory; by default one below `runs/` named by the time.
         samples: the training samples, where the config names no file (`data.train`).
         test_samples: held-out samples with right responses, where it names none (`data.test`).
+        trusted: a file of responses that you vouch for; the same as `data.trusted`. Rows of `samples` may
+            have a key `trusted` instead.
         limit: use only the first so many training samples; the same as `data.limit`.
         until: the stage to stop after.
         reuse: another run's directory; what its models replied is not asked again.
@@ -74,8 +77,9 @@ async def arun(
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
     directory = Path(out) if out is not None else default_directory("run")
     await asyncio.to_thread(ensure_free, directory)
-    if limit is not None:
-        resolved = resolved.model_copy(update={"data": resolved.data.model_copy(update={"limit": limit})})
+    named = {"limit": limit, "trusted": str(trusted) if trusted is not None else None}
+    changes = {name: value for name, value in named.items() if value is not None}
+    resolved = resolved.model_copy(update={"data": resolved.data.model_copy(update=changes)})
     request = RunInput(
         config=await asyncio.to_thread(_settled, resolved),
         samples=list(samples) if samples is not None else None,

@@ -189,9 +189,13 @@ def _without(found: list[_Found], sample: Sample) -> list[_Found]:
 
 
 def _most_trusted(found: list[_Found], count: int) -> list[Neighbour]:
+    # One more may be among them; a trusted one that far off is not worth a nearer one.
+    near_enough = {near.neighbour.sample.id for near in found[: _CHOICE * count]}
+
     def rank(near: _Found) -> tuple[bool, float, float, str]:
         distance, sample = near.neighbour.distance, near.neighbour.sample
-        return sample.trusted is None, -(1 - distance) * near.trust, distance, sample.id
+        comes_first = sample.trusted is not None and sample.id in near_enough
+        return not comes_first, -(1 - distance) * near.trust, distance, sample.id
 
     chosen = [near.neighbour for near in sorted(found, key=rank)[:count]]
     return sorted(chosen, key=lambda neighbour: (neighbour.distance, neighbour.sample.id))

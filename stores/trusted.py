@@ -233,4 +233,4 @@ def _agree(found: dict[str, tuple[str, int]], sample: Sample, response: str, lin
             f"contradicts line {known[1]}, which vouches for {known[0][:60]!r}",
             "contradicts a row",
         )
-    found.setdefault(sample.id, (response, line))
+    found.setdefault(sample.id, (response if sample.trusted is None else sample.trusted, line))

@@ -82,10 +82,15 @@ class _Group:
         rate = max((group_value(mean, self.checked + more) - now) / more for more in ahead)
         return risk + self.size * max(rate, 0.0)
 
-    def take(self) -> str:
-        """Return the id of the riskiest sample that is not taken yet."""
+    @property
+    def following(self) -> str:
+        """The id of the riskiest sample that is not taken yet."""
+        return self._riskiest[-1][1]
+
+    def take(self) -> None:
+        """Take that sample."""
         self.checked += 1
-        return self._riskiest.pop()[1]
+        self._riskiest.pop()
 
 
 def choose_to_check(candidates: Iterable[Candidate], count: int) -> list[str]:
@@ -105,21 +110,23 @@ def choose_to_check(candidates: Iterable[Candidate], count: int) -> list[str]:
     groups: dict[Hashable, _Group] = {}
     for candidate in candidates:
         groups.setdefault(candidate.group, _Group(count)).add(candidate)
-    ranked: list[tuple[float, int, _Group]] = []
-    for number, group in enumerate(groups.values()):
+    ranked: list[tuple[float, str, _Group]] = []
+    for group in groups.values():
         group.close()
-        _push(ranked, number, group)
+        _push(ranked, group)
     chosen: list[str] = []
     while ranked and len(chosen) < count:
-        _, number, group = heapq.heappop(ranked)
-        chosen.append(group.take())
-        _push(ranked, number, group)
+        _, identifier, group = heapq.heappop(ranked)
+        group.take()
+        chosen.append(identifier)
+        _push(ranked, group)
     return chosen
 
 
-def _push(ranked: list[tuple[float, int, _Group]], number: int, group: _Group) -> None:
+def _push(ranked: list[tuple[float, str, _Group]], group: _Group) -> None:
+    """Rank a group by the worth of its next check; of equal ones, the id decides."""
     if (worth := group.worth()) is not None:
-        heapq.heappush(ranked, (-worth, number, group))
+        heapq.heappush(ranked, (-worth, group.following, group))
 
 
 @lru_cache(maxsize=65536)

@@ -32,7 +32,7 @@ async def index(state: RunState) -> dict[str, Any]:
             progress = store.fill(_examples(work))
             # Batch by batch, so that a run that is stopped here stops soon.
             while done := await asyncio.to_thread(next, progress, 0):
-                work.report(done, clean)
+                work.report(done, max(done, clean))
     return {}
 
 

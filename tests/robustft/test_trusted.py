@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from robustft import DataError, Run, load_config, load_run, resume, run
+from robustft import DataError, InputError, Run, export, load_config, load_run, resume, run
 from tests.graph.stages.conftest import encoder  # noqa: F401 - a fixture
 from tests.support.cases import CASES, asked, command, read_lines, script, write_run
 from tests.support.endpoint import Endpoint
@@ -162,3 +162,42 @@ def test_trusted_samples_are_shown_first(
     assert "m" in {neighbour.id for neighbour in shown}
     texts = [json.dumps(messages) for messages in (request["messages"] for request in endpoint.requests)]
     assert any("Capital of Germany?" in text and "Berlin" in text and "[relabel]" in text for text in texts)
+
+
+def test_a_run_in_python_takes_trusted_responses_too(tmp_path: Path, endpoint: Endpoint) -> None:
+    config = load_config(write_run(tmp_path, script(endpoint).url))
+    finished = run(config, tmp_path / "run", trusted=write_trusted(tmp_path), until="select")
+    assert by_id(finished)["v"].final == "Toledo"
+    config.data.train = None
+    rows = [{**case.row(), "trusted": case.id == "m"} for case in CASES]
+    again = run(config, tmp_path / "again", samples=rows, until="select")
+    assert by_id(again)["m"].final == "Rome"
+
+
+def test_the_same_data_elsewhere_are_those_that_the_run_was_begun_with(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    begin(tmp_path, endpoint, trusted=str(write_trusted(tmp_path)))
+    copy = tmp_path / "copy.jsonl"
+    copy.write_text((tmp_path / "train.jsonl").read_text())
+    config = load_config(tmp_path / "my.yaml", train=str(copy))
+    finished = resume(tmp_path / "run", config=config, until="select")
+    assert by_id(finished)["v"].final == "Toledo"
+
+
+def test_a_run_on_several_annotators_keeps_what_each_gave(tmp_path: Path, endpoint: Endpoint) -> None:
+    rows = [
+        {**case.row(), "completion": case.label if name != "cy" else "Rome", "annotator": name}
+        for name in ("ann", "bob", "cy")
+        for case in CASES
+        if not case.options
+    ]
+    config = write_run(tmp_path, script(endpoint).url, rows)
+    finished = run(config, tmp_path / "run", until="select")
+    found = by_id(finished)
+    assert len(found) == len([case for case in CASES if not case.options])
+    assert found["z"].annotations == {"ann": "Paris", "bob": "Paris", "cy": "Rome"}
+    assert (found["z"].response, found["z"].status) == ("Paris", "clean")
+    with pytest.raises(InputError, match="several annotators"):
+        export(tmp_path / "run", tmp_path / "out.jsonl", "same")
+    assert export(tmp_path / "run", tmp_path / "out.jsonl", "messages") == len(list(finished.training()))
