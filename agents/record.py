@@ -13,6 +13,7 @@ from agents.checker import Check
 from agents.reasoner import Turn, final_answer, last_reasoning
 from agents.relabeler import ContextAnswer
 from agents.reviewer import Review
+from agents.trusted import is_confirmed
 from stores.errors import reading_row
 from stores.journal import Entry, Status
 from stores.records import (
@@ -80,7 +81,13 @@ class SampleRecord(BaseModel):
 
     @property
     def status(self) -> Status:
-        """What has become of the sample; `noisy` is judged so and not relabelled yet."""
+        """What has become of the sample; `noisy` is judged so and not relabelled yet.
+
+        A trusted one whose response differs is `relabelled` from the start.
+        """
+        if self.sample.trusted is not None:
+            # No agent is needed to know it.
+            return "clean" if is_confirmed(self.sample) else "relabelled"
         if self.failure is not None or self.check is None:
             return "failed"
         if self.check.clean:
@@ -131,6 +138,8 @@ class SampleRecord(BaseModel):
     @property
     def final(self) -> str | None:
         """The response the sample may be trained on; None where there is none."""
+        if self.sample.trusted is not None:
+            return self.sample.trusted
         if self.status == "clean":
             return self.sample.response
         if self.status != "relabelled" or self.review is None or self.other_form:
@@ -155,6 +164,8 @@ class SampleRecord(BaseModel):
         confidences are equal, the lower entropy is surer. A new response that nothing rates comes after all
         others. None where there is no new response.
         """
+        if self.sample.trusted is not None:
+            return 0.0
         entropy = self.context.entropy if self.context is not None else None
         if self.consensus is None:
             unrated = entropy is None and self.status == "relabelled" and self.final is not None
@@ -164,7 +175,9 @@ class SampleRecord(BaseModel):
 
     @property
     def trust(self) -> float:
-        """How far a clean sample's response can be trusted, 0 to 1: all the way unless it was calibrated."""
+        """How far a sample's final response can be trusted, 0 to 1: all the way unless it was calibrated."""
+        if self.sample.trusted is not None:
+            return 1.0
         noise = self.check.noise if self.check is not None else None
         return 1.0 if noise is None else 1 - noise
 
@@ -225,6 +238,8 @@ def to_decision(
         failure=record.failure,
         options=sample.options,
         gold=sample.gold,
+        trusted=sample.trusted,
+        annotations={said.annotator: said.response for said in sample.annotations},
         check=_verdict(record.check) if record.check is not None else None,
         consensus=record.consensus,
         agents=_agents(record),

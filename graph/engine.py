@@ -98,7 +98,8 @@ async def ask_agents(
     def record(finished: list[SampleState]) -> None:
         work.journal.record(sample.to_entry() for sample in finished)
         progress.done += len(finished)
-        failures.update(sample.failure for sample in finished if sample.failure)
+        # A trusted sample is finished without its agents.
+        failures.update(sample.failure for sample in finished if sample.failure and sample.status == "failed")
         _check(failures, work, dataset)
 
     following = asyncio.create_task(progress.follow())

@@ -11,6 +11,7 @@ from agents.agent import AnswerRecord
 from agents.checker import Checker
 from agents.reasoner import Reasoner, last_reasoning
 from agents.reviewer import Reviewer
+from agents.trusted import with_trust
 from graph.context import Agents, SampleContext, agents_of
 from graph.state import SampleInput, SampleState
 from stores.sample import Sample
@@ -66,7 +67,8 @@ async def reflect(state: SampleState, runtime: Runtime[Context]) -> dict[str, An
 async def checker(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Say whether the response is clean (Eq. 3)."""
     agent: Checker = (await agents_of(runtime)).get("checker")
-    return {"check": await agent.check(state.sample, state.view_answers(), state.view_reasonings())}
+    check = await agent.check(state.sample, state.view_answers(), state.view_reasonings())
+    return {"check": with_trust(state.sample, check)}
 
 
 async def reviewer(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -79,5 +81,5 @@ async def reviewer(state: SampleState, runtime: Runtime[Context]) -> dict[str, A
 
 
 async def after_checking(state: SampleState) -> str:
-    """Send a noisy sample to be relabelled; a clean one is finished."""
-    return END if state.check is not None and state.check.clean else "relabeler"
+    """Send a noisy sample to be relabelled; a clean one is finished, and so is a trusted one."""
+    return "relabeler" if state.status in ("noisy", "failed") else END

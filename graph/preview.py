@@ -45,12 +45,25 @@ def _shown(turns: Sequence[Message]) -> list[str]:
 def _cut(text: str) -> str:
     """Return the beginning and the end of a long text, with a note of how much lies between."""
     if len(text) <= _LONGEST:
-        return _harmless(text)
+        return spell_out(text)
     note = f"[... {len(text) - 2 * _END:,} characters are not shown here ...]"
-    return f"{_harmless(text[:_END])}\n{note}\n{_harmless(text[-_END:])}"
+    return f"{spell_out(text[:_END])}\n{note}\n{spell_out(text[-_END:])}"
 
 
-def _harmless(text: str) -> str:
+def first_words(text: str, most: int) -> str:
+    """Return the beginning of a text on one line, without signs that a terminal obeys.
+
+    Args:
+        text: any text of a data set or a model.
+        most: the number of characters that are shown at most.
+    """
+    # What is beyond cannot be shown, and a text may be a book.
+    line = spell_out(" ".join(text[: 2 * most + 100].split()))
+    whole = len(line) <= most and len(text) <= 2 * most + 100
+    return line if whole else f"{line[: most - 1]}…"
+
+
+def spell_out(text: str) -> str:
     """Return text in which signs that a terminal obeys, or that cannot be seen, are spelled out."""
     return "".join(
         sign if sign in _BREAKS or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Zl", "Zp")

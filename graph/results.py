@@ -39,6 +39,11 @@ def export_data_file(directory: Path, target: Path, what: What) -> int:
     if target.resolve() == Path(data.train).resolve():
         raise InputError(f"{target}: is the data file itself; name another")
     reading = survey_source(data.train, data.columns)
+    if reading.layout.annotator is not None or reading.layout.annotators:
+        raise InputError(
+            f"{data.train}: holds several annotators' responses to a sample, and a new response is nobody's; "
+            "export another format"
+        )
     skipped = set()
     if files.skipped.is_file():
         records = read_records(files.skipped, Skipped)
@@ -67,7 +72,7 @@ def read_results(directory: Path) -> Iterator[Result]:
             if row is None or row.id != sample.id:
                 yield Result("dropped", sample, role.row(sample, sample.response))
                 continue
-            is_changed = row.source == "relabelled" and row.completion[0].content != sample.response
+            is_changed = row.source != "original" and row.completion[0].content != sample.response
             yield Result("changed" if is_changed else "kept", sample, row)
             row = next(trained, None)
     if row is not None:

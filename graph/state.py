@@ -39,6 +39,8 @@ class RunInput(BaseModel):
         until: the stage to stop after.
         retry_failed: ask again about the samples that failed.
         reuse: another run's directory, whose replies are taken over.
+        trusted: a file of trusted responses, which takes the place of `data.trusted`. It is read even if the
+            run has read it before.
         keep_prompts: of a run that is continued with this config: keep the run's own text of every prompt
             that the config names as before.
     """
@@ -54,6 +56,7 @@ class RunInput(BaseModel):
     retry_failed: bool = False
     reuse: str | None = None
     keep_prompts: bool = False
+    trusted: str | None = None
 
 
 class RunState(RunInput):

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from graph.stages.stage import Progress
     from prompts.template import PromptError
     from robustft.api import aevaluate, aresume, arun, evaluate, export, resume, run
+    from robustft.audit import audit
+    from robustft.checking import write_check_file
+    from robustft.listing import list_runs, list_samples
     from robustft.run import Run, load_run
     from stores.errors import (
         DataError,
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
         StorageError,
         WeightsError,
     )
-    from stores.records import Decision, Dropped, Evaluation, EvaluationFigures, Summary, TrainingRow
+    from stores.records import Audit, Decision, Dropped, Evaluation, EvaluationFigures, Summary, TrainingRow
     from stores.sample import Sample
     from training.errors import NothingToTrainError, TrainingError, TrainingInterrupted
     from training.noise import NoiseError
@@ -46,6 +49,9 @@ _MODULES = {
     "graph.stages.stage": ("Progress",),
     "prompts.template": ("PromptError",),
     "robustft.api": ("aevaluate", "aresume", "arun", "evaluate", "export", "resume", "run"),
+    "robustft.audit": ("audit",),
+    "robustft.checking": ("write_check_file",),
+    "robustft.listing": ("list_runs", "list_samples"),
     "robustft.run": ("Run", "load_run"),
     "stores.errors": (
         "DataError",
@@ -56,7 +62,15 @@ _MODULES = {
         "StorageError",
         "WeightsError",
     ),
-    "stores.records": ("Decision", "Dropped", "Evaluation", "EvaluationFigures", "Summary", "TrainingRow"),
+    "stores.records": (
+        "Audit",
+        "Decision",
+        "Dropped",
+        "Evaluation",
+        "EvaluationFigures",
+        "Summary",
+        "TrainingRow",
+    ),
     "stores.sample": ("Sample",),
     "training.errors": ("NothingToTrainError", "TrainingError", "TrainingInterrupted"),
     "training.noise": ("NoiseError", "add_noise"),
@@ -68,6 +82,7 @@ _ROOT = _errors.__name__.removesuffix("stores.errors")
 
 __all__ = [
     "AgentError",
+    "Audit",
     "ConfigError",
     "DataError",
     "Decision",
@@ -100,16 +115,20 @@ __all__ = [
     "aevaluate",
     "aresume",
     "arun",
+    "audit",
     "build_run_graph",
     "build_sample_graph",
     "evaluate",
     "export",
+    "list_runs",
+    "list_samples",
     "load_config",
     "load_run",
     "resume",
     "run",
     "run_graph",
     "sample_graph",
+    "write_check_file",
 ]
 
 

@@ -41,6 +41,7 @@ async def arun(
     *,
     samples: Rows | None = None,
     test_samples: Rows | None = None,
+    trusted: str | Path | None = None,
     limit: int | None = None,
     until: Stage = "evaluate",
     reuse: str | Path | None = None,
@@ -55,6 +56,8 @@ async def arun(
         out: the new run directory; by default one below `runs/` named by the time.
         samples: the training samples, where the config names no file (`data.train`).
         test_samples: held-out samples with right responses, where it names none (`data.test`).
+        trusted: a file of responses that you vouch for; the same as `data.trusted`. Rows of `samples` may
+            have a key `trusted` instead.
         limit: use only the first so many training samples; the same as `data.limit`.
         until: the stage to stop after.
         reuse: another run's directory; what its models replied is not asked again.
@@ -74,8 +77,9 @@ async def arun(
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
     directory = Path(out) if out is not None else default_directory("run")
     await asyncio.to_thread(ensure_free, directory)
-    if limit is not None:
-        resolved = resolved.model_copy(update={"data": resolved.data.model_copy(update={"limit": limit})})
+    named = {"limit": limit, "trusted": str(trusted) if trusted is not None else None}
+    changes = {name: value for name, value in named.items() if value is not None}
+    resolved = resolved.model_copy(update={"data": resolved.data.model_copy(update=changes)})
     request = RunInput(
         config=await asyncio.to_thread(_settled, resolved),
         samples=list(samples) if samples is not None else None,
@@ -94,6 +98,7 @@ async def aresume(
     keep_prompts: bool = False,
     until: Stage = "evaluate",
     retry_failed: bool = False,
+    trusted: str | Path | None = None,
     reuse: str | Path | None = None,
     progress: ProgressListener | None = None,
 ) -> Run:
@@ -106,6 +111,8 @@ async def aresume(
             this, the files that it names are read anew.
         until: the stage to stop after.
         retry_failed: ask again about the samples that failed.
+        trusted: a file of responses that you vouch for (`data.trusted`), in place of an earlier one. It is
+            read even if it was read before. The verdicts are made again, without a request.
         reuse: another run's directory; what its models replied is not asked again.
         progress: is told how far each stage is. In a notebook it is called from another thread.
 
@@ -125,6 +132,7 @@ async def aresume(
         directory=str(directory),
         until=until,
         retry_failed=retry_failed,
+        trusted=_absolute(trusted) if trusted is not None else None,
         keep_prompts=keep_prompts,
         reuse=str(reuse) if reuse is not None else None,
     )
@@ -188,6 +196,11 @@ evaluate = blocking(aevaluate)
 def default_directory(name: str) -> Path:
     """Return a new run directory's path, named by what is run and when."""
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _absolute(path: str | Path) -> str:
+    """Return a file's path as it is known from any folder; a hub id as it is."""
+    return str(Path(path).absolute()) if Path(path).exists() else str(path)
 
 
 def _settled(config: RunConfig) -> dict[str, Any]:

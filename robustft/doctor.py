@@ -4,7 +4,7 @@ import asyncio
 import os
 import platform
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ from stores.encoder import load_encoder
 from stores.errors import RobustFTError
 from stores.records import Skipped
 from stores.sample import Sample
+from stores.trusted import TrustedFile
 from stores.weights import cache_folder
 
 Check = Callable[[], Awaitable[str]]
@@ -55,6 +56,8 @@ async def examine(config: RunConfig, console: Console, until: Stage = "evaluate"
     for split in ("train", "test", "gold"):
         if getattr(config.data, split):
             checks.append((f"data.{split}", lambda split=split: _data(config, split)))  # type: ignore[misc]
+    if config.data.trusted and config.data.train:
+        checks.append(("data.trusted", lambda: _trusted(config)))
     well = True
     for name, check in checks:
         try:
@@ -141,6 +144,19 @@ async def _encoder(config: RunConfig) -> str:
     encoder = await asyncio.to_thread(load_encoder, config.encoder)
     vector = await asyncio.to_thread(encoder.embed_query, "a query")
     return f"{config.encoder.name}, {len(vector)} dimensions"
+
+
+async def _trusted(config: RunConfig) -> str:
+    """Read the file of trusted responses beside the data that they are of."""
+    data, aside = config.data, list[Skipped]()
+    file = TrustedFile(str(data.trusted), data.rules("trusted"), aside.append)
+
+    def samples() -> Iterator[Sample]:
+        return read_samples(str(data.train), limit=data.limit, rules=data.rules("train"))
+
+    found = await asyncio.to_thread(file.match, samples)
+    bad = f", {len(aside):,} rows are set aside" if aside else ""
+    return f"{Path(str(data.trusted)).name}: vouches for {len(found):,} responses{bad}"
 
 
 async def _data(config: RunConfig, split: Split) -> str:

@@ -175,6 +175,7 @@ _COLUMNS = (
     "drop_reason",
     "failure",
     "gold",
+    "trusted",
     "noise_probability",
     "confidence",
 )

@@ -10,7 +10,7 @@ from stores.errors import InputError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-SchemaName = Literal["config", "decision", "training", "dropped", "skipped", "evaluation", "summary"]
+SchemaName = Literal["config", "decision", "training", "dropped", "skipped", "evaluation", "summary", "audit"]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -46,7 +46,7 @@ def write_schemas(folder: Path, name: SchemaName | None = None) -> list[Path]:
 def _model_of(name: SchemaName) -> "type[BaseModel]":
     # Imported here: the command line needs the names alone, at every start.
     from graph.config.run import RunConfig
-    from stores.records import Decision, Dropped, Evaluation, Skipped, Summary, TrainingRow
+    from stores.records import Audit, Decision, Dropped, Evaluation, Skipped, Summary, TrainingRow
 
     models: dict[SchemaName, type[BaseModel]] = {
         "config": RunConfig,
@@ -56,5 +56,6 @@ def _model_of(name: SchemaName) -> "type[BaseModel]":
         "skipped": Skipped,
         "evaluation": Evaluation,
         "summary": Summary,
+        "audit": Audit,
     }
     return models[name]

@@ -50,6 +50,8 @@ def _responses(summary: Summary) -> list[tuple[str, str]]:
     """Return what was found of the responses, and what became of them."""
     samples = summary.samples
     rows = [("samples", f"{samples.total}: {samples.clean} judged clean, {samples.noisy} noisy")]
+    if samples.trusted:
+        rows.append(("trusted", f"{samples.trusted} responses that you vouch for; they are as you say"))
     if samples.skipped:
         rows.append(("set aside", f"{samples.skipped} rows that cannot be used (see skipped.jsonl)"))
     if samples.failed:

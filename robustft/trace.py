@@ -168,6 +168,8 @@ def _outcome(decision: Decision) -> list[Line]:
     if decision.kept is not None:
         detail = f" ({decision.drop_detail})" if decision.drop_detail else ""
         lines.append(("trained on", "yes" if decision.kept else f"no: {decision.drop_reason}{detail}"))
+    if decision.trusted is not None:
+        lines.append(("trusted", decision.trusted))
     if decision.gold is not None:
         lines.append(("gold", decision.gold))
     return lines

@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from stores.column_names import belongs_to_prompt
 from stores.fields import parse_nested
@@ -41,8 +41,23 @@ class ColumnsConfig(BaseModel):
     """The column that names the kind of the answers."""
     gold: str | None = None
     """The column of the right response, for metrics."""
+    trusted: str | None = None
+    """The column that says of which rows you vouch for the response: true, yes or 1."""
+    annotator: str | None = None
+    """The column that names who gave the response. Rows of one id, or of one prompt, are one sample then."""
+    annotators: tuple[str, ...] = ()
+    """In place of `response`, a column an annotator, each with that annotator's response."""
     ignore: tuple[str, ...] = ()
     """Columns to do without, although they look as if they belonged to the question."""
+
+    @model_validator(mode="after")
+    def _check_annotators(self) -> "ColumnsConfig":
+        others = [name for name in ("response", "answer", "annotator") if getattr(self, name) is not None]
+        if self.annotators and others:
+            raise ValueError(f"annotators takes the place of {others[0]}; leave one of the two out")
+        if len(self.annotators) == 1:
+            raise ValueError("annotators needs at least two columns; one is data.columns.response")
+        return self
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,9 @@ class Layout:
         classes: what the response of every sample can be, where no column has it.
         wrong: of a right answer and wrong ones in columns of their own, the columns of the wrong ones.
         others: further right responses.
+        trusted: whether the user vouches for the response.
+        annotator: who gave the response.
+        annotators: columns of responses, one an annotator; `response` is the first of them.
     """
 
     shape: str
@@ -83,6 +101,9 @@ class Layout:
     task: str | None = None
     gold: str | None = None
     kind: str | None = None
+    trusted: str | None = None
+    annotator: str | None = None
+    annotators: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     """All columns of the file, for messages."""
     ignored: tuple[str, ...] = ()
@@ -97,12 +118,18 @@ class Layout:
 
     def used(self) -> set[str]:
         """Return the columns that have a use. Of a nested one it is the column that holds it."""
-        named = {*self.prompt, *self.options, *self.wrong, *template_names(self.template or "")}
+        named = {
+            *self.prompt,
+            *self.options,
+            *self.wrong,
+            *self.annotators,
+            *template_names(self.template or ""),
+        }
         named |= {
             name
             for name in (
                 self.turns, self.response, self.text, self.others, self.system, self.tools, self.history,
-                self.id, self.task, self.gold, self.kind,
+                self.id, self.task, self.gold, self.kind, self.trusted, self.annotator,
             )
             if name is not None
         }  # fmt: skip

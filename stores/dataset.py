@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
+from stores.annotated_rows import merge_annotations
 from stores.columns import ColumnsConfig, Layout, unused_columns
 from stores.errors import DataError
 from stores.fields import RowError, name_type, read_text
@@ -17,7 +18,7 @@ from stores.options import Keys, check_options
 from stores.records import Skipped
 from stores.rows import Rows, read_source
 from stores.sample import Sample, plain_turns
-from stores.shapes import content_hash, given_id
+from stores.shapes import ReadRow, given_id, prompt_hash
 from stores.survey import Reading, survey
 
 OnBadRow = Literal["error", "skip"]
@@ -67,8 +68,8 @@ def read_samples(
             or one of its rows cannot become a sample. A row of JSON, Parquet or the hub counts as a line.
     """
     rules = _with_noise(rules, noisy)
-    rows = islice(_identified_samples(source, rules, limit=limit, skip=skip), limit)
-    return _counting_invalid((sample for sample, _ in rows), source)
+    rows = islice(read_identified(source, rules, limit=limit, skip=skip), limit)
+    return _counting_invalid((row.sample for row in rows), source)
 
 
 def read_rows(
@@ -95,7 +96,7 @@ def read_rows(
     samples = _identify(
         lambda: _memory_rows(held), name, _with_noise(rules, noisy), limit=limit, skip=skip, in_memory=True
     )
-    return _counting_invalid((sample for sample, _ in islice(samples, limit)), name)
+    return _counting_invalid((row.sample for row in islice(samples, limit)), name)
 
 
 def _with_noise(rules: ReadingRules | None, noisy: bool) -> ReadingRules:
@@ -144,18 +145,18 @@ def join_gold(
     """
     by_id: dict[str, tuple[str, ...]] = {}
     by_prompt: dict[str, list[tuple[str, ...]]] = {}
-    for row, explicit in _identified_samples(gold, rules or ReadingRules(), skip=skip):
+    for row, explicit, _ in read_identified(gold, rules or ReadingRules(), skip=skip):
         right = (row.response, *row.other_responses)
         # A hashed id tells the noisy row from the clean one, as it covers the response: it joins nothing.
         if explicit:
             by_id[row.id] = right
-        by_prompt.setdefault(_prompt_hash(row), []).append(right)
+        by_prompt.setdefault(prompt_hash(row), []).append(right)
 
     occurrences: dict[str, int] = {}
     seen = matched = 0
     for sample in samples:
         seen += 1
-        prompt = _prompt_hash(sample)
+        prompt = prompt_hash(sample)
         occurrence = occurrences[prompt] = occurrences.get(prompt, 0) + 1
         found = by_id.get(sample.id) or _occurrence_of(by_prompt.get(prompt, []), occurrence)
         if found is not None:
@@ -207,15 +208,31 @@ def _counting_invalid(samples: Iterator[Sample], source: str | Path) -> Iterator
         _log.warning("%s: %d of %d responses are empty: noise", source, empty, total)
 
 
-def _identified_samples(
+def read_identified(
     source: str | Path,
     rules: ReadingRules,
     *,
     limit: int | None = None,
     skip: Callable[[Skipped], None] | None = None,
-) -> Iterator[tuple[Sample, bool]]:
-    """Yield every sample, and whether its id was given by its row."""
-    return _identify(lambda: read_source(source), source, rules, limit=limit, skip=skip)
+    only: Callable[[object], bool] | None = None,
+) -> Iterator[ReadRow]:
+    """Yield every sample, whether its id was given by its row, and its line; see `read_samples`.
+
+    Args:
+        source: as for `read_samples`, as are the others.
+        rules: how the file is read.
+        limit: stop after this many samples.
+        skip: is told of each row that is set aside.
+        only: the rows to read; the others are as if they were not there.
+    """
+
+    def rows() -> Rows:
+        opened = read_source(source)
+        if only is None:
+            return opened
+        return Rows((row for row in opened if only(row[1])), opened.classes)
+
+    return _identify(rows, source, rules, limit=limit, skip=skip)
 
 
 def _identify(
@@ -226,14 +243,16 @@ def _identify(
     limit: int | None = None,
     skip: Callable[[Skipped], None] | None = None,
     in_memory: bool = False,
-) -> Iterator[tuple[Sample, bool]]:
+) -> Iterator[ReadRow]:
     reading = _survey(rows, source, rules, limit, in_memory=in_memory)
     bad = _BadRows(source, rules.on_bad_row, skip, in_memory=in_memory)
     ids = _Ids()
     used = 0
-    for line, row in rows():
+    found = _samples_of(rows(), reading, rules, bad)
+    if reading.layout.annotator is not None:
+        found = merge_annotations(found, bad.add)
+    for sample, explicit, line in found:
         try:
-            sample, explicit = _sample_of(row, reading, rules)
             claimed = ids.claim(sample.id, bad.place(line), explicit=explicit)
         except RowError as error:
             bad.add(line, error)
@@ -243,10 +262,24 @@ def _identify(
             used += 1
             continue
         used += 1
-        yield (sample if claimed == sample.id else sample.model_copy(update={"id": claimed})), explicit
+        named = sample if claimed == sample.id else sample.model_copy(update={"id": claimed})
+        yield ReadRow(named, explicit, line)
         if limit is not None and used >= limit:
             return
     bad.end(used)
+
+
+def _samples_of(
+    rows: Iterable[tuple[int, object]], reading: Reading, rules: ReadingRules, bad: "_BadRows"
+) -> Iterator[ReadRow]:
+    """Yield the rows that can become samples; the others are counted as bad ones."""
+    for line, row in rows:
+        try:
+            sample, explicit = _sample_of(row, reading, rules)
+        except RowError as error:
+            bad.add(line, error)
+            continue
+        yield ReadRow(sample, explicit, line)
 
 
 def _survey(
@@ -423,13 +456,6 @@ def _columns(row: object) -> dict[str, object]:
         if not isinstance(column, str):
             raise RowError(None, f"must name its columns by text, not {name_type(column)}")
     return columns
-
-
-def _prompt_hash(sample: Sample) -> str:
-    # Files of the same rows differ in the space around a text.
-    return content_hash(
-        sample.history, sample.prompt.strip(), sample.options, after=sample.after, tools=sample.tools
-    )
 
 
 def _occurrence_of(responses: list[tuple[str, ...]], occurrence: int) -> tuple[str, ...] | None:

@@ -23,7 +23,7 @@ from stores.sample import Sample
 _COLLECTION = "clean"
 # Few at a time: the first neighbours are shown to a model while the next queries are encoded.
 _QUERY_BATCH = 16
-# Candidates for each neighbour: the nearest give way to others that can be trusted more.
+# Candidates for each neighbour: the nearest give way to trusted ones, and to others that can be trusted more.
 _CHOICE = 2
 # Below what Chroma takes at once.
 _INSERT_BATCH = 1000
@@ -34,6 +34,11 @@ class Example(NamedTuple):
 
     sample: Sample
     trust: float = 1.0
+
+    @classmethod
+    def of_trusted(cls, sample: Sample) -> "Example":
+        """Return a trusted sample as an example: it shows the trusted response, not the given one."""
+        return cls(sample.model_copy(update={"response": sample.trusted, "other_responses": ()}))
 
 
 class Neighbour(BaseModel):
@@ -119,7 +124,7 @@ class ExampleStore:
                 embeddings=embeddings,  # type: ignore[arg-type]
                 documents=prompts,
                 metadatas=[
-                    {"sample": sample.model_dump_json(exclude={"gold"}), "trust": trust}
+                    {"sample": sample.model_dump_json(exclude={"gold", "other_golds"}), "trust": trust}
                     for sample, trust in first.values()
                 ],
             )
@@ -127,8 +132,9 @@ class ExampleStore:
     async def nearest(self, sample: Sample, count: int) -> list[Neighbour]:
         """Return the clean samples nearest to a sample's prompt, nearest first, ties by id.
 
-        Of twice as many, those are taken whose cosine similarity times trust is the largest. A sample never
-        retrieves itself nor an exact duplicate of its prompt. There may be fewer than `count`, down to none.
+        Of twice as many, those that the user vouches for are taken first, and then those whose cosine
+        similarity times trust is the largest. A sample never retrieves itself nor an exact duplicate of its
+        prompt. There may be fewer than `count`, down to none.
         """
         return await self._queries.submit((sample, count))
 
@@ -183,9 +189,13 @@ def _without(found: list[_Found], sample: Sample) -> list[_Found]:
 
 
 def _most_trusted(found: list[_Found], count: int) -> list[Neighbour]:
-    def rank(near: _Found) -> tuple[float, float, str]:
-        distance = near.neighbour.distance
-        return -(1 - distance) * near.trust, distance, near.neighbour.sample.id
+    # One more may be among them; a trusted one that far off is not worth a nearer one.
+    near_enough = {near.neighbour.sample.id for near in found[: _CHOICE * count]}
+
+    def rank(near: _Found) -> tuple[bool, float, float, str]:
+        distance, sample = near.neighbour.distance, near.neighbour.sample
+        comes_first = sample.trusted is not None and sample.id in near_enough
+        return not comes_first, -(1 - distance) * near.trust, distance, sample.id
 
     chosen = [near.neighbour for near in sorted(found, key=rank)[:count]]
     return sorted(chosen, key=lambda neighbour: (neighbour.distance, neighbour.sample.id))

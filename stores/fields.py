@@ -86,6 +86,30 @@ def read_text(value: object, field: str) -> str:
     return value
 
 
+_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def read_truth(value: object, field: str) -> bool:
+    """Return whether a field says yes: true, yes or 1. A blank one says no.
+
+    Raises:
+        RowError: it says neither yes nor no.
+    """
+    if is_blank(value):
+        return False
+    told = _TRUTHS.get(
+        str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip().casefold()
+    )
+    if told is None or not isinstance(value, str | int | float):
+        raise RowError(
+            field,
+            f"{str(value)[:40]!r} is neither true nor false; if the column means something else: "
+            f"data.columns.ignore: [{field}]",
+            "is neither true nor false",
+        )
+    return told
+
+
 def is_blank(value: object) -> bool:
     """Return whether a field says nothing: null, NaN, or text that is only space."""
     if isinstance(value, float):

@@ -5,7 +5,7 @@ one decision however often it is written, and a million of them are read in orde
 JSON lines in the run directory are exports of it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -103,6 +103,42 @@ class Journal:
         query = "SELECT position, data FROM samples WHERE split = ?"
         for _, data in self._pages(query, split):
             yield _to_sample(data)
+
+    def trust(self, responses: Mapping[str, str]) -> int:
+        """Take the trusted responses of a file, in place of those of an earlier file.
+
+        What the data themselves vouch for stays. The samples that change lose their decisions, and what
+        follows from all verdicts is invalid.
+
+        Args:
+            responses: by the samples' ids.
+
+        Returns:
+            How many samples change.
+        """
+        before = self.validity.trusted
+        changes = []
+        for identifier in dict.fromkeys((*before, *responses)):
+            sample, trusted = self.sample(identifier), responses.get(identifier)
+            if sample is not None and sample.trusted != trusted and self._is_of_a_file(sample, before):
+                changes.append(sample.model_copy(update={"trusted": trusted}))
+        if not changes:
+            return 0
+        kept = {name: text for name, text in before.items() if name in responses}
+        kept |= {sample.id: sample.trusted for sample in changes if sample.trusted is not None}
+        self.validity.invalidate_calibration()
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "UPDATE samples SET data = ? WHERE split = 'train' AND id = ?",
+                [(sample.model_dump_json(exclude_defaults=True), sample.id) for sample in changes],
+            )
+            connection.executemany("DELETE FROM decisions WHERE id = ?", [(sample.id,) for sample in changes])
+            self.validity.keep_trusted(connection, kept)
+        return len(changes)
+
+    def _is_of_a_file(self, sample: Sample, before: Mapping[str, str]) -> bool:
+        """Say whether a sample's trusted response is none of the data's own."""
+        return sample.trusted is None or sample.id in before
 
     def count_samples(self, split: Split) -> int:
         """Return the size of a dataset."""

@@ -137,13 +137,14 @@ def _of_columns(head: Head, found: dict[str, Any], names: dict[str, Sequence[str
 
 def _named_in(found: Mapping[str, Any]) -> set[str]:
     """Return the columns that a config uses: they are nothing else besides."""
-    names = {found.get(role) for role in ("response", "text", "id", "task", "system", "kind", "gold")}
+    roles = ("response", "text", "id", "task", "system", "kind", "gold", "trusted", "annotator")
+    names = {found.get(role) for role in roles} | {*found.get("annotators", ())}
     names |= {*found.get("prompt", ()), *template_names(found.get("template", ""))}
     return {part for name in names if name is not None for part in (name, name.partition(".")[0])}
 
 
 def _common(head: Head) -> dict[str, Any]:
-    found = {name: head.find(name) for name in ("id", "task", "gold", "kind")}
+    found = {name: head.find(name) for name in ("id", "task", "gold", "kind", "trusted", "annotator")}
     if found["kind"] and not any(value in KINDS for value in head.values(found["kind"])):
         found["kind"] = None
     return found

@@ -10,7 +10,9 @@ from stores.fields import RowError
 from stores.found_columns import find_prompt
 from stores.head import Head
 
-_MAPPED = ("prompt", "response", "answer", "id", "task", "system", "context", "kind", "gold")
+_MAPPED = (
+    "prompt", "response", "answer", "id", "task", "system", "context", "kind", "gold", "trusted", "annotator",
+)  # fmt: skip
 
 
 def keep_those_there(config: ColumnsConfig, columns: Sequence[str]) -> ColumnsConfig:
@@ -28,6 +30,8 @@ def keep_those_there(config: ColumnsConfig, columns: Sequence[str]) -> ColumnsCo
         literal = role == "options" and not isinstance(value, str) and not any(map(is_there, named))
         if literal or all(map(is_there, named)):
             kept[role] = value
+    if config.annotators and all(map(is_there, config.annotators)):
+        kept["annotators"] = config.annotators
     return ColumnsConfig(**kept, ignore=config.ignore)
 
 
@@ -46,6 +50,9 @@ def check_named(config: ColumnsConfig, rows: Sequence[Mapping[str, object]]) -> 
         for name in names:
             if not has_column(head.columns, name):
                 raise _no_column(role, name, head)
+    for name in config.annotators:
+        if not has_column(head.columns, name):
+            raise _no_column("annotators", name, head)
     if isinstance(config.options, str) and not has_column(head.columns, config.options):
         raise _no_column("options", config.options, head)
     if isinstance(config.options, tuple):
@@ -66,7 +73,7 @@ def parts_by_config(config: ColumnsConfig, head: Head) -> dict[str, Any]:
     """Return the parts of a layout that the config names."""
     found: dict[str, Any] = {
         role: value
-        for role in ("id", "task", "system", "kind", "gold")
+        for role in ("id", "task", "system", "kind", "gold", "trusted", "annotator")
         if (value := getattr(config, role)) is not None
     }
     if config.prompt is not None:
@@ -85,7 +92,10 @@ def parts_by_config(config: ColumnsConfig, head: Head) -> dict[str, Any]:
         found["labels"] = _labels_of(config.options)
     elif config.options is not None:
         found["classes"] = config.options
-    if config.answer is not None:
+    if config.annotators:
+        found |= {"annotators": config.annotators, "response": config.annotators[0]}
+        found["key"] = bool(found.get("options") or found.get("classes"))
+    elif config.answer is not None:
         found |= {"response": config.answer, "key": True, "text": config.response}
     elif config.response is not None:
         found["response"] = config.response

@@ -32,7 +32,8 @@ filtered. `other_form` has a new response of another form than the responses of 
 ReplyOutcome = Literal["cut", "filtered", "refused", "looped"]
 """Why a reply is no answer: it did not end, a filter ended it, it declines, or it repeats itself."""
 
-Source = Literal["original", "relabelled"]
+Source = Literal["original", "relabelled", "trusted"]
+"""Whose response is trained on: the data's own, a new one, or one that the user vouches for."""
 Contender = Literal["untuned", "tuned"]
 """The model without and with its adapter."""
 
@@ -157,6 +158,10 @@ class Decision(Record):
     """Why the sample could not be finished."""
     options: tuple[str, ...] = ()
     gold: str | None = None
+    trusted: str | None = None
+    """The response that the user vouches for."""
+    annotations: dict[str, str] = {}
+    """What each annotator gave, by their names."""
     check: Verdict | None = None
     consensus: Consensus | None = None
     agents: dict[str, AgentAnswer] = {}
@@ -259,6 +264,8 @@ class Samples(Part):
     training: int = 0
     """Trained on: clean ones and those kept."""
     failed: int = 0
+    trusted: int = 0
+    """Those whose response the user vouches for; clean or relabelled, and trained on."""
     skipped: int = 0
     """Rows of the data files that were set aside (`data.on_bad_row: skip`); skipped.jsonl names them."""
 
@@ -393,6 +400,37 @@ class EvaluationFigures(Part):
     """Held-out samples whose right responses are free text, which nobody can compare."""
     untuned: float | None = None
     tuned: float | None = None
+
+
+class Figure(Part):
+    """A figure from 0 to 1 with its 95 % interval."""
+
+    value: float | None
+    """None where nothing that was checked tells it."""
+    low: float
+    high: float
+    checked: int
+    """How many checked samples it rests on."""
+
+
+class Audit(Record):
+    """What an audit tells of a run: figures from a random sample that a person has checked."""
+
+    samples: int
+    """Those that the figures are of: all that have a verdict and whose response is not trusted."""
+    checked: int
+    noise_rate: Figure
+    """The share of the given responses that are wrong."""
+    precision: Figure
+    """The share of those judged noisy that are wrong."""
+    recall: Figure
+    """The share of the wrong ones that were judged noisy."""
+    repairs: Figure
+    """The share of new responses that are right; free text does not count."""
+    not_blind: int = 0
+    """Checked samples that were left out, since the run was told what is right of them."""
+    incomparable: int = 0
+    """Checked samples that were left out, since nobody can tell whether two responses say the same."""
 
 
 class Summary(Record):

@@ -32,6 +32,15 @@ def plain_turns(messages: Iterable[Message]) -> list[dict[str, Any]]:
     ]
 
 
+class Annotation(BaseModel):
+    """What one annotator gives as the response to a sample."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    annotator: str
+    response: str
+
+
 class Sample(BaseModel):
     """A prompt and the response under suspicion.
 
@@ -40,7 +49,9 @@ class Sample(BaseModel):
     holds the turns before the prompt, `after` those between the prompt and the response: calls of tools and
     their results. `tools` are the tools' own descriptions. `kind` names the kind of the answers, where the
     task tells (`agents.answers.kind`). `gold` and `other_golds` feed metrics alone and must never reach a
-    request.
+    request. `trusted` is the response that the user vouches for; it may be learned from. Where it differs,
+    `response` is wrong. `annotations` are what several annotators gave, by their names; `response` is the
+    commonest of them (`stores.annotations`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +68,8 @@ class Sample(BaseModel):
     after: tuple[Message, ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
     kind: str | None = None
+    trusted: str | None = None
+    annotations: tuple[Annotation, ...] = ()
 
     @property
     def says_something(self) -> bool:

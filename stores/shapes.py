@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from stores.annotations import annotated_response, row_annotations
 from stores.column_names import simple_name
 from stores.columns import Layout, has_column, look_up
 from stores.fields import (
@@ -14,6 +15,7 @@ from stores.fields import (
     parse_nested,
     read_optional_text,
     read_response,
+    read_truth,
     written,
 )
 from stores.options import (
@@ -36,6 +38,14 @@ from stores.sample import Message, Sample
 from stores.turns import Exchange, read_content, read_pairs, read_tools, read_turns, split_turns
 
 _MEDIA = ("image", "images", "audio", "audios", "video", "videos")
+
+
+class ReadRow(NamedTuple):
+    """A row as a sample: whether its id is the row's own, and the row's line in its file."""
+
+    sample: Sample
+    explicit: bool
+    line: int
 
 
 def given_id(row: Mapping[str, object], column: str | None = "id") -> str | None:
@@ -67,6 +77,13 @@ def content_hash(
         content += [[_turn_content(turn) for turn in after], list(tools)]
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def prompt_hash(sample: Sample) -> str:
+    """Return what stands for all that a sample asks; files of the same rows differ in the space around."""
+    return content_hash(
+        sample.history, sample.prompt.strip(), sample.options, after=sample.after, tools=sample.tools
+    )
 
 
 def _turn_content(turn: Message) -> list[Any]:
@@ -113,7 +130,26 @@ def to_sample(
         kind=_optional(row, layout.kind),
         gold=golds.first if golds else None,
         other_golds=golds.others if golds else (),
+        trusted=_trusted(row, layout, said.first, texts),
+        annotations=row_annotations(row, layout, options, keys, said.first, noisy=noisy),
     )
+
+
+def _trusted(row: Mapping[str, object], layout: Layout, response: str, options: Sequence[str]) -> str | None:
+    """Return the response of a row whose user vouches for it; None of any other row.
+
+    Raises:
+        RowError: the response is empty or none of its options: nobody can vouch for it.
+    """
+    if layout.trusted is None or not read_truth(look_up(row, layout.trusted), layout.trusted):
+        return None
+    if not response.strip() or (options and response not in options):
+        raise RowError(
+            layout.trusted,
+            "vouches for a response that is empty or none of its options",
+            "an unusable response is trusted",
+        )
+    return response
 
 
 def row_options(row: Mapping[str, object], layout: Layout) -> Options | None:
@@ -187,7 +223,10 @@ def _exchange(
         exchange = _of_spoken(turns, read_turns(spoken, column), column)
         exchange = exchange._replace(history=_with_system(system, (*earlier, *exchange.history)))
         return exchange, take_chosen(exchange.response, column, options, keys, noisy=noisy)
-    said = read_responses(value, column, layout, options, keys, noisy=noisy)
+    if layout.annotators:
+        said = annotated_response(row, layout, options, keys, noisy=noisy)
+    else:
+        said = read_responses(value, column, layout, options, keys, noisy=noisy)
     if layout.others is not None and said.first.strip():
         said = with_others(said, look_up(row, layout.others), layout.others)
     asked = _asked(turns, layout)

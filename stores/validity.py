@@ -15,9 +15,14 @@ Verdicts and relabels have no such row, since they are made sample by sample: a 
 has no valid one. The inputs of all decisions are kept instead. A run that is resumed with other inputs
 forgets the decisions first and stores the new inputs last (`keep_inputs`). If it is killed in between, the
 next resume compares with the old inputs, and forgets again.
+
+Trusted responses are a part of the samples. They change together with what they make invalid
+(`Journal.trust`).
 """
 
 import json
+import sqlite3
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from stores.database import Database
@@ -27,7 +32,7 @@ SCHEMA = "CREATE TABLE validity (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
 
 _WRITE = "INSERT OR REPLACE INTO validity VALUES (?, ?)"
 
-_Name = Literal["verdict inputs", "relabel inputs", "calibration", "consensus", "selection"]
+_Name = Literal["verdict inputs", "relabel inputs", "trusted", "calibration", "consensus", "selection"]
 # In the order in which they are made.
 _OUTCOMES: tuple[_Name, ...] = ("calibration", "consensus", "selection")
 
@@ -72,6 +77,17 @@ class Validity:
     def has_selection(self) -> bool:
         """Whether the training set follows from the decisions."""
         return self._read("selection") is not None
+
+    @property
+    def trusted(self) -> dict[str, str]:
+        """The trusted responses that a file of such gave, by the samples' ids."""
+        found = self._read("trusted")
+        with reading_row("the trusted responses in the journal"):
+            return dict(json.loads(found)) if found is not None else {}
+
+    def keep_trusted(self, connection: sqlite3.Connection, responses: Mapping[str, str]) -> None:
+        """Keep which trusted responses a file gave, as a part of the transaction that changes the samples."""
+        connection.execute(_WRITE, ("trusted", json.dumps(dict(responses))))
 
     def keep_inputs(self, inputs: DecisionInputs) -> None:
         """Keep what the decisions are made from, once those of other inputs are forgotten."""

@@ -82,6 +82,7 @@ class Tally:
         final_right: bool | None,
         kept: bool,
         compares: bool = True,
+        told: bool = False,
     ) -> None:
         """Count one sample whose gold is known.
 
@@ -94,17 +95,19 @@ class Tally:
             kept: whether it is in the training set.
             compares: whether a new response can be compared with gold. Free text cannot: two right ones never
                 have the same words. It counts for detection alone.
+            told: whether the user vouches for a response: what was not found by the tool counts for the
+                training set alone.
 
         Raises:
             ValueError: a sample without a final response is said to be relabelled or in the training set.
         """
         if (kept or relabelled) and final_right is None:
             raise ValueError("a sample without a final response is neither relabelled nor trained on")
-        self._samples += 1
-        self._responses_right += response_right
-        if judged_noisy:
-            self._judged_noisy += 1
-            self._found += not response_right
+        if not told:
+            self._samples += 1
+            self._responses_right += response_right
+            self._judged_noisy += judged_noisy
+            self._found += judged_noisy and not response_right
         if not compares:
             return
         self._compared += 1
@@ -112,7 +115,7 @@ class Tally:
         if kept:
             self._size += 1
             self._size_right += bool(final_right)
-        if relabelled:
+        if relabelled and not told:
             self._relabelled += 1
             self._relabelled_right += bool(final_right)
             self._kept += kept

@@ -45,16 +45,18 @@ class DataConfig(BaseModel):
     """Held-out samples with right responses. Without them nothing is evaluated."""
     gold: str | None = None
     """The rows of `train` with their right responses. They feed metrics alone and reach no prompt."""
+    trusted: str | None = None
+    """Responses that you vouch for: a file of `id` or prompt, and response. They are learned from."""
     limit: int | None = Field(default=None, gt=0)
     """The number of training samples to use, from the start of the file. By default, all."""
     columns: ColumnsConfig = ColumnsConfig()
-    """Which column is what, where the columns' names do not tell. It holds for `train`, and for `test` and
-    `gold` as far as they have those columns."""
+    """Which column is what, where the columns' names do not tell. It holds for `train`, and for the other
+    files as far as they have those columns."""
     on_bad_row: OnBadRow = "error"
     """What becomes of a row that cannot be used: `error` stops and counts such rows by reason; `skip` sets
     them aside in skipped.jsonl."""
 
-    def rules(self, split: Literal["train", "test", "gold"]) -> ReadingRules:
+    def rules(self, split: Literal["train", "test", "gold", "trusted"]) -> ReadingRules:
         """Return how one of the files is read."""
         return ReadingRules(
             columns=self.columns,

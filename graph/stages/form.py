@@ -36,7 +36,8 @@ def put_in_form(work: Workspace) -> None:
         nonlocal total, others
         for sample, entry in work.journal.entries("relabelled"):
             # Of options there is nothing to write.
-            if not sample.options:
+            # A trusted response is trained on to the byte.
+            if not sample.options and sample.trusted is None:
                 record = _write(SampleRecord.from_entry(sample, entry), form)
                 total += record.rewritten is not None or record.other_form or record.final is not None
                 others += record.other_form

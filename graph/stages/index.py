@@ -29,14 +29,25 @@ async def index(state: RunState) -> dict[str, Any]:
             work.report(clean, clean)
             return {}
         async with in_thread(open_examples(work, anew=True)) as store:
-            progress = store.fill(
-                Example(sample, SampleState.from_entry(sample, entry).trust)
-                for sample, entry in work.journal.entries("clean")
-            )
+            progress = store.fill(_examples(work))
             # Batch by batch, so that a run that is stopped here stops soon.
             while done := await asyncio.to_thread(next, progress, 0):
-                work.report(done, clean)
+                work.report(done, max(done, clean))
     return {}
+
+
+def _examples(work: Workspace) -> Iterator[Example]:
+    """Yield the trusted samples, then the other clean ones: of one prompt's samples, the first is kept."""
+    yield from _trusted_examples(work)
+    for sample, entry in work.journal.entries("clean"):
+        if sample.trusted is None:
+            yield Example(sample, SampleState.from_entry(sample, entry).trust)
+
+
+def _trusted_examples(work: Workspace) -> Iterator[Example]:
+    return (
+        Example.of_trusted(sample) for sample in work.journal.samples("train") if sample.trusted is not None
+    )
 
 
 @contextmanager
@@ -88,11 +99,14 @@ def prepare(
 def _index_as_judged(work: Workspace, ended: threading.Event, failed: threading.Event) -> None:
     position = -1
     with open_examples(work, anew=True) as store:
+        for _ in store.fill(_trusted_examples(work)):
+            if failed.is_set():
+                return
         while not failed.is_set():
             last = ended.is_set()
             samples, reached = work.journal.clean_after(position)
-            if samples:
-                store.add([Example(sample) for sample in samples])
+            if others := [sample for sample in samples if sample.trusted is None]:
+                store.add([Example(sample) for sample in others])
             if reached == position:
                 if last:
                     return

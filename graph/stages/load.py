@@ -20,7 +20,7 @@ from graph.fingerprint import fingerprints
 from graph.preview import preview
 from graph.stages.base_role import BaseRole
 from graph.stages.kinds import keep_kinds
-from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
+from graph.stages.resume import ResumePlan, carry_out, plan_resume, read_trusted, resumed_config
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import finish_in_thread
 from graph.state import RunInput
@@ -259,6 +259,8 @@ def _fill(journal: Journal, config: RunConfig, request: RunInput, skipped: Path)
     aside: list[Skipped] = []
     if not journal.count_samples("train"):
         journal.add_samples("train", _training_samples(config, request, aside.append))
+        if config.data.trusted is not None:
+            journal.trust(read_trusted(journal, config.data, aside.append))
     if not journal.count_samples("test"):
         journal.add_samples("test", _test_samples(config, request, aside.append))
     # A run that stopped between the two has samples without kinds.

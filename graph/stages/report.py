@@ -195,6 +195,7 @@ class _Figures:
         self._samples["kept"] += status == "relabelled" and kept
         self._samples["training"] += kept
         self._samples["failed"] += status == "failed"
+        self._samples["trusted"] += state.sample.trusted is not None
         if state.check is not None:
             self._checks.update(_counted_as(state.check))
         self._add_to_balance(state, kept)
@@ -202,7 +203,7 @@ class _Figures:
         compares = sample_kind(state.sample).comparable
         if not compares and status == "clean":
             self._texts.add_clean(state.sample.response)
-        elif not compares and status == "relabelled" and state.final is not None:
+        elif not compares and status == "relabelled" and state.final and state.sample.trusted is None:
             self._texts.add_relabel(state.final)
         # Free text is not compared by the views; only a judge could.
         if compares and state.sample.says_something and state.check is not None:
@@ -245,6 +246,7 @@ class _Figures:
             final_right=final_right,
             kept=kept,
             compares=compares,
+            told=state.sample.trusted is not None,
         )
 
     def samples(self, total: int) -> Samples:

@@ -5,9 +5,9 @@ Replies stay valid for as long as the same is asked: doing a stage again costs o
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graph.config.run import ConfigError, DataConfig, RunConfig, parse_config
 from graph.context import Prompts, load_prompts
@@ -21,6 +21,7 @@ from stores.journal import Entry, Journal, Split
 from stores.record_files import append_records
 from stores.records import Skipped
 from stores.sample import Sample
+from stores.trusted import TrustedFile
 from stores.validity import DecisionInputs
 
 _LOG = logging.getLogger("robustft")
@@ -49,6 +50,10 @@ class ResumePlan(NamedTuple):
     counts: dict[str, int]
     """How many decisions there are of each status."""
     retry_failed: bool
+    trusted: Mapping[str, str] | None = None
+    """The trusted responses of a file that was read, by the samples' ids; None where none was."""
+    trust_differs: bool = False
+    """Whether they are others than the run's own."""
 
     @property
     def redoes(self) -> bool:
@@ -58,6 +63,7 @@ class ResumePlan(NamedTuple):
             (self.verdicts_differ and self.counts)
             or (self.relabels_differ and (relabelled or failed))
             or (self.retry_failed and failed)
+            or (self.trust_differs and self.counts)
         )
 
 
@@ -72,13 +78,43 @@ def resumed_config(known: RunConfig, request: RunInput) -> RunConfig:
         ConfigError: a key or value of the new one is wrong.
     """
     if not request.config:
-        return known
+        return _trusting(known, request)
     config = parse_config(request.config)
     default = DataConfig()
     named = {key: getattr(config.data, key) for key in DataConfig.model_fields}
     changes = {key: value for key, value in named.items() if value != getattr(default, key)}
     data = known.data.model_copy(update=changes)
-    return config.model_copy(update={"data": data})
+    return _trusting(config.model_copy(update={"data": data}), request)
+
+
+def _trusting(config: RunConfig, request: RunInput) -> RunConfig:
+    """Return a config with the file of trusted responses that the request names, if it names one."""
+    if request.trusted is None:
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"trusted": request.trusted})})
+
+
+def read_trusted(
+    journal: Journal, data: DataConfig, skip: Callable[[Skipped], None] | None = None
+) -> dict[str, str]:
+    """Return the responses that the file of `data.trusted` vouches for, by the ids of a run's samples.
+
+    Args:
+        journal: holds the samples.
+        data: names the file.
+        skip: is told of each row that is set aside.
+
+    Raises:
+        DataError: a row cannot be used, or matches no sample.
+    """
+    of_a_file = journal.validity.trusted
+
+    def samples() -> Iterator[Sample]:
+        # What an earlier file vouched for contradicts nothing: this one takes its place.
+        for sample in journal.samples("train"):
+            yield sample.model_copy(update={"trusted": None}) if sample.id in of_a_file else sample
+
+    return TrustedFile(data.trusted or "", data.rules("trusted"), skip).match(samples)
 
 
 def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:
@@ -107,6 +143,11 @@ def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:
             deque(read_samples(config.data.test, rules=config.data.rules("test")), maxlen=0)
         elif config.data.test != work.config.data.test:
             _check_same_data(work, config, "test", config.data.test)
+    # A setting is no word about the file that the run has read.
+    reads = config.data.trusted != work.config.data.trusted or (request.config and not request.keep_prompts)
+    trusted = None
+    if config.data.trusted is not None and (reads or request.trusted is not None):
+        trusted = read_trusted(work.journal, config.data)
     prompts = _read_named(work, config, request.keep_prompts) if request.config else work.prompts
     inputs, known = fingerprints(config, prompts).decisions, work.journal.validity.inputs
     return ResumePlan(
@@ -117,7 +158,19 @@ def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:
         relabels_differ=inputs.relabels != known.relabels,
         counts=work.journal.count_status(),
         retry_failed=request.retry_failed,
+        trusted=trusted,
+        trust_differs=trusted is not None and _trusts_otherwise(work.journal, trusted),
     )
+
+
+def _trusts_otherwise(journal: Journal, trusted: Mapping[str, str]) -> bool:
+    """Say whether a file vouches for other responses than a run's samples have."""
+    of_a_file = journal.validity.trusted
+    for identifier in {*of_a_file, *trusted}:
+        sample = journal.sample(identifier)
+        if sample is not None and sample.trusted != trusted.get(identifier):
+            return True
+    return False
 
 
 def carry_out(work: Workspace, plan: ResumePlan) -> None:
@@ -141,6 +194,8 @@ def carry_out(work: Workspace, plan: ResumePlan) -> None:
         append_records(work.files.skipped, aside)
     if plan.redoes:
         journal.validity.invalidate_selection()
+    if plan.trust_differs and plan.trusted is not None:
+        _take_trusted(work, plan.trusted)
     _adopt(work, plan)
     if plan.retry_failed and (failed := journal.forget("failed")):
         _LOG.info("%s failed samples are tried again", f"{failed:,}")
@@ -150,6 +205,18 @@ def carry_out(work: Workspace, plan: ResumePlan) -> None:
     elif plan.relabels_differ and (again := journal.record(_back_to_noisy(journal))):
         _LOG.info("the relabeling agents differ: %s samples are relabelled again", f"{again:,}")
     journal.validity.keep_inputs(plan.inputs)
+
+
+def _take_trusted(work: Workspace, trusted: Mapping[str, str]) -> None:
+    """Take the trusted responses of another file: what was decided without them is invalid, and nothing else.
+
+    The samples that change are judged again, which costs no request. Relabels are made again, since trusted
+    samples are shown as examples. A calibrated run does both when it is calibrated again.
+    """
+    if not work.config.calibrates:
+        work.journal.record(_back_to_noisy(work.journal))
+    changed = work.journal.trust(trusted)
+    _LOG.info("the trusted responses of %s samples differ: the verdicts are made again", f"{changed:,}")
 
 
 def _read_named(work: Workspace, config: RunConfig, keep: bool) -> Prompts:
@@ -234,14 +301,20 @@ def _check_same_data(work: Workspace, config: RunConfig, split: Split, path: str
 
 
 def _check_same_samples(work: Workspace, split: Split, given: Iterator[Sample], source: str) -> None:
+    trusted = work.journal.validity.trusted if split == "train" else {}
     for sample, known in zip_longest(given, work.journal.samples(split)):
-        if sample is None or known is None or sample != _as_given(known, sample):
+        if sample is None or known is None or sample != _as_given(known, sample, trusted):
             raise _begun_otherwise(work, f"other data than {source}")
 
 
-def _as_given(known: Sample, given: Sample) -> Sample:
-    """Return a sample of the journal without what no data file gave it: the gold and the kind of another."""
-    told = {"gold": given.gold, "other_golds": given.other_golds}
+def _as_given(known: Sample, given: Sample, of_a_file: Container[str]) -> Sample:
+    """Return a sample of the journal without what its data did not give it.
+
+    That is the gold of another file, a trusted response of another file, and the kind of its task.
+    """
+    told: dict[str, Any] = {"gold": given.gold, "other_golds": given.other_golds}
+    if known.id in of_a_file:
+        told["trusted"] = None
     return known.model_copy(update=told if given.kind is not None else {**told, "kind": None})
 
 

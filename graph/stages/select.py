@@ -52,8 +52,9 @@ def _select(work: Workspace) -> str:
     """Write the training set; returns a hash of all that an adapter is made from."""
     work.journal.validity.invalidate_selection()
     put_in_form(work)
-    work.journal.keep(choose(work).kept)
-    counts: dict[Source, int] = {"original": 0, "relabelled": 0}
+    trusted = {sample.id for sample, _ in work.journal.entries("relabelled") if sample.trusted is not None}
+    work.journal.keep(choose(work).kept | trusted)
+    counts: dict[Source, int] = {"original": 0, "relabelled": 0, "trusted": 0}
 
     def counted() -> Iterator[TrainingRow]:
         for row in _training_rows(work):
@@ -61,7 +62,7 @@ def _select(work: Workspace) -> str:
             yield row
 
     size = write_records(work.files.training, counted())
-    work.outcome = {"original": counts["original"], "relabelled": counts["relabelled"], "size": size}
+    work.outcome = {**{str(source): count for source, count in counts.items()}, "size": size}
     work.report(size, size)
     inputs = _training_inputs(work)
     if trained := trained_before(work, inputs):
@@ -73,11 +74,11 @@ def _select(work: Workspace) -> str:
 
 
 def choose(work: Workspace) -> Selection:
-    """Return which relabelled samples the config keeps, and why it keeps no others."""
+    """Return which relabelled samples the config keeps, and why it keeps no others; trusted ones left out."""
 
     def candidates() -> Iterator[Candidate]:
         for sample, entry in work.journal.entries("relabelled"):
-            if entry.uncertainty is not None:
+            if sample.trusted is None and entry.uncertainty is not None:
                 consensus = SampleState.from_entry(sample, entry).consensus
                 confidence = None if consensus is None else consensus.confidence
                 yield Candidate(sample.id, entry.uncertainty, confidence)
@@ -94,6 +95,8 @@ def _training_rows(work: Workspace) -> Iterator[TrainingRow]:
         response = state.final
         if entry.kept and response is not None:
             source: Source = "original" if state.status == "clean" else "relabelled"
+            if sample.trusted is not None:
+                source = "trusted"
             weight = state.consensus.confidence if soft and state.consensus is not None else None
             yield role.row(sample, response, source, weight)
 

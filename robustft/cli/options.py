@@ -27,5 +27,8 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a setting, e.g. --set selection.keep=0.4", metavar="KEY.PATH=VALUE"),
 ]
+Trusted = Annotated[
+    str | None, typer.Option(help="Responses that you vouch for: a file of id or prompt, and response.")
+]
 Out = Annotated[Path | None, typer.Option(help="The new run directory.", show_default="runs/NAME-TIME")]
 Until = Annotated[Stage, typer.Option(help="Stop after this stage; `robustft resume` goes on from there.")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph.config import Stage
-from robustft.cli.options import Directory, Set, Until
+from robustft.cli.options import Directory, Set, Trusted, Until
 from robustft.cli.stopping import stoppable
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ def resume(
     directory: Directory,
     until: Until = "evaluate",
     set_: Set = None,
+    trusted: Trusted = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again about the samples that failed.")
     ] = False,
@@ -30,7 +31,7 @@ def resume(
 
     config = load_config(RunDirectory(directory).config, set_) if set_ else None
     # A setting is no word about the prompt files: only one that names a prompt reads it.
-    resume_run(directory, until, config=config, keep_prompts=True, retry_failed=retry_failed)
+    resume_run(directory, until, config=config, keep_prompts=True, retry_failed=retry_failed, trusted=trusted)
 
 
 def resume_run(
@@ -40,6 +41,7 @@ def resume_run(
     config: "RunConfig | None" = None,
     keep_prompts: bool = False,
     retry_failed: bool = False,
+    trusted: str | None = None,
     reuse: Path | None = None,
 ) -> None:
     """Continue a run in view of a terminal, and print what was found."""
@@ -55,6 +57,7 @@ def resume_run(
             keep_prompts=keep_prompts,
             until=until,
             retry_failed=retry_failed,
+            trusted=trusted,
             reuse=reuse,
             progress=progress,
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph.config import Stage
-from robustft.cli.options import Config, Out, Set, Until
+from robustft.cli.options import Config, Out, Set, Trusted, Until
 from robustft.cli.stopping import stoppable
 from stores.errors import InputError
 
@@ -19,6 +19,7 @@ def run(
     data: Annotated[str | None, typer.Option(help="Training data: a file or a Hugging Face id.")] = None,
     test: Annotated[str | None, typer.Option(help="Held-out data with right responses.")] = None,
     gold: Annotated[str | None, typer.Option(help="The same rows with right responses; for metrics.")] = None,
+    trusted: Trusted = None,
     out: Out = None,
     set_: Set = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N samples.")] = None,
@@ -38,7 +39,7 @@ def run(
 
     if resume and out is None:
         raise InputError("--resume: name the run to go on with by --out DIR")
-    resolved = load_config(config, set_ or (), train=data, test=test, gold=gold, limit=limit)
+    resolved = load_config(config, set_ or (), train=data, test=test, gold=gold, trusted=trusted, limit=limit)
     directory = out or default_directory(config.stem)
     if resume and holds_run(directory):
         resume_run(directory, until, config=resolved, reuse=reuse)

@@ -1,6 +1,6 @@
 """A sample is shown as it is asked and trained on: whole where it is short, and harmless."""
 
-from graph.preview import preview
+from graph.preview import first_words, preview
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
 
@@ -30,3 +30,10 @@ def test_what_a_terminal_obeys_is_spelled_out() -> None:
 
 def test_an_empty_response_is_told_to_be_noisy() -> None:
     assert "it is noisy" in preview(Sample(id="a", prompt="p", response=" "), PROMPT)
+
+
+def test_the_first_words_of_a_text_are_one_harmless_line() -> None:
+    assert first_words("a\n\tb   c", 20) == "a b c"
+    assert first_words("\x1b[31mred\u202e", 40) == "\\x1b[31mred\\u202e"
+    assert first_words("word " * 10_000, 10) == "word word…"
+    assert len(first_words("\x1b" * 50, 10)) == 10

@@ -79,3 +79,16 @@ async def test_a_server_of_ours_is_described_and_not_started(
     assert well, lines
     assert f"models.tuned would be started by: {vllm.python}" in lines["server"]
     assert vllm.starts() == []
+
+
+async def test_a_trusted_file_is_read_beside_its_data(endpoint: Endpoint, tmp_path: Path) -> None:
+    train, trusted = tmp_path / "train.jsonl", tmp_path / "trusted.jsonl"
+    train.write_text(json.dumps({"id": "a", "prompt": "Capital of Peru?", "completion": "Lima"}))
+    trusted.write_text(json.dumps({"id": "a", "response": "Lima"}))
+    data = {"train": str(train), "trusted": str(trusted)}
+    _, lines = await told_of(config(endpoint, data=data))
+    assert lines["data.trusted"] == "✓ trusted.jsonl: vouches for 1 responses"
+    trusted.write_text(json.dumps({"id": "b", "response": "Lima"}))
+    well, lines = await told_of(config(endpoint, data=data))
+    assert not well
+    assert "no sample has the id 'b'" in lines["data.trusted"]

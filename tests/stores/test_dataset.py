@@ -9,6 +9,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from stores.columns import ColumnsConfig
 from stores.dataset import ReadingRules, join_gold, read_samples
 from stores.errors import DataError
 from stores.records import Skipped
@@ -384,3 +385,22 @@ def test_samples_with_other_tools_or_turns_have_other_ids(tmp_path: Path) -> Non
         )
     ]
     assert len(set(ids)) == 3
+
+
+def test_a_column_says_of_which_rows_the_response_is_trusted(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text("prompt,response,trusted\nSky?,blue,yes\nSea?,red,\n", encoding="utf-8")
+    assert [sample.trusted for sample in read_samples(path)] == ["blue", None]
+    rules = ReadingRules(columns=ColumnsConfig(trusted="checked"))
+    path.write_text("prompt,response,checked\nSky?,blue,0\nSea?,red,1\n", encoding="utf-8")
+    assert [sample.trusted for sample in read_samples(path, rules=rules)] == [None, "red"]
+
+
+@pytest.mark.parametrize(("response", "options"), [("", None), ("pink", ["red", "blue"])])
+def test_nobody_can_vouch_for_a_response_that_is_noise(
+    tmp_path: Path, response: str, options: list[str] | None
+) -> None:
+    good = asked("Q", "red", trusted=False, options=["red", "blue"] if options else None)
+    path = write_jsonl(tmp_path / "d.jsonl", good, asked("Q2", response, trusted=True, options=options))
+    with pytest.raises(DataError, match=r"line 2, field 'trusted': vouches for a response that is"):
+        list(read_samples(path, noisy=True))

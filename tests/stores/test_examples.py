@@ -65,6 +65,21 @@ async def test_a_near_example_gives_way_to_one_that_can_be_trusted(store: Exampl
     assert found == {second.id, others[0].id}
 
 
+async def test_trusted_samples_come_before_others_among_twice_as_many(store: ExampleStore) -> None:
+    first, second, third, *others = samples(*SPORT, *FOOD)
+    vouched_for = [sample.model_copy(update={"trusted": "right"}) for sample in (third, others[2])]
+    fill(store, [first, second, *others[:2]])
+    assert list(store.fill(map(Example.of_trusted, vouched_for))) == [2]
+    # All three on sport are among the four that two are chosen from; bread is not.
+    found = await store.nearest(QUERY, 2)
+    assert third.id in {neighbour.sample.id for neighbour in found}
+    (shown,) = (neighbour.sample for neighbour in found if neighbour.sample.id == third.id)
+    assert shown.response == "right"
+    assert others[2].id not in {neighbour.sample.id for neighbour in found}
+    distances = [neighbour.distance for neighbour in found]
+    assert distances == sorted(distances), "the nearest still comes first"
+
+
 async def test_the_response_does_not_attract(store: ExampleStore) -> None:
     lure = Sample(id="lure", prompt=FOOD[0], response=QUERY.prompt)
     fill(store, [lure, *samples(SPORT[0])])

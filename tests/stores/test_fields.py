@@ -12,6 +12,7 @@ from stores.fields import (
     read_optional_text,
     read_prompt,
     read_text,
+    read_truth,
 )
 
 READERS = (read_text, read_prompt, read_answer, read_optional_text)
@@ -89,3 +90,20 @@ def test_a_field_is_blank_that_says_nothing(value: object, blank: bool) -> None:
 
 def test_a_value_is_named_as_a_reader_of_the_file_would() -> None:
     assert [name_type(value) for value in (None, 1, "a", [])] == ["null", "int", "str", "list"]
+
+
+@pytest.mark.parametrize(
+    ("value", "truth"),
+    [
+        *((value, True) for value in (True, 1, 1.0, "true", " Yes ", "1", "TRUE")),
+        *((value, False) for value in (False, 0, 0.0, "no", "False", "0", "", None, float("nan"))),
+    ],
+)
+def test_a_truth_is_read_as_people_write_it(value: object, truth: bool) -> None:
+    assert read_truth(value, "trusted") is truth
+
+
+@pytest.mark.parametrize("value", ["maybe", 2, ["true"], {"a": 1}])
+def test_what_is_neither_true_nor_false_is_refused_with_what_to_do(value: object) -> None:
+    with pytest.raises(RowError, match=r"data\.columns\.ignore: \[trusted\]"):
+        read_truth(value, "trusted")

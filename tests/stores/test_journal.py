@@ -173,3 +173,36 @@ def test_a_stages_seconds_add_up_and_its_last_report_counts(journal: Journal) ->
     journal.end_stage("detect", 2.0, '{"n": 1}')
     journal.end_stage("load", 0.5, "{}")
     assert journal.stages() == {"detect": (3.5, '{"n": 1}'), "load": (0.5, "{}")}
+
+
+def test_trusted_responses_change_together_with_what_they_make_invalid(journal: Journal) -> None:
+    column = Sample(id="column", prompt="p", response="r", trusted="r")
+    journal.add_samples("train", [*rows(3), column])
+    names = [sample.id for sample in journal.samples("train")]
+    journal.record(decided(name) for name in names)
+    journal.validity.validate_calibration({})
+    journal.validity.validate_selection()
+
+    assert journal.trust({names[0]: "a", names[1]: "b", "column": "r", "nobody": "x"}) == 2
+    trusted = {sample.id: sample.trusted for sample in journal.samples("train")}
+    assert trusted == {names[0]: "a", names[1]: "b", names[2]: None, "column": "r"}
+    assert journal.validity.trusted == {names[0]: "a", names[1]: "b"}
+    assert [sample.id for sample in journal.undecided()] == names[:2]
+    assert journal.validity.calibration is None
+    assert not journal.validity.has_selection
+
+
+def test_a_file_of_trusted_responses_takes_the_place_of_an_earlier_one(journal: Journal) -> None:
+    column = Sample(id="column", prompt="p", response="r", trusted="r")
+    journal.add_samples("train", [*rows(2), column])
+    first, second, _ = (sample.id for sample in journal.samples("train"))
+    journal.trust({first: "a", second: "b"})
+    journal.record(decided(name) for name in (first, second, "column"))
+    journal.validity.validate_selection()
+    assert journal.trust({first: "a", second: "b"}) == 0
+    assert journal.validity.has_selection
+    assert journal.trust({second: "c"}) == 2
+    trusted = {sample.id: sample.trusted for sample in journal.samples("train")}
+    assert trusted == {first: None, second: "c", "column": "r"}
+    assert journal.validity.trusted == {second: "c"}
+    assert {sample.id for sample in journal.undecided()} == {first, second}

@@ -34,6 +34,7 @@ import numpy
 from langchain_core.embeddings import Embeddings
 
 from agents.record import Consensus, SampleRecord
+from agents.trusted import trusted_consensus, with_trust
 from training.calibration import priors
 from training.calibration.arrays import Numbers, Reals, Vectors
 from training.calibration.free_text import (
@@ -206,7 +207,8 @@ def calibrated(records: Records, found: Calibration) -> Iterator[SampleRecord]:
         noise = float(found.noise[row])
         changes: dict[str, Any] = decide_alone(record) if numpy.isnan(noise) else _weighed(found, row)
         check = record.check.model_copy(update=changes)
-        yield record.before_relabeling().model_copy(update={"check": check})
+        trusted = with_trust(record.sample, check)
+        yield record.before_relabeling().model_copy(update={"check": trusted})
 
 
 def _weighed(found: Calibration, row: int) -> dict[str, Any]:
@@ -238,7 +240,7 @@ def conclude(
     for record in records():
         consensus = next(covered if found.space.covers(record.sample) else free)
         if record.status != "failed":
-            yield record.model_copy(update={"consensus": consensus})
+            yield record.model_copy(update={"consensus": trusted_consensus(record.sample) or consensus})
 
 
 class _Gathered(NamedTuple):

@@ -14,6 +14,7 @@ from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_conf
 from graph.stages.stage import Workspace
 from graph.state import RunInput
 from prompts.template import PromptError
+from stores.errors import DataError
 from stores.journal import Entry
 from stores.validity import DecisionInputs
 from tests.graph.stages.conftest import SAMPLES
@@ -143,3 +144,54 @@ def test_a_config_that_names_no_columns_keeps_the_runs_own() -> None:
     known = RunConfig.model_validate({"data": {"train": "a.jsonl", "columns": columns, "on_bad_row": "skip"}})
     new = resumed_config(known, RunInput(directory="run", config={"selection": {"keep": 0.3}}))
     assert (new.data.columns, new.data.on_bad_row) == (known.data.columns, "skip")
+
+
+def trusting(work: Workspace, folder: Path, **rows: str) -> RunInput:
+    file = folder / "trusted.jsonl"
+    file.write_text("\n".join(json.dumps({"id": name, "response": text}) for name, text in rows.items()))
+    return RunInput(directory=str(work.files.path), trusted=str(file))
+
+
+def test_other_trusted_responses_make_only_their_own_decisions_anew(work: Workspace, tmp_path: Path) -> None:
+    decide(work)
+    work.journal.validity.validate_calibration({})
+    found = plan_resume(work, trusting(work, tmp_path, b="Lima"))
+    assert (found.redoes, found.verdicts_differ) == (True, False)
+    assert work.journal.count_status() == {"clean": 3}, "planning changes nothing"
+    carry_out(work, found)
+    assert [sample.id for sample in work.journal.undecided()] == ["b"]
+    assert work.journal.validity.calibration is None
+    assert work.config.data.trusted == str(tmp_path / "trusted.jsonl")
+    assert not plan_resume(work, trusting(work, tmp_path, b="Lima")).redoes
+
+
+def test_a_plan_with_trusted_responses_that_is_broken_off_is_made_again(
+    work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide(work)
+    request = trusting(work, tmp_path, b="Lima")
+
+    def killed(*arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(work.journal, "trust", killed)
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(work, plan_resume(work, request))
+    assert not work.journal.validity.has_selection
+    again = plan_resume(work, request)
+    assert again.trust_differs
+    carry_out(work, again)
+    assert {sample.id: sample.trusted for sample in work.journal.samples("train")}["b"] == "Lima"
+
+
+def test_a_resumed_run_does_not_read_its_trusted_file_again_unless_told_so(
+    work: Workspace, tmp_path: Path
+) -> None:
+    decide(work)
+    request = trusting(work, tmp_path, b="Lima")
+    carry_out(work, plan_resume(work, request))
+    (tmp_path / "trusted.jsonl").unlink()
+    assert plan_resume(work, RunInput(directory=str(work.files.path))).trusted is None
+    with pytest.raises(DataError, match="no such file"):
+        plan_resume(work, request)

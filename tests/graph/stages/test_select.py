@@ -57,7 +57,8 @@ async def test_clean_samples_and_the_relabels_of_lowest_entropy_are_trained_on(w
     assert rows(work) == {"a": ("original", "Paris"), "b": ("relabelled", "new b")}
     assert training_set(work.files.path) == work.files.training
     assert state.training_inputs
-    assert json.loads(str(work.journal.stages()["select"][1])) == {"original": 1, "relabelled": 1, "size": 2}
+    counts = {"original": 1, "relabelled": 1, "trusted": 0, "size": 2}
+    assert json.loads(str(work.journal.stages()["select"][1])) == counts
 
 
 @pytest.fixture

@@ -17,8 +17,21 @@ from tests.support.commands import plain
 REPOSITORY = Path(__file__).parents[3]
 OPTIONS = {
     "demo": ["--out", "--until"],
-    "run": ["CONFIG", "--data", "--test", "--gold", "--out", "--set", "--limit", "--until", "--resume"],
-    "resume": ["DIR", "--until"],
+    "run": [
+        "CONFIG",
+        "--data",
+        "--test",
+        "--gold",
+        "--trusted",
+        "--out",
+        "--set",
+        "--limit",
+        "--until",
+        "--resume",
+    ],
+    "resume": ["DIR", "--until", "--trusted"],
+    "list": ["DIR", "--limit", "--json", "--to-check", "--audit", "--seed", "--out", "--force"],
+    "audit": ["DIR", "FILE", "--json"],
     "trace": ["DIR", "SAMPLE_ID", "--prompts"],
     "evaluate": ["CONFIG", "--test", "--adapter", "--set"],
     "serve": ["CONFIG", "--model", "--adapter", "--port", "--set"],
@@ -119,6 +132,9 @@ def test_a_shell_completes_commands_options_and_choices(words: str, offered: str
         ["resume", "."],
         ["resume", "nowhere"],
         ["export", ".", "--format", "messages", "--out", "out.jsonl"],
+        ["list", "."],
+        ["list", "sub", "--audit", "5", "--out", "out.jsonl"],
+        ["audit", ".", "out.jsonl"],
     ],
 )
 def test_a_folder_that_holds_no_run_ends_with_2(

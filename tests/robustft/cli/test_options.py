@@ -17,9 +17,18 @@ SHARED = {
     "until": options.Until,
     "out": options.Out,
     "directory": options.Directory,
+    "trusted": options.Trusted,
 }
-# An export, noise or a schema is written to a file or folder that is no run; doctor stops none.
-OTHERS = {("out", "export"), ("out", "noise"), ("out", "schema"), ("until", "doctor")}
+# An export, noise, a schema or a list is written to a file or folder that is no run; doctor stops none; runs
+# are listed without a directory.
+OTHERS = {
+    ("out", "export"),
+    ("out", "noise"),
+    ("out", "schema"),
+    ("out", "list"),
+    ("directory", "list"),
+    ("until", "doctor"),
+}
 
 
 def parameters(name: str) -> dict[str, inspect.Parameter]:

@@ -1,0 +1,144 @@
+"""What a filled-in audit tells of a run."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy
+from rich.console import Console
+from rich.table import Table
+
+from agents.answers.kind import agree_with_any, sample_kind
+from agents.record import SampleRecord
+from graph.config.run import load_config
+from robustft.checking import judged_samples
+from stores.errors import InputError
+from stores.records import Audit, Figure
+from stores.run_directory import RunDirectory, storage_errors
+from stores.sample import Sample
+from stores.trusted import TrustedFile
+from training.audit import Share, audit_figures
+
+_NAMES = {
+    "noise_rate": "responses that are wrong",
+    "precision": "of those judged noisy, wrong (precision)",
+    "recall": "of the wrong ones, judged noisy (recall)",
+    "repairs": "new responses that are right",
+}
+
+
+class _Told(NamedTuple):
+    """What is known of one sample: its verdict, and what a person said where it was checked."""
+
+    noisy: bool
+    noise: float
+    repaired: bool
+    checked: bool
+    wrong: bool
+    right: bool
+
+
+def audit(directory: str | Path, file: str | Path) -> Audit:
+    """Return what a filled-in audit tells of a run: noise, precision, recall and right repairs.
+
+    The file is one that `write_check_file` has written with `audit`, filled in by a person. The figures are
+    of the samples that the run judged by itself. An audited sample that the run was told of is left out.
+
+    Args:
+        directory: the run directory; nothing in it is opened for writing.
+        file: the responses that a person vouches for.
+
+    Raises:
+        RunDirectoryError: there is no run in that directory.
+        DataError: the file cannot be read, or a row matches no sample of the run.
+        InputError: none of its samples can be used.
+        StorageError: the run's journal cannot be read.
+    """
+    files = RunDirectory(Path(directory))
+    rules = load_config(files.config).data.rules("trusted")
+    with storage_errors(str(directory)), closing(files.open_journal(read_only=True)) as journal:
+
+        def samples() -> Iterator[Sample]:
+            # What the run was told contradicts nothing here.
+            for sample in journal.samples("train"):
+                yield sample.model_copy(update={"trusted": None})
+
+        truths = TrustedFile(file, rules).match(samples)
+        judged, incomparable = [], 0
+        for state in judged_samples(journal):
+            told = _told(state, truths.get(state.sample.id))
+            judged.append(told)
+            incomparable += state.sample.id in truths and not told.checked
+        known = sum(
+            (sample := journal.sample(name)) is not None and sample.trusted is not None for name in truths
+        )
+    checked = sum(told.checked for told in judged)
+    if not checked:
+        raise InputError(
+            f"{file}: has no sample that can be used: {known} are trusted in this run, and no longer blind; "
+            f"`robustft list {directory} --audit N` writes another audit"
+        )
+    return _audit(judged, checked, known, incomparable)
+
+
+def print_audit(console: Console, found: Audit) -> None:
+    """Print the figures of an audit."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, title in _NAMES.items():
+        figure: Figure = getattr(found, name)
+        value = "unknown" if figure.value is None else f"{figure.value:.0%}"
+        table.add_row(title, value, f"{figure.low:.0%} to {figure.high:.0%}", f"of {figure.checked} checked")
+    console.print(table)
+    console.print(f"{found.checked} of {found.samples} samples are checked; intervals of 95 %")
+    for count, why in (
+        (found.not_blind, "the run was told what is right of them"),
+        (found.incomparable, "nobody can tell whether two responses say the same"),
+    ):
+        if count:
+            console.print(f"{count} checked samples are left out: {why}")
+
+
+def _told(state: SampleRecord, truth: str | None) -> _Told:
+    """Return what is known of a judged sample.
+
+    Args:
+        state: the sample.
+        truth: the response that a person vouches for; None where nobody checked it.
+    """
+    check, sample, final = state.check, state.sample, state.final
+    noisy = check is not None and not check.clean
+    noise = check.noise if check is not None and check.noise is not None else float(noisy)
+    compares = sample_kind(sample).comparable
+    new = state.status == "relabelled" and final is not None and compares
+    if truth is None:
+        return _Told(noisy, noise, new, False, False, False)
+    same = _says(sample, (sample.response, *sample.other_responses), truth)
+    if same is None and compares:
+        return _Told(noisy, noise, False, False, False, False)
+    # Who checks free text corrects the given one: one that differs was wrong.
+    right = _says(sample, (final,), truth) if new and final is not None else None
+    return _Told(noisy, noise, new and right is not None, True, not same, bool(right))
+
+
+def _says(sample: Sample, responses: tuple[str, ...], truth: str) -> bool | None:
+    return agree_with_any(sample, truth, responses) if any(text.strip() for text in responses) else False
+
+
+def _audit(judged: list[_Told], checked: int, known: int, incomparable: int) -> Audit:
+    columns = _Told(*(numpy.array(column) for column in zip(*judged, strict=True)))  # type: ignore[arg-type]
+    figures = audit_figures(
+        numpy.asarray(columns.noisy),
+        numpy.asarray(columns.wrong, dtype=numpy.float64),
+        numpy.asarray(columns.checked),
+        numpy.asarray(columns.noise, dtype=numpy.float64),
+        numpy.asarray(columns.repaired),
+        numpy.asarray(columns.right, dtype=numpy.float64),
+    )
+    told = {name: _figure(share) for name, share in figures._asdict().items()}
+    return Audit(samples=len(judged), checked=checked, not_blind=known, incomparable=incomparable, **told)
+
+
+def _figure(share: Share) -> Figure:
+    value = None if share.value is None else round(share.value, 6)
+    return Figure(value=value, low=round(share.low, 6), high=round(share.high, 6), checked=share.checked)
