@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy
 
+from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, normalised, one_hot
-from training.calibration.calibrate import noise_threshold
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.label_model import estimate, update
 from worlds.draw import Drawn
@@ -28,6 +28,7 @@ class Outcome(NamedTuple):
     noisy: Bools
     noise: float | None = None
     warned: bool = False
+    interval: tuple[float, float] | None = None
 
 
 def as_given(drawn: Drawn) -> Outcome:
@@ -53,15 +54,17 @@ def calibrated(drawn: Drawn) -> Outcome:
     """Weigh all views of all samples: the default."""
     matrix = drawn.matrix
     found = estimate(matrix)
-    noisy = found.noise >= noise_threshold(found.noise)
+    noisy = found.noise >= priors.DOUBTFUL
     review = numpy.where(noisy, drawn.review, -1)
     posterior = update(matrix, found, review, numpy.ones(len(matrix), dtype=bool))
     named = one_hot(matrix.given, matrix.width) + one_hot(review, matrix.width)
     for said in matrix.answers.values():
         named += one_hot(said, matrix.width)
-    final = numpy.where(noisy, (posterior * (named > 0)).argmax(1), matrix.given)
+    likely = posterior * (named > 0)
+    replaced = noisy & ((likely.max(1) >= priors.REPLACES) | (matrix.given < 0))
+    final = numpy.where(replaced, likely.argmax(1), matrix.given)
     noise = float(found.noise.mean())
-    return Outcome(final, noisy, noise, warned=noise > 0.5)
+    return Outcome(final, noisy, noise, warned=noise > 0.5, interval=found.noise_interval)
 
 
 def cleanlab(drawn: Drawn) -> Outcome:

@@ -23,7 +23,7 @@ class CategoricalSource:
         alternatives: the logarithm of how many observations a pattern stands for (n, candidates). None where
             each stands for one.
         share: see `LabelSource`.
-        leads: see `LabelSource`.
+        fixed: whether `prior` holds the patterns' probabilities, and nothing is learned.
     """
 
     name: str
@@ -32,7 +32,7 @@ class CategoricalSource:
     prior: Reals
     alternatives: Reals | None = None
     share: float = 1.0
-    leads: bool = False
+    fixed: bool = False
 
     def fit(self, posterior: Reals, rows: Numbers) -> "FittedCategorical":
         """Return each pattern's probability in its group, counted where candidates are believed to be right.
@@ -41,6 +41,8 @@ class CategoricalSource:
             posterior: how likely each candidate is to be right (m, candidates).
             rows: the samples that this is about (m).
         """
+        if self.fixed:
+            return FittedCategorical(self, numpy.log(self.prior))
         seen = self.patterns[rows].ravel()
         counts = numpy.bincount(seen, posterior.ravel(), minlength=len(self.prior)) + self.prior
         return FittedCategorical(self, numpy.log(counts / numpy.bincount(self.groups, counts)[self.groups]))
@@ -61,4 +63,4 @@ class FittedCategorical:
     @property
     def log_prior(self) -> float:
         """The logarithm of the prior belief in what was learned."""
-        return float(self.source.prior @ self.logarithms)
+        return 0.0 if self.source.fixed else float(self.source.prior @ self.logarithms)

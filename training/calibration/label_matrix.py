@@ -19,7 +19,6 @@ import numpy
 
 from agents.checker import Check
 from agents.record import SampleRecord
-from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Vectors
 from training.calibration.label_space import LabelSpace
 
@@ -39,6 +38,8 @@ class LabelMatrix:
             open prompt are numbered as they were named, which nobody favours.
         closed: whether a response could be invalid (n), as with options. To an open prompt it could not. None
             where it could be everywhere.
+        trusted: the responses that the user vouches for (n), -1 where there is none. None where there are
+            none at all.
     """
 
     given: Numbers
@@ -48,6 +49,7 @@ class LabelMatrix:
     prompts: Vectors | None = None
     placed: bool = False
     closed: Bools | None = None
+    trusted: Numbers | None = None
 
     def __len__(self) -> int:
         return len(self.given)
@@ -61,11 +63,6 @@ class LabelMatrix:
     def of_few(self) -> bool:
         """Whether all candidates are known beforehand, as options or classes are; else prompts are open."""
         return self.placed or self.prompts is not None
-
-    @property
-    def expected_noise(self) -> float:
-        """The share of responses believed to be wrong at first."""
-        return priors.NOISE_AMONG_FEW if self.of_few else priors.NOISE
 
     def missing(self) -> Bools:
         """Return which samples have no response at all (n)."""

@@ -37,12 +37,14 @@ class Estimate:
             logarithm of right against wrong.
         reliability: by view, the share of its answers that are right, as far as this tells; and by
             `prompts`, where prompts tell anything, that of what similar prompts alone would answer.
+        noise_interval: the lowest and the highest noise rate that the data allow.
     """
 
     posterior: Reals
     noise: Reals
     weights: Mapping[str, Reals]
     reliability: Mapping[str, float]
+    noise_interval: tuple[float, float]
 
 
 def estimate(matrix: LabelMatrix) -> Estimate:
@@ -68,7 +70,7 @@ def estimate(matrix: LabelMatrix) -> Estimate:
     for source in fit.sources:
         part = source.fit(fit.posterior, rows).log_likelihood(every)
         parts[source.name] = part if prior is None else source.share * part
-    return _report(matrix, parts)
+    return _report(matrix, parts, fit.noise_interval)
 
 
 def update(matrix: LabelMatrix, found: Estimate, answers: Numbers, repeats: Bools) -> Reals:
@@ -101,11 +103,14 @@ def _some(size: int) -> Numbers:
     return numpy.sort(numpy.random.default_rng(0).choice(size, priors.LEARNED_FROM, replace=False))
 
 
-def _report(matrix: LabelMatrix, parts: Mapping[str, Reals]) -> Estimate:
+def _report(matrix: LabelMatrix, parts: Mapping[str, Reals], interval: tuple[float, float]) -> Estimate:
     candidates = matrix.candidates()
     joint = sum(parts.values(), numpy.zeros(candidates.shape))
     joint[~candidates] = -numpy.inf
     posterior = softmax(joint)
+    if matrix.trusted is not None:
+        known = matrix.trusted >= 0
+        posterior[known] = one_hot(matrix.trusted[known], posterior.shape[1])
     rows = numpy.arange(len(posterior))
     valid = matrix.given >= 0
     noise = numpy.where(valid, 1 - posterior[rows, matrix.given], 1.0)
@@ -123,4 +128,4 @@ def _report(matrix: LabelMatrix, parts: Mapping[str, Reals]) -> Estimate:
     }
     if PROMPTS in parts:
         reliability[PROMPTS] = float(posterior[rows, parts[PROMPTS].argmax(1)].mean())
-    return Estimate(posterior, noise, weights, reliability)
+    return Estimate(posterior, noise, weights, reliability, interval)
