@@ -52,9 +52,9 @@ class Fit:
         rates = numpy.array(priors.NOISE_RATES)
         # A rate of the grid stands for all that are nearer to it than to any other.
         edges = numpy.concatenate([[0.0], (rates[1:] + rates[:-1]) / 2, [1.0]])
-        ends = [priors.NOISE_OUTSIDE, 1 - priors.NOISE_OUTSIDE]
-        found = numpy.interp(ends, numpy.append(0.0, self.rates.cumsum()), edges)
-        return float(found[0]), float(found[1])
+        below = self.rates.cumsum()
+        first, last = numpy.searchsorted(below, [priors.NOISE_OUTSIDE, 1 - priors.NOISE_OUTSIDE])
+        return float(edges[first]), float(edges[min(last + 1, len(rates))])
 
 
 def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:

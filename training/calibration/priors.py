@@ -191,3 +191,18 @@ FEWEST_COMPARED = 30
 
 DEVIATIONS = 2.0
 """Agreement is above chance by so many standard deviations of guessing: one in forty guessers passes."""
+
+# What is said of the verdicts (`cautions.py`).
+
+WIDEST_INTERVAL = 0.3
+"""Where the noise rate may lie in a wider interval than this, that is said. Not measured alone."""
+
+MOST = 0.5
+"""Where more responses than this seem to be wrong, that is said. Chosen since it is most of them."""
+
+BETTER_BY = 0.2
+"""Where the responses seem to be right more often than the model's answers by this share, that is said.
+Not measured."""
+
+SAME = 0.02
+"""Shares of right answers that lie closer than this are taken to be the same. Not measured."""
