@@ -299,12 +299,12 @@ def _by_name(counts: Counter[str]) -> Counter[str]:
 
 
 def _repeated(counts: Counter[str]) -> tuple[str, ...]:
-    """Return the responses that are classes, in alphabetical order; none where they cover too little."""
+    """Return the responses that repeat, in alphabetical order; none where they cover too little."""
     names = _by_name(counts)
     found = {name for name, times in names.items() if name and times >= priors.FEWEST_OF_CLASS}
     covered, total = sum(names[name] for name in found), names.total()
     typical = covered >= priors.CLASSES_COVER * total and covered >= priors.TYPICAL_CLASS * len(found)
-    if len(found) < 2 or not (typical or covered >= priors.TASK_COVERS * total):
+    if not (typical or covered >= priors.TASK_COVERS * total):
         return ()
     return _worded(counts, found)
 
