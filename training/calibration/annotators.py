@@ -8,6 +8,7 @@ its place is guessed at all, as in Zhao et al. (2021, "Calibrate Before Use"): t
 little where their guesses favour the same place.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -35,13 +36,17 @@ class AnnotatorSource:
 
     Args:
         answers: by annotator, the number of the candidate that it names, -1 for none (annotators, n).
-        sizes: how many candidates each sample has (n).
+        sizes: how many responses each sample has to choose from (n).
         placed: whether a number is a place that guesses may favour; else all places are alike.
+        candidates: how many the widest sample has, where that is not the largest size; else 0.
+        observed: see `LabelSource`.
     """
 
     answers: Numbers
     sizes: Numbers
     placed: bool
+    candidates: int = 0
+    observed: bool = True
     name: str = NAME
     share: float = priors.ANNOTATORS_SHARE
 
@@ -63,9 +68,19 @@ class AnnotatorSource:
             skills.append(_fit_skill(hits, misses, alike))
         return FittedAnnotators(self, skills)
 
+    def apply(self, learned: Mapping[str, Reals]) -> "FittedAnnotators":
+        """Return the source with what was learned of other samples; see `LabelSource`."""
+        copies, knows, places = learned["copies"], learned["knows"], learned["places"]
+        if not len(copies) == len(knows) == len(places) == len(self.answers) or places.ndim != 2:
+            raise ValueError(f"there are {len(self.answers)} annotators, not {len(copies)}")
+        # A place that no sample had before is guessed as seldom as any.
+        more = numpy.repeat(places.min(1, keepdims=True), max(self.width - places.shape[1], 0), 1)
+        known = zip(copies, knows, numpy.hstack([places, more]), strict=True)
+        return FittedAnnotators(self, [AnnotatorSkill(float(one), float(two), at) for one, two, at in known])
+
     def log_likelihood(self, skills: list[AnnotatorSkill], rows: Numbers) -> Reals:
         """Return the log-probability of the answers, were each candidate right (m, candidates)."""
-        joint = numpy.zeros((len(rows), int(self.sizes.max())))
+        joint = numpy.zeros((len(rows), self.width))
         candidates = numpy.arange(joint.shape[1])
         for answers, before, skill in zip(self.answers[:, rows], self._before[:, rows], skills, strict=True):
             copied = numpy.array([0.0, skill.copies, skill.copies])[_context(answers, before)]
@@ -74,6 +89,11 @@ class AnnotatorSource:
             likely = (1 - copied)[:, None] * own + (copied * (answers == before))[:, None]
             joint += numpy.where(answers[:, None] >= 0, numpy.log(likely + 1e-12), 0.0)
         return joint
+
+    @property
+    def width(self) -> int:
+        """How many candidates the sample with the most of them has."""
+        return self.candidates or int(self.sizes.max())
 
     @cached_property
     def _before(self) -> Numbers:
@@ -97,6 +117,15 @@ class FittedAnnotators:
         return self.source.log_likelihood(self.skills, rows)
 
     @property
+    def learned(self) -> Mapping[str, Reals]:
+        """What was learned: by annotator, how often it copies and knows, and which places it guesses."""
+        return {
+            "copies": numpy.array([skill.copies for skill in self.skills]),
+            "knows": numpy.array([skill.knows for skill in self.skills]),
+            "places": numpy.stack([skill.places for skill in self.skills]),
+        }
+
+    @property
     def log_prior(self) -> float:
         """The logarithm of the prior belief in what was learned."""
         total = 0.0
@@ -113,7 +142,7 @@ def annotators(matrix: LabelMatrix) -> AnnotatorSource | None:
     if not matrix.answers:
         return None
     answers = numpy.stack(list(matrix.answers.values()))
-    return AnnotatorSource(answers, matrix.sizes, matrix.of_few)
+    return AnnotatorSource(answers, matrix.choices, matrix.has_places, matrix.width)
 
 
 def _context(answers: Numbers, before: Numbers) -> Numbers:

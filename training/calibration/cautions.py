@@ -42,7 +42,7 @@ def cautions(found: Verdicts) -> list[str]:
         )
     if found.noise > priors.MOST:
         said.append(
-            f"most responses ({found.noise:.0%}) seem to be wrong. It looks the same where they are right and "
+            f"most responses ({found.noise:.0%}) seem to be wrong. It looks the same if they are right and "
             f"neither prompts nor the model's answers predict them: {_CHECK}"
         )
     if views and best < 1 - found.noise - priors.BETTER_BY:

@@ -70,7 +70,8 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     given = one_hot(matrix.given[rows], candidates.shape[1])
     said = [answers[rows] for answers in matrix.answers.values()]
     voted = _votes(said, candidates)
-    prior, by_prompts = _evenly(candidates), False
+    prior = _fixed(normalised(candidates) if matrix.told is None else matrix.told[rows])
+    by_prompts = matrix.told is not None
     if matrix.prompts is not None:
         vectors = matrix.prompts[rows]
         classifier = PromptClassifier(vectors)
@@ -108,9 +109,8 @@ def _shares(posterior: Reals) -> Reals:
     return numpy.broadcast_to((posterior.sum(0) + 1) / (len(posterior) + posterior.shape[1]), posterior.shape)
 
 
-def _evenly(candidates: Bools) -> _Prior:
-    even = normalised(candidates)
-    return lambda posterior: even
+def _fixed(likely: Reals) -> _Prior:
+    return lambda posterior: likely
 
 
 def _votes(said: Sequence[Numbers], candidates: Bools) -> Reals:

@@ -5,7 +5,7 @@ matrix. It returns a source, or None where nothing was observed. `em.py` learns 
 trusted, together with all others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import numpy
@@ -24,6 +24,10 @@ class FittedSource(Protocol):
     def log_prior(self) -> float:
         """The logarithm of the prior belief in what was learned."""
 
+    @property
+    def learned(self) -> Mapping[str, Reals]:
+        """What was learned, by name: all that `LabelSource.apply` needs to say the same of other samples."""
+
     def log_likelihood(self, rows: Numbers) -> Reals:
         """Return the log-probability of what was observed, were each candidate right (m, candidates)."""
 
@@ -39,12 +43,27 @@ class LabelSource(Protocol):
     def share(self) -> float:
         """How much of its evidence counts beside the last classifier, which has learned from it (0 to 1)."""
 
+    @property
+    def observed(self) -> bool:
+        """Whether anything was observed. Of samples that are judged later, that nothing was may say much."""
+
     def fit(self, posterior: Reals, rows: Numbers) -> FittedSource:
         """Return how far the source can be trusted.
 
         Args:
             posterior: how likely each candidate is to be right (m, candidates).
             rows: the samples that this is about (m).
+        """
+
+    def apply(self, learned: Mapping[str, Reals]) -> FittedSource:
+        """Return this source, which observed other samples, with what was learned before.
+
+        Args:
+            learned: as `FittedSource.learned` returns it.
+
+        Raises:
+            ValueError: that was learned of a source of another shape.
+            KeyError: it is not all there.
         """
 
 
@@ -60,7 +79,7 @@ def given_responses(matrix: LabelMatrix, noise: float) -> CategoricalSource:
     """
     given, missing = matrix.given[:, None], matrix.missing()[:, None]
     patterns = numpy.where(missing, 2, given != numpy.arange(matrix.width)[None]).astype(numpy.int64)
-    alternatives = numpy.log(numpy.maximum(matrix.sizes - 1, 1))[:, None] * (patterns == 1)
+    alternatives = numpy.log(numpy.maximum(matrix.choices - 1, 1))[:, None] * (patterns == 1)
     return CategoricalSource(
         "label",
         patterns,
@@ -101,19 +120,18 @@ def judge(matrix: LabelMatrix) -> CategoricalSource | None:
 
 
 def validity(matrix: LabelMatrix) -> CategoricalSource | None:
-    """Return the source of which responses are invalid; None where all are valid.
+    """Return the source of which responses are invalid. It observed nothing where all are valid.
 
     An invalid response is wrong for certain. How often a wrong response shows itself in that way is learned:
     where most of them do, the valid ones are trusted the more. Patterns: 0 wrong and invalid, 1 wrong and
     valid, 2 right, or of an open prompt.
     """
     invalid = matrix.given[:, None] < 0
-    if not invalid.any():
-        return None
     wrong = matrix.given[:, None] != numpy.arange(matrix.width)[None]
     closed = True if matrix.closed is None else matrix.closed[:, None]
     patterns = numpy.where(closed & wrong, numpy.where(invalid, 0, 1), 2)
-    return CategoricalSource("valid", patterns, numpy.array([0, 0, 1]), numpy.ones(3))
+    groups, observed = numpy.array([0, 0, 1]), bool(invalid.any())
+    return CategoricalSource("valid", patterns, groups, numpy.ones(3), observed=observed)
 
 
 SOURCES: tuple[Callable[[LabelMatrix], LabelSource | None], ...] = (annotators, judge, validity)
@@ -127,5 +145,29 @@ def sources_of(matrix: LabelMatrix, noise: float) -> list[LabelSource]:
         matrix: of the samples.
         noise: the share of given responses that are taken to be wrong.
     """
+    return [source for source in _built(matrix, noise) if source.observed]
+
+
+def apply_sources(
+    matrix: LabelMatrix, learned: Mapping[str, Mapping[str, Reals]]
+) -> Iterator[tuple[LabelSource, Reals]]:
+    """Yield each source that was learned of, with its log-probabilities of other samples.
+
+    Args:
+        matrix: of the samples to be judged.
+        learned: by source, what was learned of it (`FittedSource.learned`).
+
+    Raises:
+        ValueError: something else was learned than these sources.
+        KeyError: it is not all there.
+    """
+    rows = numpy.arange(len(matrix))
+    # What was learned has the noise rate, too.
+    for source in _built(matrix, noise=0.5):
+        if source.name in learned:
+            yield source, source.apply(learned[source.name]).log_likelihood(rows)
+
+
+def _built(matrix: LabelMatrix, noise: float) -> list[LabelSource]:
     others = (build(matrix) for build in SOURCES)
     return [given_responses(matrix, noise), *(source for source in others if source is not None)]

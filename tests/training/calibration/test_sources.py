@@ -72,7 +72,7 @@ def test_an_invalid_response_is_its_own_source() -> None:
     some = numpy.where(ROWS < 9, -1, RIGHT)
     invalid = replace(matrix(), given=some)
 
-    assert validity(matrix()) is None
+    assert [source.name for source in sources_of(matrix(), 0.2)] == ["label", "agents"]
     assert [source.name for source in sources_of(invalid, 0.2)] == ["label", "agents", "valid"]
     source = validity(invalid)
     assert source is not None
