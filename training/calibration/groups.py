@@ -17,7 +17,7 @@ Groups too small to learn from are pooled with others of their nature. Small opt
 samples have one, have options of their own. Small tasks are taken for one task. So one sample with other
 options changes nothing for the others.
 
-Odd spellings are no reason to see no classes. A response that is no class is a response that can be wrong.
+Odd spellings do not hide classes. A response that is no class is a response that can be wrong.
 """
 
 from collections import Counter, defaultdict
