@@ -16,8 +16,8 @@ import numpy
 from numpy.random import Generator
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
+from training.calibration import priors
 from training.calibration.arrays import Numbers
-from training.calibration.calibrate import noise_threshold
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.label_model import estimate
 
@@ -57,8 +57,8 @@ def measure(world: World, samples: int, options: int, seed: int) -> tuple[float,
     """Return the share of right labels before and after, and the area under the curve."""
     matrix, right = draw(world, samples, options, numpy.random.default_rng(seed))
     found = estimate(matrix)
-    noisy = found.noise >= noise_threshold(found.noise)
-    after = numpy.where(noisy, found.posterior.argmax(1), matrix.given)
+    sure = (found.noise >= priors.DOUBTFUL) & (found.posterior.max(1) >= priors.REPLACES)
+    after = numpy.where(sure, found.posterior.argmax(1), matrix.given)
     wrong = matrix.given != right
     return float(1 - wrong.mean()), float((after == right).mean()), float(roc_auc_score(wrong, found.noise))
 

@@ -9,10 +9,13 @@ shuffled (`untold`), and without the options (`open`). Labels, agents, judge and
 (`worlds/draw.py`): their skill from guessing to nearly always right, biases, difficulty and wrong answers
 that they share, unreadable replies, and seven rates of five kinds of noise. Every method sees the same draws.
 
-Prints JSON. For each method, for noise of at most 10 % and of at least 30 %, all worlds and each pool: the
-share of right responses before and after, the change in points (mean, 5th percentile, worst), how many runs
-lose more than 2 and more than 5 points, those of them without a warning, the share called noisy, how far the
-estimated noise rate is off, and how many runs warned.
+Prints JSON. For each method, for noise of at most 10 % and of at least 30 %, all worlds and each pool:
+
+- the share of right responses before and after, and the change in points (mean, 5th percentile, worst);
+- how many runs lose more than 2 and more than 5 points, and those of them without a warning;
+- the share called noisy, the share that is trained on, and how much purer that is than the data as given;
+- how far the estimated noise rate is off, how often its interval holds the true one, and how wide it is;
+- the expected calibration error (ECE) of the noise probabilities, in ten bins; and how many runs warned.
 
 `Dawid-Skene` needs `pip install crowd-kit`, the other rivals the extra `study`.
 
@@ -33,14 +36,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy
-from worlds.draw import RATES, World, draw, draw_world
-from worlds.methods import METHODS
+from worlds.draw import RATES, Drawn, World, draw, draw_world
+from worlds.methods import METHODS, Outcome
 from worlds.questions import Questions, opened, read_classes, read_options, untold
 
 from stores.encoder import EncoderConfig, load_encoder
 from training.calibration import priors
+from training.calibration.arrays import Bools, Reals
 
 _CHUNK = 4
+_BINS = 10
 
 
 class Run(NamedTuple):
@@ -51,13 +56,24 @@ class Run(NamedTuple):
     before: float
     after: float
     called_noisy: float
+    kept: float
+    pure: float
     estimated: float | None
+    interval: tuple[float, float] | None
+    ece: float | None
     warned: bool
 
     @property
     def change(self) -> float:
         """By how many points the share of right responses grew."""
         return 100 * (self.after - self.before)
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the interval holds the true noise rate."""
+        if self.interval is None:
+            return None
+        return self.interval[0] <= 1 - self.before <= self.interval[1]
 
 
 def measure(pools: Mapping[str, Questions], methods: Sequence[str], samples: int, seed: int) -> list[Run]:
@@ -68,10 +84,34 @@ def measure(pools: Mapping[str, Questions], methods: Sequence[str], samples: int
     before = float((drawn.matrix.given == drawn.right).mean())
     runs = []
     for name in methods:
-        found = METHODS[name](drawn)
-        after = float((found.final == drawn.right).mean())
-        runs.append(Run(world, name, before, after, float(found.noisy.mean()), found.noise, found.warned))
+        runs.append(_run(world, name, before, METHODS[name](drawn), drawn))
     return runs
+
+
+def _run(world: World, method: str, before: float, found: Outcome, drawn: Drawn) -> Run:
+    right = found.final == drawn.right
+    kept = numpy.ones(len(right), dtype=bool) if found.left_out is None else ~found.left_out
+    wrong = drawn.matrix.given != drawn.right
+    return Run(
+        world,
+        method,
+        before,
+        after=float(right.mean()),
+        called_noisy=float(found.noisy.mean()),
+        kept=float(kept.mean()),
+        pure=float(right[kept].mean()) if kept.any() else 1.0,
+        estimated=found.noise,
+        interval=found.interval,
+        ece=None if found.doubts is None else calibration_error(found.doubts, wrong),
+        warned=found.warned,
+    )
+
+
+def calibration_error(doubts: Reals, wrong: Bools) -> float:
+    """Return how far noise probabilities (n) lie from the shares that are wrong, a mean over ten bins."""
+    bins = numpy.minimum((doubts * _BINS).astype(int), _BINS - 1)
+    off = numpy.bincount(bins, doubts - wrong, minlength=_BINS)
+    return float(numpy.abs(off).sum() / len(doubts))
 
 
 def figures(runs: Sequence[Run]) -> dict[str, Any]:
@@ -83,16 +123,17 @@ def figures(runs: Sequence[Run]) -> dict[str, Any]:
         "runs": len(runs),
         "right_before": _mean([run.before for run in runs]),
         "right_after": _mean([run.after for run in runs]),
-        "change": {
-            "mean": round(float(changes.mean()), 2),
-            "5th_percentile": round(float(numpy.quantile(changes, 0.05)), 2),
-            "worst": round(float(changes.min()), 1),
-        },
+        "change": _spread(changes),
         "lose_over_2": int((changes < -2).sum()),
         "lose_over_5": int((changes < -5).sum()),
         "lose_over_5_without_warning": int(((changes < -5) & silent).sum()),
         "called_noisy": _mean([run.called_noisy for run in runs]),
-        "estimate_off_by": _mean([abs(error) for error in estimates]) if estimates else None,
+        "kept": _mean([run.kept for run in runs]),
+        "purer_by": _spread([100 * (run.pure - run.before) for run in runs]),
+        "estimate_off_by": _mean([abs(error) for error in estimates]),
+        "interval_holds": _mean([run.holds for run in runs if run.holds is not None]),
+        "interval_width": _mean([run.interval[1] - run.interval[0] for run in runs if run.interval]),
+        "ece": _mean([run.ece for run in runs if run.ece is not None]),
         "warned": int((~silent).sum()),
     }
 
@@ -118,8 +159,16 @@ def report(runs: Iterable[Run], methods: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _mean(values: Sequence[float]) -> float:
-    return round(float(numpy.mean(values)), 4)
+def _mean(values: Sequence[float]) -> float | None:
+    return round(float(numpy.mean(values)), 4) if len(values) else None
+
+
+def _spread(points: Sequence[float] | Reals) -> dict[str, float]:
+    return {
+        "mean": round(float(numpy.mean(points)), 2),
+        "5th_percentile": round(float(numpy.quantile(points, 0.05)), 2),
+        "worst": round(float(numpy.min(points)), 1),
+    }
 
 
 def _drawn_all(arguments: argparse.Namespace) -> Iterator[Run]:
@@ -144,13 +193,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--worlds", type=Path, help="writes every run here, as JSON lines")
     arguments = parser.parse_args()
-    runs = list(_drawn_all(arguments))
-    if arguments.worlds:
-        lines = (json.dumps({**run._asdict(), "world": run.world._asdict()}) for run in runs)
-        arguments.worlds.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(json.dumps(report(runs, arguments.methods), indent=2))
+    print(json.dumps(report(_drawn_all(arguments), arguments.methods), indent=2))
 
 
 if __name__ == "__main__":

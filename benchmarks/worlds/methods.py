@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy
 
+from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, normalised, one_hot
-from training.calibration.calibrate import noise_threshold
+from training.calibration.cautions import Verdicts, cautions
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.label_model import estimate, update
 from worlds.draw import Drawn
@@ -22,12 +23,18 @@ class Outcome(NamedTuple):
         noisy: which given ones it calls noisy (n).
         noise: its estimate of the noise rate; None where it makes none.
         warned: whether it warned of its own verdicts.
+        left_out: which samples it would rather not train on (n); None where it trains on all.
+        interval: between which noise rates it takes the true one to lie; None where it does not say.
+        doubts: how likely it takes each given response to be wrong (n); None where it does not say.
     """
 
     final: Numbers
     noisy: Bools
     noise: float | None = None
     warned: bool = False
+    left_out: Bools | None = None
+    interval: tuple[float, float] | None = None
+    doubts: Reals | None = None
 
 
 def as_given(drawn: Drawn) -> Outcome:
@@ -53,15 +60,24 @@ def calibrated(drawn: Drawn) -> Outcome:
     """Weigh all views of all samples: the default."""
     matrix = drawn.matrix
     found = estimate(matrix)
-    noisy = found.noise >= noise_threshold(found.noise)
+    noisy = found.noise >= priors.DOUBTFUL
     review = numpy.where(noisy, drawn.review, -1)
     posterior = update(matrix, found, review, numpy.ones(len(matrix), dtype=bool))
     named = one_hot(matrix.given, matrix.width) + one_hot(review, matrix.width)
     for said in matrix.answers.values():
         named += one_hot(said, matrix.width)
-    final = numpy.where(noisy, (posterior * (named > 0)).argmax(1), matrix.given)
-    noise = float(found.noise.mean())
-    return Outcome(final, noisy, noise, warned=noise > 0.5)
+    likely = posterior * (named > 0)
+    sure = likely.max(1) >= priors.REPLACES
+    final = numpy.where(noisy & (sure | (matrix.given < 0)), likely.argmax(1), matrix.given)
+    return Outcome(
+        final,
+        noisy,
+        float(found.noise.mean()),
+        warned=bool(cautions(Verdicts(float(found.noise.mean()), found.noise_interval, found.reliability))),
+        left_out=noisy & ~sure,
+        interval=found.noise_interval,
+        doubts=found.noise,
+    )
 
 
 def cleanlab(drawn: Drawn) -> Outcome:

@@ -13,7 +13,7 @@ from agents.answers.kind import agree_with_any, sample_kind
 from agents.checker import Check
 from agents.record import to_decision
 from graph.fingerprint import fingerprints
-from graph.stages.calibrate import label_space_of
+from graph.stages.calibrate import groups_of
 from graph.stages.outcomes import too_long_samples, valid_outcomes
 from graph.stages.select import choose
 from graph.stages.stage import Workspace, open_stage
@@ -38,7 +38,7 @@ from stores.records import (
 )
 from training.balance import BalanceTally
 from training.calibration.agreement import AgreementTally
-from training.calibration.label_space import LabelSpace
+from training.calibration.groups import Groups
 from training.long_form import FreeTextTally
 from training.metrics import Metrics, Tally, says_gold
 
@@ -70,7 +70,7 @@ def _report(work: Workspace) -> Summary:
 def _write_decisions(work: Workspace) -> "_Figures":
     """Write what became of each sample, and add it up."""
     soft = work.config.training.weighting == "soft"
-    figures = _Figures(label_space_of(work), work.config.agents.views(), weighted=soft)
+    figures = _Figures(groups_of(work), work.config.agents.views(), weighted=soft)
     too_long = too_long_samples(work.journal)
     selected = work.journal.validity.has_selection
     why_dropped = choose(work).dropped if selected else {}
@@ -160,8 +160,8 @@ def _counted_as(check: Check) -> Iterator[str]:
 class _Figures:
     """Adds up a run's figures, one sample at a time."""
 
-    def __init__(self, space: LabelSpace, views: Iterable[str], *, weighted: bool = False) -> None:
-        self._space = space
+    def __init__(self, groups: Groups, views: Iterable[str], *, weighted: bool = False) -> None:
+        self._groups = groups
         self._weighted = weighted
         self._balance = BalanceTally()
         self._samples: Counter[str] = Counter()
@@ -199,7 +199,7 @@ class _Figures:
         if state.check is not None:
             self._checks.update(_counted_as(state.check))
         self._add_to_balance(state, kept)
-        gold, options = state.sample.gold, state.sample.options
+        gold = state.sample.gold
         compares = sample_kind(state.sample).comparable
         if not compares and status == "clean":
             self._texts.add_clean(state.sample.response)
@@ -207,7 +207,7 @@ class _Figures:
             self._texts.add_relabel(state.final)
         # Free text is not compared by the views; only a judge could.
         if compares and state.sample.says_something and state.check is not None:
-            choices = self._space.size(state) if self._space.shared else len(options)
+            choices = self._groups.choices(state.sample)
             given = (state.sample.response, *state.sample.other_responses)
             for view, answer in state.view_answers().items():
                 # Where it cannot be told whether they agree, that counts neither way.
@@ -220,10 +220,11 @@ class _Figures:
 
     def _add_to_balance(self, state: SampleState, kept: bool) -> None:
         """Count a sample's class, where responses are classes and its likeliest response is one."""
-        if not self._space.shared or (final := state.final) is None:
+        space = self._groups.space_of(state.sample)
+        if space is None or not space.shared or (final := state.final) is None:
             return
-        number = self._space.encode(state, final)
-        if number >= 0 and (name := self._space.decode(state, number)) is not None:
+        number = space.encode(state, final)
+        if number >= 0 and (name := space.decode(state, number)) is not None:
             confidence = state.consensus.confidence if self._weighted and state.consensus else 1.0
             self._balance.add(name, confidence if kept else 0.0)
 

@@ -3,13 +3,12 @@
 In crowdsourcing's words each agent is an annotator, and how far it can be trusted is its skill. Agents of one
 model err together: as two sources they would outvote the given response. So all of them are one source.
 
-Where a number means the same response in every sample and prompts tell what annotators say, it is learned
-which answers they give together, for each response that may be right. Elsewhere there is too little to learn
-that from. There an annotator copies the one before it, or knows the right response, or guesses. A guess is
-judged by how often its place is guessed at all, as in Zhao et al. (2021, "Calibrate Before Use"): that
-annotators agree says little where their guesses favour the same place.
+An annotator copies the one before it, or knows the right response, or guesses. A guess is judged by how often
+its place is guessed at all, as in Zhao et al. (2021, "Calibrate Before Use"): that annotators agree says
+little where their guesses favour the same place.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -18,7 +17,6 @@ import numpy
 
 from training.calibration import priors
 from training.calibration.arrays import Numbers, Reals
-from training.calibration.categorical import CategoricalSource
 from training.calibration.label_matrix import LabelMatrix
 
 NAME = "agents"
@@ -38,16 +36,19 @@ class AnnotatorSource:
 
     Args:
         answers: by annotator, the number of the candidate that it names, -1 for none (annotators, n).
-        sizes: how many candidates each sample has (n).
+        sizes: how many responses each sample has to choose from (n).
         placed: whether a number is a place that guesses may favour; else all places are alike.
+        candidates: how many the widest sample has, where that is not the largest size; else 0.
+        observed: see `LabelSource`.
     """
 
     answers: Numbers
     sizes: Numbers
     placed: bool
+    candidates: int = 0
+    observed: bool = True
     name: str = NAME
     share: float = priors.ANNOTATORS_SHARE
-    leads: bool = True
 
     def fit(self, posterior: Reals, rows: Numbers) -> "FittedAnnotators":
         """Return each annotator's skill, told from what is believed to be right.
@@ -64,12 +65,22 @@ class AnnotatorSource:
             numpy.add.at(hits, cell, posterior[said, answers[said]])
             numpy.add.at(misses, cell, 1 - posterior[said, answers[said]])
             alike = None if self.placed else float((1 / self.sizes[rows]).mean())
-            skills.append(_fit_skill(hits, misses, alike, self.copying))
+            skills.append(_fit_skill(hits, misses, alike))
         return FittedAnnotators(self, skills)
+
+    def apply(self, learned: Mapping[str, Reals]) -> "FittedAnnotators":
+        """Return the source with what was learned of other samples; see `LabelSource`."""
+        copies, knows, places = learned["copies"], learned["knows"], learned["places"]
+        if not len(copies) == len(knows) == len(places) == len(self.answers) or places.ndim != 2:
+            raise ValueError(f"there are {len(self.answers)} annotators, not {len(copies)}")
+        # A place that no sample had before is guessed as seldom as any.
+        more = numpy.repeat(places.min(1, keepdims=True), max(self.width - places.shape[1], 0), 1)
+        known = zip(copies, knows, numpy.hstack([places, more]), strict=True)
+        return FittedAnnotators(self, [AnnotatorSkill(float(one), float(two), at) for one, two, at in known])
 
     def log_likelihood(self, skills: list[AnnotatorSkill], rows: Numbers) -> Reals:
         """Return the log-probability of the answers, were each candidate right (m, candidates)."""
-        joint = numpy.zeros((len(rows), int(self.sizes.max())))
+        joint = numpy.zeros((len(rows), self.width))
         candidates = numpy.arange(joint.shape[1])
         for answers, before, skill in zip(self.answers[:, rows], self._before[:, rows], skills, strict=True):
             copied = numpy.array([0.0, skill.copies, skill.copies])[_context(answers, before)]
@@ -80,9 +91,9 @@ class AnnotatorSource:
         return joint
 
     @property
-    def copying(self) -> tuple[float, float]:
-        """What is believed of copying at first, in samples."""
-        return priors.COPIES_AMONG_FEW if self.placed else priors.COPIES
+    def width(self) -> int:
+        """How many candidates the sample with the most of them has."""
+        return self.candidates or int(self.sizes.max())
 
     @cached_property
     def _before(self) -> Numbers:
@@ -106,43 +117,32 @@ class FittedAnnotators:
         return self.source.log_likelihood(self.skills, rows)
 
     @property
+    def learned(self) -> Mapping[str, Reals]:
+        """What was learned: by annotator, how often it copies and knows, and which places it guesses."""
+        return {
+            "copies": numpy.array([skill.copies for skill in self.skills]),
+            "knows": numpy.array([skill.knows for skill in self.skills]),
+            "places": numpy.stack([skill.places for skill in self.skills]),
+        }
+
+    @property
     def log_prior(self) -> float:
         """The logarithm of the prior belief in what was learned."""
         total = 0.0
         for skill in self.skills:
-            for share, prior in ((skill.copies, self.source.copying), (skill.knows, priors.KNOWS)):
+            for share, prior in ((skill.copies, priors.COPIES), (skill.knows, priors.KNOWS)):
                 total += float(numpy.array(prior) @ numpy.log(numpy.array([share, 1 - share]) + 1e-12))
             if self.source.placed:
                 total += priors.PLACE * float(numpy.log(skill.places).sum())
         return total
 
 
-def annotators(matrix: LabelMatrix, confusion: bool) -> AnnotatorSource | CategoricalSource | None:
+def annotators(matrix: LabelMatrix) -> AnnotatorSource | None:
     """Return the agents' answers as a source; None where no agent was asked."""
     if not matrix.answers:
         return None
     answers = numpy.stack(list(matrix.answers.values()))
-    if confusion:
-        return _answers_together(answers, matrix.width)
-    return AnnotatorSource(answers, matrix.sizes, matrix.of_few)
-
-
-def _answers_together(answers: Numbers, size: int) -> CategoricalSource:
-    """Return a source whose patterns are all that annotators say together, a group for each response.
-
-    An example with two classes: ("0", "0") and ("0", "1") are two patterns of what two annotators say. Each
-    has one probability where response 0 is right and another where response 1 is.
-    """
-    said = numpy.where(answers < 0, size, answers)
-    patterns, seen, times = numpy.unique(said, axis=1, return_inverse=True, return_counts=True)
-    candidates = numpy.arange(size)
-    # How many annotators name a candidate (candidates, patterns).
-    named = (patterns[:, None] == candidates[None, :, None]).sum(0)
-    prior = times / times.sum() * priors.LIFT**named
-    prior = priors.CONFUSION_WEIGHT * (1 + size) * prior / prior.sum(1, keepdims=True)
-    numbers = candidates[None] * len(times) + seen.ravel()[:, None]
-    groups = numpy.repeat(candidates, len(times))
-    return CategoricalSource(NAME, numbers, groups, prior.ravel(), share=priors.ANNOTATORS_SHARE, leads=True)
+    return AnnotatorSource(answers, matrix.choices, matrix.has_places, matrix.width)
 
 
 def _context(answers: Numbers, before: Numbers) -> Numbers:
@@ -150,16 +150,13 @@ def _context(answers: Numbers, before: Numbers) -> Numbers:
     return numpy.where(before < 0, 0, 1 + (answers == before))
 
 
-def _fit_skill(
-    hits: Reals, misses: Reals, alike: float | None, believed: tuple[float, float]
-) -> AnnotatorSkill:
+def _fit_skill(hits: Reals, misses: Reals, alike: float | None) -> AnnotatorSkill:
     """Return an annotator's likeliest skill, by expectation-maximisation.
 
     Args:
         hits: how many of its answers are right, by context and place (3, k).
         misses: how many are wrong.
         alike: the probability of a guess; None to learn that of each place.
-        believed: how many answers are believed to be copied at first, and how many not.
     """
     size = hits.shape[1]
     places = numpy.full(size, 1 / size if alike is None else alike)
@@ -179,7 +176,7 @@ def _fit_skill(
         if alike is None:
             places = (guesses + priors.PLACE) / (guesses.sum() + priors.PLACE * size)
         skill = AnnotatorSkill(
-            (copies + believed[0]) / (could_copy + sum(believed)),
+            (copies + priors.COPIES[0]) / (could_copy + sum(priors.COPIES)),
             (knew + priors.KNOWS[0]) / (knew + float(guesses.sum()) + sum(priors.KNOWS)),
             places,
         )

@@ -1,5 +1,6 @@
 """A source that says one of a few things about each sample, each with a probability that is learned."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy
@@ -23,7 +24,8 @@ class CategoricalSource:
         alternatives: the logarithm of how many observations a pattern stands for (n, candidates). None where
             each stands for one.
         share: see `LabelSource`.
-        leads: see `LabelSource`.
+        fixed: whether `prior` holds the patterns' probabilities, and nothing is learned.
+        observed: whether anything was observed; a source that observed nothing is not learned from.
     """
 
     name: str
@@ -32,7 +34,8 @@ class CategoricalSource:
     prior: Reals
     alternatives: Reals | None = None
     share: float = 1.0
-    leads: bool = False
+    fixed: bool = False
+    observed: bool = True
 
     def fit(self, posterior: Reals, rows: Numbers) -> "FittedCategorical":
         """Return each pattern's probability in its group, counted where candidates are believed to be right.
@@ -41,9 +44,18 @@ class CategoricalSource:
             posterior: how likely each candidate is to be right (m, candidates).
             rows: the samples that this is about (m).
         """
+        if self.fixed:
+            return FittedCategorical(self, numpy.log(self.prior))
         seen = self.patterns[rows].ravel()
         counts = numpy.bincount(seen, posterior.ravel(), minlength=len(self.prior)) + self.prior
         return FittedCategorical(self, numpy.log(counts / numpy.bincount(self.groups, counts)[self.groups]))
+
+    def apply(self, learned: Mapping[str, Reals]) -> "FittedCategorical":
+        """Return the source with what was learned from other samples; see `LabelSource`."""
+        logarithms = learned["logarithms"]
+        if logarithms.shape != self.prior.shape:
+            raise ValueError(f"{self.name} has {len(self.prior)} patterns, not {logarithms.shape}")
+        return FittedCategorical(self, logarithms)
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,11 @@ class FittedCategorical:
         return likely if self.source.alternatives is None else likely - self.source.alternatives[rows]
 
     @property
+    def learned(self) -> Mapping[str, Reals]:
+        """What was learned: the logarithms."""
+        return {"logarithms": self.logarithms}
+
+    @property
     def log_prior(self) -> float:
         """The logarithm of the prior belief in what was learned."""
-        return float(self.source.prior @ self.logarithms)
+        return 0.0 if self.source.fixed else float(self.source.prior @ self.logarithms)

@@ -3,17 +3,19 @@
 A step has two halves. Each source is fitted to what is believed to be right. Then the fitted sources and a
 prior say anew what is right. The steps are repeated until the beliefs no longer change.
 
-Where the steps begin decides where they end. They begin with the given responses, and it is learned how often
-each source is wrong, but not which response it takes for which. So annotators who guess, or who all err in
-one way, leave right responses as they are. Open prompts begin with the votes as well.
+One thing cannot be learned in this way: how many of the given responses are wrong. Two annotators who say the
+same against a response look alike whether the response is wrong, or both make the same error. So the noise
+rate is not fitted. Each rate of `priors.NOISE_RATES` is taken for the true one, and all else is fitted to it.
+How likely the data are with each rate says how much its fit counts. What is believed in the end is the mean
+of all fits. Where the data tell the rate, one fit counts alone. Where they do not, the beliefs stay
+undecided, and so does the estimated rate.
 
-There is one exception. Clean responses that prompts tell at all, they tell well. Where prompts tell little of
-the given responses, and more than chance of what annotators say, most responses may be wrong. Then confusion
-is learned too, and a second fit begins with the annotators alone. Where more than half of the responses are
-wrong, a fit that begins with the responses takes noise that follows a rule for the truth.
+A fit ends where its beginning leads it. So the rates are gone through twice: upwards, begun from the given
+responses, and downwards, begun from the annotators' votes. Each fit begins where the one before has ended.
+The likelier end of the two is taken.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy
@@ -22,7 +24,7 @@ from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, Vectors, normalised, one_hot
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.prompt_classifier import PromptClassifier
-from training.calibration.sources import LabelSource, sources_of
+from training.calibration.sources import LabelSource, given_responses, sources_of
 
 # What is believed of each response (m, candidates) before sources are looked at, told from what is right.
 _Prior = Callable[[Reals], Reals]
@@ -36,23 +38,29 @@ class Fit:
         posterior: each response's probability to be right, of the samples learned from (m, candidates).
         sources: what was learned from.
         by_prompts: whether prompts tell anything.
+        rates: how likely each of `priors.NOISE_RATES` is the noise rate (r); they sum up to 1.
     """
 
     posterior: Reals
     sources: Sequence[LabelSource]
     by_prompts: bool
+    rates: Reals
+
+    @property
+    def noise_interval(self) -> tuple[float, float]:
+        """The lowest and the highest noise rate that the data allow (`priors.NOISE_OUTSIDE`)."""
+        rates = numpy.array(priors.NOISE_RATES)
+        # A rate of the grid stands for all that are nearer to it than to any other.
+        edges = numpy.concatenate([[0.0], (rates[1:] + rates[:-1]) / 2, [1.0]])
+        below = self.rates.cumsum()
+        first, last = numpy.searchsorted(below, [priors.NOISE_OUTSIDE, 1 - priors.NOISE_OUTSIDE])
+        return float(edges[first]), float(edges[min(last + 1, len(rates))])
 
 
 def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     """Fit the sources of a dataset.
 
-    | prompts tell                       | learned                                | begun from               |
-    | ---------------------------------- | -------------------------------------- | ------------------------ |
-    | the given responses                | how often each source is wrong         | given responses          |
-    | little of them, but of annotators  | which response is taken for which      | votes, and given ones    |
-    | neither                            | how often each; prompts are no source  | given responses          |
-
-    Where there are two beginnings, the likelier end is taken.
+    Prompts are a source where they tell the given responses, or what annotators say.
 
     Args:
         matrix: of all samples.
@@ -60,30 +68,40 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     """
     candidates = matrix.candidates()[rows]
     given = one_hot(matrix.given[rows], candidates.shape[1])
-    noise = matrix.expected_noise
-    trusting = normalised(candidates * (noise / candidates.shape[1] + (1 - noise) * given))
     said = [answers[rows] for answers in matrix.answers.values()]
     voted = _votes(said, candidates)
-    sources = sources_of(matrix, confusion=False)
-    if matrix.prompts is None:
-        problem = _Problem(candidates, rows, sources, _evenly(candidates))
-        return problem.fit([trusting] if matrix.of_few else [trusting, voted], by_prompts=False)
-    vectors = matrix.prompts[rows]
-    classifier = PromptClassifier(vectors)
-    told = _tells_given(classifier, vectors, given)
-    if told < priors.CONSISTENT * _entropy(given) and _tells_annotators(classifier, said, voted):
-        problem = _Problem(candidates, rows, sources_of(matrix, confusion=True), classifier.predict)
-        leading = replace(problem, sources=[source for source in problem.sources if source.leads])
-        return problem.fit([trusting, leading.solve(voted).posterior], by_prompts=True)
-    by_prompts = told > priors.PROMPTS_TELL
-    problem = _Problem(candidates, rows, sources, classifier.predict if by_prompts else _shares)
-    return problem.fit([trusting], by_prompts)
+    prior = _fixed(normalised(candidates) if matrix.told is None else matrix.told[rows])
+    by_prompts = matrix.told is not None
+    if matrix.prompts is not None:
+        vectors = matrix.prompts[rows]
+        classifier = PromptClassifier(vectors)
+        told = _tells_given(classifier, vectors, given)
+        by_prompts = told > priors.PROMPTS_TELL or _tells_annotators(classifier, said, voted)
+        prior = classifier.predict if by_prompts else _shares
+    trusted = None if matrix.trusted is None else matrix.trusted[rows]
+    problem = _Problem(candidates, rows, (), prior, trusted)
+    rates = priors.NOISE_RATES
+    sources = sources_of(matrix, rates[0])
+    trusting = normalised(candidates * (rates[0] / candidates.shape[1] + (1 - rates[0]) * given))
+    rising = problem.go_through(_of_rates(matrix, sources, rates), trusting)
+    falling = problem.go_through(_of_rates(matrix, sources, rates[::-1]), voted)
+    ends = [max(pair, key=lambda end: end.score) for pair in zip(rising, falling[::-1], strict=True)]
+    scores = numpy.array([end.score for end in ends])
+    likely = numpy.array(priors.NOISE_RATE_PRIOR) * numpy.exp(scores - scores.max())
+    likely /= likely.sum()
+    posterior = sum((share * end.posterior for share, end in zip(likely, ends, strict=True)), 0 * voted)
+    wrong = 1 - float((posterior * given).sum()) / len(rows)
+    found = next(_of_rates(matrix, sources, [wrong]))
+    return Fit(posterior, found, by_prompts, likely)
 
 
-def _entropy(given: Reals) -> float:
-    """Return how many nats are needed to tell the given responses (m, candidates) without any prompt."""
-    shares = given.mean(0)
-    return -float((shares * numpy.log(shares + 1e-12)).sum()) * len(given)
+def _of_rates(
+    matrix: LabelMatrix, sources: Sequence[LabelSource], rates: Iterable[float]
+) -> Iterator[list[LabelSource]]:
+    """Yield the sources for each noise rate; only that of the given responses depends on it."""
+    for rate in rates:
+        given = given_responses(matrix, rate)
+        yield [given if source.name == given.name else source for source in sources]
 
 
 def _shares(posterior: Reals) -> Reals:
@@ -91,9 +109,8 @@ def _shares(posterior: Reals) -> Reals:
     return numpy.broadcast_to((posterior.sum(0) + 1) / (len(posterior) + posterior.shape[1]), posterior.shape)
 
 
-def _evenly(candidates: Bools) -> _Prior:
-    even = normalised(candidates)
-    return lambda posterior: even
+def _fixed(likely: Reals) -> _Prior:
+    return lambda posterior: likely
 
 
 def _votes(said: Sequence[Numbers], candidates: Bools) -> Reals:
@@ -133,24 +150,35 @@ class _Problem:
     rows: Numbers
     sources: Sequence[LabelSource]
     prior: _Prior
+    trusted: Numbers | None
 
-    def fit(self, beginnings: Sequence[Reals], by_prompts: bool) -> Fit:
-        """Return the likeliest end from some beginnings (m, candidates)."""
-        found = max(map(self.solve, beginnings), key=lambda solution: solution.score)
-        return Fit(found.posterior, self.sources, by_prompts)
+    def go_through(self, sources: Iterable[Sequence[LabelSource]], beginning: Reals) -> list[_Solution]:
+        """Return the end with each of some sources, each fit begun from the end before."""
+        ends = []
+        for given in sources:
+            ends.append(replace(self, sources=given).solve(beginning))
+            beginning = ends[-1].posterior
+        return ends
 
     def solve(self, posterior: Reals) -> _Solution:
         """Return what is right, and how likely all of it is, from what is believed to be right at first."""
+        known = numpy.zeros(len(self.rows), dtype=bool) if self.trusted is None else self.trusted >= 0
         for _ in range(priors.EM_ITERATIONS):
             fitted = [source.fit(posterior, self.rows) for source in self.sources]
             joint = numpy.log(self.prior(posterior) + 1e-12)
             for source in fitted:
                 joint += source.log_likelihood(self.rows)
             joint[~self.candidates] = -numpy.inf
+            if self.trusted is not None:
+                joint[known] = numpy.where(
+                    numpy.arange(joint.shape[1]) == self.trusted[known, None], joint[known], -numpy.inf
+                )
             highest = joint.max(1, keepdims=True)
             total = numpy.exp(joint - highest).sum(1, keepdims=True)
             before, posterior = posterior, numpy.exp(joint - highest) / total
             if numpy.abs(posterior - before).max() < priors.EM_CHANGE:
                 break
-        score = float((numpy.log(total) + highest).sum()) + sum(source.log_prior for source in fitted)
-        return _Solution(posterior, score)
+        likely = (numpy.log(total) + highest)[:, 0]
+        # Sources are only nearly what they are taken for. What is known for certain counts in full.
+        believed = float(likely[~known].sum()) + sum(source.log_prior for source in fitted)
+        return _Solution(posterior, believed / priors.DISCOUNT + float(likely[known].sum()))

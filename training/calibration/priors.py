@@ -13,6 +13,13 @@ import numpy
 
 # Label space: which number a response has (`label_space.py`).
 
+FEWEST_ALONE = 50
+"""Fewer samples that compare with each other are pooled with others of their nature. Not measured."""
+
+MOST_GROUPS = 100
+"""The most option sets, and the most tasks, that are groups of their own; the largest are. It bounds the time
+of a file of many small ones. Not measured."""
+
 FEWEST_OF_CLASS = 5
 """So many samples must share a response before it is a class. Not measured."""
 
@@ -20,24 +27,28 @@ FEWEST_OF_TASK = 3
 """So many samples of a task must share a response before a sentence that names it is it. Not measured."""
 
 MOST_CLASSES = 50
-"""With more classes than this, none is learned about. Not measured; time and memory grow with the classes."""
+"""With more classes than this, a few candidates of each sample are weighed instead of all. Not measured; time
+and memory grow with the classes."""
 
-CLASSES_COVER = 0.9
-"""The share of the samples whose responses must be classes. Not measured; at 0.89 no classes are seen."""
+TASK_COVERS = 0.9
+"""The share of a task's samples whose responses must repeat, before a sentence that names one is it, before
+few samples a class are enough, and before a task's long texts are odd responses. Not measured."""
+
+CLASSES_COVER = 0.65
+"""The share of a group's samples whose responses must be classes, with `TYPICAL_CLASS` samples each on
+average. Chosen so that 30 % odd spellings leave the classes; at half, answers of arithmetic would be some."""
+
+TYPICAL_CLASS = 10
+"""See `CLASSES_COVER`. Chosen on numbers from 1 to 100 as answers to 500 prompts, which are no classes."""
+
+CANDIDATES_OF_MANY = 10
+"""Where there are many classes, so many candidates of each sample are weighed: what was named, what similar
+prompts suggest, and any other response as the last. Chosen to be as many as of open prompts."""
 
 OPEN_CANDIDATES = 10
 """How many answers an open prompt is taken to have; those that nobody gave are alike. Not measured."""
 
 # All sources: what is believed before anything is observed (`sources.py`, `free_text.py`).
-
-NOISE = 0.3
-"""The share of responses believed to be wrong at first, where prompts are open, and where it is learned which
-response is taken for which. Not measured alone."""
-
-NOISE_AMONG_FEW = 0.1
-"""The same where responses are options or classes, and how often one is wrong is learned. Chosen with 420
-worlds of `benchmarks/harm.py` from number 9,100,000 on among .05, .1, .15 and .3. At .3 one run in three lost
-more than 2 points of clean multiple choice, with another form of annotators."""
 
 LIFT = 3.0
 """An answer, or a verdict on free text, is believed to be so much likelier where it is right.
@@ -52,28 +63,15 @@ Not measured."""
 RAREST_PATTERN = 1e-3
 """How many samples the belief in the rarest patterns is worth. It keeps logarithms finite. Not measured."""
 
-BETTER_THAN_CHANCE = 4.5
-"""Where prompts tell nothing, responses no better than chance are less likely by so many nats. Chosen with
-drawn samples whose annotators know nothing (5 before it was defined in nats)."""
-
 # Annotators (`annotators.py`, `sources.py`).
-
-CONFUSION_WEIGHT = 100.0
-"""How many samples a response the belief in annotators is worth where prompts tell. Chosen among 30, 90, 100
-and 300 on six kinds of noise, over the FPB subset and other sentences of the same data. May be overfitted."""
 
 KNOWS = (0.2, 0.1)
 """Beta counts, in samples, of how often an annotator knows the answer and does not. It may know nothing.
 Chosen with drawn samples."""
 
-COPIES = (0.5, 3.0)
-"""Beta counts, in samples, of how often an annotator copies the one before it and does not, where prompts are
-open. It seldom copies most of its answers. Chosen with drawn samples."""
-
-COPIES_AMONG_FEW = (30.0, 10.0)
-"""The same among options or classes. Models agree in 60 % of their common errors on MMLU (Kim et al. 2025),
-and agents of one model in more. Chosen with the same worlds: of 123 runs with at most 10 % noise, 18 lose
-more than 2 points with the counts above, and 1 with these."""
+COPIES = (1.0, 2.0)
+"""Beta counts, in samples, of how often an annotator copies the one before it and does not. Chosen with the
+worlds of `NOISE_RATE_PRIOR`, beside (4, 4), which is level with it."""
 
 PLACE = 1.0
 """How many guesses of each place are believed to be seen already. Not measured."""
@@ -89,18 +87,34 @@ RAREST_VOTE = 0.05
 
 # Expectation-maximisation (`em.py`).
 
-EM_ITERATIONS, EM_CHANGE = 120, 1e-3
-"""The fit ends after so many steps, or when no probability changes by more in one. Not measured."""
+EM_ITERATIONS, EM_CHANGE = 25, 1e-3
+"""Each fit ends after so many steps, or when no probability changes by more in one. It begins where the fit
+of the noise rate before it has ended. Not measured."""
+
+NOISE_RATES = (0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+"""The noise rates that are tried. Not measured; the time grows with their number."""
+
+NOISE_RATE_PRIOR = (0.044, 0.064, 0.107, 0.181, 0.19, 0.146, 0.107, 0.074, 0.048, 0.027, 0.012)
+"""What is believed of them before any answer is seen: a beta distribution with the counts 1 and 3. Its mean
+is a quarter, and half of it lies below a fifth. Chosen with 210 worlds of `benchmarks/harm.py` from number
+9,300,000 on, beside the counts .5 and 2, which leave more wrong responses where nothing tells the rate."""
+
+DISCOUNT = 3.0
+"""So many nats of evidence on the noise rate count as one, since sources are only nearly what they are taken
+for. Chosen with the same worlds, beside 1, which let 8 of 120 runs with at most 10 % noise lose 2 points."""
+
+NOISE_OUTSIDE = 0.01
+"""How likely the noise rate is to lie below its interval, and above it, were all sources what they are taken
+for. Chosen with the same worlds beside .05: intervals are to hold the truth in nine runs of ten."""
+
+REPLACES = 0.8
+"""A new response must be so likely right before it takes the place of the given one. Chosen with the same
+worlds, beside .5: of 120 runs with at most 10 % noise 2 lose more than 2 points at .8, and 7 to 11 at .5."""
 
 PROMPTS_TELL = 8.0
 """Prompts are a source where they tell answers by more nats than this. Agents that know nothing reached 5.9
 at most in 60 draws. Chosen with `benchmarks/harm.py` among 2 and 8: at 2, 19 of 75 runs with responses
 that no prompt tells lost more than 2 points, with another form of annotators."""
-
-CONSISTENT = 0.25
-"""Annotators may teach what is right where prompts tell less than this share of what given responses say.
-Clean ones of drawn worlds on the FPB's sentences are told by .58 and more, those with 10 % noise by .29.
-Chosen with the same worlds among .1, .15, .2, .25 and .3."""
 
 # What prompts tell (`prompt_classifier.py`).
 
@@ -130,13 +144,31 @@ BALANCING_STEPS, BALANCED = 20, 1e-4
 SHARPNESS: list[float] = [0.0, *numpy.geomspace(0.3, 30, 25).tolist()]
 """How far predictions may be stretched away from the shares; the likeliest is taken. Not measured."""
 
-PREDICTED_AT_ONCE = 10_000
-"""Prompts whose vectors are read at once, which bounds the memory. Changes no figure."""
+SHARPNESS_OF_MANY: list[float] = [0.0, *numpy.geomspace(1, 100, 25).tolist()]
+"""The same among many classes, whose scores shrink further. Not measured."""
+
+RAREST_OF_MANY = 1e-5
+"""The least that prompts tell of a candidate among many classes. Chosen among 1e-3 and 1e-5 on drawn clouds
+of 60 and 150 classes: at 1e-3, wrong responses are ranked well and hardly any is called noisy."""
+
+MANY_ROUNDS = 2
+"""Where there are many classes, so often a classifier learns from what a fit found. Chosen among 2, 5 and 15
+on the same: with more, what prompts tell weakly confirms itself, and right responses are lost."""
+
+SHARPENED_ON = 2_000
+"""The most prompts on which the sharpness of predictions of many classes is chosen. Not measured."""
+
+PREDICTED_AT_ONCE = 4_000_000
+"""Prompts times classes whose predictions are held at once, which bounds the memory. Changes no figure."""
+
+JUDGED_AT_ONCE = 2_000
+"""Samples of a stream that are judged at once, which bounds the memory. Changes no figure."""
 
 # The posterior (`label_model.py`).
 
 LEARNED_FROM = 20_000
-"""The most samples that are learned from; what is learned is then said of all. Chosen for time and memory."""
+"""The most samples of a group that are learned from; what is learned is then said of all. Chosen for time and
+memory."""
 
 LABEL_SHARE = 0.75
 """How much of their evidence given responses keep beside the last classifier, which they have taught. It
@@ -158,9 +190,11 @@ say, and repeat much of it. For the reviewer it was chosen among a quarter, a ha
 REVIEW_ITERATIONS = 20
 """Steps in which the reviewer's reliability and its evidence are fitted to each other. Not measured."""
 
-LIKELIER_WRONG = 0.5
-"""A response with a lower noise probability is not noisy, whatever their mean says: at this one it is as
-likely right as wrong. Chosen for that reason, not measured alone."""
+DOUBTFUL = 1 / 3
+"""Responses of at least this noise probability are noisy. To train on a wrong response is taken to cost twice
+what a right one brings. Chosen with the same worlds, beside .4 and .5: at 30 to 70 % noise the kept
+responses are 12 points purer than those given, and 9 at .5; at most 10 %, 11 and 5 % of the right ones are
+called noisy."""
 
 # Free text (`free_text.py`).
 
@@ -195,3 +229,18 @@ FEWEST_COMPARED = 30
 
 DEVIATIONS = 2.0
 """Agreement is above chance by so many standard deviations of guessing: one in forty guessers passes."""
+
+# What is said of the verdicts (`cautions.py`).
+
+WIDEST_INTERVAL = 0.3
+"""Where the noise rate may lie in a wider interval than this, that is said. Not measured alone."""
+
+MOST = 0.5
+"""Where more responses than this seem to be wrong, that is said. Chosen since it is most of them."""
+
+BETTER_BY = 0.2
+"""Where the responses seem to be right more often than the model's answers by this share, that is said.
+Not measured."""
+
+SAME = 0.02
+"""Shares of right answers that lie closer than this are taken to be the same. Not measured."""

@@ -1,11 +1,11 @@
 """The label sources: given responses, annotators, a judge, and whether a response is valid at all.
 
 A new source is a file with one function, as below, and its entry in `SOURCES`. The function gets the label
-matrix, and whether confusion is learned (`sources_of`). It returns a source, or None where nothing was
-observed. `em.py` learns how far the source can be trusted, together with all others.
+matrix. It returns a source, or None where nothing was observed. `em.py` learns how far the source can be
+trusted, together with all others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import numpy
@@ -24,6 +24,10 @@ class FittedSource(Protocol):
     def log_prior(self) -> float:
         """The logarithm of the prior belief in what was learned."""
 
+    @property
+    def learned(self) -> Mapping[str, Reals]:
+        """What was learned, by name: all that `LabelSource.apply` needs to say the same of other samples."""
+
     def log_likelihood(self, rows: Numbers) -> Reals:
         """Return the log-probability of what was observed, were each candidate right (m, candidates)."""
 
@@ -40,8 +44,8 @@ class LabelSource(Protocol):
         """How much of its evidence counts beside the last classifier, which has learned from it (0 to 1)."""
 
     @property
-    def leads(self) -> bool:
-        """Whether the fit begins with this source alone, where prompts tell what it says."""
+    def observed(self) -> bool:
+        """Whether anything was observed. Of samples that are judged later, that nothing was may say much."""
 
     def fit(self, posterior: Reals, rows: Numbers) -> FittedSource:
         """Return how far the source can be trusted.
@@ -51,41 +55,43 @@ class LabelSource(Protocol):
             rows: the samples that this is about (m).
         """
 
+    def apply(self, learned: Mapping[str, Reals]) -> FittedSource:
+        """Return this source, which observed other samples, with what was learned before.
 
-def given_responses(matrix: LabelMatrix, confusion: bool) -> CategoricalSource:
-    """Return the given responses as a source.
+        Args:
+            learned: as `FittedSource.learned` returns it.
 
-    With `confusion` it is learned which response is given for which: a group for each right response, with
-    one pattern for each given one. Without, it is learned how often a response is wrong: patterns 0 (right)
-    and 1 (wrong), where a wrong one stands for all other candidates. A missing response has a pattern of its
-    own, which says nothing.
+        Raises:
+            ValueError: that was learned of a source of another shape.
+            KeyError: it is not all there.
+        """
+
+
+def given_responses(matrix: LabelMatrix, noise: float) -> CategoricalSource:
+    """Return the given responses as a source: patterns 0 (right) and 1 (wrong).
+
+    A wrong one stands for all other candidates. A missing response has a pattern of its own, which says
+    nothing. How often responses are wrong is not learned here (`em.py`).
+
+    Args:
+        matrix: of the samples.
+        noise: the share of wrong responses.
     """
-    size = matrix.width
-    given = numpy.where(matrix.given < 0, size, matrix.given)[:, None]
-    missing = matrix.missing()[:, None]
-    candidates = numpy.arange(size)[None]
-    if confusion:
-        prior = numpy.full((size, size + 1), priors.SOURCE_WEIGHT * priors.NOISE / max(size - 1, 1))
-        prior[:, size] = priors.RAREST_PATTERN
-        prior[numpy.arange(size), numpy.arange(size)] = priors.SOURCE_WEIGHT * (1 - priors.NOISE)
-        groups = numpy.append(numpy.repeat(numpy.arange(size), size + 1), size)
-        patterns = numpy.where(missing, size * (size + 1), candidates * (size + 1) + given)
-        beliefs = numpy.append(prior.ravel(), 1.0)
-        return CategoricalSource("label", patterns, groups, beliefs, share=priors.LABEL_SHARE)
-    patterns = numpy.where(missing, 2, given != candidates).astype(numpy.int64)
-    others = numpy.log(numpy.maximum(matrix.sizes - 1, 1))[:, None]
-    # Responses and annotators alone cannot tell which of them is wrong: this belief does.
-    chance = 1 / max(float(matrix.sizes.mean()), 2.0)
-    share = numpy.array([1 - matrix.expected_noise, matrix.expected_noise])
-    beliefs = (
-        priors.BETTER_THAN_CHANCE * share / (share @ numpy.log(share / numpy.array([chance, 1 - chance])))
+    given, missing = matrix.given[:, None], matrix.missing()[:, None]
+    patterns = numpy.where(missing, 2, given != numpy.arange(matrix.width)[None]).astype(numpy.int64)
+    alternatives = numpy.log(numpy.maximum(matrix.choices - 1, 1))[:, None] * (patterns == 1)
+    return CategoricalSource(
+        "label",
+        patterns,
+        groups=numpy.array([0, 0, 1]),
+        prior=numpy.array([1 - noise, noise, 1.0]),
+        alternatives=alternatives,
+        share=priors.LABEL_SHARE,
+        fixed=True,
     )
-    beliefs, groups = numpy.append(beliefs, 1.0), numpy.array([0, 0, 1])
-    shares = others * (patterns == 1)
-    return CategoricalSource("label", patterns, groups, beliefs, shares, share=priors.LABEL_SHARE)
 
 
-def judge(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
+def judge(matrix: LabelMatrix) -> CategoricalSource | None:
     """Return the judge's verdicts as a source; None where it was never asked.
 
     A judge speaks of the given response alone, and was shown what the annotators say. Often it repeats the
@@ -113,37 +119,55 @@ def judge(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
     return CategoricalSource("judge", patterns, groups, beliefs, share=priors.VERDICT_SHARE)
 
 
-def validity(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
-    """Return the source of which responses are invalid; None where all are valid.
+def validity(matrix: LabelMatrix) -> CategoricalSource | None:
+    """Return the source of which responses are invalid. It observed nothing where all are valid.
 
     An invalid response is wrong for certain. How often a wrong response shows itself in that way is learned:
     where most of them do, the valid ones are trusted the more. Patterns: 0 wrong and invalid, 1 wrong and
-    valid, 2 right, or of an open prompt. With `confusion` an invalid response is one more that can be given,
-    which the given responses' own source counts.
+    valid, 2 right, or of an open prompt.
     """
     invalid = matrix.given[:, None] < 0
-    if confusion or not invalid.any():
-        return None
     wrong = matrix.given[:, None] != numpy.arange(matrix.width)[None]
     closed = True if matrix.closed is None else matrix.closed[:, None]
     patterns = numpy.where(closed & wrong, numpy.where(invalid, 0, 1), 2)
-    return CategoricalSource("valid", patterns, numpy.array([0, 0, 1]), numpy.ones(3))
+    groups, observed = numpy.array([0, 0, 1]), bool(invalid.any())
+    return CategoricalSource("valid", patterns, groups, numpy.ones(3), observed=observed)
 
 
-SOURCES: tuple[Callable[[LabelMatrix, bool], LabelSource | None], ...] = (
-    given_responses,
-    annotators,
-    judge,
-    validity,
-)
+SOURCES: tuple[Callable[[LabelMatrix], LabelSource | None], ...] = (annotators, judge, validity)
+"""All sources but the given responses."""
 
 
-def sources_of(matrix: LabelMatrix, *, confusion: bool) -> list[LabelSource]:
+def sources_of(matrix: LabelMatrix, noise: float) -> list[LabelSource]:
     """Return every source that observed something.
 
     Args:
         matrix: of the samples.
-        confusion: learn which response is taken for which; else only how often one is wrong.
+        noise: the share of given responses that are taken to be wrong.
     """
-    built = (build(matrix, confusion) for build in SOURCES)
-    return [source for source in built if source is not None]
+    return [source for source in _built(matrix, noise) if source.observed]
+
+
+def apply_sources(
+    matrix: LabelMatrix, learned: Mapping[str, Mapping[str, Reals]]
+) -> Iterator[tuple[LabelSource, Reals]]:
+    """Yield each source that was learned of, with its log-probabilities of other samples.
+
+    Args:
+        matrix: of the samples to be judged.
+        learned: by source, what was learned of it (`FittedSource.learned`).
+
+    Raises:
+        ValueError: something else was learned than these sources.
+        KeyError: it is not all there.
+    """
+    rows = numpy.arange(len(matrix))
+    # What was learned has the noise rate, too.
+    for source in _built(matrix, noise=0.5):
+        if source.name in learned:
+            yield source, source.apply(learned[source.name]).log_likelihood(rows)
+
+
+def _built(matrix: LabelMatrix, noise: float) -> list[LabelSource]:
+    others = (build(matrix) for build in SOURCES)
+    return [given_responses(matrix, noise), *(source for source in others if source is not None)]

@@ -1,5 +1,6 @@
 """Calibration reads what the run's directory holds, and keeps there what it finds."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,15 @@ from agents.checker import Check, Judgement
 from agents.record import SampleRecord
 from graph.config.run import RunConfig
 from graph.context import load_prompts
-from graph.stages.calibrate import calibrate_run, conclude_run, label_space_of, measure
+from graph.stages.calibrate import calibrate_run, conclude_run, groups_of, measure
 from graph.stages.stage import Workspace
 from graph.state import SampleState
 from stores.run_directory import StagedRun
 from stores.sample import Sample
 from tests.support.judged_records import WordEncoder, record, relabelled
+from training.calibration.calibrate import calibrated
+from training.calibration.fitted import FittedCalibration
+from training.calibration.measures import Measures
 
 KINDS = ("animal", "plant", "vehicle")
 TEXT = "It is the large old town of number {} in the north of the land, by the sea and the lake."
@@ -91,7 +95,8 @@ def test_every_judged_response_gets_a_noise_probability(run: Workspace) -> None:
     assert all(check.noise is not None and 0 <= check.noise <= 1 for check in found)
     fact = run.journal.validity.calibration
     assert fact is not None
-    assert {"noise", "threshold", "reliability", "judged_alone", "silence"} == fact.keys()
+    assert {"noise", "threshold", "thresholds", "reliability", "judged_alone", "silence"} == fact.keys()
+    assert len(fact["thresholds"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -212,6 +217,26 @@ def test_every_sample_gets_a_consensus_in_the_light_of_the_new_answers(run: Work
     assert found[0].consensus.answer in KINDS
 
 
-def test_the_label_space_is_that_of_the_training_samples(run: Workspace) -> None:
-    space = label_space_of(run)
-    assert space.size(records(run)[0]) == len(KINDS)
+def test_what_was_learned_is_kept_and_decides_each_sample_alone_as_the_run_did(
+    run: Workspace, encoder: WordEncoder
+) -> None:
+    before = {known.sample.id: known for known in records(run)}
+    calibrate_run(run)
+    fitted, measures = FittedCalibration.load(run.files.calibration), Measures(encoder)
+    for known in records(run)[::5]:
+        (alone,) = calibrated(lambda one=before[known.sample.id]: [one], measures, fitted)
+        assert alone.check == known.check
+
+
+def test_a_run_of_before_that_kept_nothing_learns_it_anew(run: Workspace) -> None:
+    calibrate_run(run)
+    shutil.rmtree(run.files.calibration)
+    conclude_run(run)
+    assert run.journal.validity.has_consensus
+    assert FittedCalibration.load(run.files.calibration).models
+
+
+def test_the_groups_are_those_of_the_training_samples(run: Workspace) -> None:
+    groups = groups_of(run)
+    assert [group.nature for group in groups.groups] == ["options", "text"]
+    assert groups.choices(records(run)[0].sample) == len(KINDS)

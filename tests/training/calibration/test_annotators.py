@@ -5,7 +5,6 @@ import pytest
 
 from training.calibration.annotators import AnnotatorSource, annotators
 from training.calibration.arrays import Numbers, Reals, one_hot
-from training.calibration.categorical import CategoricalSource
 from training.calibration.label_matrix import LabelMatrix
 
 SAMPLES = 2000
@@ -75,12 +74,11 @@ def test_what_was_copied_is_the_last_readable_answer_before() -> None:
     assert skills[2].copies > 0.9
 
 
-def test_annotators_are_one_source_whatever_is_learned_of_them() -> None:
+def test_all_annotators_are_one_source() -> None:
     source, _ = drawn(knows=0.5, copies=0.0)
     answers = dict(zip(("base", "reasoning"), source.answers, strict=True))
     unasked = numpy.full(SAMPLES, -1)
     matrix = LabelMatrix(unasked, answers, unasked, source.sizes)
 
-    assert isinstance(annotators(matrix, confusion=True), CategoricalSource)
-    assert isinstance(annotators(matrix, confusion=False), AnnotatorSource)
-    assert annotators(LabelMatrix(unasked, {}, unasked, source.sizes), confusion=True) is None
+    assert isinstance(annotators(matrix), AnnotatorSource)
+    assert annotators(LabelMatrix(unasked, {}, unasked, source.sizes)) is None

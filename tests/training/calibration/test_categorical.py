@@ -40,3 +40,12 @@ def test_the_log_prior_is_greatest_where_what_was_learned_is_what_was_believed()
     as_believed, otherwise = (source.fit(right, ROWS) for right in (RIGHT, 1 - RIGHT))
 
     assert as_believed.log_prior > otherwise.log_prior
+
+
+def test_a_fixed_source_learns_nothing_and_its_belief_costs_nothing() -> None:
+    source = CategoricalSource("s", GIVEN, numpy.array([0, 0]), numpy.array([0.9, 0.1]), fixed=True)
+
+    for right in (RIGHT, 1 - RIGHT):
+        fitted = source.fit(right, ROWS)
+        numpy.testing.assert_allclose(numpy.exp(fitted.logarithms), [0.9, 0.1])
+        assert fitted.log_prior == 0

@@ -89,3 +89,31 @@ def test_only_the_rows_asked_for_are_learned_from(told: bool) -> None:
 
     assert fits[0].posterior.shape == (len(rows), CLASSES)
     numpy.testing.assert_array_equal(fits[0].posterior, fits[1].posterior)
+
+
+def test_a_rate_that_nothing_tells_is_said_to_be_anywhere() -> None:
+    matrix, _ = drawn(skill=0.0, rate=0.5, told=False)
+    told, _ = drawn(skill=0.6, rate=0.1, told=True)
+
+    least, most = fit_sources(replace(matrix, prompts=None), ROWS).noise_interval
+
+    assert least < 0.02
+    assert most > 0.6
+    least, most = fit_sources(told, ROWS).noise_interval
+    assert least < 0.1 < most < 0.3
+
+
+def test_trusted_responses_tell_what_nothing_else_can() -> None:
+    """Both agents repeat one error in half of the prompts, and look better than the responses."""
+    matrix, right = drawn(skill=1.0, rate=0.0, told=False)
+    error = numpy.random.default_rng(2).random(SAMPLES) < 0.5
+    same = numpy.where(error, (right + 1) % CLASSES, right)
+    misled = replace(matrix, prompts=None, answers={"base": same, "reasoning": same})
+    checked = numpy.where(ROWS < 40, right, -1)
+
+    alone, trusting = (fit_sources(replace(misled, trusted=trust), ROWS) for trust in (None, checked))
+
+    assert alone.noise_interval[1] > 0.4
+    assert trusting.noise_interval[1] < 0.2
+    assert (trusting.posterior[ROWS, right] > 0.8).mean() > 0.95
+    assert (trusting.posterior[:40].argmax(1) == right[:40]).all()

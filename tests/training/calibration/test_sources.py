@@ -34,31 +34,30 @@ def posterior() -> Reals:
     return one_hot(RIGHT, 3)
 
 
-def test_which_response_is_given_for_which_is_learned() -> None:
-    source = given_responses(matrix(), confusion=True)
+def test_a_response_is_wrong_as_often_as_the_noise_rate_says_and_any_other_is_as_likely() -> None:
+    source = given_responses(matrix(), 0.3)
 
-    likely = numpy.exp(source.fit(posterior(), ROWS).log_likelihood(ROWS))
+    fitted = source.fit(posterior(), ROWS)
+    likely = numpy.exp(fitted.log_likelihood(ROWS))
 
-    # Where 1 is given, 0 and 1 are as likely; where 2 is given, 2 alone.
-    assert likely[0, 0] > 0.7
-    assert likely[1, 1] > 0.7
-    assert likely[1, 2] < 0.1
+    assert likely[0, 1] == pytest.approx(0.7)
+    assert likely[0, 0] == likely[0, 2] == pytest.approx(0.3 / 2)
+    assert fitted.log_prior == 0
 
 
-def test_how_often_a_response_is_wrong_is_learned() -> None:
-    source = given_responses(matrix(), confusion=False)
+def test_a_missing_response_says_nothing() -> None:
+    given = numpy.where(ROWS < 3, -1, RIGHT)
+    missing = replace(matrix(), given=given, closed=ROWS >= 3)
 
-    likely = numpy.exp(source.fit(posterior(), ROWS).log_likelihood(ROWS))
+    likely = given_responses(missing, 0.3).fit(posterior(), ROWS).log_likelihood(ROWS)
 
-    assert likely[0, 1] == pytest.approx(0.67, abs=0.03)
-    # The others share what is left.
-    assert likely[0, 0] == likely[0, 2] == pytest.approx(0.33 / 2, abs=0.02)
+    assert (numpy.ptp(likely[:3], axis=1) == 0).all()
 
 
 def test_a_judge_that_is_right_speaks_for_and_against_the_given_response_alone() -> None:
     verdicts = numpy.where(RIGHT == 0, 0, 1)
     verdicts[6:9] = -1
-    source = judge(replace(matrix(), verdicts=verdicts), confusion=False)
+    source = judge(replace(matrix(), verdicts=verdicts))
     assert source is not None
 
     likely = source.fit(posterior(), ROWS).log_likelihood(ROWS)
@@ -66,30 +65,26 @@ def test_a_judge_that_is_right_speaks_for_and_against_the_given_response_alone()
     assert likely[0, 1] < likely[0, 0] == likely[0, 2]
     assert likely[1, 1] > likely[1, 0]
     assert (numpy.ptp(likely[6:9], axis=1) == 0).all()
-    assert judge(matrix(), confusion=False) is None
+    assert judge(matrix()) is None
 
 
-def test_an_invalid_response_is_its_own_source_only_where_confusion_is_not_learned() -> None:
+def test_an_invalid_response_is_its_own_source() -> None:
     some = numpy.where(ROWS < 9, -1, RIGHT)
     invalid = replace(matrix(), given=some)
 
-    assert validity(matrix(), confusion=False) is None
-    assert validity(invalid, confusion=True) is None
-    assert [source.name for source in sources_of(invalid, confusion=False)] == ["label", "agents", "valid"]
-    source = validity(invalid, confusion=False)
+    assert [source.name for source in sources_of(matrix(), 0.2)] == ["label", "agents"]
+    assert [source.name for source in sources_of(invalid, 0.2)] == ["label", "agents", "valid"]
+    source = validity(invalid)
     assert source is not None
     likely = source.fit(posterior(), ROWS).log_likelihood(ROWS)
     # Wrong responses show themselves here: a valid one is likelier to be right.
     assert (likely[9:][ROWS[9:] >= 0, some[9:]] > likely[9:].min(1)).all()
 
 
-def test_only_annotators_lead_and_all_but_validity_count_for_less_in_the_end() -> None:
+def test_all_but_validity_count_for_less_in_the_end() -> None:
     verdicts = numpy.ones(SAMPLES, dtype=numpy.int64)
-    found = sources_of(
-        replace(matrix(), verdicts=verdicts, given=numpy.where(ROWS < 9, -1, RIGHT)), confusion=False
-    )
+    found = sources_of(replace(matrix(), verdicts=verdicts, given=numpy.where(ROWS < 9, -1, RIGHT)), 0.2)
 
-    assert [source.name for source in found if source.leads] == ["agents"]
     assert [source.name for source in found if source.share == 1] == ["valid"]
 
 
@@ -101,7 +96,7 @@ from training.calibration.categorical import CategoricalSource
 from training.calibration.label_matrix import LabelMatrix
 
 
-def nearest(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
+def nearest(matrix: LabelMatrix) -> CategoricalSource | None:
     if matrix.prompts is None:
         return None
     alike = matrix.prompts @ matrix.prompts.T
@@ -132,12 +127,12 @@ def test_one_more_source_is_one_file_and_its_entry(tmp_path: Path) -> None:
     room = copy / "calibration"
     (room / "nearest.py").write_text(NEAREST, encoding="utf-8")
     listed = room / "sources.py"
-    entry = "\n    validity,\n)"
+    entry = ", validity)"
     text = listed.read_text(encoding="utf-8")
     assert text.count(entry) == 1
     imported = "from training.calibration.label_matrix import LabelMatrix\n"
     text = text.replace(imported, imported + "from training.calibration.nearest import nearest\n")
-    listed.write_text(text.replace(entry, "\n    validity,\n    nearest,\n)"), encoding="utf-8")
+    listed.write_text(text.replace(entry, ", validity, nearest)"), encoding="utf-8")
 
     asked = subprocess.run(
         [sys.executable, "-c", PROBE],
@@ -166,4 +161,9 @@ def test_one_more_source_is_one_file_and_its_entry(tmp_path: Path) -> None:
         if line[0] in "+-"
     ]
     # Its entry in the tuple, and the import that the entry needs.
-    assert changed == ["+ from training.calibration.nearest import nearest", "+     nearest,"]
+    assert [line for line in changed if line[0] == "+"] == [
+        "+ from training.calibration.nearest import nearest",
+        "+ SOURCES: tuple[Callable[[LabelMatrix], LabelSource | None], ...] = "
+        "(annotators, judge, validity, nearest)",
+    ]
+    assert len(changed) == 3
