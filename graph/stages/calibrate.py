@@ -1,26 +1,29 @@
-"""The calibrated checker in a run: what it reads from the run's directory, and what it writes there.
+"""The stage that decides every verdict, once all agents have said what they think of the responses.
 
-The statistics are in `training/calibration/`. Detection calls `calibrate_run` when all responses are judged.
-Denoising calls `conclude_run` when the noisy ones have new answers. Neither asks a model anything.
+It is a part of the calibrated checker: the statistics are in `training/calibration/`, and no model is asked.
+With any other policy the checker has decided sample by sample, and there is nothing left to do here.
 
 Free text is measured while detection still asks, block by block in the dataset's order. So the figures do not
 depend on the order of the answers, and most are there when the last answer comes in.
 """
 
+import asyncio
 import logging
 import threading
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy
 
 from agents.record import SampleRecord
-from graph.config.run import RunConfig
-from graph.stages.stage import Workspace
+from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import POLL_SECONDS
+from graph.state import RunState
 from stores.atomic import atomic_path
 from training.calibration.arrays import Reals, Vectors
-from training.calibration.calibrate import Calibration, calibrate, calibrated, conclude
+from training.calibration.calibrate import Calibration, calibrated
+from training.calibration.calibrate import calibrate as calibrate_records
 from training.calibration.free_text import measure_similarities
 from training.calibration.label_space import LabelSpace, is_free
 
@@ -40,11 +43,30 @@ _MOST_WRONG = (
 )
 
 
+async def calibrate(state: RunState) -> dict[str, Any]:
+    """Decide which responses are noisy, where that is told from all samples together (Eq. 3)."""
+    async with open_stage(state.directory, "calibrate") as work:
+        return {"noisy": await asyncio.to_thread(_decide, work)}
+
+
+def _decide(work: Workspace) -> int:
+    """Calibrate the verdicts where that is asked for and not done; returns how many are noisy."""
+    if work.config.calibrates:
+        if work.journal.validity.calibration is None:
+            calibrate_run(work)
+        total = work.journal.count_samples("train")
+        work.report(total, total)
+    else:
+        work.report_no_work()
+    counts = work.journal.count_status()
+    return counts.get("noisy", 0) + counts.get("relabelled", 0)
+
+
 def calibrate_run(work: Workspace) -> None:
     """Give every judged response of a run its noise probability, and its verdict."""
-    found = _calibrate(work)
+    found = calibration_of(work)
     work.journal.validity.invalidate_consensus()
-    work.journal.record(record.to_entry() for record in calibrated(partial(_records, work), found))
+    work.journal.record(record.to_entry() for record in calibrated(partial(records_of, work), found))
     reliability = {name: round(share, 4) for name, share in found.reliability.items()}
     rate = found.noise_rate
     calibration = {
@@ -65,14 +87,6 @@ def calibrate_run(work: Workspace) -> None:
     if reliability and all(share < by_prompts - _MARGIN for share in reliability.values()):
         said = ", ".join(f"{name} {share:.0%}" for name, share in reliability.items())
         _LOG.warning(_ADDS_LITTLE, said, 100 * by_prompts)
-
-
-def conclude_run(work: Workspace) -> None:
-    """Give every sample of a run its consensus, in the light of the new answers."""
-    records, repeats = partial(_records, work), partial(_repeats, config=work.config)
-    concluded = conclude(records, work.encoder, _calibrate(work), repeats)
-    work.journal.record(record.to_entry() for record in concluded)
-    work.journal.validity.validate_consensus()
 
 
 def label_space_of(work: Workspace) -> LabelSpace:
@@ -112,15 +126,15 @@ def measure(work: Workspace, total: int, ended: threading.Event, failed: threadi
         numpy.save(file, rows, allow_pickle=False)
 
 
-def _calibrate(work: Workspace) -> Calibration:
+def calibration_of(work: Workspace) -> Calibration:
     """Calibrate a run's samples, with what is on its disk.
 
     Raises:
         WeightsError: the encoder cannot be loaded.
     """
     checker = work.config.agents.checker
-    return calibrate(
-        partial(_records, work),
+    return calibrate_records(
+        partial(records_of, work),
         work.encoder,
         checker.views,
         threshold=checker.threshold,
@@ -130,7 +144,7 @@ def _calibrate(work: Workspace) -> Calibration:
     )
 
 
-def _records(work: Workspace) -> Iterator[SampleRecord]:
+def records_of(work: Workspace) -> Iterator[SampleRecord]:
     """Yield every sample in the dataset's order; each has a decision by now."""
     for sample, entry in work.journal.entries():
         yield SampleRecord.from_entry(sample, entry)
@@ -152,16 +166,3 @@ def _measured(work: Workspace) -> Reals:
         measure(work, work.journal.count_samples("train"), ended, threading.Event())
     rows: Reals = numpy.load(work.files.similarities, allow_pickle=False)
     return rows
-
-
-def _repeats(record: SampleRecord, config: RunConfig) -> bool:
-    """Return whether a review's answer is by a model that is a view already.
-
-    Its author is the relabeler where the reviewer had nothing to decide. A model is the same by its name: it
-    errs alike at whatever endpoint.
-    """
-    agents = config.agents
-    asked = record.review is not None and record.review.reply is not None
-    author = agents.reviewer if asked else agents.relabeler
-    views = {config.models[agent.model].name for agent in agents.views().values()}
-    return config.models[author.model].name in views

@@ -13,7 +13,7 @@ from langgraph.runtime import Runtime
 from agents.models.config import OpenAIModelConfig, rates_tokens
 from agents.models.pool import ModelPool
 from agents.models.probe import check_name, probe
-from graph.config import Stage
+from graph.config import VERDICTS, Stage
 from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.context import Prompts, RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
@@ -188,7 +188,7 @@ async def _tell_too_long(
 def _has_questions(plan: ResumePlan, samples: int, until: Stage) -> bool:
     """Whether any sample is still to be asked about, or again."""
     counts = plan.counts
-    to_relabel = counts.get("noisy", 0) if until != "detect" else 0
+    to_relabel = counts.get("noisy", 0) if until not in VERDICTS else 0
     return plan.redoes or sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
 
 

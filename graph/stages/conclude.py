@@ -1,0 +1,55 @@
+"""The stage that decides every sample's right response, once the noisy ones have new answers.
+
+It is a part of the calibrated checker, as `calibrate` is, and asks no model either. With any other policy the
+reviewer has decided sample by sample, and there is nothing left to do here.
+"""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from agents.record import SampleRecord
+from graph.config.run import RunConfig
+from graph.stages.calibrate import calibration_of, records_of
+from graph.stages.stage import Workspace, open_stage
+from graph.state import RunState
+from training.calibration.calibrate import conclude as conclude_records
+
+
+async def conclude(state: RunState) -> dict[str, Any]:
+    """Find every sample's consensus, where all samples are weighed together."""
+    async with open_stage(state.directory, "conclude") as work:
+        await asyncio.to_thread(_decide, work)
+    return {}
+
+
+def _decide(work: Workspace) -> None:
+    """Find the consensus where that is asked for and not done."""
+    if not work.config.calibrates:
+        work.report_no_work()
+        return
+    if not work.journal.validity.has_consensus:
+        conclude_run(work)
+    total = work.journal.count_samples("train")
+    work.report(total, total)
+
+
+def conclude_run(work: Workspace) -> None:
+    """Give every sample of a run its consensus, in the light of the new answers."""
+    records, repeats = partial(records_of, work), partial(review_repeats, config=work.config)
+    concluded = conclude_records(records, work.encoder, calibration_of(work), repeats)
+    work.journal.record(record.to_entry() for record in concluded)
+    work.journal.validity.validate_consensus()
+
+
+def review_repeats(record: SampleRecord, config: RunConfig) -> bool:
+    """Return whether a review's answer is by a model that is a view already.
+
+    Its author is the relabeler where the reviewer had nothing to decide. A model is the same by its name: it
+    errs alike at whatever endpoint.
+    """
+    agents = config.agents
+    asked = record.review is not None and record.review.reply is not None
+    author = agents.reviewer if asked else agents.relabeler
+    views = {config.models[agent.model].name for agent in agents.views().values()}
+    return config.models[author.model].name in views
