@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graph.sample_graph import build_sample_graph, sample_graph
     from graph.stages.stage import Progress
     from prompts.template import PromptError
-    from robustft.api import aevaluate, aresume, arun, evaluate, export, resume, run
+    from robustft.api import acheck, aevaluate, aresume, arun, check, evaluate, export, resume, run
     from robustft.run import Run, load_run
     from stores.errors import (
         DataError,
@@ -45,7 +45,17 @@ _MODULES = {
     "graph.engine": ("RunFailedError",),
     "graph.stages.stage": ("Progress",),
     "prompts.template": ("PromptError",),
-    "robustft.api": ("aevaluate", "aresume", "arun", "evaluate", "export", "resume", "run"),
+    "robustft.api": (
+        "acheck",
+        "aevaluate",
+        "aresume",
+        "arun",
+        "check",
+        "evaluate",
+        "export",
+        "resume",
+        "run",
+    ),
     "robustft.run": ("Run", "load_run"),
     "stores.errors": (
         "DataError",
@@ -96,12 +106,14 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingRow",
     "WeightsError",
+    "acheck",
     "add_noise",
     "aevaluate",
     "aresume",
     "arun",
     "build_run_graph",
     "build_sample_graph",
+    "check",
     "evaluate",
     "export",
     "load_config",

@@ -8,8 +8,7 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from agents.record import SampleRecord
-from graph.config.run import RunConfig
+from graph.repeats import review_repeats
 from graph.stages.calibrate import calibration_of, records_of
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState
@@ -40,16 +39,3 @@ def conclude_run(work: Workspace) -> None:
     concluded = conclude_records(records, work.encoder, calibration_of(work), repeats)
     work.journal.record(record.to_entry() for record in concluded)
     work.journal.validity.validate_consensus()
-
-
-def review_repeats(record: SampleRecord, config: RunConfig) -> bool:
-    """Return whether a review's answer is by a model that is a view already.
-
-    Its author is the relabeler where the reviewer had nothing to decide. A model is the same by its name: it
-    errs alike at whatever endpoint.
-    """
-    agents = config.agents
-    asked = record.review is not None and record.review.reply is not None
-    author = agents.reviewer if asked else agents.relabeler
-    views = {config.models[agent.model].name for agent in agents.views().values()}
-    return config.models[author.model].name in views

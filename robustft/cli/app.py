@@ -9,6 +9,7 @@ COMMANDS = {
     "demo": "Run the whole pipeline on the bundled data with the embedded model: no account, no key, no GPU.",
     "run": "Denoise a dataset and fine-tune on it.",
     "resume": "Continue an interrupted run; no reply that arrived is asked for again.",
+    "check": "Say which samples of new data are noisy, by what a finished run has learned.",
     "trace": "Show every agent's turn for one sample.",
     "evaluate": "Measure how often the model answers held-out data right, with and without an adapter.",
     "serve": "Keep a vLLM server of a config's model in the foreground; runs use it with base_url.",

@@ -10,7 +10,8 @@ from langgraph.runtime import Runtime
 from agents.errors import EndpointError
 from agents.models.pool import ModelPool
 from graph.config.run import ConfigError, parse_config
-from graph.context import agents_of, build_agents, load_models, load_prompts
+from graph.context import build_agents, load_models, load_prompts
+from graph.kept import agents_of
 from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
 from prompts.template import PromptError

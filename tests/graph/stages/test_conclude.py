@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from graph.config.run import parse_config
 from graph.stages.calibrate import calibrate
-from graph.stages.conclude import conclude, review_repeats
+from graph.stages.conclude import conclude
 from graph.stages.denoise import denoise
 from graph.stages.detect import detect
 from graph.state import RunState, SampleState
 from stores.run_directory import RunDirectory
 from tests.support.endpoint import Endpoint
-from tests.support.judged_records import WordEncoder, record, reviewed
+from tests.support.judged_records import WordEncoder
 from tests.support.stages import loaded, run_stage
 
 CALIBRATED = ("agents.checker.policy=calibrated", "agents.relabeler.neighbours=0")
@@ -61,20 +60,3 @@ async def test_where_the_reviewer_decides_alone_the_stage_says_that_it_has_no_wo
     ended = await run_stage(conclude, state)
     assert ended.progress[-1].note == "no work: the policy is hybrid"
     assert records(state.directory) == before
-
-
-@pytest.mark.parametrize(
-    ("model", "reply", "repeats"), [("m", "Oslo", True), ("other", "Oslo", False), ("other", None, True)]
-)
-def test_a_review_repeats_a_view_where_one_model_gave_both(
-    model: str, reply: str | None, repeats: bool
-) -> None:
-    models = {name: {"provider": "embedded", "name": name} for name in ("m", "other")}
-    agents = {name: {"model": "m"} for name in ("base", "reasoner", "checker", "relabeler")}
-    config = parse_config(
-        {"models": models, "agents": {**agents, "reviewer": {"model": model}}, "training": {"model": "m"}}
-    )
-    known = reviewed(record("Bergen", "Oslo", "Oslo"), "Oslo")
-    assert known.review is not None
-    known = known.model_copy(update={"review": known.review.model_copy(update={"reply": reply})})
-    assert review_repeats(known, config) is repeats
