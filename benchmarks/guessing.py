@@ -17,7 +17,7 @@ from numpy.random import Generator
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from training.calibration.arrays import Numbers
-from training.calibration.calibrate import noise_threshold
+from training.calibration.group_model import noise_threshold
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.label_model import estimate
 

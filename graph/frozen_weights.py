@@ -41,7 +41,7 @@ class FrozenWeights:
     """
 
     def __init__(self, files: RunDirectory, vectors: PromptVectors, config: RunConfig) -> None:
-        self._fitted = FittedCalibration.load(files.state)
+        self._fitted = FittedCalibration.load(files.calibration)
         # Now, and in one thread: two cannot import transformers at once.
         load_encoder(config.encoder)
         self._vectors = vectors

@@ -105,6 +105,11 @@ class RunDirectory:
         return self.state / "chroma"
 
     @property
+    def calibration(self) -> Path:
+        """The folder of what the calibrated checker has learned from all samples."""
+        return self.state / "calibration"
+
+    @property
     def similarities(self) -> Path:
         """How similar free-text responses are to what the agents say."""
         return self.state / "similarities.npy"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy
 
 from training.calibration.arrays import Bools, Numbers, Reals, normalised, one_hot
-from training.calibration.calibrate import noise_threshold
+from training.calibration.group_model import noise_threshold
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.label_model import estimate, update
 from worlds.draw import Drawn

@@ -22,10 +22,13 @@ from graph.stages.threads import POLL_SECONDS
 from graph.state import RunState
 from stores.atomic import atomic_path
 from training.calibration.arrays import Reals, Vectors
-from training.calibration.calibrate import Calibration, calibrated
 from training.calibration.calibrate import calibrate as calibrate_records
+from training.calibration.calibrate import calibrated
+from training.calibration.fitted import FittedCalibration
 from training.calibration.free_text import measure_similarities
-from training.calibration.label_space import LabelSpace, is_free
+from training.calibration.groups import Groups
+from training.calibration.label_space import is_free
+from training.calibration.measures import Measures
 
 _LOG = logging.getLogger("robustft")
 _BLOCK = 256
@@ -63,35 +66,30 @@ def _decide(work: Workspace) -> int:
 
 
 def calibrate_run(work: Workspace) -> None:
-    """Give every judged response of a run its noise probability, and its verdict."""
-    found = calibration_of(work)
+    """Give every judged response of a run its noise probability, and its verdict.
+
+    What was learned is kept in the run's directory, and decides its samples and new ones from then on.
+    """
+    records, measures, fitted = partial(records_of, work), measures_of(work), _calibrate(work)
     work.journal.validity.invalidate_consensus()
-    work.journal.record(record.to_entry() for record in calibrated(partial(records_of, work), found))
-    reliability = {name: round(share, 4) for name, share in found.reliability.items()}
-    rate = found.noise_rate
+    fitted.save(work.files.calibration)
+    work.journal.record(record.to_entry() for record in calibrated(records, measures, fitted))
+    rate = fitted.noise_rate
     calibration = {
         "noise": None if rate is None else round(rate, 4),
-        "threshold": round(found.threshold, 6),
-        "reliability": reliability,
-        "judged_alone": found.judged_alone,
-        "silence": list(found.silence),
+        "threshold": round(_largest_threshold(fitted), 6),
+        "thresholds": {name: round(threshold, 6) for name, threshold in fitted.thresholds.items()},
+        "reliability": {name: round(share, 4) for name, share in fitted.reliability.items()},
+        "judged_alone": fitted.judged_alone,
+        "silence": list(fitted.silence),
     }
     work.journal.validity.validate_calibration(calibration)
-    for reason in found.silence:
-        _LOG.warning(reason)
-    if rate is not None:
-        _LOG.info("%.0f%% of the responses seem to be wrong", 100 * rate)
-        if rate > 0.5:
-            _LOG.warning(_MOST_WRONG)
-    by_prompts = reliability.pop("prompts", 0.0)
-    if reliability and all(share < by_prompts - _MARGIN for share in reliability.values()):
-        said = ", ".join(f"{name} {share:.0%}" for name, share in reliability.items())
-        _LOG.warning(_ADDS_LITTLE, said, 100 * by_prompts)
+    _warn(fitted)
 
 
-def label_space_of(work: Workspace) -> LabelSpace:
-    """Return the label space of a run's samples."""
-    return LabelSpace.of(work.journal.samples("train"))
+def groups_of(work: Workspace) -> Groups:
+    """Return the groups of a run's samples."""
+    return Groups.of(work.journal.samples("train"))
 
 
 def measure(work: Workspace, total: int, ended: threading.Event, failed: threading.Event) -> None:
@@ -126,22 +124,50 @@ def measure(work: Workspace, total: int, ended: threading.Event, failed: threadi
         numpy.save(file, rows, allow_pickle=False)
 
 
-def calibration_of(work: Workspace) -> Calibration:
-    """Calibrate a run's samples, with what is on its disk.
+def _calibrate(work: Workspace) -> FittedCalibration:
+    checker, groups = work.config.agents.checker, groups_of(work)
+    records, measures = partial(records_of, work), measures_of(work)
+    return calibrate_records(records, measures, checker.views, threshold=checker.threshold, groups=groups)
+
+
+def fitted_of(work: Workspace) -> FittedCalibration:
+    """Return what a run has learned; learned anew where an earlier version did not keep it.
 
     Raises:
-        WeightsError: the encoder cannot be loaded.
+        RecordError: it cannot be read.
     """
-    checker = work.config.agents.checker
-    return calibrate_records(
-        partial(records_of, work),
-        work.encoder,
-        checker.views,
-        threshold=checker.threshold,
-        space=label_space_of(work),
-        prompts=partial(_prompts, work),
-        similarities=partial(_measured, work),
-    )
+    folder = work.files.calibration
+    return FittedCalibration.load(folder) if folder.exists() else _calibrate(work)
+
+
+def measures_of(work: Workspace) -> Measures:
+    """Return the vectors and similarities that are on a run's disk."""
+    return Measures(work.encoder, partial(_prompts, work), partial(_measured, work))
+
+
+def _largest_threshold(fitted: FittedCalibration) -> float:
+    """Return the threshold of the largest group that has one; 1 where none has."""
+    sizes = {group.name: group.size for group in fitted.groups.groups}
+    largest = max(fitted.thresholds, key=lambda name: sizes[name], default=None)
+    return 1.0 if largest is None else fitted.thresholds[largest]
+
+
+def _warn(fitted: FittedCalibration) -> None:
+    """Say what a person should know of a calibration."""
+    for reason in fitted.silence:
+        _LOG.warning(reason)
+    rate = fitted.noise_rate
+    if rate is not None:
+        _LOG.info("%.0f%% of the responses seem to be wrong", 100 * rate)
+        if rate > 0.5:
+            _LOG.warning(_MOST_WRONG)
+    # Prompts are compared with the views where they tell something: elsewhere they add nothing.
+    told = [model.reliability for model in fitted.models if "prompts" in model.reliability]
+    for reliability in told:
+        views = {name: share for name, share in reliability.items() if name != "prompts"}
+        if views and all(share < reliability["prompts"] - _MARGIN for share in views.values()):
+            said = ", ".join(f"{name} {share:.0%}" for name, share in views.items())
+            _LOG.warning(_ADDS_LITTLE, said, 100 * reliability["prompts"])
 
 
 def records_of(work: Workspace) -> Iterator[SampleRecord]:

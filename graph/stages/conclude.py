@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from graph.repeats import review_repeats
-from graph.stages.calibrate import calibration_of, records_of
+from graph.stages.calibrate import fitted_of, measures_of, records_of
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState
 from training.calibration.calibrate import conclude as conclude_records
+from training.calibration.calibrate import learn_reviewer
 
 
 async def conclude(state: RunState) -> dict[str, Any]:
@@ -34,8 +35,15 @@ def _decide(work: Workspace) -> None:
 
 
 def conclude_run(work: Workspace) -> None:
-    """Give every sample of a run its consensus, in the light of the new answers."""
-    records, repeats = partial(records_of, work), partial(review_repeats, config=work.config)
-    concluded = conclude_records(records, work.encoder, calibration_of(work), repeats)
+    """Give every sample of a run its consensus, in the light of the new answers.
+
+    Raises:
+        RecordError: what `calibrate_run` kept cannot be read.
+    """
+    records, measures = partial(records_of, work), measures_of(work)
+    repeats = partial(review_repeats, config=work.config)
+    fitted = learn_reviewer(records, measures, fitted_of(work), repeats)
+    fitted.save(work.files.calibration)
+    concluded = conclude_records(records, measures, fitted, repeats)
     work.journal.record(record.to_entry() for record in concluded)
     work.journal.validity.validate_consensus()

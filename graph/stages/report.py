@@ -13,7 +13,7 @@ from agents.answers.kind import agree_with_any, sample_kind
 from agents.checker import Check
 from agents.record import to_decision
 from graph.fingerprint import fingerprints
-from graph.stages.calibrate import label_space_of
+from graph.stages.calibrate import groups_of
 from graph.stages.outcomes import too_long_samples, valid_outcomes
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState, SampleState
@@ -35,7 +35,7 @@ from stores.records import (
     Usage,
 )
 from training.calibration.agreement import AgreementTally
-from training.calibration.label_space import LabelSpace
+from training.calibration.groups import Groups
 from training.long_form import FreeTextTally
 from training.metrics import Metrics, Tally, says_gold
 
@@ -66,7 +66,7 @@ def _report(work: Workspace) -> Summary:
 
 def _write_decisions(work: Workspace) -> "_Figures":
     """Write what became of each sample, and add it up."""
-    figures = _Figures(label_space_of(work), work.config.agents.views())
+    figures = _Figures(groups_of(work), work.config.agents.views())
     too_long = too_long_samples(work.journal)
     selected = work.journal.validity.has_selection
     with atomic_writer(work.files.decisions) as decisions, atomic_writer(work.files.dropped) as dropped:
@@ -151,8 +151,8 @@ def _counted_as(check: Check) -> Iterator[str]:
 class _Figures:
     """Adds up a run's figures, one sample at a time."""
 
-    def __init__(self, space: LabelSpace, views: Iterable[str]) -> None:
-        self._space = space
+    def __init__(self, groups: Groups, views: Iterable[str]) -> None:
+        self._groups = groups
         self._samples: Counter[str] = Counter()
         self._tally = Tally()
         self._with_gold = False
@@ -186,7 +186,7 @@ class _Figures:
         self._samples["failed"] += status == "failed"
         if state.check is not None:
             self._checks.update(_counted_as(state.check))
-        gold, options = state.sample.gold, state.sample.options
+        gold = state.sample.gold
         compares = sample_kind(state.sample).comparable
         if not compares and status == "clean":
             self._texts.add_clean(state.sample.response)
@@ -194,7 +194,7 @@ class _Figures:
             self._texts.add_relabel(state.final)
         # Free text is not compared by the views; only a judge could.
         if compares and state.sample.says_something and state.check is not None:
-            choices = self._space.size(state) if self._space.shared else len(options)
+            choices = self._groups.choices(state.sample)
             given = (state.sample.response, *state.sample.other_responses)
             for view, answer in state.view_answers().items():
                 # Where it cannot be told whether they agree, that counts neither way.

@@ -10,7 +10,8 @@ judged by how often its place is guessed at all, as in Zhao et al. (2021, "Calib
 annotators agree says little where their guesses favour the same place.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ import numpy
 
 from training.calibration import priors
 from training.calibration.arrays import Numbers, Reals
-from training.calibration.categorical import CategoricalSource
+from training.calibration.categorical import CategoricalSource, FittedCategorical
 from training.calibration.label_matrix import LabelMatrix
 
 NAME = "agents"
@@ -40,11 +41,17 @@ class AnnotatorSource:
         answers: by annotator, the number of the candidate that it names, -1 for none (annotators, n).
         sizes: how many candidates each sample has (n).
         placed: whether a number is a place that guesses may favour; else all places are alike.
+        of_few: whether candidates are options or classes, among which annotators copy often.
+        least_width: see `LabelMatrix`.
+        observed: see `LabelSource`.
     """
 
     answers: Numbers
     sizes: Numbers
     placed: bool
+    of_few: bool = True
+    least_width: int = 1
+    observed: bool = True
     name: str = NAME
     share: float = priors.ANNOTATORS_SHARE
     leads: bool = True
@@ -67,9 +74,19 @@ class AnnotatorSource:
             skills.append(_fit_skill(hits, misses, alike, self.copying))
         return FittedAnnotators(self, skills)
 
+    def apply(self, learned: Mapping[str, Reals]) -> "FittedAnnotators":
+        """Return the source with what was learned of other samples; see `LabelSource`."""
+        copies, knows, places = learned["copies"], learned["knows"], learned["places"]
+        if not len(copies) == len(knows) == len(places) == len(self.answers) or places.ndim != 2:
+            raise ValueError(f"there are {len(self.answers)} annotators, not {len(copies)}")
+        # A place that no sample had before is guessed as seldom as any.
+        more = numpy.repeat(places.min(1, keepdims=True), max(self.width - places.shape[1], 0), 1)
+        known = zip(copies, knows, numpy.hstack([places, more]), strict=True)
+        return FittedAnnotators(self, [AnnotatorSkill(float(one), float(two), at) for one, two, at in known])
+
     def log_likelihood(self, skills: list[AnnotatorSkill], rows: Numbers) -> Reals:
         """Return the log-probability of the answers, were each candidate right (m, candidates)."""
-        joint = numpy.zeros((len(rows), int(self.sizes.max())))
+        joint = numpy.zeros((len(rows), self.width))
         candidates = numpy.arange(joint.shape[1])
         for answers, before, skill in zip(self.answers[:, rows], self._before[:, rows], skills, strict=True):
             copied = numpy.array([0.0, skill.copies, skill.copies])[_context(answers, before)]
@@ -80,9 +97,14 @@ class AnnotatorSource:
         return joint
 
     @property
+    def width(self) -> int:
+        """How many candidates the sample with the most of them has."""
+        return max(int(self.sizes.max()), self.least_width)
+
+    @property
     def copying(self) -> tuple[float, float]:
         """What is believed of copying at first, in samples."""
-        return priors.COPIES_AMONG_FEW if self.placed else priors.COPIES
+        return priors.COPIES_AMONG_FEW if self.of_few else priors.COPIES
 
     @cached_property
     def _before(self) -> Numbers:
@@ -106,6 +128,15 @@ class FittedAnnotators:
         return self.source.log_likelihood(self.skills, rows)
 
     @property
+    def learned(self) -> Mapping[str, Reals]:
+        """What was learned: by annotator, how often it copies and knows, and which places it guesses."""
+        return {
+            "copies": numpy.array([skill.copies for skill in self.skills]),
+            "knows": numpy.array([skill.knows for skill in self.skills]),
+            "places": numpy.stack([skill.places for skill in self.skills]),
+        }
+
+    @property
     def log_prior(self) -> float:
         """The logarithm of the prior belief in what was learned."""
         total = 0.0
@@ -124,10 +155,52 @@ def annotators(matrix: LabelMatrix, confusion: bool) -> AnnotatorSource | Catego
     answers = numpy.stack(list(matrix.answers.values()))
     if confusion:
         return _answers_together(answers, matrix.width)
-    return AnnotatorSource(answers, matrix.sizes, matrix.of_few)
+    return AnnotatorSource(answers, matrix.sizes, matrix.has_places, matrix.of_few, matrix.least_width)
 
 
-def _answers_together(answers: Numbers, size: int) -> CategoricalSource:
+@dataclass(frozen=True)
+class AnswersTogether(CategoricalSource):
+    """All that annotators say together, as patterns.
+
+    Args:
+        said: what each annotator says, by pattern (annotators, patterns).
+    """
+
+    said: Numbers = field(default_factory=lambda: numpy.zeros((0, 0), dtype=numpy.int64))
+
+    def fit(self, posterior: Reals, rows: Numbers) -> "FittedTogether":
+        """Return each pattern's probability for each response that may be right."""
+        return FittedTogether(self, super().fit(posterior, rows).logarithms)
+
+    def apply(self, learned: Mapping[str, Reals]) -> "FittedTogether":
+        """Return the source with what was learned of other samples; see `LabelSource`.
+
+        A pattern that was never seen says what is believed of annotators at first.
+        """
+        size = len(self.prior) // max(self.said.shape[1], 1)
+        known = {tuple(pattern): number for number, pattern in enumerate(learned["said"].T.tolist())}
+        table = learned["logarithms"].reshape(size, len(known))
+        named = (self.said[None] == numpy.arange(size)[:, None, None]).sum(1)
+        logarithms = numpy.log(priors.LIFT) * named
+        for number, pattern in enumerate(self.said.T.tolist()):
+            if tuple(pattern) in known:
+                logarithms[:, number] = table[:, known[tuple(pattern)]]
+        return FittedTogether(self, logarithms.ravel())
+
+
+@dataclass(frozen=True)
+class FittedTogether(FittedCategorical):
+    """The source, with each pattern's logarithm for each response that may be right."""
+
+    source: AnswersTogether
+
+    @property
+    def learned(self) -> Mapping[str, Reals]:
+        """What was learned, and of which patterns."""
+        return {"said": self.source.said.astype(numpy.float64), "logarithms": self.logarithms}
+
+
+def _answers_together(answers: Numbers, size: int) -> AnswersTogether:
     """Return a source whose patterns are all that annotators say together, a group for each response.
 
     An example with two classes: ("0", "0") and ("0", "1") are two patterns of what two annotators say. Each
@@ -142,7 +215,9 @@ def _answers_together(answers: Numbers, size: int) -> CategoricalSource:
     prior = priors.CONFUSION_WEIGHT * (1 + size) * prior / prior.sum(1, keepdims=True)
     numbers = candidates[None] * len(times) + seen.ravel()[:, None]
     groups = numpy.repeat(candidates, len(times))
-    return CategoricalSource(NAME, numbers, groups, prior.ravel(), share=priors.ANNOTATORS_SHARE, leads=True)
+    beliefs = prior.ravel()
+    share = priors.ANNOTATORS_SHARE
+    return AnswersTogether(NAME, numbers, groups, beliefs, share=share, leads=True, said=patterns)
 
 
 def _context(answers: Numbers, before: Numbers) -> Numbers:

@@ -1,5 +1,6 @@
 """A source that says one of a few things about each sample, each with a probability that is learned."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy
@@ -24,6 +25,7 @@ class CategoricalSource:
             each stands for one.
         share: see `LabelSource`.
         leads: see `LabelSource`.
+        observed: whether anything was observed; a source that observed nothing is not learned from.
     """
 
     name: str
@@ -33,6 +35,7 @@ class CategoricalSource:
     alternatives: Reals | None = None
     share: float = 1.0
     leads: bool = False
+    observed: bool = True
 
     def fit(self, posterior: Reals, rows: Numbers) -> "FittedCategorical":
         """Return each pattern's probability in its group, counted where candidates are believed to be right.
@@ -44,6 +47,13 @@ class CategoricalSource:
         seen = self.patterns[rows].ravel()
         counts = numpy.bincount(seen, posterior.ravel(), minlength=len(self.prior)) + self.prior
         return FittedCategorical(self, numpy.log(counts / numpy.bincount(self.groups, counts)[self.groups]))
+
+    def apply(self, learned: Mapping[str, Reals]) -> "FittedCategorical":
+        """Return the source with what was learned from other samples; see `LabelSource`."""
+        logarithms = learned["logarithms"]
+        if logarithms.shape != self.prior.shape:
+            raise ValueError(f"{self.name} has {len(self.prior)} patterns, not {logarithms.shape}")
+        return FittedCategorical(self, logarithms)
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,11 @@ class FittedCategorical:
         """Return the log-probability of what was observed, were each candidate right (m, candidates)."""
         likely: Reals = self.logarithms[self.source.patterns[rows]]
         return likely if self.source.alternatives is None else likely - self.source.alternatives[rows]
+
+    @property
+    def learned(self) -> Mapping[str, Reals]:
+        """What was learned: the logarithms."""
+        return {"logarithms": self.logarithms}
 
     @property
     def log_prior(self) -> float:

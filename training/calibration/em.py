@@ -36,11 +36,13 @@ class Fit:
         posterior: each response's probability to be right, of the samples learned from (m, candidates).
         sources: what was learned from.
         by_prompts: whether prompts tell anything.
+        confusion: whether it was learned which response is taken for which.
     """
 
     posterior: Reals
     sources: Sequence[LabelSource]
     by_prompts: bool
+    confusion: bool = False
 
 
 def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
@@ -66,16 +68,19 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     voted = _votes(said, candidates)
     sources = sources_of(matrix, confusion=False)
     if matrix.prompts is None:
-        problem = _Problem(candidates, rows, sources, _evenly(candidates))
-        return problem.fit([trusting] if matrix.of_few else [trusting, voted], by_prompts=False)
+        told = _fixed(normalised(candidates) if matrix.told is None else matrix.told[rows])
+        problem = _Problem(candidates, rows, sources, told)
+        by_prompts = matrix.told is not None
+        return problem.fit([trusting] if matrix.of_few else [trusting, voted], by_prompts)
     vectors = matrix.prompts[rows]
     classifier = PromptClassifier(vectors)
-    told = _tells_given(classifier, vectors, given)
-    if told < priors.CONSISTENT * _entropy(given) and _tells_annotators(classifier, said, voted):
+    told_given = _tells_given(classifier, vectors, given)
+    if told_given < priors.CONSISTENT * _entropy(given) and _tells_annotators(classifier, said, voted):
         problem = _Problem(candidates, rows, sources_of(matrix, confusion=True), classifier.predict)
         leading = replace(problem, sources=[source for source in problem.sources if source.leads])
-        return problem.fit([trusting, leading.solve(voted).posterior], by_prompts=True)
-    by_prompts = told > priors.PROMPTS_TELL
+        fit = problem.fit([trusting, leading.solve(voted).posterior], by_prompts=True)
+        return replace(fit, confusion=True)
+    by_prompts = told_given > priors.PROMPTS_TELL
     problem = _Problem(candidates, rows, sources, classifier.predict if by_prompts else _shares)
     return problem.fit([trusting], by_prompts)
 
@@ -91,9 +96,8 @@ def _shares(posterior: Reals) -> Reals:
     return numpy.broadcast_to((posterior.sum(0) + 1) / (len(posterior) + posterior.shape[1]), posterior.shape)
 
 
-def _evenly(candidates: Bools) -> _Prior:
-    even = normalised(candidates)
-    return lambda posterior: even
+def _fixed(prior: Reals) -> _Prior:
+    return lambda posterior: prior
 
 
 def _votes(said: Sequence[Numbers], candidates: Bools) -> Reals:

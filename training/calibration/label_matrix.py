@@ -20,7 +20,8 @@ import numpy
 from agents.checker import Check
 from agents.record import SampleRecord
 from training.calibration import priors
-from training.calibration.arrays import Bools, Numbers, Vectors
+from training.calibration.arrays import Bools, Numbers, Reals, Vectors
+from training.calibration.hashes import fold_of
 from training.calibration.label_space import LabelSpace
 
 
@@ -39,6 +40,10 @@ class LabelMatrix:
             open prompt are numbered as they were named, which nobody favours.
         closed: whether a response could be invalid (n), as with options. To an open prompt it could not. None
             where it could be everywhere.
+        told: what prompts tell of each candidate (n, width), where there are too many classes to learn that
+            of all; else None.
+        folds: the fold of each sample (n), which follows from its id; None where folds are to be drawn.
+        least_width: the fewest candidates that the widest sample is taken to have.
     """
 
     given: Numbers
@@ -48,6 +53,9 @@ class LabelMatrix:
     prompts: Vectors | None = None
     placed: bool = False
     closed: Bools | None = None
+    told: Reals | None = None
+    folds: Numbers | None = None
+    least_width: int = 1
 
     def __len__(self) -> int:
         return len(self.given)
@@ -55,11 +63,16 @@ class LabelMatrix:
     @property
     def width(self) -> int:
         """How many candidates the sample with the most of them has."""
-        return int(self.sizes.max())
+        return max(int(self.sizes.max()), self.least_width)
 
     @property
     def of_few(self) -> bool:
         """Whether all candidates are known beforehand, as options or classes are; else prompts are open."""
+        return self.has_places or self.told is not None
+
+    @property
+    def has_places(self) -> bool:
+        """Whether an agent may favour a number: it is a place among options, or a class."""
         return self.placed or self.prompts is not None
 
     @property
@@ -78,6 +91,56 @@ class LabelMatrix:
         return numpy.arange(self.width)[None] < self.sizes[:, None]
 
 
+class LabelMatrixBuilder:
+    """Makes a label matrix sample by sample, so that no record has to be kept.
+
+    Args:
+        space: of the samples' responses.
+        views: whose answers count.
+    """
+
+    def __init__(self, space: LabelSpace, views: Sequence[str]) -> None:
+        self._space = space
+        self._views = views
+        self._rows: list[tuple[int, ...]] = []
+        self._placed = True
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, record: SampleRecord) -> None:
+        """Add a sample, with what was said of it."""
+        space, options = self._space, bool(record.sample.options)
+        says_something = record.sample.says_something
+        self._rows.append(
+            (
+                space.encode(record, record.sample.response) if says_something else -1,
+                verdict_of(record.check),
+                space.size(record),
+                # An empty response is nobody's evidence: not that wrong responses show themselves, either.
+                (space.shared or options) and says_something,
+                fold_of(record.sample.id),
+                *(space.encode(record, answer) for answer in view_answers(record, self._views)),
+            )
+        )
+        self._placed &= options
+
+    def build(self, order: Numbers | None = None) -> LabelMatrix:
+        """Return the matrix of all samples, or of some in an order of their own; without prompts' vectors."""
+        table = numpy.array(self._rows, dtype=numpy.int64).reshape(-1, 5 + len(self._views))
+        given, verdicts, sizes, closed, folds, *answers = (table if order is None else table[order]).T
+        return LabelMatrix(
+            given,
+            dict(zip(self._views, answers, strict=True)),
+            verdicts,
+            sizes,
+            placed=self._placed,
+            closed=closed.astype(bool),
+            folds=folds,
+            least_width=self._space.least_size,
+        )
+
+
 def label_matrix(records: Iterable[SampleRecord], space: LabelSpace, views: Sequence[str]) -> LabelMatrix:
     """Return the label matrix of samples that a label space covers, without the prompts' vectors.
 
@@ -86,28 +149,10 @@ def label_matrix(records: Iterable[SampleRecord], space: LabelSpace, views: Sequ
         space: of their responses.
         views: whose answers count.
     """
-    given, sizes, verdicts, closed = [], [], [], []
-    answers: dict[str, list[int]] = {view: [] for view in views}
-    placed = True
+    builder = LabelMatrixBuilder(space, views)
     for record in records:
-        options = bool(record.sample.options)
-        says_something = record.sample.says_something
-        given.append(space.encode(record, record.sample.response) if says_something else -1)
-        for view, answer in zip(views, view_answers(record, views), strict=True):
-            answers[view].append(space.encode(record, answer))
-        verdicts.append(verdict_of(record.check))
-        sizes.append(space.size(record))
-        # An empty response is nobody's evidence: not that wrong responses show themselves, either.
-        closed.append((space.shared or options) and says_something)
-        placed &= options
-    return LabelMatrix(
-        numpy.array(given),
-        {view: numpy.array(numbers) for view, numbers in answers.items()},
-        numpy.array(verdicts),
-        numpy.array(sizes),
-        placed=placed,
-        closed=numpy.array(closed),
-    )
+        builder.add(record)
+    return builder.build()
 
 
 def view_answers(record: SampleRecord, views: Sequence[str]) -> list[str | None]:

@@ -10,15 +10,17 @@ cleanlab's CROWDLAB takes a classifier to be better than chance.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy
 
 from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, normalised, one_hot, softmax
-from training.calibration.em import fit_sources
+from training.calibration.em import Fit, fit_sources
 from training.calibration.label_matrix import LabelMatrix
-from training.calibration.prompt_classifier import predict_crossed, predict_others
+from training.calibration.many_classes import Candidates, ManyClasses, open_candidates
+from training.calibration.prompt_classifier import FoldModels, drawn_folds
+from training.calibration.sources import apply_sources
 
 PROMPTS = "prompts"
 """What prompts tell, as `check.weights` and the reliability call it."""
@@ -37,12 +39,82 @@ class Estimate:
             logarithm of right against wrong.
         reliability: by view, the share of its answers that are right, as far as this tells; and by
             `prompts`, where prompts tell anything, that of what similar prompts alone would answer.
+        numbers: the response of each candidate in the label space (n, candidates), where samples have
+            candidates of their own among many classes; None where a candidate's place is its number.
     """
 
     posterior: Reals
     noise: Reals
     weights: Mapping[str, Reals]
     reliability: Mapping[str, float]
+    numbers: Numbers | None = None
+
+
+@dataclass(frozen=True)
+class LabelModel:
+    """What was learned of a group's sources and prompts: tells the right responses of any of its samples.
+
+    Args:
+        learned: by source, what was learned of it (`FittedSource.learned`).
+        confusion: whether it was learned which response is taken for which.
+        classes: how many classes there are, where they are too many to weigh all; else 0.
+        prompts: what prompts tell; None where they tell nothing.
+    """
+
+    learned: Mapping[str, Mapping[str, Reals]]
+    confusion: bool
+    classes: int
+    prompts: FoldModels | ManyClasses | None
+
+    @classmethod
+    def learn(cls, matrix: LabelMatrix, classes: int = 0) -> "LabelModel":
+        """Calibrate all sources of some samples against each other.
+
+        Args:
+            matrix: at least one sample. Where there are many classes, in numbers of the label space.
+            classes: how many classes there are, where they are too many to weigh all.
+        """
+        rows = _some(len(matrix))
+        if classes:
+            return _learn_many(matrix, classes)
+        fit = fit_sources(matrix, rows)
+        prompts = None
+        if fit.by_prompts and matrix.prompts is not None:
+            prompts = FoldModels.learn(matrix.prompts[rows], fit.posterior, _folds(matrix)[rows])
+        return cls(_learned(fit, rows), fit.confusion, 0, prompts)
+
+    @property
+    def by_prompts(self) -> bool:
+        """Whether prompts tell anything."""
+        return self.prompts is not None
+
+    def estimate(self, matrix: LabelMatrix, more: Numbers | None = None) -> Estimate:
+        """Return what the model makes of samples.
+
+        Args:
+            matrix: of any samples of the group, with their prompts' vectors where prompts tell anything.
+            more: further responses that were named (n), which are candidates too; -1 for none.
+
+        Raises:
+            ValueError: the model was learned of other sources.
+            KeyError: what was learned is not all there.
+        """
+        numbers = None
+        if self.classes:
+            matrix, numbers = self._candidates(matrix, more)
+        parts: dict[str, Reals] = {}
+        if matrix.told is not None:
+            parts[PROMPTS] = numpy.log(numpy.maximum(matrix.told, priors.RARE**2))
+        elif isinstance(self.prompts, FoldModels) and matrix.prompts is not None:
+            parts[PROMPTS] = numpy.log(self.prompts.predict(matrix.prompts, _folds(matrix)))
+        for source, part in apply_sources(matrix, self.learned, confusion=self.confusion):
+            parts[source.name] = source.share * part if self.by_prompts else part
+        return replace(_report(matrix, parts), numbers=numbers)
+
+    def _candidates(self, matrix: LabelMatrix, more: Numbers | None) -> Candidates:
+        if isinstance(self.prompts, ManyClasses) and matrix.prompts is not None:
+            return self.prompts.candidates(matrix, matrix.prompts, more)
+        return open_candidates(matrix, more)
 
 
 def estimate(matrix: LabelMatrix) -> Estimate:
@@ -51,24 +123,34 @@ def estimate(matrix: LabelMatrix) -> Estimate:
     Args:
         matrix: at least one sample.
     """
-    rows = _some(len(matrix))
-    candidates = matrix.candidates()
-    fit = fit_sources(matrix, rows)
-    prior = None
-    if fit.by_prompts and matrix.prompts is not None:
-        vectors = matrix.prompts[rows]
-        others = numpy.setdiff1d(numpy.arange(len(matrix)), rows)
-        prior = numpy.zeros(candidates.shape)
-        prior[rows] = numpy.log(predict_crossed(vectors, fit.posterior))
-        prior[others] = numpy.log(predict_others(vectors, fit.posterior, matrix.prompts, others))
-    every = numpy.arange(len(matrix))
-    parts = {}
-    if prior is not None:
-        parts[PROMPTS] = prior
-    for source in fit.sources:
-        part = source.fit(fit.posterior, rows).log_likelihood(every)
-        parts[source.name] = part if prior is None else source.share * part
-    return _report(matrix, parts)
+    return LabelModel.learn(matrix).estimate(matrix)
+
+
+def _learn_many(matrix: LabelMatrix, classes: int) -> LabelModel:
+    """Learn where there are many classes: by turns what prompts tell, and what is right."""
+    rows, folds, vectors = numpy.arange(len(matrix)), _folds(matrix), matrix.prompts
+    prompts = None
+    if vectors is not None:
+        given = matrix.given[:, None]
+        prompts = ManyClasses.learn(vectors, given, numpy.ones(given.shape), folds, classes)
+        if prompts.tells(vectors, folds, matrix.given) <= priors.PROMPTS_TELL:
+            prompts = None
+    if prompts is None or vectors is None:
+        fit = fit_sources(open_candidates(matrix).matrix, rows)
+        return LabelModel(_learned(fit, rows), False, classes, None)
+    for _ in range(priors.MANY_ROUNDS):
+        known, numbers = prompts.candidates(matrix, vectors)
+        fit = fit_sources(known, rows)
+        prompts = ManyClasses.learn(vectors, numbers, fit.posterior, folds, classes)
+    return LabelModel(_learned(fit, rows), False, classes, prompts)
+
+
+def _learned(fit: Fit, rows: Numbers) -> Mapping[str, Mapping[str, Reals]]:
+    return {source.name: source.fit(fit.posterior, rows).learned for source in fit.sources}
+
+
+def _folds(matrix: LabelMatrix) -> Numbers:
+    return drawn_folds(len(matrix)) if matrix.folds is None else matrix.folds
 
 
 def update(matrix: LabelMatrix, found: Estimate, answers: Numbers, repeats: Bools) -> Reals:
@@ -80,18 +162,84 @@ def update(matrix: LabelMatrix, found: Estimate, answers: Numbers, repeats: Bool
         answers: of an agent that was asked later (n), -1 where it was not, or its answer is no candidate.
         repeats: whether an answer is of a model that has answered before, and errs where that did (n).
     """
+    return reviewed(found.posterior, reviews_of(matrix, found, answers, repeats))
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """One more answer to some samples (m).
+
+    Args:
+        rows: which samples (m).
+        answers: what was answered (m).
+        before: how likely each answer was to be right without it (m).
+        others: how many other responses it could have been (m).
+        share: how much of its evidence counts (m).
+    """
+
+    rows: Numbers
+    answers: Numbers
+    before: Reals
+    others: Reals
+    share: Reals
+
+    def after(self, reliable: float) -> Reals:
+        """Return how likely each answer is to be right (m), where that share of all answers is."""
+        right, wrong = (
+            numpy.asarray(chance**self.share, dtype=numpy.float64)
+            for chance in (numpy.full(len(self.rows), reliable), (1 - reliable) / self.others)
+        )
+        return self.before * right / (self.before * right + (1 - self.before) * wrong)
+
+
+def reviews_of(matrix: LabelMatrix, found: Estimate, answers: Numbers, repeats: Bools) -> Reviews:
+    """Return what is known of one more answer to each sample; see `update`."""
     rows = numpy.flatnonzero(answers >= 0)
     knows_more = ~repeats[rows] & (PROMPTS not in found.weights)
-    share = numpy.where(knows_more, 1.0, priors.VERDICT_SHARE)[:, None]
-    said = one_hot(answers[rows], found.posterior.shape[1])
-    others = numpy.maximum(matrix.sizes[rows] - 1, 1)[:, None]
-    posterior = found.posterior.copy()
+    share = numpy.where(knows_more, 1.0, priors.VERDICT_SHARE)
+    others = numpy.maximum(_sizes(matrix, found)[rows] - 1, 1).astype(numpy.float64)
+    return Reviews(rows, answers[rows], found.posterior[rows, answers[rows]], others, share)
+
+
+def learn_reliability(before: Reals, others: Reals, share: Reals) -> float:
+    """Return the share of the reviewer's answers that are right, told from how well they fit what is known.
+
+    Args:
+        before: how likely each answer was to be right before it was given (m).
+        others: how many other responses each could have been (m).
+        share: how much of its evidence counts (m).
+    """
+    nothing = numpy.zeros(len(before), dtype=numpy.int64)
+    reviews = Reviews(nothing, nothing, before, others, share)
+    after = before
     for _ in range(priors.REVIEW_ITERATIONS):
         # One answer in two is right, were there nothing to tell by.
-        reliable = ((posterior[rows] * said).sum() + 1) / (len(rows) + 2)
-        likely = numpy.where(said > 0, reliable, (1 - reliable) / others) ** share
-        posterior[rows] = normalised(found.posterior[rows] * likely)
-    return posterior
+        reliable = (float(after.sum()) + 1) / (len(after) + 2)
+        after = reviews.after(reliable)
+    return reliable
+
+
+def reviewed(posterior: Reals, reviews: Reviews, reliable: float | None = None) -> Reals:
+    """Return each response's probability to be right after a review (n, candidates).
+
+    Args:
+        posterior: before it (n, candidates).
+        reviews: what was answered.
+        reliable: the share of the reviewer's answers that are right; learned from these where it is None.
+    """
+    if reliable is None:
+        reliable = learn_reliability(reviews.before, reviews.others, reviews.share)
+    said = one_hot(reviews.answers, posterior.shape[1])
+    wrong = (1 - reliable) / reviews.others[:, None]
+    likely = numpy.where(said > 0, reliable, wrong) ** reviews.share[:, None]
+    after = posterior.copy()
+    after[reviews.rows] = normalised(posterior[reviews.rows] * likely)
+    return after
+
+
+def _sizes(matrix: LabelMatrix, found: Estimate) -> Numbers:
+    """Return how many candidates each sample has (n)."""
+    return matrix.sizes if found.numbers is None else numpy.count_nonzero(found.numbers != -1, axis=1)
 
 
 def _some(size: int) -> Numbers:

@@ -13,6 +13,13 @@ import numpy
 
 # Label space: which number a response has (`label_space.py`).
 
+FEWEST_ALONE = 50
+"""Fewer samples that compare with each other are pooled with others of their nature. Not measured."""
+
+MOST_GROUPS = 100
+"""The most option sets, and the most tasks, that are groups of their own; the largest are. It bounds the time
+of a file of many small ones. Not measured."""
+
 FEWEST_OF_CLASS = 5
 """So many samples must share a response before it is a class. Not measured."""
 
@@ -20,10 +27,23 @@ FEWEST_OF_TASK = 3
 """So many samples of a task must share a response before a sentence that names it is it. Not measured."""
 
 MOST_CLASSES = 50
-"""With more classes than this, none is learned about. Not measured; time and memory grow with the classes."""
+"""With more classes than this, a few candidates of each sample are weighed instead of all. Not measured; time
+and memory grow with the classes."""
 
-CLASSES_COVER = 0.9
-"""The share of the samples whose responses must be classes. Not measured; at 0.89 no classes are seen."""
+TASK_COVERS = 0.9
+"""The share of a task's samples whose responses must repeat, before a sentence that names one is it, before
+few samples a class are enough, and before a task's long texts are odd responses. Not measured."""
+
+CLASSES_COVER = 0.65
+"""The share of a group's samples whose responses must be classes, with `TYPICAL_CLASS` samples each on
+average. Chosen so that 30 % odd spellings leave the classes; at half, answers of arithmetic would be some."""
+
+TYPICAL_CLASS = 10
+"""See `CLASSES_COVER`. Chosen on numbers from 1 to 100 as answers to 500 prompts, which are no classes."""
+
+CANDIDATES_OF_MANY = 10
+"""Where there are many classes, so many candidates of each sample are weighed: what was named, what similar
+prompts suggest, and any other response as the last. Chosen to be as many as of open prompts."""
 
 OPEN_CANDIDATES = 10
 """How many answers an open prompt is taken to have; those that nobody gave are alike. Not measured."""
@@ -130,13 +150,27 @@ BALANCING_STEPS, BALANCED = 20, 1e-4
 SHARPNESS: list[float] = [0.0, *numpy.geomspace(0.3, 30, 25).tolist()]
 """How far predictions may be stretched away from the shares; the likeliest is taken. Not measured."""
 
-PREDICTED_AT_ONCE = 10_000
-"""Prompts whose vectors are read at once, which bounds the memory. Changes no figure."""
+SHARPNESS_OF_MANY: list[float] = [0.0, *numpy.geomspace(1, 100, 25).tolist()]
+"""The same among many classes, whose scores shrink further. Not measured."""
+
+MANY_ROUNDS = 2
+"""Where there are many classes, so often a classifier learns from what a fit found, before the next fit.
+Not measured; a third changed no drawn area by .002."""
+
+SHARPENED_ON = 2_000
+"""The most prompts on which the sharpness of predictions of many classes is chosen. Not measured."""
+
+PREDICTED_AT_ONCE = 4_000_000
+"""Prompts times classes whose predictions are held at once, which bounds the memory. Changes no figure."""
+
+JUDGED_AT_ONCE = 2_000
+"""Samples of a stream that are judged at once, which bounds the memory. Changes no figure."""
 
 # The posterior (`label_model.py`).
 
 LEARNED_FROM = 20_000
-"""The most samples that are learned from; what is learned is then said of all. Chosen for time and memory."""
+"""The most samples of a group that are learned from; what is learned is then said of all. Chosen for time and
+memory."""
 
 LABEL_SHARE = 0.75
 """How much of their evidence given responses keep beside the last classifier, which they have taught. It

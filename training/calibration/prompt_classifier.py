@@ -1,16 +1,18 @@
 """What prompts tell about their right responses, learned from what is believed of all other prompts.
 
 Two classifiers read the prompts' vectors. `PromptClassifier` is quick and serves every step of the fit.
-`predict_crossed` and `predict_others` are slower and rank better; they are asked once, when it is known what
-to learn. Neither ever predicts a prompt from what is believed of that prompt itself.
+`FoldModels` are slower and rank better. They learn once, when it is known what to learn, and are kept: the
+prompts of the run and new ones are predicted alike. Neither ever predicts a prompt from what is believed of
+that prompt itself. Where there are too many classes for both, see `many_classes.py`.
 """
 
 from bisect import bisect_left
+from dataclasses import dataclass
 
 import numpy
 
 from training.calibration import priors
-from training.calibration.arrays import Numbers, Reals, Vectors, normalised, softmax
+from training.calibration.arrays import Bools, Numbers, Reals, Vectors, normalised, softmax
 
 
 class PromptClassifier:
@@ -84,43 +86,81 @@ def _balanced(scores: Reals, shares: Reals) -> Reals:
     return likely
 
 
-def predict_crossed(vectors: Vectors, posterior: Reals) -> Reals:
-    """Return each prompt's probabilities (n, classes) from prompts of other folds.
+def drawn_folds(size: int) -> Numbers:
+    """Return the fold of each of some samples without ids (n), drawn."""
+    return numpy.random.default_rng(0).permutation(size) % priors.FOLDS
+
+
+@dataclass(frozen=True)
+class FoldModels:
+    """A classifier for each fold, which has learned from the prompts of all other folds.
 
     Args:
-        vectors: one a prompt (n, d), of length 1.
-        posterior: what is learned: how likely each response is to be right (n, classes).
+        weights: of a vector's numbers (folds, d, classes).
+        intercepts: of no vector (folds, classes).
+        seen: which responses each has seen (folds, classes).
     """
-    folds = numpy.random.default_rng(0).permutation(len(posterior)) % priors.FOLDS
-    likely = numpy.zeros(posterior.shape)
-    for fold in range(priors.FOLDS):
-        inside, outside = numpy.flatnonzero(folds != fold), numpy.flatnonzero(folds == fold)
-        likely[outside] = predict_others(vectors[inside], posterior[inside], vectors, outside)
-    return likely
+
+    weights: Reals
+    intercepts: Reals
+    seen: Bools
+
+    @classmethod
+    def learn(cls, vectors: Vectors, posterior: Reals, folds: Numbers) -> "FoldModels":
+        """Learn what prompts tell.
+
+        Args:
+            vectors: one a prompt (n, d), of length 1.
+            posterior: what is learned: how likely each response is to be right (n, classes).
+            folds: the fold of each prompt (n).
+        """
+        size = posterior.shape[1]
+        weights = numpy.zeros((priors.FOLDS, vectors.shape[1], size))
+        intercepts, seen = numpy.zeros((priors.FOLDS, size)), numpy.zeros((priors.FOLDS, size), dtype=bool)
+        for fold in range(priors.FOLDS):
+            inside = numpy.flatnonzero(folds != fold)
+            classes, slopes, constants = _learned(vectors[inside], posterior[inside])
+            weights[fold][:, classes], intercepts[fold, classes], seen[fold, classes] = (
+                slopes,
+                constants,
+                True,
+            )
+        return cls(weights, intercepts, seen)
+
+    def predict(self, vectors: Vectors, folds: Numbers) -> Reals:
+        """Return each prompt's probabilities (n, classes), from the model of its own fold.
+
+        Args:
+            vectors: one a prompt (n, d); read in blocks, so that they may lie on disk.
+            folds: the fold of each prompt (n).
+        """
+        size = self.intercepts.shape[1]
+        likely = numpy.full((len(folds), size), priors.RARE)
+        at_once = max(priors.PREDICTED_AT_ONCE // size, 1)
+        for fold in range(priors.FOLDS):
+            rows, seen = numpy.flatnonzero(folds == fold), numpy.flatnonzero(self.seen[fold])
+            if not len(seen):
+                continue
+            for start in range(0, len(rows), at_once):
+                block = rows[start : start + at_once]
+                scores = vectors[block] @ self.weights[fold][:, seen] + self.intercepts[fold, seen]
+                likely[block[:, None], seen] = numpy.maximum(softmax(scores), priors.RARE)
+        return normalised(likely)
 
 
-def predict_others(vectors: Vectors, posterior: Reals, others: Vectors, rows: Numbers) -> Reals:
-    """Return the probabilities (m, classes) of prompts that were not learned from.
-
-    Args:
-        vectors: one a prompt that is learned from (n, d), of length 1.
-        posterior: what is learned: how likely each response is to be right (n, classes).
-        others: vectors; read in blocks, so that they may lie on disk.
-        rows: which of them to look at (m).
-    """
+def _learned(vectors: Vectors, posterior: Reals) -> tuple[Numbers, Reals, Reals]:
+    """Return the responses that were seen (k), and a classifier's weights (d, k) and intercepts (k)."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-    likely = numpy.full((len(rows), posterior.shape[1]), priors.RARE)
     # A prompt counts once for each response that it may have, by how likely that is.
     prompts, responses = numpy.nonzero(posterior > priors.UNLIKELY)
     classes = numpy.unique(responses)
-    if len(classes) == 1:
-        likely[:, classes] = 1.0
-    elif len(classes) and len(rows):
-        model = LogisticRegression(C=1 / priors.CLASSIFIER_PENALTY, max_iter=1000)
-        model.fit(vectors[prompts], responses, sample_weight=posterior[prompts, responses])
-        for start in range(0, len(rows), priors.PREDICTED_AT_ONCE):
-            block = slice(start, start + priors.PREDICTED_AT_ONCE)
-            predicted = model.predict_proba(others[rows[block]])
-            likely[block, classes] = numpy.maximum(predicted, priors.RARE)
-    return normalised(likely)
+    if len(classes) < 2:
+        return classes, numpy.zeros((vectors.shape[1], len(classes))), numpy.zeros(len(classes))
+    model = LogisticRegression(C=1 / priors.CLASSIFIER_PENALTY, max_iter=1000)
+    model.fit(vectors[prompts], responses, sample_weight=posterior[prompts, responses])
+    weights, intercepts = model.coef_, model.intercept_
+    if len(classes) == 2:
+        # Of two, one score is kept: how much likelier the second is.
+        weights, intercepts = numpy.vstack([0 * weights, weights]), numpy.append(0.0, intercepts)
+    return classes, weights.T, intercepts

@@ -5,7 +5,7 @@ matrix, and whether confusion is learned (`sources_of`). It returns a source, or
 observed. `em.py` learns how far the source can be trusted, together with all others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import numpy
@@ -23,6 +23,10 @@ class FittedSource(Protocol):
     @property
     def log_prior(self) -> float:
         """The logarithm of the prior belief in what was learned."""
+
+    @property
+    def learned(self) -> Mapping[str, Reals]:
+        """What was learned, by name: all that `LabelSource.apply` needs to say the same of other samples."""
 
     def log_likelihood(self, rows: Numbers) -> Reals:
         """Return the log-probability of what was observed, were each candidate right (m, candidates)."""
@@ -43,12 +47,27 @@ class LabelSource(Protocol):
     def leads(self) -> bool:
         """Whether the fit begins with this source alone, where prompts tell what it says."""
 
+    @property
+    def observed(self) -> bool:
+        """Whether anything was observed. Of samples that are judged later, that nothing was may say much."""
+
     def fit(self, posterior: Reals, rows: Numbers) -> FittedSource:
         """Return how far the source can be trusted.
 
         Args:
             posterior: how likely each candidate is to be right (m, candidates).
             rows: the samples that this is about (m).
+        """
+
+    def apply(self, learned: Mapping[str, Reals]) -> FittedSource:
+        """Return this source, which observed other samples, with what was learned before.
+
+        Args:
+            learned: as `FittedSource.learned` returns it.
+
+        Raises:
+            ValueError: that was learned of a source of another shape.
+            KeyError: it is not all there.
         """
 
 
@@ -114,20 +133,21 @@ def judge(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
 
 
 def validity(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
-    """Return the source of which responses are invalid; None where all are valid.
+    """Return the source of which responses are invalid. It observed nothing where all are valid.
 
     An invalid response is wrong for certain. How often a wrong response shows itself in that way is learned:
     where most of them do, the valid ones are trusted the more. Patterns: 0 wrong and invalid, 1 wrong and
     valid, 2 right, or of an open prompt. With `confusion` an invalid response is one more that can be given,
-    which the given responses' own source counts.
+    which the given responses' own source counts, and this is None.
     """
-    invalid = matrix.given[:, None] < 0
-    if confusion or not invalid.any():
+    if confusion:
         return None
+    invalid = matrix.given[:, None] < 0
     wrong = matrix.given[:, None] != numpy.arange(matrix.width)[None]
     closed = True if matrix.closed is None else matrix.closed[:, None]
     patterns = numpy.where(closed & wrong, numpy.where(invalid, 0, 1), 2)
-    return CategoricalSource("valid", patterns, numpy.array([0, 0, 1]), numpy.ones(3))
+    groups, observed = numpy.array([0, 0, 1]), bool(invalid.any())
+    return CategoricalSource("valid", patterns, groups, numpy.ones(3), observed=observed)
 
 
 SOURCES: tuple[Callable[[LabelMatrix, bool], LabelSource | None], ...] = (
@@ -145,5 +165,29 @@ def sources_of(matrix: LabelMatrix, *, confusion: bool) -> list[LabelSource]:
         matrix: of the samples.
         confusion: learn which response is taken for which; else only how often one is wrong.
     """
+    return [source for source in _built(matrix, confusion) if source.observed]
+
+
+def apply_sources(
+    matrix: LabelMatrix, learned: Mapping[str, Mapping[str, Reals]], *, confusion: bool
+) -> Iterator[tuple[LabelSource, Reals]]:
+    """Yield each source that was learned of, with its log-probabilities of other samples.
+
+    Args:
+        matrix: of the samples to be judged.
+        learned: by source, what was learned of it (`FittedSource.learned`).
+        confusion: as when it was learned.
+
+    Raises:
+        ValueError: something else was learned than these sources.
+        KeyError: it is not all there.
+    """
+    rows = numpy.arange(len(matrix))
+    for source in _built(matrix, confusion):
+        if source.name in learned:
+            yield source, source.apply(learned[source.name]).log_likelihood(rows)
+
+
+def _built(matrix: LabelMatrix, confusion: bool) -> list[LabelSource]:
     built = (build(matrix, confusion) for build in SOURCES)
     return [source for source in built if source is not None]

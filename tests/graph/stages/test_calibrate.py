@@ -12,7 +12,7 @@ from agents.checker import Check, Judgement
 from agents.record import SampleRecord
 from graph.config.run import RunConfig
 from graph.context import load_prompts
-from graph.stages.calibrate import calibrate, calibrate_run, label_space_of, measure
+from graph.stages.calibrate import calibrate, calibrate_run, groups_of, measure
 from graph.stages.conclude import conclude_run
 from graph.stages.detect import detect
 from graph.stages.stage import Workspace
@@ -96,7 +96,8 @@ def test_every_judged_response_gets_a_noise_probability(run: Workspace) -> None:
     assert all(check.noise is not None and 0 <= check.noise <= 1 for check in found)
     fact = run.journal.validity.calibration
     assert fact is not None
-    assert {"noise", "threshold", "reliability", "judged_alone", "silence"} == fact.keys()
+    assert {"noise", "threshold", "thresholds", "reliability", "judged_alone", "silence"} == fact.keys()
+    assert len(fact["thresholds"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -217,9 +218,10 @@ def test_every_sample_gets_a_consensus_in_the_light_of_the_new_answers(run: Work
     assert found[0].consensus.answer in KINDS
 
 
-def test_the_label_space_is_that_of_the_training_samples(run: Workspace) -> None:
-    space = label_space_of(run)
-    assert space.size(records(run)[0]) == len(KINDS)
+def test_the_groups_are_those_of_the_training_samples(run: Workspace) -> None:
+    groups = groups_of(run)
+    assert [group.nature for group in groups.groups] == ["options", "text"]
+    assert groups.choices(records(run)[0].sample) == len(KINDS)
 
 
 async def test_the_stage_decides_which_responses_are_noisy_and_counts_them(

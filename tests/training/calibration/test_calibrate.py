@@ -10,9 +10,11 @@ import pytest
 import training.calibration.calibrate
 from agents.record import SampleRecord
 from tests.support.judged_records import WordEncoder, record, reviewed
-from training.calibration.calibrate import Records, calibrate, calibrated, conclude, noise_threshold
-from training.calibration.free_text import measure_similarities
-from training.calibration.label_space import LabelSpace
+from training.calibration import priors
+from training.calibration.calibrate import Records, calibrate, calibrated, conclude, learn_reviewer
+from training.calibration.group_model import noise_threshold
+from training.calibration.groups import Groups
+from training.calibration.measures import Measures
 
 VIEWS = ("base", "reasoning")
 KINDS = {
@@ -80,8 +82,9 @@ def test_wrong_responses_get_a_verdict_and_the_right_one_in_the_end() -> None:
     records, _ = streamed(classes())
     encoder = WordEncoder()
 
-    found = calibrate(records, encoder, VIEWS, threshold=0.45)
-    judged = list(calibrated(records, found))
+    measures = Measures(encoder)
+    found = calibrate(records, measures, VIEWS, threshold=0.45)
+    judged = list(calibrated(records, measures, found))
 
     assert [one.sample.id for one in judged if one.status == "noisy"] == [str(n) for n in range(0, 72, 4)]
     assert found.noise_rate == pytest.approx(0.25, abs=0.05)
@@ -93,9 +96,8 @@ def test_wrong_responses_get_a_verdict_and_the_right_one_in_the_end() -> None:
         assert {"label", "agents"} <= set(one.check.weights)
 
     again, _ = streamed(relabelled(judged))
-    concluded = list(
-        conclude(again, encoder, calibrate(again, encoder, VIEWS, threshold=0.45), lambda one: True)
-    )
+    found = learn_reviewer(again, measures, found, lambda one: True)
+    concluded = list(conclude(again, measures, found, lambda one: True))
 
     right = [OPTIONS[number % 3] for number in range(72)]
     assert [one.final for one in concluded] == right
@@ -106,15 +108,16 @@ def test_free_text_is_measured_and_judged_by_the_same_call() -> None:
     records, _ = streamed(texts())
     encoder = WordEncoder()
 
-    found = calibrate(records, encoder, VIEWS)
-    judged = list(calibrated(records, found))
+    measures = Measures(encoder)
+    found = calibrate(records, measures, VIEWS)
+    judged = list(calibrated(records, measures, found))
 
-    assert found.matrix is None
+    assert not found.uses_prompts
     assert [one.sample.id for one in judged if one.status == "noisy"] == [f"t{n}" for n in range(0, 60, 3)]
     said = {name for one in judged if one.check for name in one.check.weights}
     assert said <= {*VIEWS, "prompts", "prior"}
     again, _ = streamed(relabelled(judged))
-    for one in conclude(again, encoder, calibrate(again, encoder, VIEWS), lambda one: True):
+    for one in conclude(again, measures, found, lambda one: True):
         assert one.consensus is not None
         right = one.sample.response if one.status == "clean" else one.answers()["base"]
         assert one.consensus.answer == right
@@ -125,68 +128,69 @@ def test_what_is_at_hand_is_not_made_again_and_changes_nothing() -> None:
     mixed = [*classes(), *texts()]
     records, _ = streamed(mixed)
     encoder = WordEncoder()
-    whole = calibrate(records, encoder, VIEWS)
-    measured = measure_similarities(encoder, [one.sample.response for one in mixed], mixed, VIEWS)
-    vectors = numpy.array(encoder.embed_documents([one.sample.prompt for one in mixed]), dtype=numpy.float32)
+    asked = Measures(encoder)
+    whole = list(calibrated(records, asked, calibrate(records, asked, VIEWS)))
+    places = numpy.arange(len(mixed))
+    measured = asked.similar(places, mixed, VIEWS)
+    vectors = asked.vectors(places, [one.sample.prompt for one in mixed])
 
     silent = WordEncoder()
-    found = calibrate(
-        records,
-        silent,
-        VIEWS,
-        space=LabelSpace.of(one.sample for one in mixed),
-        prompts=lambda: vectors,
-        similarities=lambda: measured,
-    )
+    at_hand = Measures(silent, lambda: vectors, lambda: measured)
+    groups = Groups.of(one.sample for one in mixed)
+    found = calibrate(records, at_hand, VIEWS, groups=groups)
 
+    assert list(calibrated(records, at_hand, found)) == whole
     assert silent.encoded == []
-    numpy.testing.assert_array_equal(found.noise, whole.noise)
-    assert found.covered.tolist() == list(range(72))
-    assert found.free.tolist() == list(range(72, 132))
 
 
-def test_the_stream_is_read_anew_and_never_held() -> None:
+def test_the_stream_is_read_anew_and_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
     records, starts = streamed(classes())
-    judged = calibrated(records, calibrate(records, WordEncoder(), VIEWS))
+    measures = Measures(WordEncoder())
+    monkeypatch.setattr(priors, "JUDGED_AT_ONCE", 7)
+    judged = calibrated(records, measures, calibrate(records, measures, VIEWS))
     begun = len(starts)
 
     next(judged)
 
     assert len(starts) == begun + 1
-    assert starts[-1] == 1
+    assert starts[-1] == 7
 
 
 def test_a_sample_that_failed_says_nothing_and_gets_no_consensus() -> None:
     lost = record("plant", name="lost", prompt="It has leaves. What is it?", options=OPTIONS)
     failed = lost.model_copy(update={"base": None, "turns": [], "check": None, "failure": "no answer"})
     records, _ = streamed([*classes(), failed])
-    encoder = WordEncoder()
+    measures = Measures(WordEncoder())
 
-    found = calibrate(records, encoder, VIEWS)
+    found = calibrate(records, measures, VIEWS)
 
-    assert "lost" not in {one.sample.id for one in calibrated(records, found)}
-    assert "lost" not in {one.sample.id for one in conclude(records, encoder, found, lambda one: False)}
+    assert "lost" not in {one.sample.id for one in calibrated(records, measures, found)}
+    assert "lost" not in {one.sample.id for one in conclude(records, measures, found, lambda one: False)}
 
 
 def test_a_threshold_of_ones_own_decides() -> None:
     records, _ = streamed(classes())
-    found = calibrate(records, WordEncoder(), VIEWS, threshold=0.999)
+    measures = Measures(WordEncoder())
+    found = calibrate(records, measures, VIEWS, threshold=0.999)
 
-    for one in calibrated(records, found):
+    for one in calibrated(records, measures, found):
         assert one.check is not None
         assert one.check.noise is not None
         assert one.check.clean == (one.check.noise < 0.999)
 
 
-def test_the_room_opens_no_file_and_knows_no_run() -> None:
+def test_the_room_opens_no_file_but_its_own_and_knows_no_run() -> None:
     below = ("agents", "stores.sample", "stores.records", "training.calibration")
     others = ("numpy", "sklearn", "pydantic", "langchain_core.embeddings", "collections", "dataclasses")
-    small = ("typing", "functools", "itertools", "bisect", "math")
+    small = ("typing", "functools", "itertools", "bisect", "math", "hashlib")
+    # What was learned is saved and loaded by one module, on behalf of one more.
+    files = {"fitted_files.py": ("pathlib", "zipfile", "stores"), "fitted.py": ("pathlib",)}
     for module in ROOM.glob("*.py"):
+        allowed = (*below, *others, *small, *files.get(module.name, ()))
         tree = ast.parse(module.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
-                assert str(node.module).startswith((*below, *others, *small)), (module.name, node.module)
+                assert str(node.module).startswith(allowed), (module.name, node.module)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in ("open", "print"), module.name
 

@@ -14,7 +14,7 @@ def test_what_every_view_says_is_a_column_of_numbers() -> None:
         record("moon", None, "A", options=OPTIONS),
     ]
 
-    matrix = label_matrix(records, LabelSpace.of(known.sample for known in records), VIEWS)
+    matrix = label_matrix(records, LabelSpace(OPTIONS, closed=True), VIEWS)
 
     assert len(matrix) == 2
     assert matrix.given.tolist() == [2, -1]
@@ -32,7 +32,7 @@ def test_what_every_view_says_is_a_column_of_numbers() -> None:
 def test_an_open_prompt_has_no_places_and_no_invalid_response() -> None:
     records = [record("Rome", "Paris", name="a"), record("7", "8", name="b")]
 
-    matrix = label_matrix(records, LabelSpace(()), VIEWS)
+    matrix = label_matrix(records, LabelSpace(), VIEWS)
 
     assert not matrix.placed
     assert matrix.closed is not None
@@ -45,7 +45,7 @@ def test_only_the_views_asked_for_count() -> None:
     known = record("Rome", "Paris", "Oslo")
 
     assert view_answers(known, ("reasoning",)) == ["Oslo"]
-    assert list(label_matrix([known], LabelSpace(()), ("reasoning",)).answers) == ["reasoning"]
+    assert list(label_matrix([known], LabelSpace(), ("reasoning",)).answers) == ["reasoning"]
 
 
 def test_a_judge_that_was_not_asked_says_nothing() -> None:

@@ -3,7 +3,8 @@ from agents.base import Prediction
 from agents.record import SampleRecord
 from agents.reviewer import Review
 from stores.sample import Sample
-from training.calibration.label_space import LabelSpace
+from training.calibration.groups import Groups
+from training.calibration.label_space import LabelSpace, is_free
 
 
 def sample(response: str, options: tuple[str, ...] = (), name: str = "s") -> Sample:
@@ -15,8 +16,15 @@ def record(response: str, options: tuple[str, ...] = (), base: str | None = None
     return SampleRecord(sample=sample(response, options), base=said)
 
 
+def space_of(samples: list[Sample]) -> LabelSpace:
+    """Return the label space of the first sample's group."""
+    found = Groups.of(samples).space_of(samples[0])
+    assert found is not None
+    return found
+
+
 def test_options_that_all_samples_share_are_classes() -> None:
-    space = LabelSpace.of([sample("no", ("yes", "no")), sample("yes", ("no", "yes"))])
+    space = space_of([sample("no", ("yes", "no")), sample("yes", ("no", "yes"))])
 
     assert space.shared
     assert space.encode(record("yes", ("yes", "no")), "Yes.") == space.encode(record("no"), "yes")
@@ -26,7 +34,7 @@ def test_options_that_all_samples_share_are_classes() -> None:
 
 def test_responses_that_repeat_are_classes() -> None:
     samples = [sample(["spam", "ham"][number % 2], name=str(number)) for number in range(40)]
-    space = LabelSpace.of([*samples, sample("neither")])
+    space = space_of([*samples, sample("neither")])
 
     assert space.shared
     assert {space.encode(record("spam"), "Spam"), space.encode(record("spam"), "ham")} == {0, 1}
@@ -36,7 +44,7 @@ def test_responses_that_repeat_are_classes() -> None:
 
 
 def test_answers_to_questions_of_their_own_are_told_apart_within_a_sample() -> None:
-    space = LabelSpace.of([sample(f"answer {number}", name=str(number)) for number in range(40)])
+    space = space_of([sample(f"answer {number}", name=str(number)) for number in range(40)])
     asked = record("Paris", base="Rome")
 
     assert not space.shared
@@ -50,7 +58,7 @@ def test_answers_to_questions_of_their_own_are_told_apart_within_a_sample() -> N
 
 
 def test_of_wordings_of_one_answer_the_shortest_is_the_response() -> None:
-    space = LabelSpace.of([sample(f"answer {number}", name=str(number)) for number in range(40)])
+    space = space_of([sample(f"answer {number}", name=str(number)) for number in range(40)])
     review = Review(answer="Rome", reason="both answers agree")
     asked = record("Paris", base="The capital of Italy is Rome.").model_copy(update={"review": review})
 
@@ -60,7 +68,7 @@ def test_of_wordings_of_one_answer_the_shortest_is_the_response() -> None:
 
 def test_options_that_differ_are_told_apart_within_a_sample() -> None:
     first, second = ("dog", "bus"), ("oak", "sea", "sun")
-    space = LabelSpace.of([sample("dog", first), sample("sun", second)])
+    space = space_of([sample("dog", first), sample("sun", second)])
 
     assert not space.shared
     assert space.encode(record("sun", second), "C") == 2
@@ -69,12 +77,14 @@ def test_options_that_differ_are_told_apart_within_a_sample() -> None:
 
 def test_free_text_is_no_class() -> None:
     long = "A sentence that is too long to be one of a few responses, " * 3
-    assert not LabelSpace.of([sample(long, name=str(number)) for number in range(40)]).shared
+    texts = [sample(long, name=str(number)) for number in range(40)]
+    assert is_free(texts[0])
+    assert Groups.of(texts).space_of(texts[0]) is None
 
 
 def test_a_response_that_is_no_class_is_one_of_its_own() -> None:
     samples = [sample(["spam", "ham"][number % 2], name=str(number)) for number in range(40)]
-    space = LabelSpace.of([*samples, sample("neither")])
+    space = space_of([*samples, sample("neither")])
     rare = record("neither", base="I think it is neither.")
 
     assert space.encode(rare, "neither") == space.encode(rare, "I think it is neither.") == 2
@@ -89,18 +99,18 @@ def test_a_response_that_is_no_class_is_one_of_its_own() -> None:
 def test_a_long_text_among_classes_is_a_wrong_response_and_no_free_text() -> None:
     samples = [sample(["spam", "ham"][number % 2], name=str(number)) for number in range(40)]
     long = "I am a language model and cannot tell what kind of message this might well be."
-    space = LabelSpace.of([*samples, sample(long)])
+    space = space_of([*samples, sample(long)])
 
-    assert space.covers(sample(long))
+    assert Groups.of([*samples, sample(long)]).place_of(sample(long)) == 0
     assert space.encode(record(long), long) == 2
     assert space.encode(record(long), "The message is spam.") == space.encode(record("ham"), "spam")
     texts = [sample(f"{long} {number}", name=f"long {number}") for number in range(20)]
-    assert not LabelSpace.of([*samples, *texts]).covers(texts[0])
+    assert Groups.of([*samples, *texts]).space_of(texts[0]) is None
 
 
 def test_options_that_words_alone_do_not_tell_apart_are_told_by_their_spelling() -> None:
     ratings = ("AA+", "AA", "AA-", "5 %", "5")
-    space = LabelSpace.of([sample(rating, ratings, name=rating) for rating in ratings])
+    space = space_of([sample(rating, ratings, name=rating) for rating in ratings])
 
     numbers = [space.encode(record(rating, ratings), rating) for rating in ratings]
     assert len(set(numbers)) == len(ratings)
@@ -117,7 +127,7 @@ def test_a_sentence_that_names_one_response_of_its_task_alone_is_that_one() -> N
         sample(f"thing {number}", name=f"o{number}").model_copy(update={"task": "thing"})
         for number in range(30)
     ]
-    space = LabelSpace.of([*asked, *others])
+    space = space_of([*asked, *others])
 
     def given(response: str, said: str) -> SampleRecord:
         of_task = sample(response).model_copy(update={"task": "continent"})

@@ -2,11 +2,7 @@ import numpy
 from numpy.typing import NDArray
 
 from training.calibration.arrays import Numbers, Reals, one_hot
-from training.calibration.prompt_classifier import (
-    PromptClassifier,
-    predict_crossed,
-    predict_others,
-)
+from training.calibration.prompt_classifier import FoldModels, PromptClassifier, drawn_folds
 
 CLASSES = 3
 
@@ -17,6 +13,12 @@ def clouds(size: int) -> tuple[Reals, Numbers]:
     cloud = numpy.arange(size) % CLASSES
     vectors = 4 * numpy.eye(8)[cloud] + random.normal(size=(size, 8))
     return vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True), cloud
+
+
+def predict_crossed(vectors: Reals, right: Reals) -> Reals:
+    """What the models of each prompt's own fold say of it."""
+    folds = drawn_folds(len(vectors))
+    return FoldModels.learn(vectors, right, folds).predict(vectors, folds)
 
 
 def flipped(cloud: Numbers) -> tuple[Numbers, NDArray[numpy.bool_]]:
@@ -50,7 +52,8 @@ def test_others_are_predicted_from_those_learned_from() -> None:
     vectors, cloud = clouds(300)
     rows = numpy.arange(200, 300, 7)
 
-    likely = predict_others(vectors[:200], one_hot(cloud, CLASSES)[:200], vectors, rows)
+    models = FoldModels.learn(vectors[:200], one_hot(cloud, CLASSES)[:200], drawn_folds(200))
+    likely = models.predict(vectors[rows], rows % 5)
 
     assert (likely.argmax(1) == cloud[rows]).all()
 
@@ -59,7 +62,7 @@ def test_a_response_that_was_never_seen_stays_possible() -> None:
     vectors, cloud = clouds(60)
 
     first = one_hot(numpy.zeros(60, dtype=numpy.int64), CLASSES)
-    alone = predict_others(vectors, first, vectors, numpy.arange(5))
+    alone = FoldModels.learn(vectors, first, drawn_folds(60)).predict(vectors[:5], numpy.arange(5))
     two = predict_crossed(vectors, one_hot(numpy.minimum(cloud, 1), CLASSES))
 
     assert (alone[:, 0] > 0.99).all()

@@ -73,7 +73,7 @@ def test_an_invalid_response_is_its_own_source_only_where_confusion_is_not_learn
     some = numpy.where(ROWS < 9, -1, RIGHT)
     invalid = replace(matrix(), given=some)
 
-    assert validity(matrix(), confusion=False) is None
+    assert [source.name for source in sources_of(matrix(), confusion=False)] == ["label", "agents"]
     assert validity(invalid, confusion=True) is None
     assert [source.name for source in sources_of(invalid, confusion=False)] == ["label", "agents", "valid"]
     source = validity(invalid, confusion=False)

@@ -1,0 +1,265 @@
+"""A fitted calibration: what was learned from all samples, frozen. It decides any sample, of the run or new.
+
+A sample is decided by the model of its group, whatever other samples are decided with it. Prompts are told by
+the model of the fold that the sample's id belongs to, which has never learned from that sample. So a sample
+of the run is decided alone exactly as in the run.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from agents.record import Consensus, SampleRecord
+from training.calibration.arrays import Reals, Vectors
+from training.calibration.fitted_files import read_fitted, write_fitted
+from training.calibration.group_model import GroupModel, Judged, consensus_of
+from training.calibration.groups import Groups
+from training.calibration.judge_alone import decide_alone
+
+
+@dataclass(frozen=True)
+class FittedCalibration:
+    """What was learned from all samples.
+
+    Args:
+        views: whose answers count.
+        groups: which group a sample belongs to.
+        models: what was learned of each group, in their order.
+
+    Example:
+        A sample of a run, or a new one, decided by what the run has learned:
+
+            fitted = FittedCalibration.load(folder)
+            [judged] = calibrated(lambda: [record], Measures(encoder), fitted)
+    """
+
+    views: tuple[str, ...]
+    groups: Groups
+    models: tuple[GroupModel, ...]
+
+    @property
+    def uses_prompts(self) -> bool:
+        """Whether the prompts' vectors are needed to decide a sample."""
+        return any(model.by_prompts for model in self.models)
+
+    @property
+    def uses_similarities(self) -> bool:
+        """Whether the similarities of free text are needed to decide a sample."""
+        return any(model.similarity is not None for model in self.models)
+
+    @property
+    def noise_rate(self) -> float | None:
+        """The estimated share of responses that are wrong, of the calibrated ones; None where none is."""
+        rates = [(model.noise_rate, size) for model, size in self._sized() if model.noise_rate is not None]
+        total = sum(size for _, size in rates)
+        return sum(rate * size for rate, size in rates) / total if total else None
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """By the name of each calibrated group, the noise probability from which on responses are noisy."""
+        pairs = zip(self.groups.groups, self.models, strict=True)
+        return {group.name: model.threshold for group, model in pairs if model.noise_rate is not None}
+
+    @property
+    def reliability(self) -> Mapping[str, float]:
+        """By view and by `prompts`, the estimated share of answers that are right, where groups tell."""
+        shares: dict[str, list[tuple[float, int]]] = defaultdict(list)
+        for model, size in self._sized():
+            for name, share in model.reliability.items():
+                shares[name].append((share, size))
+        return {
+            name: sum(share * size for share, size in pairs) / sum(size for _, size in pairs)
+            for name, pairs in shares.items()
+        }
+
+    @property
+    def judged_alone(self) -> int:
+        """How many of the samples that were learned from only the judge decides about."""
+        return sum(size for model, size in self._sized() if model.noise_rate is None)
+
+    @property
+    def silence(self) -> tuple[str, ...]:
+        """Why nothing tells how likely some responses are wrong; empty where all are calibrated."""
+        return tuple(model.silence for model in self.models if model.silence)
+
+    def judge(
+        self, records: Sequence[SampleRecord], vectors: Vectors | None, similarities: Reals | None
+    ) -> list[SampleRecord]:
+        """Return samples with their calibrated verdicts, noise probabilities and weights.
+
+        What the relabeler and the reviewer said is left out, since their examples were clean by other
+        verdicts. A sample that was never judged comes back as it is.
+
+        Args:
+            records: the samples (n), with what the agents and the judge said of them.
+            vectors: one a prompt (n, d); None where `uses_prompts` is false.
+            similarities: of free text, as `Measures.similar` returns them (n, views + 1); None where
+                `uses_similarities` is false.
+
+        Raises:
+            ValueError: vectors or similarities are missing, or not as many as samples.
+        """
+        _check_rows(len(records), vectors, similarities)
+        judged = list(records)
+        for place, rows in self._by_group(records):
+            chosen = [records[row] for row in rows]
+            model = self.models[place] if place is not None else None
+            found = model and model.judge(chosen, self.views, _rows(vectors, rows), _rows(similarities, rows))
+            for at, row in enumerate(rows):
+                judged[row] = _decided(records[row], model.threshold if model else 1.0, found or None, at)
+        return judged
+
+    def conclude(
+        self,
+        records: Sequence[SampleRecord],
+        vectors: Vectors | None,
+        similarities: Reals | None,
+        repeats: Sequence[bool],
+    ) -> list[SampleRecord]:
+        """Return samples with their consensus, in the light of the new answers.
+
+        A sample that the judge decided about alone has none. Its new response is the reviewer's, and it is
+        selected by the entropy of the context answer (Eq. 8), as with the policy `hybrid`. A sample that
+        failed comes back as it is.
+
+        Args:
+            records: the samples (n), with their verdicts and with what was answered since.
+            vectors: as for `judge`.
+            similarities: of the new answers to free text, as `Measures.similar_answers` returns them.
+            repeats: whether each sample's review is by a model that is a view already, and errs where that
+                did (n).
+
+        Raises:
+            ValueError: vectors or similarities are missing, or not as many as samples.
+        """
+        _check_rows(len(records), vectors, similarities)
+        concluded = list(records)
+        for place, rows in self._by_group(records):
+            model = self.models[place] if place is not None else GroupModel(None)
+            found = self._consensus(model, records, rows, vectors, similarities, repeats)
+            for row, consensus in zip(rows, found, strict=True):
+                if records[row].status != "failed":
+                    concluded[row] = records[row].model_copy(update={"consensus": consensus})
+        return concluded
+
+    def reviews(
+        self, records: Sequence[SampleRecord], vectors: Vectors | None, repeats: Sequence[bool]
+    ) -> Iterator[tuple[int, Reals]]:
+        """Yield, by the place of a group, what tells how reliable its reviewer is (m, 3).
+
+        The columns are those of `learn_reliability`.
+        """
+        for place, rows in self._by_group(records):
+            rows = [row for row in rows if records[row].review is not None]
+            if place is None or self.models[place].label is None or not rows:
+                continue
+            chosen, repeated = [records[row] for row in rows], [repeats[row] for row in rows]
+            _, found = self.models[place].reviews(chosen, self.views, _rows(vectors, rows), repeated)
+            yield place, numpy.column_stack([found.before, found.others, found.share])
+
+    def with_reviewers(self, reliable: Mapping[int, float]) -> "FittedCalibration":
+        """Return the same, with how reliable the reviewer is by the place of a group."""
+        models = [
+            replace(model, reviewer=reliable.get(place, model.reviewer))
+            for place, model in enumerate(self.models)
+        ]
+        return replace(self, models=tuple(models))
+
+    def save(self, folder: Path) -> None:
+        """Write what was learned into two files of a folder, each of them as a whole or not at all.
+
+        Raises:
+            OSError: the folder cannot be written, or is full.
+        """
+        write_fitted(folder, self.views, self.groups, self.models)
+
+    @classmethod
+    def load(cls, folder: Path) -> "FittedCalibration":
+        """Read what `save` wrote.
+
+        Raises:
+            RecordError: a file is missing, damaged or of another version.
+        """
+        return cls(*read_fitted(folder))
+
+    def _sized(self) -> Iterator[tuple[GroupModel, int]]:
+        yield from zip(self.models, (group.size for group in self.groups.groups), strict=True)
+
+    def _by_group(self, records: Sequence[SampleRecord]) -> list[tuple[int | None, list[int]]]:
+        """Return the rows of the samples of each group; None for those that no group is like."""
+        found: dict[int | None, list[int]] = defaultdict(list)
+        for row, record in enumerate(records):
+            found[self.groups.place_of(record.sample)].append(row)
+        return list(found.items())
+
+    def _consensus(
+        self,
+        model: GroupModel,
+        records: Sequence[SampleRecord],
+        rows: Sequence[int],
+        vectors: Vectors | None,
+        similarities: Reals | None,
+        repeats: Sequence[bool],
+    ) -> list[Consensus | None]:
+        """Return the consensus of some samples of a group."""
+        found: dict[int, Consensus | None] = dict.fromkeys(rows)
+        asked = []
+        for row in rows:
+            check = records[row].check
+            if check is None or not check.clean:
+                asked.append(row)
+            elif check.noise is not None:
+                found[row] = consensus_of(records[row].sample.response, 1 - check.noise)
+        chosen = [records[row] for row in asked]
+        if asked and model.label is not None:
+            repeated = [repeats[row] for row in asked]
+            new = model.conclude(chosen, self.views, _rows(vectors, asked), repeated)
+            found.update(zip(asked, new, strict=True))
+        elif asked and model.similarity is not None:
+            found.update(zip(asked, _texts(model, chosen, _rows(similarities, asked)), strict=True))
+        return list(found.values())
+
+
+def _texts(
+    model: GroupModel, records: Sequence[SampleRecord], similarities: Reals | None
+) -> Iterator[Consensus | None]:
+    """Yield the reviewer's free text in place of each noisy one, with a confidence of the same model."""
+    if similarities is None or model.similarity is None:
+        raise ValueError("the similarities of new answers are needed")
+    noise = model.similarity.noise(similarities)
+    for record, doubt in zip(records, noise, strict=True):
+        yield consensus_of(record.review.answer if record.review else None, 1 - doubt)
+
+
+def _decided(record: SampleRecord, threshold: float, found: Judged | None, at: int) -> SampleRecord:
+    """Return a sample with its verdict: what was found of it at a place, or the judge's alone."""
+    if record.check is None:
+        return record
+    changes = decide_alone(record) if found is None else _weighed(found, threshold, at)
+    check = record.check.model_copy(update=changes)
+    return record.before_relabeling().model_copy(update={"check": check})
+
+
+def _weighed(found: Judged, threshold: float, at: int) -> dict[str, Any]:
+    """Return what the calibration changes in a sample's check."""
+    noise = float(found.noise[at])
+    return {
+        "clean": noise < threshold,
+        "noise": noise,
+        "weights": {name: round(float(part[at]), 4) for name, part in found.weights.items() if part[at]},
+        "reason": f"noise probability {noise:.2f}, noisy from {threshold:.2f} on",
+    }
+
+
+def _rows(values: Any, rows: Sequence[int]) -> Any:
+    return None if values is None else values[list(rows)]
+
+
+def _check_rows(size: int, vectors: Vectors | None, similarities: Reals | None) -> None:
+    for values in (vectors, similarities):
+        if values is not None and len(values) != size:
+            raise ValueError(f"there are {size} samples, but {len(values)} rows")
