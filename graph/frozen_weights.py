@@ -13,6 +13,7 @@ from graph.config.run import RunConfig
 from graph.repeats import review_repeats
 from stores.batcher import Batcher
 from stores.encoder import load_encoder
+from stores.errors import InputError
 from stores.run_directory import RunDirectory
 from stores.vectors import PromptVectors
 from training.calibration.calibrate import calibrated, conclude
@@ -37,10 +38,15 @@ class FrozenWeights:
     Raises:
         InputError: the run has no weights.
         WeightsError: its encoder cannot be loaded.
-        StorageError: the weights cannot be read.
+        RecordError: the weights cannot be read.
     """
 
     def __init__(self, files: RunDirectory, vectors: PromptVectors, config: RunConfig) -> None:
+        if not files.calibration.is_dir():
+            raise InputError(
+                f"{files.path}: was calibrated by an earlier version, which kept no weights; begin a new run "
+                f"with `--reuse {files.path}`, which asks next to nothing again"
+            )
         self._fitted = FittedCalibration.load(files.calibration)
         # Now, and in one thread: two cannot import transformers at once.
         load_encoder(config.encoder)

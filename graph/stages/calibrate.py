@@ -55,7 +55,7 @@ async def calibrate(state: RunState) -> dict[str, Any]:
 def _decide(work: Workspace) -> int:
     """Calibrate the verdicts where that is asked for and not done; returns how many are noisy."""
     if work.config.calibrates:
-        if work.journal.validity.calibration is None:
+        if not _is_calibrated(work):
             calibrate_run(work)
         total = work.journal.count_samples("train")
         work.report(total, total)
@@ -63,6 +63,13 @@ def _decide(work: Workspace) -> int:
         work.report_no_work()
     counts = work.journal.count_status()
     return counts.get("noisy", 0) + counts.get("relabelled", 0)
+
+
+def _is_calibrated(work: Workspace) -> bool:
+    """Return whether the verdicts are valid, and what was learned is kept as long as it is needed."""
+    # An earlier version kept no more than the verdicts.
+    needed = not work.journal.validity.has_consensus
+    return work.journal.validity.calibration is not None and (work.files.calibration.is_dir() or not needed)
 
 
 def calibrate_run(work: Workspace) -> None:

@@ -7,48 +7,12 @@ from typing import Any
 
 import pytest
 
-from graph.config.run import load_config
 from graph.sample_graph import sample_graph
 from graph.state import SampleState
-from robustft import Decision, Sample, load_run, run
+from robustft import Decision, Sample, load_config, load_run, run
 from tests.support.cases import write_run
 from tests.support.endpoint import Endpoint
-
-KINDS = {
-    "animal": "dog cat horse cow sheep goat pig lion tiger bear wolf fox deer rabbit mouse rat ape",
-    "vehicle": "car bus truck lorry van taxi train tram bicycle tank ship boat ferry canoe jet sled",
-    "plant": "oak pine maple birch willow rose tulip daisy lily fern moss cactus ivy bamboo clover rye",
-}
-OPTIONS = sorted(KINDS)
-RIGHT = {f"What is a {name}?": kind for kind, names in KINDS.items() for name in names.split()}
-
-
-def other(kind: str, by: int) -> str:
-    return OPTIONS[(OPTIONS.index(kind) + by) % len(OPTIONS)]
-
-
-def row(number: int) -> dict[str, Any]:
-    """Every third response is wrong."""
-    prompt, kind = list(RIGHT.items())[number]
-    given = other(kind, 1 + number % 2) if number % 3 == 0 else kind
-    return {"id": f"q{number}", "prompt": prompt, "completion": given, "options": OPTIONS}
-
-
-def reply(messages: list[dict[str, Any]]) -> str:
-    """Every agent errs about prompts of its own, and a relabeler follows what it is shown."""
-    text = messages[-1]["content"]
-    number = next((at for at, prompt in enumerate(RIGHT) if prompt in text), None)
-    if number is None:
-        return "yes"
-    kind = list(RIGHT.values())[number]
-    agent = text[1 : text.index("]")]
-    if agent == "check":
-        return "Verdict: noisy" if number % 2 else "Verdict: reliable"
-    if agent == "relabel":
-        shown = [turn["content"] for turn in messages[:-1] if turn["role"] == "assistant"]
-        return shown[-1] if shown else kind
-    wrong = {"base": number % 5 == 1, "reason": number % 7 == 2, "review": number % 4 == 3}
-    return other(kind, 1) if wrong.get(agent) else kind
+from tests.support.finished import as_given, finish
 
 
 @pytest.fixture(scope="module", params=["calibrated", "hybrid"])
@@ -56,29 +20,13 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A run of 49 samples, and the endpoint that its models are."""
     folder = tmp_path_factory.mktemp("finished")
     endpoint = Endpoint()
-    endpoint.reply = reply
-    config = write_run(
-        folder,
-        endpoint.url,
-        list(map(row, range(49))),
-        agents__reasoner__max_reflections=0,
-        agents__checker__policy=request.param,
-        agents__relabeler__neighbours=3,
-    )
-    run(load_config(config), folder / "run", until="select")
-    yield folder / "run", endpoint
+    yield finish(folder, endpoint, request.param), endpoint
     endpoint.stop()
 
 
 def hashes(directory: Path) -> dict[str, str]:
     files = (file for file in directory.rglob("*") if file.is_file())
     return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-
-
-def as_given(number: int) -> Sample:
-    given = row(number)
-    response = given.pop("completion")
-    return Sample(response=response, **{**given, "options": tuple(OPTIONS)})
 
 
 async def decided(directory: Path, samples: list[Sample], **more: Any) -> list[SampleState]:
@@ -91,14 +39,16 @@ def told(decision: Decision) -> tuple[Any, ...]:
     assert decision.check is not None
     relabeler = decision.agents.get("relabeler")
     shown = [neighbour.id for neighbour in relabeler.neighbours] if relabeler else []
-    return decision.check.verdict, decision.noise_probability, decision.final, decision.confidence, shown
+    # An encoder's last digits depend on what is encoded with a text.
+    rounded = [pytest.approx(value, abs=1e-4) for value in (decision.noise_probability, decision.confidence)]
+    return decision.check.verdict, decision.final, shown, *rounded
 
 
 def told_by(state: SampleState) -> tuple[Any, ...]:
     found = state.decided
     assert found is not None
     shown = [neighbour.id for neighbour in state.context.neighbours] if state.context else []
-    return found.verdict, found.noise_probability, found.final, found.confidence, shown
+    return found.verdict, found.final, shown, found.noise_probability, found.confidence
 
 
 def test_every_sample_of_a_run_is_decided_as_the_run_decided_it_and_nothing_is_asked_or_written(
@@ -115,3 +65,52 @@ def test_every_sample_of_a_run_is_decided_as_the_run_decided_it_and_nothing_is_a
     assert 5 < sum(decision.status == "relabelled" for decision in by_run) < 44
     assert len(endpoint.requests) == requests
     assert hashes(directory) == before
+
+
+def texts(number: int) -> dict[str, Any]:
+    """Free text with thoughts before it; every fourth response is of another matter."""
+    about = f"town {number} by the {('sea', 'lake', 'river', 'hill')[number % 4]}"
+    right = f"<think>About {about}.</think>The old {about} has a market, a harbour and {number} bridges."
+    wrong = f"<think>Hm.</think>Nobody knows why engine {number * 7} was painted green in that winter."
+    return {
+        "id": f"t{number}",
+        "prompt": f"Tell of {about}.",
+        "completion": wrong if number % 4 == 1 else right,
+    }
+
+
+def tell(messages: list[dict[str, Any]]) -> str:
+    text = messages[-1]["content"]
+    found = next((at for at in range(48, -1, -1) if f"town {at} " in text), None)
+    if found is None:
+        return "yes"
+    if text.startswith("[check]"):
+        return f"Verdict: {'noisy' if found % 4 == 1 else 'reliable'}"
+    thoughts = f"<think>Now town {found}.</think>" if found % 8 == 1 else ""
+    said = texts(found - 1 if found % 4 == 1 else found)["completion"].partition("</think>")[2]
+    return f"{thoughts}{said} That is what {text[1 : text.index(']')]} says."
+
+
+def test_free_text_is_decided_as_the_run_decided_it_and_written_in_the_form_of_its_data(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    endpoint.reply = tell
+    rows = [texts(number) for number in range(49)]
+    config = write_run(
+        tmp_path,
+        endpoint.url,
+        rows,
+        agents__reasoner__max_reflections=0,
+        agents__checker__policy="calibrated",
+        agents__relabeler__neighbours=2,
+    )
+    directory = run(load_config(config), tmp_path / "run", until="select").directory
+    requests = len(endpoint.requests)
+    samples = [Sample(id=row["id"], prompt=row["prompt"], response=row["completion"]) for row in rows]
+    states = asyncio.run(decided(directory, samples))
+    by_run = list(load_run(directory).decisions())
+    assert [told_by(state) for state in states] == [told(decision) for decision in by_run]
+    new = [decision.final for decision in by_run if decision.status == "relabelled"]
+    assert any(final is not None and final.startswith("<think>") for final in new)
+    assert None in new, "one without thoughts is of another form"
+    assert len(endpoint.requests) == requests
