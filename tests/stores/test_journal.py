@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stores.errors import StorageError
 from stores.journal import Entry, Journal
 from stores.sample import Message, Sample
 
@@ -173,3 +174,14 @@ def test_a_stages_seconds_add_up_and_its_last_report_counts(journal: Journal) ->
     journal.end_stage("detect", 2.0, '{"n": 1}')
     journal.end_stage("load", 0.5, "{}")
     assert journal.stages() == {"detect": (3.5, '{"n": 1}'), "load": (0.5, "{}")}
+
+
+def test_an_outcome_is_what_a_stage_reported_when_it_ended(journal: Journal) -> None:
+    assert journal.outcome("train") is None
+    journal.end_stage("train", 1.0, None)
+    assert journal.outcome("train") is None
+    journal.end_stage("train", 1.0, '{"n": 1}')
+    assert journal.outcome("train") == {"n": 1}
+    journal.end_stage("train", 1.0, "[")
+    with pytest.raises(StorageError, match="the outcome of the stage train"):
+        journal.outcome("train")

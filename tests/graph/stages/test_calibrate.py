@@ -1,5 +1,6 @@
 """Calibration reads what the run's directory holds, and keeps there what it finds."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -258,3 +259,19 @@ async def test_where_the_checker_decides_alone_the_stage_says_that_it_has_no_wor
     assert ended.progress[-1].note == "no work: the policy is hybrid"
     with closing(RunDirectory(tmp_path / "run").open_journal()) as journal:
         assert journal.validity.calibration is None
+
+
+async def test_a_run_of_an_earlier_version_that_stopped_before_its_consensus_is_calibrated_again(
+    tmp_path: Path, endpoint: Endpoint, encoder: WordEncoder
+) -> None:
+    asked = await run_stage(detect, await loaded(tmp_path, endpoint, "agents.checker.policy=calibrated"))
+    state = (await run_stage(calibrate, asked.state)).state
+    files = RunDirectory(tmp_path / "run")
+    shutil.rmtree(files.calibration)
+    await run_stage(calibrate, state)
+    assert files.calibration.is_dir(), "what decides the consensus is what decided the verdicts"
+    shutil.rmtree(files.calibration)
+    with closing(files.open_journal()) as journal:
+        journal.validity.validate_consensus()
+    await run_stage(calibrate, state)
+    assert not files.calibration.exists(), "a run that has come to its end stays as it is"

@@ -19,6 +19,7 @@ OPTIONS = {
     "demo": ["--out", "--until"],
     "run": ["CONFIG", "--data", "--test", "--gold", "--out", "--set", "--limit", "--until", "--resume"],
     "resume": ["DIR", "--until"],
+    "check": ["DIR", "--data", "--out", "--set", "--limit", "--force"],
     "trace": ["DIR", "SAMPLE_ID", "--prompts"],
     "evaluate": ["CONFIG", "--test", "--adapter", "--set"],
     "serve": ["CONFIG", "--model", "--adapter", "--port", "--set"],
