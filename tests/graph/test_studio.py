@@ -14,7 +14,9 @@ import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
+from robustft import load_run
 from tests.support.endpoint import Endpoint, free_port
+from tests.support.finished import as_given, finish
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -137,6 +139,22 @@ def test_of_a_clean_sample_nothing_more_is_asked(client: SyncLangGraphClient, en
     assert [name for name, _ in journey[-2:]] == ["checker", "conclude"]
     assert journey[-2][1]["check"]["clean"] is True
     assert journey[-1][1]["decided"]["final"] == "Paris"
+
+
+def test_a_sample_of_a_finished_run_is_decided_as_the_run_decided_it(
+    client: SyncLangGraphClient, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    directory = finish(tmp_path, endpoint)
+    requests = len(endpoint.requests)
+    for number in (0, 1):
+        by_run = load_run(directory).decision(f"q{number}")
+        given = {"sample": as_given(number).model_dump(mode="json", exclude_defaults=True)}
+        journey = outputs(client, "sample", input=given, context={"run": str(directory)})
+        name, left = journey[-1]
+        assert (name, left["decided"]["provisional"]) == ("conclude", None)
+        assert left["decided"]["final"] == by_run.final
+        assert left["decided"]["noise_probability"] == by_run.noise_probability
+    assert len(endpoint.requests) == requests
 
 
 def test_a_typo_in_the_context_ends_the_journey_before_any_node_answers(
