@@ -39,10 +39,10 @@ class AnnotatorSource:
 
     Args:
         answers: by annotator, the number of the candidate that it names, -1 for none (annotators, n).
-        sizes: how many candidates each sample has (n).
+        sizes: how many responses each sample has to choose from (n).
         placed: whether a number is a place that guesses may favour; else all places are alike.
         of_few: whether candidates are options or classes, among which annotators copy often.
-        least_width: see `LabelMatrix`.
+        candidates: how many the widest sample has, where that is not the largest size; else 0.
         observed: see `LabelSource`.
     """
 
@@ -50,7 +50,7 @@ class AnnotatorSource:
     sizes: Numbers
     placed: bool
     of_few: bool = True
-    least_width: int = 1
+    candidates: int = 0
     observed: bool = True
     name: str = NAME
     share: float = priors.ANNOTATORS_SHARE
@@ -99,7 +99,7 @@ class AnnotatorSource:
     @property
     def width(self) -> int:
         """How many candidates the sample with the most of them has."""
-        return max(int(self.sizes.max()), self.least_width)
+        return self.candidates or int(self.sizes.max())
 
     @property
     def copying(self) -> tuple[float, float]:
@@ -155,7 +155,7 @@ def annotators(matrix: LabelMatrix, confusion: bool) -> AnnotatorSource | Catego
     answers = numpy.stack(list(matrix.answers.values()))
     if confusion:
         return _answers_together(answers, matrix.width)
-    return AnnotatorSource(answers, matrix.sizes, matrix.has_places, matrix.of_few, matrix.least_width)
+    return AnnotatorSource(answers, matrix.choices, matrix.has_places, matrix.of_few, matrix.width)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ A file may be a mixture. Its samples are grouped by what makes their responses c
 Samples without a task form one, which has no name. The kinds of its answers are told apart where they are
 many: sentiments and sums are two groups though no task says so.
 
-Groups too small to learn from are pooled with others of their nature. Small option sets have options of their
-own. Small tasks are taken for one task. So one sample with other options changes nothing for the others.
+Groups too small to learn from are pooled with others of their nature. Small option sets, unless nearly all
+samples have one, have options of their own. Small tasks are taken for one task. So one sample with other
+options changes nothing for the others.
 
 Odd spellings are no reason to see no classes. A response that is no class is a response that can be wrong.
 """
@@ -175,13 +176,18 @@ class _Founder:
 
     def _found_option_sets(self) -> int | None:
         sets = self._census.sets
-        large = _largest({key: count for key, count in sets.items() if count >= priors.FEWEST_ALONE})
+        total = sets.total()
+        known = self._census.wordings
+        large = _largest(
+            {
+                key: times
+                for key, times in sets.items()
+                if key in known and (times >= priors.FEWEST_ALONE or times >= priors.TASK_COVERS * total)
+            }
+        )
         pooled = sets.keys() - set(large)
-        if not large and len(pooled) == 1 and pooled <= self._census.wordings.keys():
-            # There is nothing to pool it with.
-            large, pooled = list(pooled), set()
         for key in large:
-            options = self._census.wordings[key]
+            options = known[key]
             name = _shown("options " + ", ".join(options))
             self._by_options[key] = self._add(name, "options", sets[key], LabelSpace(options, closed=True))
         if not pooled:

@@ -42,6 +42,7 @@ class LabelMatrix:
             where it could be everywhere.
         told: what prompts tell of each candidate (n, width), where there are too many classes to learn that
             of all; else None.
+        classes: how many there are, where samples have a few of them as candidates; else 0.
         folds: the fold of each sample (n), which follows from its id; None where folds are to be drawn.
         least_width: the fewest candidates that the widest sample is taken to have.
     """
@@ -54,6 +55,7 @@ class LabelMatrix:
     placed: bool = False
     closed: Bools | None = None
     told: Reals | None = None
+    classes: int = 0
     folds: Numbers | None = None
     least_width: int = 1
 
@@ -64,6 +66,11 @@ class LabelMatrix:
     def width(self) -> int:
         """How many candidates the sample with the most of them has."""
         return max(int(self.sizes.max()), self.least_width)
+
+    @property
+    def choices(self) -> Numbers:
+        """How many responses there are to choose from in each sample, of which it may have few (n)."""
+        return numpy.maximum(self.sizes, self.classes)
 
     @property
     def of_few(self) -> bool:

@@ -197,7 +197,7 @@ def reviews_of(matrix: LabelMatrix, found: Estimate, answers: Numbers, repeats: 
     rows = numpy.flatnonzero(answers >= 0)
     knows_more = ~repeats[rows] & (PROMPTS not in found.weights)
     share = numpy.where(knows_more, 1.0, priors.VERDICT_SHARE)
-    others = numpy.maximum(_sizes(matrix, found)[rows] - 1, 1).astype(numpy.float64)
+    others = numpy.maximum(_choices(matrix, found)[rows] - 1, 1).astype(numpy.float64)
     return Reviews(rows, answers[rows], found.posterior[rows, answers[rows]], others, share)
 
 
@@ -237,9 +237,13 @@ def reviewed(posterior: Reals, reviews: Reviews, reliable: float | None = None) 
     return after
 
 
-def _sizes(matrix: LabelMatrix, found: Estimate) -> Numbers:
-    """Return how many candidates each sample has (n)."""
-    return matrix.sizes if found.numbers is None else numpy.count_nonzero(found.numbers != -1, axis=1)
+def _choices(matrix: LabelMatrix, found: Estimate) -> Numbers:
+    """Return how many responses there are to choose from in each sample (n)."""
+    if found.numbers is None:
+        return matrix.choices
+    # Where prompts tell nothing, many classes are weighed as open prompts are.
+    candidates = numpy.count_nonzero(found.numbers != -1, axis=1)
+    return matrix.sizes if PROMPTS in found.weights else candidates
 
 
 def _some(size: int) -> Numbers:

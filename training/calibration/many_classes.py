@@ -115,7 +115,7 @@ class ManyClasses:
         for block in _blocks(len(matrix), len(self.shares)):
             likely = self.predict(vectors[block], folds[block])
             numbers[block], told[block] = _suggested(named[block], likely, most)
-        return _placed(matrix, numbers, told, more)
+        return _placed(matrix, numbers, told, len(self.shares) - 1)
 
     def _scores(self, vectors: Vectors, folds: Numbers) -> Vectors:
         scores = numpy.zeros((len(vectors), len(self.shares)), dtype=numpy.float32)
@@ -161,7 +161,7 @@ def open_candidates(matrix: LabelMatrix, more: Numbers | None = None) -> Candida
     most = max(priors.OPEN_CANDIDATES, named.shape[1] + 1)
     numbers = numpy.full((len(matrix), most), OTHER)
     numbers[:, : named.shape[1]] = numpy.where(named < 0, OTHER, named)
-    return _placed(matrix, numbers, None, more)
+    return _placed(matrix, numbers, None, 0)
 
 
 def _summed(full: Vectors, rows: Numbers, taught: Numbers, counts: Reals, size: int) -> Reals:
@@ -190,8 +190,8 @@ def _suggested(named: Numbers, likely: Reals, most: int) -> tuple[Numbers, Reals
     numbers = _compact(numpy.hstack([named, best]))[:, : most - 1]
     none = (named >= size).sum(1, keepdims=True) + 1
     told = numpy.where(numbers >= size, likely[:, size:] / none, likely[every, numpy.clip(numbers, 0, size)])
-    told = numpy.where(numbers < 0, 0.0, numpy.maximum(told, priors.RARE))
-    other = numpy.maximum(1 - told.sum(1, keepdims=True), priors.RARE)
+    told = numpy.where(numbers < 0, 0.0, numpy.maximum(told, priors.RAREST_OF_MANY))
+    other = numpy.maximum(1 - told.sum(1, keepdims=True), priors.RAREST_OF_MANY)
     numbers, told = numpy.hstack([numbers, numpy.full_like(none, -1)]), numpy.hstack([told, 0 * other])
     last = (numbers >= 0).sum(1, keepdims=True)
     numpy.put_along_axis(numbers, last, OTHER, axis=1)
@@ -199,7 +199,7 @@ def _suggested(named: Numbers, likely: Reals, most: int) -> tuple[Numbers, Reals
     return numbers, told / told.sum(1, keepdims=True)
 
 
-def _placed(matrix: LabelMatrix, numbers: Numbers, told: Reals | None, more: Numbers | None) -> Candidates:
+def _placed(matrix: LabelMatrix, numbers: Numbers, told: Reals | None, classes: int) -> Candidates:
     """Return a label matrix whose numbers are places among the candidates (n, candidates)."""
 
     def place(said: Numbers) -> Numbers:
@@ -216,6 +216,7 @@ def _placed(matrix: LabelMatrix, numbers: Numbers, told: Reals | None, more: Num
         sizes=sizes,
         prompts=None,
         told=told,
+        classes=classes,
         placed=False,
         least_width=width,
     )

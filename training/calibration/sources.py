@@ -92,9 +92,9 @@ def given_responses(matrix: LabelMatrix, confusion: bool) -> CategoricalSource:
         beliefs = numpy.append(prior.ravel(), 1.0)
         return CategoricalSource("label", patterns, groups, beliefs, share=priors.LABEL_SHARE)
     patterns = numpy.where(missing, 2, given != candidates).astype(numpy.int64)
-    others = numpy.log(numpy.maximum(matrix.sizes - 1, 1))[:, None]
+    others = numpy.log(numpy.maximum(matrix.choices - 1, 1))[:, None]
     # Responses and annotators alone cannot tell which of them is wrong: this belief does.
-    chance = 1 / max(float(matrix.sizes.mean()), 2.0)
+    chance = 1 / max(float(matrix.choices.mean()), 2.0)
     share = numpy.array([1 - matrix.expected_noise, matrix.expected_noise])
     beliefs = (
         priors.BETTER_THAN_CHANCE * share / (share @ numpy.log(share / numpy.array([chance, 1 - chance])))
