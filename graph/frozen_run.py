@@ -91,8 +91,7 @@ class FrozenRun:
         """
         with storage_errors(str(self.files.path)), closing(self._journal()) as journal:
             own = journal.sample(sample.id)
-        given = sample.model_fields_set - _NOT_ASKED
-        if own is not None and all(getattr(own, name) == getattr(sample, name) for name in given):
+        if own is not None and all(getattr(own, name) == value for name, value in _given(sample)):
             return own
         try:
             return sample.model_copy(update={"kind": self._kinds.kind(sample)})
@@ -145,6 +144,14 @@ class FrozenRun:
             for _ in store.fill(Example(record.sample, record.trust) for record in clean):
                 pass
         return store
+
+
+def _given(sample: Sample) -> Iterator[tuple[str, Any]]:
+    """Yield what is said of a sample, and may be asked."""
+    for name, field in Sample.model_fields.items():
+        value = getattr(sample, name)
+        if name not in _NOT_ASKED and value != field.default:
+            yield name, value
 
 
 def thinking_models(journal: Journal) -> frozenset[str]:

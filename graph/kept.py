@@ -44,6 +44,8 @@ async def agents_of(runtime: Runtime[SampleContext | Agents]) -> Agents:
             'that ships with RobustFT; or {"run": DIR}, to decide as a finished run did'
         )
     kept = await anext(_KEPT.setdefault(asyncio.get_running_loop(), _keep()))
+    if context.run and not context.config:
+        return await kept.agents(context.run)
     if context.run:
         run = await kept.run(context.run)
         config = await asyncio.to_thread(overridden, run.config, context.config)
@@ -122,6 +124,7 @@ class _Kept:
     def __init__(self) -> None:
         self.models = ModelPool()
         self._runs: dict[str, FrozenRun] = {}
+        self._agents: dict[str, Agents] = {}
         # Those that have gone on since: a journey under way may still look at them.
         self._earlier: list[FrozenRun] = []
         self._opening = asyncio.Lock()
@@ -136,6 +139,14 @@ class _Kept:
                 if known is not None:
                     self._earlier.append(known)
             return self._runs[directory]
+
+    async def agents(self, directory: str) -> Agents:
+        """Return a finished run's own agents, built anew when it has gone on."""
+        run = await self.run(directory)
+        known = self._agents.get(directory)
+        if known is None or known.run is not run:
+            known = self._agents[directory] = await agents_of_run(self.models, run, run.config)
+        return known
 
     async def close(self) -> None:
         for run in (*self._runs.values(), *self._earlier):
