@@ -18,8 +18,8 @@ SHARED = {
     "out": options.Out,
     "directory": options.Directory,
 }
-# An export, noise or a schema is written to a file or folder that is no run; doctor stops none.
-OTHERS = {("out", "export"), ("out", "noise"), ("out", "schema"), ("until", "doctor")}
+# A check, an export, noise or a schema is written to a file or folder that is no run; doctor stops none.
+OTHERS = {("out", "check"), ("out", "export"), ("out", "noise"), ("out", "schema"), ("until", "doctor")}
 
 
 def parameters(name: str) -> dict[str, inspect.Parameter]:
