@@ -15,31 +15,33 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy
 from langchain_core.embeddings import Embeddings
 from study.data import Folder, open_folder
 from study.figures import figures_of
 from study.rules import Case, Label, contradicted
 
 from agents.answers.kind import sample_kind
+from agents.checker import Check
+from agents.record import SampleRecord
 from graph.config.run import RunConfig
 from graph.state import SampleState
 from stores.dataset import read_samples
 from stores.run_directory import RunDirectory
 from stores.sample import Sample
 from stores.vectors import PromptVectors
-from training.calibration.label_matrix import label_matrix, view_answers
-from training.calibration.label_model import estimate
-from training.calibration.label_space import LabelSpace
+from training.calibration.calibrate import calibrate, conclude
+from training.calibration.calibrate import calibrated as calibrated_of
+from training.calibration.label_matrix import view_answers
+from training.calibration.measures import Measures
 from training.metrics import is_right
 from training.noise import NoiseKind
 
 _VIEWS = ("base", "reasoning")
 _GIVEN = "given"
+_UNJUDGED = Check(clean=True, policy="calibrated", agreed=(), reason="a vote")
 
 
 class _Tools:
@@ -54,24 +56,21 @@ class _Tools:
 
 def measure(samples: list[Sample], states: list[SampleState], encoder: Embeddings) -> dict[str, Any]:
     """Return the figures of one data set, its samples' answers taken from states (n each)."""
-    space = LabelSpace.of(samples)
     said = [view_answers(state, _VIEWS) for state in states]
     # What was said later in that run was said of another label.
     cases = [
         Case(SampleState(sample=sample, base=state.base, turns=state.turns))
         for sample, state in zip(samples, states, strict=True)
     ]
-    matrix = label_matrix((case.state for case in cases), space, _VIEWS)
-    if space.shared:
-        prompts = numpy.array(encoder.embed_documents([sample.prompt for sample in samples]))
-        matrix = replace(matrix, prompts=prompts)
-    found = estimate(matrix)
-    likeliest = [
-        space.decode(case.state, int(number))
-        for case, number in zip(cases, found.posterior.argmax(1), strict=True)
-    ]
+    judged = [case.state.model_copy(update={"check": _UNJUDGED}) for case in cases]
+    measures = Measures(encoder)
+    fitted = calibrate(lambda: judged, measures, _VIEWS)
+    calibrated = list(map(_noisy, calibrated_of(lambda: judged, measures, fitted)))
+    noise = [known.check.noise or 0.0 for known in calibrated if known.check is not None]
+    concluded = conclude(lambda: calibrated, measures, fitted, lambda record: True)
+    likeliest = [known.consensus.answer if known.consensus is not None else None for known in concluded]
     detections = {
-        "calibrated": _detection(cases, [Label(None, False, float(noise)) for noise in found.noise]),
+        "calibrated": _detection(cases, [Label(None, False, doubt) for doubt in noise]),
         "cleanlab": _detection(cases, contradicted(cases, _Tools(encoder))),
         "votes": _detection(cases, [_vote(*pair) for pair in zip(samples, said, strict=True)]),
     }
@@ -80,11 +79,17 @@ def measure(samples: list[Sample], states: list[SampleState], encoder: Embedding
         "samples": len(samples),
         "answers_drawn": sum(sample.prompt != state.sample.prompt for sample, state in pairs),
         "noise": 1 - _share_right(samples, [sample.response for sample in samples]),
-        "estimated": round(float(found.noise.mean()), 3),
+        "estimated": round(fitted.noise_rate or 0.0, 3),
         "auc": {name: _rounded(detection.get("auc")) for name, detection in detections.items()},
         "ece": _rounded(detections["calibrated"].get("ece")),
         "likeliest_right": _share_right(samples, likeliest),
     }
+
+
+def _noisy(known: SampleRecord) -> SampleRecord:
+    """Return a sample as if it were noisy, so that its consensus is its likeliest response."""
+    check = known.check and known.check.model_copy(update={"clean": False})
+    return known.model_copy(update={"check": check})
 
 
 def _share_right(samples: Sequence[Sample], responses: Sequence[str | None]) -> float:

@@ -1,28 +1,35 @@
 """The calibrated checker: how likely each given response is wrong, told from all samples at once.
 
 1. Several views say something of every sample: its given response, two agents, and sometimes a judge.
-2. Responses become numbers of a label space (`label_space.py`), and the views a label matrix
+2. A file may be a mixture. Samples whose responses compare are a group (`groups.py`), and each group has all
+   that follows for itself.
+3. Responses become numbers of a label space (`label_space.py`), and the views a label matrix
    (`label_matrix.py`).
-3. Nobody knows how far a view can be trusted, and there is no gold to learn it from.
-4. If the right responses were known, each view's errors could be counted.
-5. If the errors were known, Bayes' rule would tell the right responses.
-6. Expectation-maximisation repeats both until nothing changes (`em.py`; Dawid & Skene 1979).
-7. Where a number means the same response everywhere, a classifier of the prompts is the prior
-   (`prompt_classifier.py`; Raykar et al. 2010, "Learning from Crowds").
-8. It is learned with the rest, and a prompt never teaches its own prediction.
-9. Agents of one model err together, so all agents are one source (`annotators.py`).
-10. The other sources are the given responses, the judge, and which responses are invalid (`sources.py`).
-11. A last classifier is fitted across folds. The sources that it learned from count for less beside it
+4. Nobody knows how far a view can be trusted, and there is no gold to learn it from.
+5. If the right responses were known, each view's errors could be counted.
+6. If the errors were known, Bayes' rule would tell the right responses.
+7. Expectation-maximisation repeats both until nothing changes (`em.py`; Dawid & Skene 1979).
+8. Where a number means the same response everywhere, a classifier of the prompts is the prior
+   (`prompt_classifier.py`; Raykar et al. 2010, "Learning from Crowds"). It is learned with the rest, and a
+   prompt never teaches its own prediction. Of many classes it suggests a few (`many_classes.py`).
+9. Agents of one model err together, so all agents are one source (`annotators.py`). The other sources are the
+   given responses, the judge, and which responses are invalid (`sources.py`).
+10. A last classifier is fitted across folds. The sources that it learned from count for less beside it
     (`label_model.py`).
-12. The posterior of each response follows. The noise probability is 1 less the given response's posterior.
-13. Free text never repeats: its similarity to the agents' answers is measured instead (`free_text.py`).
+11. The posterior of each response follows. The noise probability is 1 less the given response's posterior.
+12. Free text never repeats: its similarity to the agents' answers is measured instead (`free_text.py`).
     Where there is too little of it, or similarity tells nothing, the judge decides alone (`judge_alone.py`).
-14. The noise probabilities add up to a number of responses. That many are noisy, the likeliest ones first.
-    None is that is likelier right than wrong.
+13. The noise probabilities of a group add up to a number of responses. That many are noisy, the likeliest
+    ones first. None is that is likelier right than wrong (`group_model.py`).
+14. All that was learned is a `FittedCalibration` (`fitted.py`). It decides the samples of the run block by
+    block, and any other sample in the same way.
 15. When the noisy samples have new answers, the reviewer's counts as one more view. The likeliest response is
     the consensus.
 
-Nothing here reads or writes a file. Samples come in as a stream that can be started anew, and go out as one.
+What is learned follows from at most so many samples of a group (`priors.LEARNED_FROM`). Which ones, and their
+folds, follows from the hashes of their ids: no verdict depends on the order of the samples. Samples come in
+as a stream that can be started anew, and go out as one. Nothing here reads or writes a file, but
+`fitted_files.py`, which keeps what was learned.
 """
 
 from collections import defaultdict

@@ -161,10 +161,10 @@ class FittedCalibration:
             _, found = self.models[place].reviews(chosen, self.views, _rows(vectors, rows), repeated)
             yield place, numpy.column_stack([found.before, found.others, found.share])
 
-    def with_reviewers(self, reliable: Mapping[int, float]) -> "FittedCalibration":
+    def with_reviewers(self, reliability: Mapping[int, float]) -> "FittedCalibration":
         """Return the same, with how reliable the reviewer is by the place of a group."""
         models = [
-            replace(model, reviewer=reliable.get(place, model.reviewer))
+            replace(model, reviewer=reliability.get(place, model.reviewer))
             for place, model in enumerate(self.models)
         ]
         return replace(self, models=tuple(models))

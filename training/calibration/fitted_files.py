@@ -118,7 +118,7 @@ def read_fitted(folder: Path) -> tuple[tuple[str, ...], Groups, tuple[GroupModel
         groups = _groups(text)
         models = tuple(_model(kept, place, arrays) for place, kept in enumerate(text.groups))
         for group, model in zip(groups.groups, models, strict=True):
-            _try_out(group, model, text.views, arrays)
+            _try_out(group, model, text.views)
     # What a damaged array makes numpy raise is of no one kind.
     except (OSError, BadZipFile, ValueError, TypeError, LookupError, MemoryError, ArithmeticError) as error:
         raise RecordError(f"{first_line(error)}: {_MEND}", path=folder / _ARRAYS) from error
@@ -272,7 +272,7 @@ def _prompts(kept: _Label, place: int, arrays: Mapping[str, Any]) -> FoldModels 
     return FoldModels(weights, intercepts, seen)
 
 
-def _try_out(group: Group, model: GroupModel, views: Sequence[str], arrays: Mapping[str, Any]) -> None:
+def _try_out(group: Group, model: GroupModel, views: Sequence[str]) -> None:
     """Decide a made-up sample of a group.
 
     Raises:
@@ -296,4 +296,11 @@ def _try_out(group: Group, model: GroupModel, views: Sequence[str], arrays: Mapp
         and model.label.classes != space.many * len(space.classes)
     ):
         raise ValueError("the label model is of other classes")
+    if model.similarity is not None:
+        # A single number would do for all views, and be another model.
+        shapes = {
+            name: value.shape for name, value in _fields(model.similarity) if not isinstance(value, float)
+        }
+        if any(shape != ((2,) if name == "judge" else (len(views) + 1,)) for name, shape in shapes.items()):
+            raise ValueError("the similarities are of other views")
     model.judge([SampleRecord(sample=sample)], views, vectors, numpy.zeros((1, len(views) + 1)))

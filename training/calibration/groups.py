@@ -17,7 +17,7 @@ Groups too small to learn from are pooled with others of their nature. Small opt
 samples have one, have options of their own. Small tasks are taken for one task. So one sample with other
 options changes nothing for the others.
 
-Odd spellings are no reason to see no classes. A response that is no class is a response that can be wrong.
+Odd spellings do not hide classes. A response that is no class is a response that can be wrong.
 """
 
 from collections import Counter, defaultdict
@@ -299,12 +299,12 @@ def _by_name(counts: Counter[str]) -> Counter[str]:
 
 
 def _repeated(counts: Counter[str]) -> tuple[str, ...]:
-    """Return the responses that are classes, in alphabetical order; none where they cover too little."""
+    """Return the responses that repeat, in alphabetical order; none where they cover too little."""
     names = _by_name(counts)
     found = {name for name, times in names.items() if name and times >= priors.FEWEST_OF_CLASS}
     covered, total = sum(names[name] for name in found), names.total()
     typical = covered >= priors.CLASSES_COVER * total and covered >= priors.TYPICAL_CLASS * len(found)
-    if len(found) < 2 or not (typical or covered >= priors.TASK_COVERS * total):
+    if not (typical or covered >= priors.TASK_COVERS * total):
         return ()
     return _worded(counts, found)
 

@@ -183,11 +183,11 @@ class Reviews:
     others: Reals
     share: Reals
 
-    def after(self, reliable: float) -> Reals:
+    def after(self, reliability: float) -> Reals:
         """Return how likely each answer is to be right (m), where that share of all answers is."""
         right, wrong = (
             numpy.asarray(chance**self.share, dtype=numpy.float64)
-            for chance in (numpy.full(len(self.rows), reliable), (1 - reliable) / self.others)
+            for chance in (numpy.full(len(self.rows), reliability), (1 - reliability) / self.others)
         )
         return self.before * right / (self.before * right + (1 - self.before) * wrong)
 
@@ -219,19 +219,19 @@ def learn_reliability(before: Reals, others: Reals, share: Reals) -> float:
     return reliable
 
 
-def reviewed(posterior: Reals, reviews: Reviews, reliable: float | None = None) -> Reals:
+def reviewed(posterior: Reals, reviews: Reviews, reliability: float | None = None) -> Reals:
     """Return each response's probability to be right after a review (n, candidates).
 
     Args:
         posterior: before it (n, candidates).
         reviews: what was answered.
-        reliable: the share of the reviewer's answers that are right; learned from these where it is None.
+        reliability: the share of the reviewer's answers that are right; learned from these where it is None.
     """
-    if reliable is None:
-        reliable = learn_reliability(reviews.before, reviews.others, reviews.share)
+    if reliability is None:
+        reliability = learn_reliability(reviews.before, reviews.others, reviews.share)
     said = one_hot(reviews.answers, posterior.shape[1])
-    wrong = (1 - reliable) / reviews.others[:, None]
-    likely = numpy.where(said > 0, reliable, wrong) ** reviews.share[:, None]
+    wrong = (1 - reliability) / reviews.others[:, None]
+    likely = numpy.where(said > 0, reliability, wrong) ** reviews.share[:, None]
     after = posterior.copy()
     after[reviews.rows] = normalised(posterior[reviews.rows] * likely)
     return after

@@ -23,6 +23,9 @@ from stores.sample import Sample
 from tests.support.endpoint import Endpoint
 from tests.support.judged_records import WordEncoder, record, relabelled
 from tests.support.stages import loaded, run_stage
+from training.calibration.calibrate import calibrated
+from training.calibration.fitted import FittedCalibration
+from training.calibration.measures import Measures
 
 KINDS = ("animal", "plant", "vehicle")
 TEXT = "It is the large old town of number {} in the north of the land, by the sea and the lake."
@@ -217,6 +220,25 @@ def test_every_sample_gets_a_consensus_in_the_light_of_the_new_answers(run: Work
             assert 0 < known.consensus.confidence <= 1
     assert found[0].consensus is not None
     assert found[0].consensus.answer in KINDS
+
+
+def test_what_was_learned_is_kept_and_decides_each_sample_alone_as_the_run_did(
+    run: Workspace, encoder: WordEncoder
+) -> None:
+    before = {known.sample.id: known for known in records(run)}
+    calibrate_run(run)
+    fitted, measures = FittedCalibration.load(run.files.calibration), Measures(encoder)
+    for known in records(run)[::5]:
+        (alone,) = calibrated(lambda one=before[known.sample.id]: [one], measures, fitted)
+        assert alone.check == known.check
+
+
+def test_a_run_of_before_that_kept_nothing_learns_it_anew(run: Workspace) -> None:
+    calibrate_run(run)
+    shutil.rmtree(run.files.calibration)
+    conclude_run(run)
+    assert run.journal.validity.has_consensus
+    assert FittedCalibration.load(run.files.calibration).models
 
 
 def test_the_groups_are_those_of_the_training_samples(run: Workspace) -> None:

@@ -12,7 +12,6 @@ from agents.record import SampleRecord
 from tests.support.judged_records import WordEncoder, record, reviewed
 from training.calibration import priors
 from training.calibration.calibrate import Records, calibrate, calibrated, conclude, learn_reviewer
-from training.calibration.group_model import noise_threshold
 from training.calibration.groups import Groups
 from training.calibration.measures import Measures
 
@@ -193,30 +192,3 @@ def test_the_room_opens_no_file_but_its_own_and_knows_no_run() -> None:
                 assert str(node.module).startswith(allowed), (module.name, node.module)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in ("open", "print"), module.name
-
-
-def test_as_many_are_noisy_as_there_seem_to_be() -> None:
-    noise = numpy.concatenate([numpy.full(690, 0.02), numpy.linspace(0.9, 1, 310)])
-
-    assert (noise >= noise_threshold(noise)).mean() == pytest.approx(noise.mean(), abs=0.001)
-
-
-def test_no_response_that_is_likelier_right_than_wrong_is_noisy() -> None:
-    noise = numpy.random.default_rng(0).beta(2, 4, 1000)
-
-    assert noise_threshold(noise) == 0.5
-    assert (noise >= 0.5).mean() < noise.mean()
-
-
-@pytest.mark.parametrize(("doubted", "expected"), [(0.3, 0.3), (0.45, 0.45), (0.7, 0.7)])
-def test_those_that_are_doubted_alike_are_judged_alike(doubted: float, expected: float) -> None:
-    noise = numpy.where(numpy.arange(100) < 100 * doubted, 0.8, 0.1)
-
-    assert (noise >= noise_threshold(noise)).mean() == expected
-
-
-def test_none_is_noisy_where_all_are_trusted_alike_and_all_where_none_is() -> None:
-    trusted, distrusted = numpy.full(50, 0.3), numpy.full(50, 0.7)
-
-    assert (trusted < noise_threshold(trusted)).all()
-    assert (distrusted >= noise_threshold(distrusted)).all()

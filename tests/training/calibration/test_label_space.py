@@ -140,3 +140,46 @@ def test_a_sentence_that_names_one_response_of_its_task_alone_is_that_one() -> N
     assert space.decode(near, 1) == "Africa"
     assert space.encode(near, "It is not in Asia") == -1
     assert space.encode(near, "South Asia, or maybe West Africa") == -1
+
+
+def of_many(*, closed: bool = False) -> LabelSpace:
+    return LabelSpace([f"card {number}" for number in range(99)], closed=closed)
+
+
+def test_among_many_classes_what_is_none_has_a_number_of_the_samples_own() -> None:
+    space = of_many()
+    known = record("refund", base="It is a top up.")
+
+    assert space.many
+    assert space.encode(record("card 7"), "card 7") == 7
+    assert space.encode(record("card 7"), "It is card 12.") == 12
+    assert space.encode(record("card 7"), "card 1 or card 2") == -1
+    assert space.encode(known, "refund") == 99
+    assert space.encode(known, "It is a top up.") == 100
+    assert space.encode(known, "lost") == -1
+    assert space.size(known) == 101
+    assert [space.decode(known, number) for number in (12, 99, 100, 101)] == [
+        "card 12",
+        "refund",
+        "It is a top up.",
+        None,
+    ]
+
+
+def test_a_given_response_that_names_two_of_many_classes_is_one_of_its_own() -> None:
+    both = record("card 1 or card 2")
+    assert of_many().encode(both, "card 1 or card 2") == 99
+
+
+def test_among_many_options_nothing_else_can_be_meant() -> None:
+    options = tuple(f"card {number}" for number in range(99))
+    space, known = of_many(closed=True), record("card 3", options, base="the moon")
+
+    assert space.encode(known, "It is card 4.") == 4
+    assert space.encode(known, "the moon") == -1
+    assert space.size(known) == 99
+    assert space.decode(known, 98) == "card 98"
+
+
+def test_denied_classes_are_not_meant() -> None:
+    assert of_many().encode(record("card 7"), "It is not card 9.") != 9

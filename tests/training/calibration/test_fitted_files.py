@@ -1,0 +1,138 @@
+"""A kept calibration is checked before it is believed: whatever is wrong with it is one typed error."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from stores.errors import RecordError
+from tests.support.drawn_records import LookedUp, choices, classes, texts
+from training.calibration.calibrate import calibrate
+from training.calibration.fitted import FittedCalibration
+from training.calibration.measures import Measures
+
+TEXT, ARRAYS = "calibration.json", "calibration.npz"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a fit of classes, options and free text."""
+    encoder = LookedUp()
+    moods, _ = classes(encoder, 200, ("good", "bad"), options=True)
+    intents, _ = classes(encoder, 900, [f"intent {number}" for number in range(60)])
+    records = [*moods, *intents, *choices(60), *texts(120)]
+    folder = tmp_path_factory.mktemp("written")
+    calibrate(lambda: records, Measures(encoder), ("base", "reasoning")).save(folder)
+    return folder
+
+
+@pytest.fixture
+def kept(written: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be damaged."""
+    for name in (TEXT, ARRAYS):
+        (tmp_path / name).write_bytes((written / name).read_bytes())
+    return tmp_path
+
+
+def change(kept: Path, *keys: Any, value: Any) -> None:
+    """Put a value into the text, at a place that keys lead to."""
+    text = json.loads((kept / TEXT).read_text(encoding="utf-8"))
+    inner = text
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    (kept / TEXT).write_text(json.dumps(text), encoding="utf-8")
+
+
+def arrays(kept: Path) -> dict[str, Any]:
+    with numpy.load(kept / ARRAYS, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def refused(kept: Path) -> str:
+    with pytest.raises(RecordError) as caught:
+        FittedCalibration.load(kept)
+    return str(caught.value)
+
+
+def test_what_was_written_is_read(written: Path) -> None:
+    assert len(FittedCalibration.load(written).models) == 4
+
+
+def test_a_folder_without_one_is_said_to_have_none(tmp_path: Path) -> None:
+    assert "no calibration was kept here" in refused(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", [TEXT, ARRAYS])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x00" * 99, b"PK\x03\x04", b"[" * 5000])
+def test_a_file_of_something_else_is_refused(name: str, content: bytes, kept: Path) -> None:
+    (kept / name).write_bytes(content)
+    assert name in refused(kept)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("version",), 2),
+        (("more",), 1),
+        (("views",), ["base"]),
+        (("groups", 0, "size"), -1),
+        (("groups", 0, "nature"), "odd"),
+        (("groups", 0, "reviewer"), 1e400),
+        (("groups", 2, "space", "classes"), ["good", "bad", "new"]),
+        (("groups", 0, "label", "classes"), 7),
+        (("groups", 0, "label", "sources"), {"label": ["nothing"]}),
+        (("groups", 0, "label", "sources"), {"../label": ["../../x"]}),
+        (("by_options", 0, 1), 99),
+        (("by_text", 0, 1), -1),
+        (("own",), 4),
+    ],
+)
+def test_a_text_that_does_not_fit_is_refused(keys: tuple[Any, ...], value: Any, kept: Path) -> None:
+    change(kept, *keys, value=value)
+    refused(kept)
+
+
+@pytest.mark.parametrize("how", ["missing", "shorter", "nan", "text", "flat", "complex"])
+def test_an_array_that_does_not_fit_is_refused(how: str, written: Path, kept: Path) -> None:
+    changes: dict[str, Any] = {
+        "shorter": lambda array: array[:-1],
+        "nan": lambda array: array * numpy.nan,
+        "text": lambda array: array.astype(str),
+        "flat": lambda array: array.ravel()[:1],
+        "complex": lambda array: array.astype(complex),
+    }
+    # Patterns and their logarithms belong together: either alone is another model.
+    for name in arrays(written):
+        found = arrays(written)
+        array = found.pop(name)
+        if how != "missing":
+            found[name] = changes[how](array)
+        if how == "flat" and array.shape == found[name].shape:
+            continue
+        numpy.savez(kept / ARRAYS, **found)
+        refused(kept)
+
+
+def test_no_pickle_is_read(kept: Path) -> None:
+    found = arrays(kept)
+    name = next(iter(found))
+    found[name] = numpy.array([print], dtype=object)
+    numpy.savez(kept / ARRAYS, **found)
+    assert ARRAYS in refused(kept)
+
+
+def test_packed_arrays_are_refused_unread(kept: Path) -> None:
+    with zipfile.ZipFile(kept / ARRAYS, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("0.weights.npy", bytes(1 << 20))
+    assert "packed" in refused(kept)
+
+
+def test_a_shape_that_no_memory_holds_is_refused(kept: Path) -> None:
+    header = {"descr": "<f8", "fortran_order": False, "shape": (1 << 40,)}
+    with zipfile.ZipFile(kept / ARRAYS, "a") as packed, packed.open("9.label.logarithms.npy", "w") as file:
+        numpy.lib.format.write_array_header_1_0(file, header)
+    assert ARRAYS in refused(kept)

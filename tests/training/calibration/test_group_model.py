@@ -1,0 +1,109 @@
+"""What a group's model makes of the group's samples, and where it draws the line."""
+
+import numpy
+import pytest
+
+from tests.support.drawn_records import LookedUp, choices, recorded, texts
+from training.calibration.group_model import (
+    GroupModel,
+    consensus_of,
+    learn_label_model,
+    learn_similarity,
+    noise_threshold,
+    similarities_of,
+)
+from training.calibration.label_matrix import label_matrix
+from training.calibration.label_space import LabelSpace
+from training.calibration.measures import Measures
+
+VIEWS = ("base", "reasoning")
+
+
+def test_a_group_in_which_nobody_says_anything_readable_is_silent() -> None:
+    records = [recorded(f"s{row}", "a", [None, None], options=("a", "b")) for row in range(30)]
+    space = LabelSpace()
+
+    model = learn_label_model(label_matrix(records, space, VIEWS), space, 1234, None)
+
+    assert model.silence.startswith("no agent and no judge gave a readable answer to 1,234 samples")
+    assert model.noise_rate is None
+    assert model.judge(records, VIEWS, None, None) is None
+
+
+def test_what_was_learned_is_said_of_each_sample_alone() -> None:
+    records, space = choices(200), LabelSpace()
+    model = learn_label_model(label_matrix(records, space, VIEWS), space, 200, None)
+
+    together = model.judge(records, VIEWS, None, None)
+    alone = model.judge(records[7:8], VIEWS, None, None)
+
+    assert together is not None
+    assert alone is not None
+    assert together.noise[7] == alone.noise[0] == round(float(together.noise[7]), 6)
+    assert together.noise.mean() == pytest.approx(model.noise_rate, abs=1e-6)
+    assert {"label", "agents"} <= set(together.weights)
+
+
+def test_a_threshold_that_was_asked_for_is_kept() -> None:
+    records, space = choices(60), LabelSpace()
+    assert learn_label_model(label_matrix(records, space, VIEWS), space, 60, 0.9).threshold == 0.9
+
+
+def test_an_empty_text_is_wrong_and_teaches_nothing() -> None:
+    records = [*texts(60), recorded("empty", " ", ["a", "b"])]
+    similar = Measures(LookedUp()).measure(records, [one.sample.response for one in records], VIEWS)
+    empty = numpy.array([not one.sample.says_something for one in records])
+
+    model = learn_similarity(similar, numpy.full(61, -1), empty, None)
+
+    assert model.similarity is not None
+    judged = model.judge(records[59:], VIEWS, None, similar[59:])
+    assert judged is not None
+    assert judged.noise[1] == 1
+
+
+def test_too_little_free_text_is_left_to_the_judge() -> None:
+    model = learn_similarity(numpy.zeros((3, 3)), numpy.full(3, -1), numpy.zeros(3, dtype=bool), None)
+
+    assert model.silence == "too few free-text samples (3 < 20) to calibrate: the judge decides"
+
+
+def test_similarities_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="are needed"):
+        similarities_of(texts(2), VIEWS, numpy.zeros((2, 2)))
+    with pytest.raises(ValueError, match="no label model"):
+        GroupModel(None).estimate(texts(2), VIEWS, None)
+
+
+def test_no_answer_is_no_consensus() -> None:
+    assert consensus_of(None, 1.0) is consensus_of("", 1.0) is None
+    found = consensus_of("yes", 0.12345678)
+    assert found is not None
+    assert found.confidence == 0.123457
+
+
+def test_as_many_are_noisy_as_there_seem_to_be() -> None:
+    noise = numpy.concatenate([numpy.full(690, 0.02), numpy.linspace(0.9, 1, 310)])
+
+    assert (noise >= noise_threshold(noise)).mean() == pytest.approx(noise.mean(), abs=0.001)
+
+
+def test_no_response_that_is_likelier_right_than_wrong_is_noisy() -> None:
+    noise = numpy.random.default_rng(0).beta(2, 4, 1000)
+
+    assert noise_threshold(noise) == 0.5
+    assert (noise >= 0.5).mean() < noise.mean()
+
+
+@pytest.mark.parametrize(("doubted", "expected"), [(0.3, 0.3), (0.45, 0.45), (0.7, 0.7)])
+def test_those_that_are_doubted_alike_are_judged_alike(doubted: float, expected: float) -> None:
+    noise = numpy.where(numpy.arange(100) < 100 * doubted, 0.8, 0.1)
+
+    assert (noise >= noise_threshold(noise)).mean() == expected
+
+
+def test_none_is_noisy_where_all_are_trusted_alike_and_all_where_none_is() -> None:
+    trusted, distrusted = numpy.full(50, 0.3), numpy.full(50, 0.7)
+
+    assert (trusted < noise_threshold(trusted)).all()
+    assert (distrusted >= noise_threshold(distrusted)).all()
