@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from agents.agent import Recall, Reply
 from agents.errors import ModelBusyError
 from stores.errors import RobustFTError, StorageError
-from stores.replies import ReplyStore, StoredReply, read_request
+from stores.replies import StoredReply, read_request
 
 _KEY_BYTES = 16
 
@@ -69,6 +69,18 @@ def _read_reply(stored: str | None) -> Reply | None:
         return None
 
 
+class Replies(Protocol):
+    """Where replies are found again."""
+
+    async def find(self, key: bytes) -> str | None:
+        """Return the reply to a request, or None where there is none."""
+        ...
+
+    async def keep(self, key: bytes, reply: StoredReply) -> None:
+        """Take a reply that was not there."""
+        ...
+
+
 class ReplyCache:
     """The replies of a run, shared by its agents; belongs to one event loop.
 
@@ -76,7 +88,7 @@ class ReplyCache:
         store: where they are kept.
     """
 
-    def __init__(self, store: ReplyStore) -> None:
+    def __init__(self, store: Replies) -> None:
         self._store = store
         self._under_way: dict[bytes, asyncio.Future[Reply]] = {}
         self.asked: Counter[str] = Counter()

@@ -20,6 +20,9 @@ VARIABLES = frozenset({"response", "views", "reasonings"})
 EMPTY = "the response is empty"
 """Why a sample is noisy that has no response: no model is asked about it."""
 
+PROVISIONAL = "hybrid"
+"""The policy that decides in the place of `calibrated` while only one sample is known."""
+
 Policy = Literal["unanimous", "majority", "judge", "hybrid", "calibrated", "none"]
 JudgeVerdict = Literal["reliable", "noisy"]
 Judgement = Literal["reliable", "noisy", "unreadable"]
@@ -104,6 +107,8 @@ class Checker:
     ) -> Check:
         """Say whether the sample's response is clean (Eq. 3).
 
+        With the policy `calibrated` that is provisional, and the reason says so: it is what `hybrid` says.
+
         Args:
             sample: the sample under suspicion.
             answers: what each view answered, None where that is unreadable. Views that the config does not
@@ -122,10 +127,17 @@ class Checker:
             self._policy in ("hybrid", "calibrated") and _is_split(views, kind.comparable)
         ):
             shown = {view: answer for view, answer in answers.items() if view in self._views}
-            return await self._judge(sample, shown, reasonings or {}, agreed)
+            return self._told(await self._judge(sample, shown, reasonings or {}, agreed))
         enough = 1 if self._policy == "majority" else len(views)
         reason = f"{len(agreed)} of {len(views)} views match the response"
-        return Check(clean=len(agreed) >= enough, policy=self._policy, agreed=agreed, reason=reason)
+        clean = len(agreed) >= enough
+        return self._told(Check(clean=clean, policy=self._policy, agreed=agreed, reason=reason))
+
+    def _told(self, check: Check) -> Check:
+        """Return a verdict whose reason says that it is provisional, where it is."""
+        if self._policy != "calibrated":
+            return check
+        return check.model_copy(update={"reason": f"provisional: {PROVISIONAL}; {check.reason}"})
 
     async def _judge(
         self,

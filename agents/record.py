@@ -1,7 +1,6 @@
 """The record of one sample: what every agent said of it, its status, and what came of it."""
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -27,11 +26,6 @@ from stores.records import (
 from stores.records import Consensus as Consensus
 from stores.sample import Sample
 
-# Less than two confidences can differ by: they have six digits.
-_TIE = 1e-7
-# Above any entropy: the logarithm of a vocabulary is below 20.
-_UNRATED = 1e6
-
 
 class SampleRecord(BaseModel):
     """One sample with what the agents said of it; each agent adds its part, none changes another's."""
@@ -48,6 +42,8 @@ class SampleRecord(BaseModel):
     review: Review | None = None
     consensus: Consensus | None = None
     """Only where the checker is calibrated: known once all samples have been relabelled."""
+    entropy: float | None = None
+    """Of the context answer, in nats (Eq. 7): known once selection has looked at the sample."""
     rewritten: str | None = None
     """The new response in the form of the data's own, where the answer alone is of another."""
     other_form: bool = False
@@ -71,13 +67,12 @@ class SampleRecord(BaseModel):
             id=self.sample.id,
             status=self.status,
             record=self.model_dump_json(exclude={"sample"}, exclude_defaults=True),
-            uncertainty=self.uncertainty if self.final is not None else None,
         )
 
     def before_relabeling(self) -> Self:
         """Return the record without what came of the sample's being relabelled."""
-        none = {"context": None, "review": None, "consensus": None, "rewritten": None, "other_form": False}
-        return self.model_copy(update=none)
+        none = dict.fromkeys(("context", "review", "consensus", "entropy", "rewritten"))
+        return self.model_copy(update={**none, "other_form": False})
 
     @property
     def status(self) -> Status:
@@ -157,23 +152,6 @@ class SampleRecord(BaseModel):
         return asked[0] if asked else None
 
     @property
-    def uncertainty(self) -> float | None:
-        """What relabelled samples are selected by: the less, the surer (Eq. 8).
-
-        It is the entropy of the context answer, or the negative logarithm of the consensus' confidence; where
-        confidences are equal, the lower entropy is surer. A new response that nothing rates comes after all
-        others. None where there is no new response.
-        """
-        if self.sample.trusted is not None:
-            return 0.0
-        entropy = self.context.entropy if self.context is not None else None
-        if self.consensus is None:
-            unrated = entropy is None and self.status == "relabelled" and self.final is not None
-            return _UNRATED if unrated else entropy
-        uncertainty = -math.log(max(self.consensus.confidence, 1e-12))
-        return uncertainty if entropy is None else uncertainty + _TIE * entropy / (1 + entropy)
-
-    @property
     def trust(self) -> float:
         """How far a sample's final response can be trusted, 0 to 1: all the way unless it was calibrated."""
         if self.sample.trusted is not None:
@@ -201,7 +179,7 @@ class SampleRecord(BaseModel):
             return "failed"
         if self.other_form:
             return "other_form"
-        if self.final is None or self.uncertainty is None:
+        if self.final is None:
             return self._why_empty()
         return "high_entropy" if self.consensus is None else "low_confidence"
 
@@ -289,7 +267,7 @@ def _agents(record: SampleRecord) -> dict[str, AgentAnswer]:
                 NeighbourShown(id=shown.id, distance=shown.distance) for shown in context.neighbours
             ),
             log_probabilities=context.log_probabilities,
-            entropy=context.entropy,
+            entropy=record.entropy,
             **_said(context),
         )
     if (review := record.review) is not None:

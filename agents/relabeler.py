@@ -1,7 +1,6 @@
 """The Relabeler: a new answer in the light of the nearest clean examples (Eq. 4 and 5)."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 
 VARIABLES = frozenset({"neighbours"})
 
-# A log-probability is at most 0; one that rounding left this far above is read as 0.
-_ROUNDING = 1e-6
-
 
 class NeighbourReference(BaseModel):
     """Which clean example was shown, and its cosine distance."""
@@ -32,7 +28,7 @@ class NeighbourReference(BaseModel):
 
 
 class ContextAnswer(AnswerRecord):
-    """The answer in context, with the log-probabilities that its entropy is made of.
+    """The answer in context, with the log-probabilities that selection makes its entropy of.
 
     Without neighbours it was given without context.
     """
@@ -41,29 +37,6 @@ class ContextAnswer(AnswerRecord):
 
     neighbours: tuple[NeighbourReference, ...]
     log_probabilities: tuple[float, ...]
-
-    @property
-    def entropy(self) -> float | None:
-        """The entropy of the answer (Eq. 7); None where it has no tokens."""
-        return entropy_of(self.log_probabilities) if self.log_probabilities else None
-
-
-def entropy_of(log_probabilities: Sequence[float]) -> float:
-    """Return the mean negative log-probability of an answer's tokens, in nats (Eq. 7).
-
-    Args:
-        log_probabilities: the natural logarithm of each generated token's probability; at least one.
-
-    Raises:
-        ValueError: there is none, or one is NaN, infinite, or more than a rounding error above 0.
-    """
-    if not log_probabilities:
-        raise ValueError("no log-probabilities: the entropy of an answer without tokens is not defined")
-    for value in log_probabilities:
-        if not math.isfinite(value) or value > _ROUNDING:
-            raise ValueError(f"{value} is not the log-probability of a generated token")
-    total = math.fsum(min(value, 0.0) for value in log_probabilities)
-    return abs(total) / len(log_probabilities)
 
 
 class RelabelerConfig(AgentConfig):

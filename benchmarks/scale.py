@@ -43,6 +43,7 @@ from stores.journal import Entry, Journal
 from stores.replies import ReplyStore
 from stores.sample import Sample
 from training.selection import Candidate, SelectionConfig, select
+from training.uncertainty import uncertainty_of, with_entropy
 
 _UNDER_WAY = 256
 _DIMENSIONS = 384
@@ -156,9 +157,9 @@ def measure(size: int, detected: int, out: str) -> None:
             end("index")
             asyncio.run(look_up(store, journal))
             end("look_up")
+            relabels = (SampleState.from_entry(*found) for found in journal.entries("relabelled"))
             ranked = (
-                Candidate(sample.id, entry.uncertainty or 0.0)
-                for sample, entry in journal.entries("relabelled")
+                Candidate(known.sample.id, uncertainty_of(with_entropy(known)) or 0.0) for known in relabels
             )
             journal.keep(select(SelectionConfig(), ranked).kept)
             end("select")

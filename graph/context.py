@@ -1,37 +1,49 @@
-"""The agents of a config, and how a graph comes by them."""
+"""The agents of a config, and what a graph is told of them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
-from langgraph.runtime import Runtime
 
 from agents.agent import AgentConfig, Parts
 from agents.cache import ReplyCache
+from agents.checker import PROVISIONAL
 from agents.models.config import identify, rates_tokens
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.role import Role
 from agents.room import Lengths, room_for
-from graph.config.run import ConfigError, RunConfig, parse_config
+from graph.config.run import RunConfig
+from graph.frozen_run import FrozenRun
+from graph.frozen_weights import FrozenWeights
 from prompts.template import QuestionTemplate, Template, load_question_block
 from stores.examples import ExampleStore
-
-# The models of samples outside any run, by event loop: a connection belongs to the loop it was opened in.
-_KEPT: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[ModelPool]] = WeakKeyDictionary()
+from stores.sample import Sample
 
 
 @dataclass(frozen=True)
 class Agents:
-    """The agents of a config by their names, ready to be asked.
+    """The agents of a config by their names, ready to be asked, and what they know of a finished run.
 
     An agent whose view the checker does not look at is left out.
+
+    Args:
+        by_name: the agents.
+        provisional: the policy that decides in the place of `calibrated`, and why; None where none does.
+        run: the finished run that samples are decided by; None where there is none.
+        weights: what that run has learned, where that holds for these agents.
     """
 
     by_name: Mapping[str, Any]
+    provisional: str | None = None
+    run: FrozenRun | None = None
+    weights: FrozenWeights | None = None
+
+    async def known(self, sample: Sample) -> Sample:
+        """Return a sample as the run has it, where there is one; else as it is."""
+        return sample if self.run is None else await asyncio.to_thread(self.run.known, sample)
 
     def get(self, name: str) -> Any:
         """Return an agent; None where it is left out."""
@@ -44,14 +56,19 @@ class SampleContext:
 
     A run passes its `Agents` instead.
 
-    Args:
-        config: the part of a `RunConfig` that differs from the defaults, as plain data. It cannot be empty.
+    One of the two must be given. With a run, its config, prompts, examples, replies and weights are used, so
+    that a sample of the run is decided as the run decided it. Nothing is written to its directory.
 
-    Example:
-        `{"config": {"models": {"default": {"provider": "embedded"}}}}`
+    Args:
+        config: the part of a `RunConfig` that differs from the defaults, or from the run's, as plain data.
+        run: the directory of a finished run.
+
+    Examples:
+        `{"config": {"models": {"default": {"provider": "embedded"}}}}`, `{"run": "runs/my-run"}`
     """
 
     config: dict[str, Any] = field(default_factory=dict)
+    run: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,42 +76,6 @@ class RunContext:
     """What the stages of one run share."""
 
     models: ModelPool
-
-
-async def agents_of(runtime: Runtime[SampleContext | Agents]) -> Agents:
-    """Return the agents that a sample graph asks.
-
-    A config's models are opened once and kept until the event loop ends. Its prompt files are read anew, so
-    an edit shows at once.
-
-    Raises:
-        ConfigError: the context has no config, or a wrong one.
-        EndpointError: a model cannot be used.
-        WeightsError: an embedded model cannot be loaded.
-        PromptError: a prompt file cannot be used.
-    """
-    context = runtime.context
-    if isinstance(context, Agents):
-        return context
-    if context is None or not context.config:
-        raise ConfigError(
-            "the sample graph needs to know which models to ask; give it a context, for example "
-            'context={"config": {"models": {"default": {"provider": "openai", "name": "my-model", '
-            '"base_url": "http://127.0.0.1:8000/v1"}}}}, or {"provider": "embedded"} for the small model '
-            "that ships with RobustFT"
-        )
-    config = parse_config(context.config)
-    pool = await anext(_KEPT.setdefault(asyncio.get_running_loop(), _keep_models()))
-    models = await load_models(pool, config)
-    prompts = await asyncio.to_thread(load_prompts, config)
-    return build_agents(config, models, prompts)
-
-
-async def _keep_models() -> AsyncGenerator[ModelPool]:
-    """Yield the same models again and again; a loop that ends closes its generators, and so the models."""
-    async with ModelPool() as models:
-        while True:
-            yield models
 
 
 class Prompts(NamedTuple):
@@ -175,7 +156,8 @@ def build_agents(
             name: agent.build(Parts(role(name, agent), prompts.agents[name], examples))
             for name, agent in config.agents.by_name().items()
             if agent.view in looked_at
-        }
+        },
+        provisional=PROVISIONAL if config.calibrates else None,
     )
 
 

@@ -18,9 +18,9 @@ from stores.errors import RobustFTError
 from stores.journal import Journal
 from stores.run_directory import RunDirectory
 
-# Samples under way for each request that may be in flight. The turns of one sample wait for each other. At
-# the end of a stage, many samples at an early turn keep an endpoint busier than a few at a late one.
-_AHEAD = 4
+SAMPLES_A_REQUEST = 4
+"""Samples under way for each request that may be in flight. The turns of one sample wait for each other. At
+the end of a stage, many samples at an early turn keep an endpoint busier than a few at a late one."""
 _REPORT_SECONDS = 0.2
 
 Ask = Callable[[SampleState], Awaitable[dict[str, Any]]]
@@ -105,7 +105,9 @@ async def ask_agents(
     following = asyncio.create_task(progress.follow())
     try:
         with _no_garbage_of_old():
-            await map_concurrently(samples, finish, record, concurrency=_AHEAD * work.config.run.concurrency)
+            await map_concurrently(
+                samples, finish, record, concurrency=SAMPLES_A_REQUEST * work.config.run.concurrency
+            )
     finally:
         following.cancel()
         progress.end()

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from langgraph.graph import END
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.agent import AnswerRecord
 from agents.checker import Checker
 from agents.reasoner import Reasoner, last_reasoning
+from agents.record import SampleRecord
 from agents.reviewer import Reviewer
 from agents.trusted import with_trust
-from graph.context import Agents, SampleContext, agents_of
-from graph.state import SampleInput, SampleState
+from graph.context import Agents, SampleContext
+from graph.kept import agents_of
+from graph.state import Decided, SampleInput, SampleState
 from stores.sample import Sample
 
 Context = SampleContext | Agents
@@ -39,10 +40,11 @@ def answer_with(agent: str, part: str | None = None) -> SampleNode:
     """
 
     async def node(state: SampleInput, runtime: Runtime[Context]) -> dict[str, Any]:
-        asked: Answers | None = (await agents_of(runtime)).get(agent)
+        agents = await agents_of(runtime)
+        asked: Answers | None = agents.get(agent)
         if asked is None:
             return {}
-        answer = await asked.answer(state.sample)
+        answer = await asked.answer(await agents.known(state.sample))
         return {"views": {agent: answer}} if part is None else {part: answer}
 
     return node
@@ -50,25 +52,34 @@ def answer_with(agent: str, part: str | None = None) -> SampleNode:
 
 async def reasoner(state: SampleState, runtime: Runtime[Context]) -> Command[str]:
     """Reason, in the light of the last reflection if there is one; then reflect or leave the loop (Eq. 2)."""
-    agent: Reasoner | None = (await agents_of(runtime)).get("reasoner")
+    agents = await agents_of(runtime)
+    agent: Reasoner | None = agents.get("reasoner")
     if agent is None:
         return Command(goto="checker")
-    turn = await agent.reason(state.sample, state.turns)
-    done = agent.is_done(state.sample, [*state.turns, turn])
+    sample = await agents.known(state.sample)
+    turn = await agent.reason(sample, state.turns)
+    done = agent.is_done(sample, [*state.turns, turn])
     return Command(update={"turns": [turn]}, goto="checker" if done else "reflect")
 
 
 async def reflect(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Criticise the last reasoning (Eq. 2)."""
-    agent: Reasoner = (await agents_of(runtime)).get("reasoner")
-    return {"turns": [await agent.reflect(state.sample, state.turns)]}
+    agents = await agents_of(runtime)
+    agent: Reasoner = agents.get("reasoner")
+    return {"turns": [await agent.reflect(await agents.known(state.sample), state.turns)]}
 
 
 async def checker(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Say whether the response is clean (Eq. 3)."""
-    agent: Checker = (await agents_of(runtime)).get("checker")
-    check = await agent.check(state.sample, state.view_answers(), state.view_reasonings())
-    return {"check": with_trust(state.sample, check)}
+    """Say whether the response is clean (Eq. 3), by what a fitted run has learned where there is one."""
+    agents = await agents_of(runtime)
+    agent: Checker = agents.get("checker")
+    sample = await agents.known(state.sample)
+    check = with_trust(sample, await agent.check(sample, state.view_answers(), state.view_reasonings()))
+    if agents.weights is not None:
+        judged = await agents.weights.judge(state.model_copy(update={"sample": sample, "check": check}))
+        check = judged.check or check
+    # From here on the sample is as the run has it.
+    return {"check": check} if sample is state.sample else {"check": check, "sample": sample}
 
 
 async def reviewer(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -80,6 +91,26 @@ async def reviewer(state: SampleState, runtime: Runtime[Context]) -> dict[str, A
     return {"review": await agent.review(state.sample, in_context, reasoned, reasoning)}
 
 
+async def conclude(state: SampleState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Decide on the sample's posterior and its final response."""
+    agents = await agents_of(runtime)
+    found: SampleRecord = state
+    if agents.weights is not None:
+        found = await agents.weights.conclude(state)
+    if agents.run is not None:
+        found = agents.run.in_form(found)
+    check, consensus = found.check, found.consensus
+    decided = Decided(
+        verdict="clean" if check is not None and check.clean else "noisy",
+        final=found.final,
+        noise_probability=check.noise if check is not None else None,
+        confidence=consensus.confidence if consensus is not None else None,
+        provisional=agents.provisional,
+    )
+    changed = {"consensus": consensus, "rewritten": found.rewritten, "other_form": found.other_form}
+    return {**changed, "decided": decided}
+
+
 async def after_checking(state: SampleState) -> str:
-    """Send a noisy sample to be relabelled; a clean one is finished, and so is a trusted one."""
-    return "relabeler" if state.status in ("noisy", "failed") else END
+    """Send a noisy sample to be relabelled; of a clean or a trusted one there is nothing more to ask."""
+    return "relabeler" if state.status in ("noisy", "failed") else "conclude"

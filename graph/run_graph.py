@@ -1,8 +1,10 @@
 """The run graph: one dataset's journey, from noisy samples to a tuned model.
 
-    START -> load -> detect -> index -> denoise -> select -> train -> evaluate -> report -> END
+    START -> load -> detect -> calibrate -> index -> denoise -> conclude -> select -> train -> evaluate
+          -> report -> END
 
-The barrier between detect and denoise is real: relabeling may only see examples that were judged clean.
+Two stages ask the agents, and the stage after each decides: `calibrate` on verdicts, `conclude` on responses.
+The barrier between them is real: relabeling may only see examples that were judged clean.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +18,10 @@ from langgraph.graph.state import CompiledStateGraph
 from agents.models.pool import ModelPool
 from graph.blocking import Node, wait_for
 from graph.checkpoints import knowing_states
+from graph.config import RESPONSES, VERDICTS, Stage
 from graph.context import RunContext
+from graph.stages.calibrate import calibrate
+from graph.stages.conclude import conclude
 from graph.stages.denoise import denoise
 from graph.stages.detect import detect
 from graph.stages.evaluate import evaluate
@@ -71,15 +76,17 @@ def build_run_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> Run
     """
     graph = StateGraph[RunState, RunContext, RunInput, RunState](RunState, input_schema=RunInput)
     graph.add_node("load", Node(load), input_schema=RunInput)
-    for stage in (detect, index, denoise, select, train, evaluate, report):
+    for stage in (detect, calibrate, index, denoise, conclude, select, train, evaluate, report):
         graph.add_node(stage.__name__, Node(stage))
     graph.add_edge(START, "load")
     graph.add_edge("load", "detect")
-    _add_exit(graph, "detect", "index")
+    graph.add_edge("detect", "calibrate")
+    _add_exit(graph, "calibrate", VERDICTS, "index")
     graph.add_edge("index", "denoise")
-    _add_exit(graph, "denoise", "select")
-    _add_exit(graph, "select", "train")
-    _add_exit(graph, "train", "evaluate")
+    graph.add_edge("denoise", "conclude")
+    _add_exit(graph, "conclude", RESPONSES, "select")
+    _add_exit(graph, "select", ("select",), "train")
+    _add_exit(graph, "train", ("train",), "evaluate")
     graph.add_edge("evaluate", "report")
     graph.add_edge("report", END)
     compiled = graph.compile(checkpointer=knowing_states(checkpointer), name="run")
@@ -87,11 +94,13 @@ def build_run_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> Run
     return RunGraph(**vars(compiled))
 
 
-def _add_exit(graph: StateGraph[Any, Any, Any, Any], stage: str, following: str) -> None:
-    """Go from a stage to the next, or to the report if the run was asked to stop there."""
+def _add_exit(
+    graph: StateGraph[Any, Any, Any, Any], stage: str, ends: tuple[Stage, ...], following: str
+) -> None:
+    """Go from a stage to the next, or to the report if the run was asked to stop after one of `ends`."""
 
     def stop_or_go_on(state: RunState) -> str:
-        return "report" if state.until == stage else following
+        return "report" if state.until in ends else following
 
     graph.add_conditional_edges(stage, stop_or_go_on, [following, "report"])
 

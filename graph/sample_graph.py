@@ -1,10 +1,11 @@
 """The sample graph: one sample's journey through the agents.
 
-    START -> base -----------------> checker -- clean --> END
-          -> reasoner <-> reflect ->         -- noisy --> relabeler -> reviewer -> END
+    START -> base -----------------> checker -- clean -----------------------> conclude -> END
+          -> reasoner <-> reflect ->         -- noisy --> relabeler -> reviewer ->
 
-It is two halves, detect and denoise, joined by the checker's verdict. A run drives the halves on their own,
-with the clean examples indexed in between. All three graphs are wired by the same two functions.
+It is two halves, detect and denoise, joined by the checker's verdict, and `conclude` at the end. A run drives
+the halves on their own, since it decides about all samples together after each: in its stages `calibrate` and
+`conclude`. All three graphs are wired by the same two functions.
 """
 
 from typing import Any
@@ -51,11 +52,12 @@ def build_denoise_graph() -> CompiledStateGraph[SampleState, Context, SampleStat
     )
     graph.add_edge(START, "relabeler")
     _wire_denoise(graph)
+    graph.add_edge("reviewer", END)
     return graph.compile(checkpointer=False, name="denoise")
 
 
 def build_sample_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> SampleGraph:
-    """Build the whole journey: both halves, joined by the checker's verdict.
+    """Build the whole journey: both halves, joined by the checker's verdict, and what is concluded.
 
     Args:
         checkpointer: keeps the state after every node.
@@ -64,8 +66,11 @@ def build_sample_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> 
         SampleState, context_schema=SampleContext, input_schema=SampleInput
     )
     _wire_detect(graph)
-    graph.add_conditional_edges("checker", Node(nodes.after_checking), ["relabeler", END])
+    graph.add_conditional_edges("checker", Node(nodes.after_checking), ["relabeler", "conclude"])
     _wire_denoise(graph)
+    graph.add_node("conclude", Node(nodes.conclude))
+    graph.add_edge("reviewer", "conclude")
+    graph.add_edge("conclude", END)
     return graph.compile(checkpointer=knowing_states(checkpointer), name="sample").with_config(_UNBOUNDED)
 
 
@@ -91,7 +96,6 @@ def _wire_denoise(graph: _Builder) -> None:
     graph.add_node("relabeler", Node(nodes.answer_with("relabeler", "context")), retry_policy=_RETRY)
     graph.add_node("reviewer", Node(nodes.reviewer), retry_policy=_RETRY)
     graph.add_edge("relabeler", "reviewer")
-    graph.add_edge("reviewer", END)
 
 
 detect_graph = build_detect_graph()

@@ -1,7 +1,7 @@
 """The states that travel through the two graphs."""
 
 import operator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from langgraph.channels import EphemeralValue
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
@@ -19,8 +19,26 @@ class SampleInput(BaseModel):
     sample: Sample
 
 
+class Decided(BaseModel):
+    """What the journey of one sample ends with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    verdict: Literal["clean", "noisy"]
+    final: str | None
+    """The response that the sample may be trained on; None where there is none."""
+    noise_probability: float | None = None
+    """How likely the given response is wrong; None where no fitted run tells."""
+    confidence: float | None = None
+    """How likely the final response is right; None where no fitted run tells."""
+    provisional: str | None = None
+    """The policy that decided in the place of `calibrated`, and why; None where nothing did."""
+
+
 class SampleState(SampleRecord):
     """One sample's journey: its record, to which the loop adds turns, and further agents their views."""
+
+    decided: Decided | None = None
 
     turns: Annotated[list[Turn], operator.add] = Field(default_factory=list)
     views: Annotated[dict[str, SerializeAsAny[AnswerRecord]], operator.or_] = Field(default_factory=dict)

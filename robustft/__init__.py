@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graph.sample_graph import build_sample_graph, sample_graph
     from graph.stages.stage import Progress
     from prompts.template import PromptError
-    from robustft.api import aevaluate, aresume, arun, evaluate, export, resume, run
+    from robustft.api import acheck, aevaluate, aresume, arun, check, evaluate, export, resume, run
     from robustft.audit import audit
     from robustft.checking import write_check_file
     from robustft.listing import list_runs, list_samples
@@ -48,7 +48,17 @@ _MODULES = {
     "graph.engine": ("RunFailedError",),
     "graph.stages.stage": ("Progress",),
     "prompts.template": ("PromptError",),
-    "robustft.api": ("aevaluate", "aresume", "arun", "evaluate", "export", "resume", "run"),
+    "robustft.api": (
+        "acheck",
+        "aevaluate",
+        "aresume",
+        "arun",
+        "check",
+        "evaluate",
+        "export",
+        "resume",
+        "run",
+    ),
     "robustft.audit": ("audit",),
     "robustft.checking": ("write_check_file",),
     "robustft.listing": ("list_runs", "list_samples"),
@@ -111,6 +121,7 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingRow",
     "WeightsError",
+    "acheck",
     "add_noise",
     "aevaluate",
     "aresume",
@@ -118,6 +129,7 @@ __all__ = [
     "audit",
     "build_run_graph",
     "build_sample_graph",
+    "check",
     "evaluate",
     "export",
     "list_runs",

@@ -1,18 +1,22 @@
 """Running the whole method from Python.
 
-`run`, `resume` and `evaluate` come twice: `arun` is awaited, `run` waits. `run` works in a notebook too.
+`run`, `resume`, `check` and `evaluate` come twice: `arun` is awaited, `run` waits. `run` works in a notebook
+too.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from agents.models.pool import ModelPool
+from graph.check import check_samples
 from graph.config import Stage
 from graph.config.paths import resolve_paths
 from graph.config.run import RunConfig, load_config
+from graph.frozen_run import FrozenRun
 from graph.results import export_data_file, read_results
 from graph.run_graph import run_graph
 from graph.stages.evaluate import check_contenders, compare
@@ -26,10 +30,11 @@ from robustft.run import Run, load_run
 from stores.dataset import read_rows, read_samples
 from stores.errors import InputError
 from stores.export import STDOUT, ExportFormat, What, check_target, export_results, to_standard_output
-from stores.records import EvaluationFigures
+from stores.records import Decision, EvaluationFigures, Skipped
 from stores.run_directory import RunDirectory, ensure_free
 from stores.sample import Sample
 
+_LOG = logging.getLogger("robustft")
 ProgressListener = Callable[[Progress], None]
 Rows = Iterable[Sample | Mapping[str, Any]]
 """Samples in memory: each a `Sample`, or a row in a shape that a data file may have."""
@@ -183,6 +188,66 @@ async def aevaluate(
         )
 
 
+async def acheck(
+    directory: str | Path,
+    samples: str | Path | Rows,
+    *,
+    config: RunConfig | None = None,
+    limit: int | None = None,
+    progress: ProgressListener | None = None,
+) -> list[Decision]:
+    """Decide about new samples by what a finished run has learned: which are noisy, and what would be right.
+
+    The run's models are asked. Its prompts, examples, replies and weights are used, and stay as they are.
+
+    Args:
+        directory: the run directory.
+        samples: the new samples; or a file or Hugging Face dataset id that holds them. They may have ids or
+            prompts that the run has, too.
+        config: the run's config with parts changed. It also says how the samples are read (`data.columns`,
+            `data.on_bad_row`).
+        limit: use only the first so many samples.
+        progress: is told how many samples are decided.
+
+    Returns:
+        A decision a sample, in their order. One that could not be asked about is `failed`.
+
+    Raises:
+        RunDirectoryError: there is no run in that directory.
+        InputError: the run is not finished; or the samples, a prompt or a model cannot be used.
+        EndpointDownError: an endpoint stopped answering.
+        StorageError: the run's files cannot be read.
+
+    Example:
+        `[found.id for found in check("my-run", "new.jsonl") if found.status != "clean"]`
+    """
+    files = await asyncio.to_thread(RunDirectory, Path(directory))
+    resolved = config if config is not None else await asyncio.to_thread(load_config, files.config)
+    given = await asyncio.to_thread(_read_new, samples, resolved, limit)
+    run = await asyncio.to_thread(FrozenRun, Path(directory))
+
+    def report(done: int, tokens: int) -> None:
+        if progress is not None:
+            progress(Progress("check", done, len(given), tokens))
+
+    try:
+        return await check_samples(run, resolved, given, report)
+    finally:
+        await asyncio.to_thread(run.close)
+
+
+def _read_new(samples: str | Path | Rows, config: RunConfig, limit: int | None) -> list[Sample]:
+    """Read new samples, and say in the log which rows were set aside."""
+    rules, aside = config.data.rules("train"), list[Skipped]()
+    if isinstance(samples, str | Path):
+        given = list(read_samples(samples, limit=limit, rules=rules, skip=aside.append))
+    else:
+        given = list(read_rows(samples, "samples", limit=limit, rules=rules, skip=aside.append))
+    for row in aside:
+        _LOG.warning("%s, line %s: set aside: %s", row.file, row.line, row.reason)
+    return given
+
+
 run = blocking(arun)
 """Do the same as `arun`, and wait for the end."""
 
@@ -191,6 +256,9 @@ resume = blocking(aresume)
 
 evaluate = blocking(aevaluate)
 """Do the same as `aevaluate`, and wait for the end."""
+
+check = blocking(acheck)
+"""Do the same as `acheck`, and wait for the end."""
 
 
 def default_directory(name: str) -> Path:
@@ -259,8 +327,17 @@ def export(
 
     if str(out) == STDOUT:
         return to_standard_output(write, ".parquet" if format == "parquet" else ".jsonl")
-    target = Path(out)
-    if target.resolve().is_relative_to(Path(directory).resolve()):
+    check_out(directory, out, force=force)
+    return write(Path(out))
+
+
+def check_out(directory: str | Path, out: str | Path, *, force: bool) -> None:
+    """Check that a file about a run can be written where it shall be.
+
+    Raises:
+        InputError: it is inside the run directory.
+        DataError: it cannot be written; or it exists, and `force` does not say to replace it.
+    """
+    if Path(out).resolve().is_relative_to(Path(directory).resolve()):
         raise InputError(f"{out}: is inside the run directory, whose files are the run's own; name another")
-    check_target(target, force=force)
-    return write(target)
+    check_target(Path(out), force=force)

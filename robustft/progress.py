@@ -91,6 +91,9 @@ class LiveProgress:
         if self._last is None or self._console.is_terminal:
             return
         report = self._last
+        if report.note and not report.total:
+            self._console.print(f"{report.stage:<9} {report.note}")
+            return
         seconds = time.monotonic() - self._started[report.stage]
         tokens = f", {report.tokens:,} tokens" if report.tokens else ""
         unit = _UNITS.get(report.stage, "samples")

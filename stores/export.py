@@ -13,7 +13,8 @@ from stores.atomic import atomic_path, atomic_writer
 from stores.errors import DataError
 from stores.export_parquet import write_parquet
 from stores.export_rows import is_plain, to_alpaca, to_messages, to_prompt_and_response, to_sharegpt
-from stores.records import TrainingRow
+from stores.record_files import write_records
+from stores.records import Decision, TrainingRow
 from stores.sample import Message, Sample, plain_turns
 
 ExportFormat = Literal["messages", "prompt-completion", "alpaca", "sharegpt", "parquet", "same"]
@@ -94,10 +95,7 @@ def writing(target: Path) -> Iterator[None]:
     Raises:
         DataError: it cannot.
     """
-    if target.is_dir():
-        raise DataError("cannot be written: it is a folder", path=target)
-    if not target.parent.is_dir():
-        raise DataError("cannot be written: its folder does not exist", path=target)
+    _check_place(target)
     try:
         yield
     except OSError as error:
@@ -105,13 +103,21 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def check_target(target: Path, *, force: bool) -> None:
-    """Check that an export takes nobody's file.
+    """Check that a file can be written where it shall be, and takes nobody's place.
 
     Raises:
-        DataError: the file exists, and `force` does not say to replace it.
+        DataError: it cannot; or it exists, and `force` does not say to replace it.
     """
+    _check_place(target)
     if not force and target.is_file():
         raise DataError("exists already; --force replaces it, or name another file", path=target)
+
+
+def _check_place(target: Path) -> None:
+    if target.is_dir():
+        raise DataError("cannot be written: it is a folder", path=target)
+    if not target.parent.is_dir():
+        raise DataError("cannot be written: its folder does not exist", path=target)
 
 
 def to_standard_output(write: Callable[[Path], int], suffix: str) -> int:
@@ -162,6 +168,16 @@ def _write_lines(rows: Iterable[dict[str, Any]], target: Path) -> int:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     return count
+
+
+def write_decisions(target: Path, decisions: Iterable[Decision]) -> int:
+    """Write decisions as JSON lines, whole or not at all; returns how many.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    with writing(target):
+        return write_records(target, decisions)
 
 
 def write_samples(target: Path, samples: Iterable[Sample]) -> None:

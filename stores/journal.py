@@ -5,6 +5,7 @@ one decision however often it is written, and a million of them are read in orde
 JSON lines in the run directory are exports of it.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -246,6 +247,18 @@ class Journal:
         """Return each stage's seconds and its report (JSON), None where it was interrupted."""
         rows = self._database.rows("SELECT name, seconds, report FROM stages")
         return {name: (seconds, report) for name, seconds, report in rows}
+
+    def outcome(self, stage: str) -> dict[str, Any] | None:
+        """Return what a stage reported when it ended; None where it was interrupted or has not begun.
+
+        Raises:
+            StorageError: the report cannot be read.
+        """
+        _, report = self.stages().get(stage, (0.0, None))
+        if report is None:
+            return None
+        with reading_row(f"the outcome of the stage {stage} in the journal"):
+            return dict(json.loads(report))
 
     def _pages(self, query: str, *arguments: object) -> Iterator[tuple[Any, ...]]:
         # Pages by position instead of one open cursor: a cursor held for hours would keep the write-ahead

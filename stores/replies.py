@@ -40,6 +40,7 @@ _LAYOUT = Layout(kind=0x52465452, version=2, schema=_SCHEMA)
 _ROW = "INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DICTIONARY = "INSERT OR IGNORE INTO dictionaries VALUES (?, ?, ?)"
 _DICTIONARIES = "SELECT id, agent, content FROM dictionaries"
+_REPLY = "SELECT reply FROM replies WHERE key = ?"
 _REQUEST = "SELECT request, content, alike FROM replies JOIN dictionaries ON dictionary = id WHERE key = ?"
 # A request that others look back on looks back on none, unless it was stored twice.
 _STEPS = 4
@@ -201,7 +202,7 @@ class ReplyStore:
         return self._dictionaries[agent]
 
     def _find(self, key: bytes) -> str | None:
-        row = self._database.row("SELECT reply FROM replies WHERE key = ?", key)
+        row = self._database.row(_REPLY, key)
         return row[0] if row else None
 
     def _learn(self) -> None:
@@ -215,6 +216,47 @@ class ReplyStore:
 
     def _damaged(self, error: sqlite3.Error) -> StorageError:
         return StorageError(f"{self._path}: {error}")
+
+
+class KnownReplies:
+    """The replies that a run has, for reading; event loops may share it.
+
+    The file is opened for each batch of look-ups and nothing else: a run that goes on meanwhile is read as it
+    is, and never written to.
+
+    Args:
+        path: the file of a `ReplyStore`; where there is none, no reply is known.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._calls: Batcher[bytes, str | None] = Batcher(self._find, _BATCH, gather=0.0)
+
+    def close(self) -> None:
+        """Answer those who wait, and end the thread."""
+        self._calls.close()
+
+    async def find(self, key: bytes) -> str | None:
+        """Return the reply to a request, or None where the run has none.
+
+        Raises:
+            RunDirectoryError: the file is no store of replies, or another version of RobustFT wrote it.
+            StorageError: it is damaged.
+        """
+        return await self._calls.submit(key)
+
+    async def keep(self, key: bytes, reply: StoredReply) -> None:
+        """Let go of a reply that the run did not have: it is not the run's."""
+
+    def _find(self, keys: list[bytes]) -> list[str | None]:
+        if not self._path.is_file():
+            return [None] * len(keys)
+        try:
+            with closing(Database(self._path, _LAYOUT, read_only=True)) as database:
+                rows = [database.row(_REPLY, key) for key in keys]
+        except sqlite3.Error as exc:
+            raise StorageError(f"{self._path}: {exc}") from exc
+        return [row[0] if row else None for row in rows]
 
 
 def read_request(path: Path, key: bytes) -> bytes | None:

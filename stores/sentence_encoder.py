@@ -6,6 +6,7 @@ there. Without it, eight questions about one passage would have one vector.
 """
 
 import copy
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ class SentenceEncoder(Embeddings):
 
     def __init__(self, encoder: Embeddings, model: Any) -> None:
         self._encoder = encoder
+        # Threads share an encoder, and how long a tokenizer cuts is a state of it.
+        self._lock = threading.Lock()
         self.window: int | None = None
         """How many tokens the encoder reads, those that it adds included; None where it does not say."""
         tokenizer, self._room = model.tokenizer, 0
@@ -52,8 +55,9 @@ class SentenceEncoder(Embeddings):
         return sum(len(self._tokens(text)) > self._room for text in texts)
 
     def _embed(self, texts: Sequence[str], cut: Callable[[str, Spans, int], Pieces]) -> list[list[float]]:
-        pieces = [cut(text, self._tokens(text), self._room) for text in texts]
-        return embed_pieces(pieces, self._encoder.embed_documents)
+        with self._lock:
+            pieces = [cut(text, self._tokens(text), self._room) for text in texts]
+            return embed_pieces(pieces, self._encoder.embed_documents)
 
     def _tokens(self, text: str) -> Spans:
         """Return the places of a text's tokens in characters; none where the encoder reads all of it."""

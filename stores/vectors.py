@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -93,15 +93,24 @@ class PromptVectors(Embeddings):
 
         Of a text that is no prompt of the dataset, all counts alike, however long it is.
         """
-        rows = self._rows_of(texts)
-        known = self.all() if any(row >= 0 for row in rows) else None
-        new = [text for text, row in zip(texts, rows, strict=True) if row < 0]
-        encoded = iter(load_encoder(self._config).embed_evenly(new) if new else [])
-        return [next(encoded) if row < 0 or known is None else known[row].tolist() for row in rows]
+        return self._look_up(texts, lambda new: load_encoder(self._config).embed_evenly(new))
+
+    def embed_prompts(self, texts: list[str]) -> list[list[float]]:
+        """Return the vectors of any prompts, encoded as those of the dataset are."""
+        return self._look_up(texts, lambda new: load_encoder(self._config).embed_documents(new))
 
     def embed_query(self, text: str) -> list[float]:
         """Return one text's vector."""
         return self.embed_documents([text])[0]
+
+    def _look_up(
+        self, texts: list[str], encode: Callable[[list[str]], list[list[float]]]
+    ) -> list[list[float]]:
+        rows = self._rows_of(texts)
+        known = self.all() if any(row >= 0 for row in rows) else None
+        new = [text for text, row in zip(texts, rows, strict=True) if row < 0]
+        encoded = iter(encode(new) if new else [])
+        return [next(encoded) if row < 0 or known is None else known[row].tolist() for row in rows]
 
     @property
     def _are_made(self) -> bool:
@@ -124,6 +133,27 @@ class PromptVectors(Embeddings):
         """The prompts' keys, and their order; 24 bytes a prompt in memory."""
         keys = numpy.load(self._keys, allow_pickle=False)
         return keys, numpy.argsort(keys, kind="stable")
+
+
+class PromptEncoder(Embeddings):
+    """The encoder of a run for prompts alone, its own and others.
+
+    `PromptVectors` takes any text that is none of the run's prompts for a response.
+
+    Args:
+        vectors: the run's.
+    """
+
+    def __init__(self, vectors: PromptVectors) -> None:
+        self._vectors = vectors
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return one vector of length 1 a prompt."""
+        return self._vectors.embed_prompts(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return one prompt's vector."""
+        return self.embed_documents([text])[0]
 
 
 def _key_of(text: str) -> bytes:

@@ -130,6 +130,7 @@ ALLOWED = {
     "stores.records.TrainingRow.completion": "TRL's key of a training file",
     "stores.records.Usage.completion_tokens": "an OpenAI-compatible endpoint counts them so",
     "stores.vectors.PromptVectors.embed_query": "LangChain's",
+    "stores.vectors.PromptEncoder.embed_query": "LangChain's",
     "stores.sentence_encoder.SentenceEncoder.embed_query": "LangChain's",
     "stores.replies.StoredReply.completion_tokens": "an OpenAI-compatible endpoint counts them so",
 }

@@ -24,7 +24,6 @@ from agents.models.loading import load_embedded
 from agents.models.pool import EndpointSettings, ModelPool
 from agents.models.probe import probe
 from agents.models.vllm import VLLMServer
-from agents.relabeler import entropy_of
 from agents.role import Role
 from robustft import RunConfig, run
 from stores.dataset import read_samples
@@ -32,6 +31,7 @@ from stores.export import write_samples
 from stores.sample import Message
 from tests.support.vllm_server import ARGUMENTS, server_processes, vllm_python
 from training.noise import inject_noise
+from training.uncertainty import entropy_of
 
 PYTHON = vllm_python()
 DATA = Path(str(files("robustft"))) / "data"

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from agents.record import SampleRecord
 from agents.thoughts import find_marks
 
 Mark = Literal["thoughts", "json", "fence", "tags", "list", "hash", "boxed", "answer"]
@@ -71,6 +72,25 @@ class DataForm(NamedTuple):
             return None
         written = f"{self.thoughts.opening}{thoughts.strip()}{self.thoughts.closing}{response}"
         return written if self.fits(written) else None
+
+
+def in_form(record: SampleRecord, form: DataForm) -> SampleRecord:
+    """Return a relabelled sample with its response in the data's form, or marked as of another.
+
+    Args:
+        record: a relabelled sample; what an earlier call found is found anew.
+        form: the data's.
+    """
+    plain = record.model_copy(update={"rewritten": None, "other_form": False})
+    final = plain.final
+    if final is None or form.fits(final):
+        return plain
+    author = plain.author
+    # The whole reply may have the form where the answer that was read from it has not.
+    texts = (final,) if author is None else (final, author.reply or final)
+    thoughts = None if author is None else author.thoughts
+    written = next(filter(None, (form.write(text, thoughts) for text in texts)), None)
+    return plain.model_copy(update={"rewritten": written, "other_form": written is None})
 
 
 class FormTally:

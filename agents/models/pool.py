@@ -88,6 +88,10 @@ class ModelPool:
                     self._models[entry] = await self._connect(config, label, settings or EndpointSettings())
             return self._models[entry]
 
+    def find(self, config: ModelConfig) -> BaseChatModel | None:
+        """Return the chat model of a config entry where it is open; None where it is not."""
+        return self._models.get(config.model_dump_json())
+
     async def open_tuned(
         self, config: VLLMModelConfig, label: str, settings: EndpointSettings, adapter: Path
     ) -> tuple[BaseChatModel, BaseChatModel]:

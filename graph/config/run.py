@@ -17,7 +17,7 @@ from agents.reasoner import ReasonerConfig
 from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
 from configs import shipped_configs
-from graph.config import Stage
+from graph.config import VERDICTS, Stage
 from graph.config.errors import explain, suggest
 from graph.config.paths import anchor, find_config
 from graph.config.text import TwiceError, load_yaml
@@ -162,7 +162,7 @@ class RunConfig(BaseModel):
 
     def shows_examples(self, until: Stage) -> bool:
         """Return whether the relabeler gets examples, in a run that ends with a stage."""
-        return until != "detect" and self.agents.relabeler.neighbours > 0
+        return until not in VERDICTS and self.agents.relabeler.neighbours > 0
 
     def models_in_use(self) -> set[str]:
         """Return the names of the models that an agent uses."""

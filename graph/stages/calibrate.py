@@ -1,26 +1,29 @@
-"""The calibrated checker in a run: what it reads from the run's directory, and what it writes there.
+"""The stage that decides every verdict, once all agents have said what they think of the responses.
 
-The statistics are in `training/calibration/`. Detection calls `calibrate_run` when all responses are judged.
-Denoising calls `conclude_run` when the noisy ones have new answers. Neither asks a model anything.
+It is a part of the calibrated checker: the statistics are in `training/calibration/`, and no model is asked.
+With any other policy the checker has decided sample by sample, and there is nothing left to do here.
 
 Free text is measured while detection still asks, block by block in the dataset's order. So the figures do not
 depend on the order of the answers, and most are there when the last answer comes in.
 """
 
+import asyncio
 import logging
 import threading
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy
 
 from agents.record import SampleRecord
-from graph.config.run import RunConfig
-from graph.stages.stage import Workspace
+from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import POLL_SECONDS
+from graph.state import RunState
 from stores.atomic import atomic_path
 from training.calibration.arrays import Reals, Vectors
-from training.calibration.calibrate import calibrate, calibrated, conclude, learn_reviewer
+from training.calibration.calibrate import calibrate as calibrate_records
+from training.calibration.calibrate import calibrated
 from training.calibration.fitted import FittedCalibration
 from training.calibration.free_text import measure_similarities
 from training.calibration.groups import Groups
@@ -43,14 +46,38 @@ _MOST_WRONG = (
 )
 
 
+async def calibrate(state: RunState) -> dict[str, Any]:
+    """Decide which responses are noisy, where that is told from all samples together (Eq. 3)."""
+    async with open_stage(state.directory, "calibrate") as work:
+        return {"noisy": await asyncio.to_thread(_decide, work)}
+
+
+def _decide(work: Workspace) -> int:
+    """Calibrate the verdicts where that is asked for and not done; returns how many are noisy."""
+    if work.config.calibrates:
+        if not _is_calibrated(work):
+            calibrate_run(work)
+        total = work.journal.count_samples("train")
+        work.report(total, total)
+    else:
+        work.report_no_work()
+    counts = work.journal.count_status()
+    return counts.get("noisy", 0) + counts.get("relabelled", 0)
+
+
+def _is_calibrated(work: Workspace) -> bool:
+    """Return whether the verdicts are valid, and what was learned is kept as long as it is needed."""
+    # An earlier version kept no more than the verdicts.
+    needed = not work.journal.validity.has_consensus
+    return work.journal.validity.calibration is not None and (work.files.calibration.is_dir() or not needed)
+
+
 def calibrate_run(work: Workspace) -> None:
     """Give every judged response of a run its noise probability, and its verdict.
 
     What was learned is kept in the run's directory, and decides its samples and new ones from then on.
     """
-    records, measures = partial(_records, work), _measures(work)
-    checker = work.config.agents.checker
-    fitted = calibrate(records, measures, checker.views, threshold=checker.threshold, groups=groups_of(work))
+    records, measures, fitted = partial(records_of, work), measures_of(work), _calibrate(work)
     work.journal.validity.invalidate_consensus()
     fitted.save(work.files.calibration)
     work.journal.record(record.to_entry() for record in calibrated(records, measures, fitted))
@@ -65,21 +92,6 @@ def calibrate_run(work: Workspace) -> None:
     }
     work.journal.validity.validate_calibration(calibration)
     _warn(fitted)
-
-
-def conclude_run(work: Workspace) -> None:
-    """Give every sample of a run its consensus, in the light of the new answers.
-
-    Raises:
-        RecordError: what `calibrate_run` kept cannot be read.
-    """
-    records, measures = partial(_records, work), _measures(work)
-    repeats = partial(_repeats, config=work.config)
-    fitted = learn_reviewer(records, measures, _fitted(work), repeats)
-    fitted.save(work.files.calibration)
-    concluded = conclude(records, measures, fitted, repeats)
-    work.journal.record(record.to_entry() for record in concluded)
-    work.journal.validity.validate_consensus()
 
 
 def groups_of(work: Workspace) -> Groups:
@@ -121,11 +133,11 @@ def measure(work: Workspace, total: int, ended: threading.Event, failed: threadi
 
 def _calibrate(work: Workspace) -> FittedCalibration:
     checker, groups = work.config.agents.checker, groups_of(work)
-    records, measures = partial(_records, work), _measures(work)
-    return calibrate(records, measures, checker.views, threshold=checker.threshold, groups=groups)
+    records, measures = partial(records_of, work), measures_of(work)
+    return calibrate_records(records, measures, checker.views, threshold=checker.threshold, groups=groups)
 
 
-def _fitted(work: Workspace) -> FittedCalibration:
+def fitted_of(work: Workspace) -> FittedCalibration:
     """Return what a run has learned; learned anew where an earlier version did not keep it.
 
     Raises:
@@ -135,7 +147,7 @@ def _fitted(work: Workspace) -> FittedCalibration:
     return FittedCalibration.load(folder) if folder.exists() else _calibrate(work)
 
 
-def _measures(work: Workspace) -> Measures:
+def measures_of(work: Workspace) -> Measures:
     """Return the vectors and similarities that are on a run's disk."""
     return Measures(work.encoder, partial(_prompts, work), partial(_measured, work))
 
@@ -165,7 +177,7 @@ def _warn(fitted: FittedCalibration) -> None:
             _LOG.warning(_ADDS_LITTLE, said, 100 * reliability["prompts"])
 
 
-def _records(work: Workspace) -> Iterator[SampleRecord]:
+def records_of(work: Workspace) -> Iterator[SampleRecord]:
     """Yield every sample in the dataset's order; each has a decision by now."""
     for sample, entry in work.journal.entries():
         yield SampleRecord.from_entry(sample, entry)
@@ -187,16 +199,3 @@ def _measured(work: Workspace) -> Reals:
         measure(work, work.journal.count_samples("train"), ended, threading.Event())
     rows: Reals = numpy.load(work.files.similarities, allow_pickle=False)
     return rows
-
-
-def _repeats(record: SampleRecord, config: RunConfig) -> bool:
-    """Return whether a review's answer is by a model that is a view already.
-
-    Its author is the relabeler where the reviewer had nothing to decide. A model is the same by its name: it
-    errs alike at whatever endpoint.
-    """
-    agents = config.agents
-    asked = record.review is not None and record.review.reply is not None
-    author = agents.reviewer if asked else agents.relabeler
-    views = {config.models[agent.model].name for agent in agents.views().values()}
-    return config.models[author.model].name in views

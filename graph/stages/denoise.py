@@ -9,7 +9,6 @@ from langgraph.runtime import Runtime
 from graph.context import RunContext
 from graph.engine import StageProgress, ask_agents
 from graph.sample_graph import denoise_graph
-from graph.stages.calibrate import conclude_run
 from graph.stages.index import open_examples
 from graph.stages.stage import Workspace, bind_agents, open_cache, open_stage
 from graph.stages.threads import in_thread
@@ -31,7 +30,6 @@ async def denoise(state: RunState, runtime: Runtime[RunContext]) -> dict[str, An
 
                 progress = StageProgress(work, cache, done=state.noisy - noisy, total=state.noisy)
                 await ask_agents(work, todo, relabel, progress, dataset=state.sample_count)
-        await asyncio.to_thread(_end, work)
     return {}
 
 
@@ -43,9 +41,3 @@ def _begin(work: Workspace) -> tuple[int, bool]:
         work.journal.validity.invalidate_consensus()
     # Where none is clean, the example store is one of invalid verdicts.
     return noisy, bool(counts.get("clean")) and work.files.chroma.is_dir()
-
-
-def _end(work: Workspace) -> None:
-    """Find every sample's consensus where that is asked for and not done."""
-    if work.config.calibrates and not work.journal.validity.has_consensus:
-        conclude_run(work)

@@ -1,4 +1,4 @@
-"""The stage that judges every response: base, reasoner and checker."""
+"""The stage that asks about every response: base, reasoner and checker."""
 
 import asyncio
 from contextlib import nullcontext
@@ -10,7 +10,6 @@ from langgraph.runtime import Runtime
 from graph.context import RunContext
 from graph.engine import StageProgress, ask_agents, count_failures
 from graph.sample_graph import detect_graph
-from graph.stages.calibrate import calibrate_run
 from graph.stages.index import prepare
 from graph.stages.stage import Workspace, bind_agents, open_cache, open_stage
 from graph.stages.threads import meanwhile
@@ -18,7 +17,7 @@ from graph.state import RunState, SampleInput, SampleState
 
 
 async def detect(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]:
-    """Judge the response of every sample that has no verdict yet."""
+    """Ask about the response of every sample that has no verdict yet."""
     async with open_stage(state.directory, "detect") as work:
         total = state.sample_count
         pending = await asyncio.to_thread(_begin, work, total)
@@ -36,8 +35,7 @@ async def detect(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any
                 todo = (SampleState(sample=sample) for sample in work.journal.undecided())
                 progress = StageProgress(work, cache, done=total - pending, total=total)
                 await ask_agents(work, todo, judge, progress, dataset=total)
-        noisy = await asyncio.to_thread(_end, work)
-    return {"noisy": noisy, "indexed": indexes}
+    return {"indexed": indexes}
 
 
 def _begin(work: Workspace, samples: int) -> int:
@@ -53,11 +51,3 @@ def _begin(work: Workspace, samples: int) -> int:
     else:
         count_failures(work, samples)
     return pending
-
-
-def _end(work: Workspace) -> int:
-    """Calibrate the verdicts where that is asked for and not done; returns how many are noisy."""
-    if work.config.calibrates and work.journal.validity.calibration is None:
-        calibrate_run(work)
-    counts = work.journal.count_status()
-    return counts.get("noisy", 0) + counts.get("relabelled", 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from agents.record import SampleRecord
 from graph.stages.stage import Workspace
 from stores.journal import Entry
-from training.form import DataForm, FormTally
+from training.form import DataForm, FormTally, in_form
 
 _LOG = logging.getLogger("robustft")
 _OTHER_FORM = (
@@ -38,7 +38,7 @@ def put_in_form(work: Workspace) -> None:
             # Of options there is nothing to write.
             # A trusted response is trained on to the byte.
             if not sample.options and sample.trusted is None:
-                record = _write(SampleRecord.from_entry(sample, entry), form)
+                record = in_form(SampleRecord.from_entry(sample, entry), form)
                 total += record.rewritten is not None or record.other_form or record.final is not None
                 others += record.other_form
                 yield record.to_entry()
@@ -55,16 +55,3 @@ def _form_of(work: Workspace) -> DataForm:
         if not sample.options:
             tally.add(sample.response, clean=entry.status == "clean")
     return tally.form()
-
-
-def _write(record: SampleRecord, form: DataForm) -> SampleRecord:
-    plain = record.model_copy(update={"rewritten": None, "other_form": False})
-    final = plain.final
-    if final is None or form.fits(final):
-        return plain
-    author = plain.author
-    # The whole reply may have the form where the answer that was read from it has not.
-    texts = (final,) if author is None else (final, author.reply or final)
-    thoughts = None if author is None else author.thoughts
-    written = next(filter(None, (form.write(text, thoughts) for text in texts)), None)
-    return plain.model_copy(update={"rewritten": written, "other_form": written is None})

@@ -13,10 +13,11 @@ from langgraph.runtime import Runtime
 from agents.models.config import OpenAIModelConfig, rates_tokens
 from agents.models.pool import ModelPool
 from agents.models.probe import check_name, probe
-from graph.config import Stage
+from graph.config import VERDICTS, Stage
 from graph.config.run import ConfigError, RunConfig, parse_config
 from graph.context import Prompts, RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
+from graph.frozen_run import keep_thinking, thinking_models
 from graph.preview import preview
 from graph.stages.base_role import BaseRole
 from graph.stages.kinds import keep_kinds
@@ -59,7 +60,16 @@ async def load(state: RunInput, runtime: Runtime[RunContext]) -> dict[str, Any]:
             await _create(config, state, runtime.context.models)
     async with open_stage(state.directory, "load", repair=True) as work:
         plan = await _check_resume(work, state, runtime.context.models) if is_resumed else None
+        work.outcome = await asyncio.to_thread(_seen, work, runtime.context.models)
         return await asyncio.to_thread(_begin, work, state, plan)
+
+
+def _seen(work: Workspace, pool: ModelPool) -> dict[str, Any]:
+    """Return what the run's models showed when they were asked first; as before where they were not now."""
+    opened = {name: pool.find(work.config.models[name]) for name in work.config.models_in_use()}
+    if not any(opened.values()):
+        return keep_thinking(thinking_models(work.journal))
+    return keep_thinking(frozenset(name for name, model in opened.items() if getattr(model, "thinks", False)))
 
 
 async def check_models(
@@ -188,7 +198,7 @@ async def _tell_too_long(
 def _has_questions(plan: ResumePlan, samples: int, until: Stage) -> bool:
     """Whether any sample is still to be asked about, or again."""
     counts = plan.counts
-    to_relabel = counts.get("noisy", 0) if until != "detect" else 0
+    to_relabel = counts.get("noisy", 0) if until not in VERDICTS else 0
     return plan.redoes or sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
 
 

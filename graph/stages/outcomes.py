@@ -1,12 +1,10 @@
 """The outcomes of training and evaluation, kept with a hash of their inputs, so that none is made twice."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from graph.stages.stage import Workspace
-from stores.errors import reading_row
 from stores.journal import Journal
 
 # The stages whose outcomes follow from a training set.
@@ -47,7 +45,7 @@ def reuse_outcome(work: Workspace, stage: str, inputs: str, leaves: Path) -> dic
         inputs: a hash of what it would be made from now.
         leaves: the file that the stage leaves, unless it found nothing to do.
     """
-    outcome = _last(work.journal, stage)
+    outcome = work.journal.outcome(stage)
     if outcome is None or outcome.pop(_INPUTS, None) != inputs:
         return None
     return outcome if "skipped" in outcome or leaves.is_file() else None
@@ -57,7 +55,7 @@ def valid_outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
     """Return what training and evaluation reported, as far as that follows from the run's decisions."""
     if not journal.validity.has_selection:
         return {}
-    last = {stage: _last(journal, stage) for stage in _AFTER_SELECTION}
+    last = {stage: journal.outcome(stage) for stage in _AFTER_SELECTION}
     return {stage: _without_inputs(outcome) for stage, outcome in last.items() if outcome}
 
 
@@ -69,18 +67,9 @@ def too_long_samples(journal: Journal) -> set[str]:
 def forget_outcomes(journal: Journal) -> None:
     """Forget what was trained and measured: the training set is another one now."""
     for stage in _AFTER_SELECTION:
-        if _last(journal, stage) is not None:
+        if journal.outcome(stage) is not None:
             journal.end_stage(stage, 0.0, None)
 
 
 def _without_inputs(outcome: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in outcome.items() if name != _INPUTS}
-
-
-def _last(journal: Journal, stage: str) -> dict[str, Any] | None:
-    """Return what a finished stage reported, or None where it has not finished."""
-    _, report = journal.stages().get(stage, (0.0, None))
-    if report is None:
-        return None
-    with reading_row(f"the outcome of the stage {stage} in the journal"):
-        return dict(json.loads(report))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from graph.stages.stage import Workspace, open_stage
 from graph.stages.train import leave_out, trained_before
 from graph.state import RunState, SampleState
 from stores.errors import InputError
+from stores.journal import Entry
 from stores.record_files import write_records
 from stores.records import Source, TrainingRow
 from stores.run_directory import RunDirectory, storage_errors
 from training.selection import Candidate, Selection
 from training.selection import select as select_relabelled
+from training.uncertainty import uncertainty_of, with_entropy
 
 
 async def select(state: RunState) -> dict[str, Any]:
@@ -52,6 +55,7 @@ def _select(work: Workspace) -> str:
     """Write the training set; returns a hash of all that an adapter is made from."""
     work.journal.validity.invalidate_selection()
     put_in_form(work)
+    work.journal.record(_rated(work))
     trusted = {sample.id for sample, _ in work.journal.entries("relabelled") if sample.trusted is not None}
     work.journal.keep(choose(work).kept | trusted)
     counts: dict[Source, int] = {"original": 0, "relabelled": 0, "trusted": 0}
@@ -85,6 +89,13 @@ def choose(work: Workspace) -> Selection:
 
     weighted = work.config.training.weighting == "soft"
     return select_relabelled(work.config.selection, candidates(), weighted=weighted)
+
+
+def _rated(work: Workspace) -> Iterator[Entry]:
+    """Yield the decisions on relabelled samples with the entropy and the uncertainty of their responses."""
+    for sample, entry in work.journal.entries("relabelled"):
+        record = with_entropy(SampleState.from_entry(sample, entry))
+        yield replace(record.to_entry(), uncertainty=uncertainty_of(record))
 
 
 def _training_rows(work: Workspace) -> Iterator[TrainingRow]:

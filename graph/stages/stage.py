@@ -91,6 +91,10 @@ class Workspace:
         self._tokens = self._tokens if tokens is None else tokens
         self._emit(Progress(self._stage, done, total, self._tokens, note)._asdict())
 
+    def report_no_work(self) -> None:
+        """Tell that the stage has nothing to do, since the checker decides each sample by itself."""
+        self.report(0, 0, note=f"no work: the policy is {self.config.agents.checker.policy}")
+
     def adopt(self, config: RunConfig, prompts: Prompts) -> None:
         """Go on with another config and other prompts; both take the old ones' place on disk."""
         self.files.replace(config.to_yaml(), prompts.texts)

@@ -11,6 +11,7 @@ COMMANDS = {
     "resume": "Continue an interrupted run; no reply that arrived is asked for again.",
     "list": "List a run's samples, the most doubtful first, or what to check; without DIR, the runs.",
     "audit": "Say how right a run's verdicts and repairs are, from random samples that a person has checked.",
+    "check": "Say which samples of new data are noisy, by what a finished run has learned.",
     "trace": "Show every agent's turn for one sample.",
     "evaluate": "Measure how often the model answers held-out data right, with and without an adapter.",
     "serve": "Keep a vLLM server of a config's model in the foreground; runs use it with base_url.",

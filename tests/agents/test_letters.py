@@ -66,7 +66,7 @@ async def test_a_tuned_model_is_asked_in_words_what_it_was_trained_on() -> None:
     assert (said.answer, role.asked) == ("Bergen", [])
 
 
-async def test_neighbours_show_the_letter_and_the_entropy_is_that_of_the_letter(tmp_path: Path) -> None:
+async def test_neighbours_show_the_letter_and_the_probability_is_that_of_the_letter(tmp_path: Path) -> None:
     class Nearest(ExampleStore):
         def __init__(self) -> None: ...
 
@@ -80,7 +80,7 @@ async def test_neighbours_show_the_letter_and_the_entropy_is_that_of_the_letter(
     assert question.content == asked.content
     assert shown.content == "B"
     assert said.answer == "Bergen"
-    assert said.entropy == pytest.approx(-math.log(0.75))
+    assert said.log_probabilities == pytest.approx([math.log(0.75)])
 
 
 def test_a_users_one_file_is_answered_in_words_and_a_folders_choice_by_letter(tmp_path: Path) -> None:

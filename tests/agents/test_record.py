@@ -17,25 +17,6 @@ from stores.sample import Sample
 SAMPLE = Sample(id="1", prompt="What is the plural of wife?", response="dishes")
 
 
-def concluded(confidence: float, log_probability: float) -> float:
-    context = ContextAnswer(
-        neighbours=(), answer="wives", reply="wives", log_probabilities=(log_probability,), usage=Usage()
-    )
-    consensus = Consensus(answer="wives", confidence=confidence)
-    found = SampleRecord(sample=SAMPLE, context=context, consensus=consensus).uncertainty
-    assert found is not None
-    return found
-
-
-def test_of_equal_confidences_the_lower_entropy_is_surer() -> None:
-    assert concluded(0.97, -0.01) < concluded(0.97, -0.5) < concluded(0.97, -20.0)
-
-
-def test_no_entropy_outweighs_a_confidence() -> None:
-    assert concluded(0.999999, -20.0) < concluded(0.999998, -0.0)
-    assert concluded(1.0, -20.0) < concluded(0.999999, -0.0)
-
-
 SPENT = Usage(requests=1, prompt_tokens=10, completion_tokens=2)
 NOISY = Check(
     clean=False, policy="hybrid", agreed=("base",), reply="Verdict: noisy", judged="noisy", reason="!"
@@ -69,7 +50,9 @@ def test_a_decision_says_what_every_agent_that_was_asked_said() -> None:
     assert list(decision.agents) == ["base", "reasoner", "checker", "relabeler", "reviewer"]
     answers = {name: agent.answer for name, agent in decision.agents.items()}
     assert answers == record.answers() | {"checker": "noisy"}
-    assert decision.agents["relabeler"].entropy == pytest.approx(0.3)
+    assert decision.agents["relabeler"].entropy is None, "selection finds it"
+    rated = to_decision(relabelled().model_copy(update={"entropy": 0.3}), kept=True)
+    assert rated.agents["relabeler"].entropy == 0.3
     assert decision.usage == record.usage == Usage(requests=4, prompt_tokens=40, completion_tokens=8)
     assert (decision.status, decision.final, decision.kept) == ("relabelled", "wives", True)
 
@@ -168,18 +151,3 @@ def test_the_author_of_a_new_response_is_the_last_agent_that_said_it() -> None:
     found = relabelled()
     assert found.context is not None
     assert found.author == found.context, "the reviewer was not asked"
-
-
-def test_a_new_response_that_nothing_rates_ranks_last() -> None:
-    def relabelled(*log_probabilities: float) -> SampleRecord:
-        context = ContextAnswer(
-            neighbours=(), answer="wives", reply="wives", log_probabilities=log_probabilities, usage=Usage()
-        )
-        review = Review(answer="wives", reason="both answers agree")
-        return SampleRecord(sample=SAMPLE, check=NOISY, context=context, review=review)
-
-    rated, unrated = relabelled(-15.0).uncertainty, relabelled().uncertainty
-    assert rated is not None
-    assert unrated is not None
-    assert rated < unrated
-    assert SampleRecord(sample=SAMPLE, check=NOISY).uncertainty is None

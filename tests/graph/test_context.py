@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langgraph.runtime import Runtime
 
 from agents.errors import EndpointError
 from agents.models.pool import ModelPool
 from graph.config.run import ConfigError, parse_config
-from graph.context import agents_of, build_agents, load_models, load_prompts
+from graph.context import build_agents, load_models, load_prompts
 from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
 from prompts.template import PromptError
@@ -69,12 +68,6 @@ def test_an_agent_whose_view_nobody_looks_at_is_left_out() -> None:
     agents = build_agents(config, {"default": scripted()}, load_prompts(config))
     assert agents.get("reasoner") is None
     assert agents.get("base") is not None
-
-
-async def test_the_agents_that_a_run_gives_are_asked_as_they_are() -> None:
-    config = parse_config({})
-    agents = build_agents(config, {"default": scripted()}, load_prompts(config))
-    assert await agents_of(Runtime(context=agents)) is agents
 
 
 def test_a_runs_own_prompts_are_read_in_the_place_of_the_files_that_are_named(tmp_path: Path) -> None:

@@ -68,12 +68,12 @@ async def test_a_node_gives_back_what_changed_and_nothing_else() -> None:
         assert set(await node(state, runtime)) == keys  # type: ignore[operator]
 
 
-async def test_a_noisy_sample_goes_to_the_relabeler_and_a_clean_one_ends() -> None:
+async def test_a_noisy_sample_goes_to_the_relabeler_and_a_clean_one_does_not() -> None:
     runtime, _ = runtime_of(policy="unanimous")
     turns = [Turn(role="reason", reply="Oslo", answer="Oslo", usage=Usage())]
     for sample, following in (
         (SAMPLE, "relabeler"),
-        (SAMPLE.model_copy(update={"response": "Oslo"}), "__end__"),
+        (SAMPLE.model_copy(update={"response": "Oslo"}), "conclude"),
     ):
         state = SampleState(sample=sample, turns=turns)
         state = state.model_copy(update=await BASE(state, runtime))  # type: ignore[arg-type]

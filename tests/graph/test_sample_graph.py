@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from langchain_core.language_models import BaseChatModel
@@ -15,7 +15,7 @@ from agents.models.pool import ModelPool
 from graph.config.run import RunConfig, parse_config
 from graph.context import build_agents, load_models, load_prompts
 from graph.sample_graph import denoise_graph, detect_graph, sample_graph
-from graph.state import SampleInput, SampleState
+from graph.state import Decided, SampleInput, SampleState
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 from tests.support.endpoint import Endpoint
@@ -70,7 +70,7 @@ async def journey(sample: Sample, models: dict[str, Any], **settings: dict[str, 
     return SampleState.model_validate(await sample_graph.ainvoke(SampleInput(sample=sample), context=agents))
 
 
-async def test_a_reliable_samples_journey_ends_at_the_checker() -> None:
+async def test_a_reliable_samples_journey_ends_after_the_checker() -> None:
     models = each()
     state = await journey(CLEAN, models)
     assert state.check is not None
@@ -87,6 +87,20 @@ async def test_a_noisy_sample_is_relabelled_and_reviewed() -> None:
     assert state.review is not None
     assert not state.check.clean
     assert (state.context.answer, state.review.answer) == ("Bergen", "Oslo")
+
+
+@pytest.mark.parametrize(("policy", "provisional"), [("calibrated", "hybrid"), ("hybrid", None)])
+@pytest.mark.parametrize(("sample", "final"), [(CLEAN, "Oslo"), (NOISY, "Bergen")])
+async def test_a_journey_ends_with_what_is_decided_and_says_where_that_is_provisional(
+    policy: str, provisional: str | None, sample: Sample, final: str
+) -> None:
+    state = await journey(
+        sample, each(relabeler=says("Bergen"), reviewer=says("Bergen")), checker={"policy": policy}
+    )
+    verdict: Literal["clean", "noisy"] = "clean" if sample is CLEAN else "noisy"
+    assert state.decided == Decided(verdict=verdict, final=final, provisional=provisional)
+    assert state.check is not None
+    assert state.check.reason.startswith("provisional: hybrid; ") == (provisional is not None)
 
 
 async def test_a_sample_whose_verdict_cannot_be_read_is_relabelled() -> None:
@@ -211,7 +225,8 @@ async def test_the_two_halves_make_the_same_journey_as_the_whole() -> None:
     halves = await denoise_graph.ainvoke(SampleState.model_validate(detected), context=agents)
     whole = await sample_graph.ainvoke(start, context=agents)
     # A channel that was never written is the field's default.
-    assert SampleState.model_validate(halves) == SampleState.model_validate(whole)
+    found = SampleState.model_validate(whole)
+    assert SampleState.model_validate(halves) == found.model_copy(update={"decided": None})
 
 
 async def test_a_users_own_prompt_file_is_what_the_base_agent_asks(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
+from robustft import load_run
 from tests.support.endpoint import Endpoint, free_port
+from tests.support.finished import as_given, finish
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -108,7 +110,7 @@ def test_studio_draws_both_ways_out_of_the_checker(client: SyncLangGraphClient) 
     (assistant,) = client.assistants.search(graph_id="sample")
     edges = client.assistants.get_graph(assistant["assistant_id"])["edges"]
     targets = {edge["target"] for edge in edges if edge["source"] == "checker"}
-    assert targets == {"relabeler", "__end__"}
+    assert targets == {"relabeler", "conclude"}
 
 
 def test_every_node_of_a_noisy_samples_journey_can_be_read_back(
@@ -120,20 +122,39 @@ def test_every_node_of_a_noisy_samples_journey_can_be_read_back(
 
     names = [name for name, _ in journey]
     assert sorted(names[:2]) == ["base", "reasoner"]
-    assert names[2:] == ["reflect", "reasoner", "checker", "relabeler", "reviewer"]
+    assert names[2:] == ["reflect", "reasoner", "checker", "relabeler", "reviewer", "conclude"]
     views = dict(journey)
     assert views["base"]["base"]["answer"] == "Paris"
     assert views["reflect"]["turns"][0]["reply"] == "a critique"
     assert views["checker"]["check"]["clean"] is False
     assert views["relabeler"]["context"]["answer"] == "Nice"
     assert views["reviewer"]["review"]["answer"] == "Paris"
+    decided = {"verdict": "noisy", "final": "Paris", "provisional": "hybrid"}
+    assert {name: views["conclude"]["decided"][name] for name in decided} == decided
 
 
-def test_a_clean_samples_journey_ends_at_the_checker(client: SyncLangGraphClient, endpoint: Endpoint) -> None:
+def test_of_a_clean_sample_nothing_more_is_asked(client: SyncLangGraphClient, endpoint: Endpoint) -> None:
     sample = {**SAMPLE, "response": "Paris"}
     journey = outputs(client, "sample", input={"sample": sample}, context={"config": config_for(endpoint)})
-    assert journey[-1][0] == "checker"
-    assert journey[-1][1]["check"]["clean"] is True
+    assert [name for name, _ in journey[-2:]] == ["checker", "conclude"]
+    assert journey[-2][1]["check"]["clean"] is True
+    assert journey[-1][1]["decided"]["final"] == "Paris"
+
+
+def test_a_sample_of_a_finished_run_is_decided_as_the_run_decided_it(
+    client: SyncLangGraphClient, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    directory = finish(tmp_path, endpoint)
+    requests = len(endpoint.requests)
+    for number in (0, 1):
+        by_run = load_run(directory).decision(f"q{number}")
+        given = {"sample": as_given(number).model_dump(mode="json", exclude_defaults=True)}
+        journey = outputs(client, "sample", input=given, context={"run": str(directory)})
+        name, left = journey[-1]
+        assert (name, left["decided"]["provisional"]) == ("conclude", None)
+        assert left["decided"]["final"] == by_run.final
+        assert left["decided"]["noise_probability"] == by_run.noise_probability
+    assert len(endpoint.requests) == requests
 
 
 def test_a_typo_in_the_context_ends_the_journey_before_any_node_answers(
@@ -173,7 +194,8 @@ def test_a_whole_run_can_be_started_from_studio(
     }
     stages = outputs(client, "run", input={"config": config, "directory": str(tmp_path / "out")})
 
-    expected = ["load", "detect", "index", "denoise", "select", "train", "evaluate", "report"]
+    expected = ["load", "detect", "calibrate", "index", "denoise", "conclude", "select", "train", "evaluate"]
+    expected.append("report")
     assert [name for name, _ in stages] == expected
     decisions = (tmp_path / "out" / "decisions.jsonl").read_text().splitlines()
     assert [json.loads(line)["status"] for line in decisions] == ["relabelled"] * 4 + ["clean"] * 4

@@ -32,6 +32,11 @@ def test_without_a_terminal_each_stage_is_a_line_when_it_has_ended() -> None:
     assert lines == ["detect    10/10 samples, 34,567 tokens, 0 s", "train     6/6 steps, 0 s"]
 
 
+def test_a_stage_without_work_says_why() -> None:
+    reports = [Progress("calibrate", 0, 0), Progress("calibrate", 0, 0, note="no work: the policy is hybrid")]
+    assert shown(reports, terminal=False) == "calibrate no work: the policy is hybrid\n"
+
+
 def test_a_stage_that_is_under_way_is_no_line_yet() -> None:
     file = io.StringIO()
     with LiveProgress(Console(file=file, force_terminal=False)) as progress:

@@ -13,9 +13,17 @@ import pytest
 from stores.atomic import atomic_path, atomic_writer, write_json_atomically
 from stores.dataset import read_samples
 from stores.errors import DataError
-from stores.export import Result, What, check_target, export_results, to_standard_output, write_samples
+from stores.export import (
+    Result,
+    What,
+    check_target,
+    export_results,
+    to_standard_output,
+    write_decisions,
+    write_samples,
+)
 from stores.record_files import read_records
-from stores.records import TrainingRow
+from stores.records import Decision, TrainingRow
 from stores.sample import Message, Sample
 
 Form = Literal["messages", "prompt-completion", "alpaca", "sharegpt", "parquet"]
@@ -366,6 +374,20 @@ def test_a_file_that_exists_is_replaced_by_force_alone(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="exists already; --force replaces it"):
         check_target(target, force=False)
     check_target(target, force=True)
+
+
+@pytest.mark.parametrize(("name", "said"), [("", "is a folder"), ("nowhere/out.jsonl", "does not exist")])
+def test_a_place_where_nothing_can_be_written_is_refused(name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=said):
+        check_target(tmp_path / name, force=True)
+    with pytest.raises(DataError, match=said):
+        write_decisions(tmp_path / name, [])
+
+
+def test_decisions_are_written_as_a_run_writes_them(tmp_path: Path) -> None:
+    decision = Decision(id="a", status="clean", prompt="?", response="Paris", final="Paris", kept=None)
+    assert write_decisions(tmp_path / "out.jsonl", [decision]) == 1
+    assert list(read_records(tmp_path / "out.jsonl", Decision)) == [decision]
 
 
 def test_standard_output_takes_all_or_nothing(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stores.errors import StorageError
 from stores.journal import Entry, Journal
 from stores.sample import Message, Sample
 
@@ -206,3 +207,14 @@ def test_a_file_of_trusted_responses_takes_the_place_of_an_earlier_one(journal: 
     assert trusted == {first: None, second: "c", "column": "r"}
     assert journal.validity.trusted == {second: "c"}
     assert {sample.id for sample in journal.undecided()} == {first, second}
+
+
+def test_an_outcome_is_what_a_stage_reported_when_it_ended(journal: Journal) -> None:
+    assert journal.outcome("train") is None
+    journal.end_stage("train", 1.0, None)
+    assert journal.outcome("train") is None
+    journal.end_stage("train", 1.0, '{"n": 1}')
+    assert journal.outcome("train") == {"n": 1}
+    journal.end_stage("train", 1.0, "[")
+    with pytest.raises(StorageError, match="the outcome of the stage train"):
+        journal.outcome("train")

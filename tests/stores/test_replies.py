@@ -1,6 +1,7 @@
 """The store of replies: committed before `keep` returns, whatever becomes of the process."""
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stores.errors import RunDirectoryError, StorageError
-from stores.replies import ReplyStore, StoredReply, read_request
+from stores.replies import KnownReplies, ReplyStore, StoredReply, read_request
 
 PARIS = StoredReply("base", 10, 2, '{"text": "Paris"}', b'{"messages": "Capital of France?"}')
 
@@ -57,7 +58,7 @@ def test_a_kept_reply_outlives_a_kill(tmp_path: Path) -> None:
     code = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from stores.replies import ReplyStore, StoredReply, read_request
+from stores.replies import KnownReplies, ReplyStore, StoredReply, read_request
 
 async def main():
     store = ReplyStore(Path(sys.argv[1]))
@@ -222,3 +223,27 @@ def test_replies_without_requests_are_refused_with_one_message(tmp_path: Path, s
     for read in (ReplyStore, store.copy_from):
         with pytest.raises(RunDirectoryError, match=r"old\.sqlite: is no such file of RobustFT's"):
             read(old)
+
+
+async def test_the_replies_of_a_run_are_found_by_a_reader_that_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "replies.sqlite"
+    with closing(KnownReplies(path)) as known:
+        assert await known.find(b"1") is None
+        assert not path.exists()
+        store = ReplyStore(path)
+        await store.keep(b"1", PARIS)
+        # While the run goes on, and after it has ended.
+        assert await known.find(b"1") == PARIS.reply
+        store.close()
+        before = path.read_bytes()
+        await known.keep(b"2", PARIS)
+        assert await asyncio.gather(known.find(b"1"), known.find(b"2")) == [PARIS.reply, None]
+        assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == [path.name]  # noqa: PTH208 - nothing else runs here
+
+
+async def test_a_reader_of_damaged_replies_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "replies.sqlite"
+    path.write_bytes(b"no database at all" * 100)
+    with closing(KnownReplies(path)) as known, pytest.raises(StorageError, match=r"replies\.sqlite"):
+        await known.find(b"1")

@@ -6,7 +6,7 @@ import pytest
 
 from stores.encoder import EncoderConfig, load_encoder
 from stores.sample import Sample
-from stores.vectors import PromptVectors
+from stores.vectors import PromptEncoder, PromptVectors
 
 pytestmark = pytest.mark.slow
 
@@ -85,3 +85,17 @@ def test_vectors_that_were_made_another_way_are_made_anew(
     made(tmp_path)
     monkeypatch.setattr("stores.encoder._READS", "the beginning alone")
     assert list(PromptVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) == [5]
+
+
+def test_a_new_prompt_is_encoded_as_the_datas_own_are_however_long_it_is(
+    tmp_path: Path, encoded: list[str]
+) -> None:
+    known = made(tmp_path)
+    long = f"{'Many words stand here before it. ' * 200} What is the capital of Peru?"
+    encoder = PromptEncoder(known)
+    expected = load_encoder(EncoderConfig()).embed_documents([long])[0]
+    encoded.clear()
+    numpy.testing.assert_allclose(encoder.embed_documents([PROMPTS[2], long]), [known.all()[2], expected])
+    numpy.testing.assert_allclose(encoder.embed_query(long), expected, atol=1e-6)
+    # As a response is read, it is another vector.
+    assert numpy.abs(numpy.array(known.embed_query(long)) - expected).max() > 0.01

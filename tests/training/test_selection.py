@@ -4,24 +4,7 @@ import random
 import pytest
 from pydantic import ValidationError
 
-from agents.relabeler import entropy_of
 from training.selection import Candidate, SelectionConfig, select
-
-
-def test_entropy_is_the_mean_negative_log_probability_in_nats() -> None:
-    assert entropy_of([math.log(0.5), math.log(0.25)]) == pytest.approx(1.5 * math.log(2))
-
-
-def test_entropy_of_certain_tokens_is_a_positive_zero() -> None:
-    value = entropy_of([-0.0, 0.0, 1e-9])
-    assert value == 0
-    assert math.copysign(1, value) == 1
-
-
-@pytest.mark.parametrize("values", [[], [math.nan], [-0.1, math.inf], [-0.1, -math.inf], [0.5]])
-def test_entropy_refuses_what_is_no_log_probability(values: list[float]) -> None:
-    with pytest.raises(ValueError, match="log-probabilit"):
-        entropy_of(values)
 
 
 def kept(keep: float, *candidates: Candidate) -> set[str]:

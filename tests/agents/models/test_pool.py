@@ -113,3 +113,9 @@ async def test_a_closed_model_answers_no_more(endpoint: Endpoint) -> None:
     await pool.close()
     with pytest.raises(RuntimeError, match="closed"):
         await Role(model, max_tokens=4).ask([Message(role="user", content="Hello.")])
+
+
+async def test_a_model_is_found_once_it_is_open(pool: ModelPool, endpoint: Endpoint) -> None:
+    config = entry(endpoint)
+    assert pool.find(config) is None
+    assert await pool.open(config, "models.a") is pool.find(config)

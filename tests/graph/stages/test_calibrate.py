@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy
@@ -12,12 +13,16 @@ from agents.checker import Check, Judgement
 from agents.record import SampleRecord
 from graph.config.run import RunConfig
 from graph.context import load_prompts
-from graph.stages.calibrate import calibrate_run, conclude_run, groups_of, measure
+from graph.stages.calibrate import calibrate, calibrate_run, groups_of, measure
+from graph.stages.conclude import conclude_run
+from graph.stages.detect import detect
 from graph.stages.stage import Workspace
 from graph.state import SampleState
-from stores.run_directory import StagedRun
+from stores.run_directory import RunDirectory, StagedRun
 from stores.sample import Sample
+from tests.support.endpoint import Endpoint
 from tests.support.judged_records import WordEncoder, record, relabelled
+from tests.support.stages import loaded, run_stage
 from training.calibration.calibrate import calibrated
 from training.calibration.fitted import FittedCalibration
 from training.calibration.measures import Measures
@@ -240,3 +245,55 @@ def test_the_groups_are_those_of_the_training_samples(run: Workspace) -> None:
     groups = groups_of(run)
     assert [group.nature for group in groups.groups] == ["options", "text"]
     assert groups.choices(records(run)[0].sample) == len(KINDS)
+
+
+async def test_the_stage_decides_which_responses_are_noisy_and_counts_them(
+    tmp_path: Path, endpoint: Endpoint, encoder: WordEncoder
+) -> None:
+    asked = await run_stage(detect, await loaded(tmp_path, endpoint, "agents.checker.policy=calibrated"))
+    with closing(RunDirectory(tmp_path / "run").open_journal()) as journal:
+        assert journal.validity.calibration is None
+        assert not any('"noise"' in entry.record for _, entry in journal.entries())
+    requests = len(endpoint.requests)
+    ended = await run_stage(calibrate, asked.state)
+    assert len(endpoint.requests) == requests, "no model is asked"
+    assert ended.progress[-1][:3] == ("calibrate", 10, 10)
+    with closing(RunDirectory(tmp_path / "run").open_journal()) as journal:
+        assert journal.validity.calibration is not None
+        assert all('"noise"' in entry.record for _, entry in journal.entries())
+        assert ended.state.noisy == journal.count_status().get("noisy", 0)
+
+
+async def test_what_is_calibrated_is_not_calibrated_again(
+    tmp_path: Path, endpoint: Endpoint, encoder: WordEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = await run_stage(detect, await loaded(tmp_path, endpoint, "agents.checker.policy=calibrated"))
+    first = await run_stage(calibrate, asked.state)
+    monkeypatch.setattr("graph.stages.calibrate.calibrate_run", lambda work: pytest.fail("done twice"))
+    assert (await run_stage(calibrate, asked.state)).state.noisy == first.state.noisy
+
+
+async def test_where_the_checker_decides_alone_the_stage_says_that_it_has_no_work(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    ended = await run_stage(calibrate, (await run_stage(detect, await loaded(tmp_path, endpoint))).state)
+    assert ended.state.noisy == 6
+    assert ended.progress[-1].note == "no work: the policy is hybrid"
+    with closing(RunDirectory(tmp_path / "run").open_journal()) as journal:
+        assert journal.validity.calibration is None
+
+
+async def test_a_run_of_an_earlier_version_that_stopped_before_its_consensus_is_calibrated_again(
+    tmp_path: Path, endpoint: Endpoint, encoder: WordEncoder
+) -> None:
+    asked = await run_stage(detect, await loaded(tmp_path, endpoint, "agents.checker.policy=calibrated"))
+    state = (await run_stage(calibrate, asked.state)).state
+    files = RunDirectory(tmp_path / "run")
+    shutil.rmtree(files.calibration)
+    await run_stage(calibrate, state)
+    assert files.calibration.is_dir(), "what decides the consensus is what decided the verdicts"
+    shutil.rmtree(files.calibration)
+    with closing(files.open_journal()) as journal:
+        journal.validity.validate_consensus()
+    await run_stage(calibrate, state)
+    assert not files.calibration.exists(), "a run that has come to its end stays as it is"

@@ -9,6 +9,7 @@ import pytest
 from agents.errors import EndpointError
 from agents.models.pool import ModelPool
 from graph.config.run import ConfigError, RunConfig, load_config
+from graph.frozen_run import thinking_models
 from graph.stages.detect import detect
 from graph.stages.load import check_models
 from graph.state import RunInput
@@ -274,3 +275,20 @@ async def test_samples_beyond_the_window_that_an_endpoint_lists_are_told_before_
     assert "1 of 11 samples are longer than models.default (scripted) takes (1,500 tokens)" in line
     assert line.endswith("ids long")
     assert not any("word word" in text for text in endpoint.texts())
+
+
+async def test_a_model_that_is_seen_to_think_is_kept_in_mind(tmp_path: Path, endpoint: Endpoint) -> None:
+    request = request_of(tmp_path, endpoint, "agents.checker.policy=hybrid")
+    endpoint.reply = lambda messages: "<think>Well.</think>yes"
+
+    def seen() -> frozenset[str]:
+        with closing(RunDirectory(Path(request.directory)).open_journal()) as journal:
+            return thinking_models(journal)
+
+    state = (await load_run_of(request)).state
+    assert seen() == {"default"}
+    # A resumed run that asks nothing does not look at its models, and forgets nothing.
+    script(endpoint)
+    await run_stage(detect, state)
+    await load_run_of(request.model_copy(update={"config": {}, "until": "detect"}))
+    assert seen() == {"default"}

@@ -32,6 +32,7 @@ OPTIONS = {
     "resume": ["DIR", "--until", "--trusted"],
     "list": ["DIR", "--limit", "--json", "--to-check", "--audit", "--seed", "--out", "--force"],
     "audit": ["DIR", "FILE", "--json"],
+    "check": ["DIR", "--data", "--out", "--set", "--limit", "--force"],
     "trace": ["DIR", "SAMPLE_ID", "--prompts"],
     "evaluate": ["CONFIG", "--test", "--adapter", "--set"],
     "serve": ["CONFIG", "--model", "--adapter", "--port", "--set"],

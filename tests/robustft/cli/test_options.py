@@ -19,9 +19,11 @@ SHARED = {
     "directory": options.Directory,
     "trusted": options.Trusted,
 }
-# An export, noise, a schema or a list is written to a file or folder that is no run; doctor stops none; runs
+# A check, an export, noise, a schema or a list is written to a file or folder that is no run; doctor stops
+# none; runs
 # are listed without a directory.
 OTHERS = {
+    ("out", "check"),
     ("out", "export"),
     ("out", "noise"),
     ("out", "schema"),
