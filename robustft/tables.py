@@ -106,6 +106,9 @@ def _found(summary: Summary) -> list[tuple[str, str]]:
 def _estimated(calibration: CalibrationFigures, alone: JudgedAlone | None) -> str:
     responses = f"{calibration.samples} others" if alone else "responses"
     share = f"{_percent(calibration.noise_rate)} of the {responses} are wrong"
+    if calibration.noise_interval is not None:
+        least, most = calibration.noise_interval
+        share += f" ({_percent(least)} to {_percent(most)} may be)"
     # Where all are doubted alike, none can be singled out.
     if calibration.noisy == 0 and calibration.noise_rate * calibration.samples >= 1:
         share += ", but not which"

@@ -339,10 +339,14 @@ class CalibrationFigures(Part):
     """Those of the calibrated samples that are judged noisy."""
     noise_rate: float
     """The share of their given responses that are wrong."""
+    noise_interval: tuple[float, float] | None = None
+    """The lowest and the highest such share that the data allow; None where some of them tell none."""
     threshold: float
     """Responses of at least this noise probability are noisy."""
     reliability: dict[str, float]
     """The share of each view's answers that are right; under `prompts`, of what similar prompts tell."""
+    cautions: tuple[str, ...] = ()
+    """What to know before trusting the verdicts, a sentence each."""
 
 
 class JudgedAlone(Part):

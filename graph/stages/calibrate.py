@@ -32,18 +32,6 @@ from training.calibration.measures import Measures
 
 _LOG = logging.getLogger("robustft")
 _BLOCK = 256
-# Shares of right answers that lie closer than this are taken to be the same.
-_MARGIN = 0.02
-_ADDS_LITTLE = (
-    "the model seems to be right less often (%s of its answers) than a vote of similar prompts (%.0f%%), so "
-    "that the verdicts rest on the prompts: take a larger model, or spare requests with "
-    "agents.reasoner.max_reflections=0"
-)
-
-_MOST_WRONG = (
-    "that is most of them. It looks the same where responses are right and neither prompts nor the model's "
-    "answers predict them: check a few by hand before you trust the result"
-)
 
 
 async def calibrate(state: RunState) -> dict[str, Any]:
@@ -84,11 +72,12 @@ def calibrate_run(work: Workspace) -> None:
     rate = fitted.noise_rate
     calibration = {
         "noise": None if rate is None else round(rate, 4),
-        "threshold": round(_largest_threshold(fitted), 6),
-        "thresholds": {name: round(threshold, 6) for name, threshold in fitted.thresholds.items()},
+        "noise_interval": fitted.noise_interval and [round(end, 4) for end in fitted.noise_interval],
+        "threshold": round(fitted.threshold, 6),
         "reliability": {name: round(share, 4) for name, share in fitted.reliability.items()},
         "judged_alone": fitted.judged_alone,
         "silence": list(fitted.silence),
+        "cautions": list(fitted.cautions),
     }
     work.journal.validity.validate_calibration(calibration)
     _warn(fitted)
@@ -152,29 +141,14 @@ def measures_of(work: Workspace) -> Measures:
     return Measures(work.encoder, partial(_prompts, work), partial(_measured, work))
 
 
-def _largest_threshold(fitted: FittedCalibration) -> float:
-    """Return the threshold of the largest group that has one; 1 where none has."""
-    sizes = {group.name: group.size for group in fitted.groups.groups}
-    largest = max(fitted.thresholds, key=lambda name: sizes[name], default=None)
-    return 1.0 if largest is None else fitted.thresholds[largest]
-
-
 def _warn(fitted: FittedCalibration) -> None:
     """Say what a person should know of a calibration."""
     for reason in fitted.silence:
         _LOG.warning(reason)
-    rate = fitted.noise_rate
-    if rate is not None:
-        _LOG.info("%.0f%% of the responses seem to be wrong", 100 * rate)
-        if rate > 0.5:
-            _LOG.warning(_MOST_WRONG)
-    # Prompts are compared with the views where they tell something: elsewhere they add nothing.
-    told = [model.reliability for model in fitted.models if "prompts" in model.reliability]
-    for reliability in told:
-        views = {name: share for name, share in reliability.items() if name != "prompts"}
-        if views and all(share < reliability["prompts"] - _MARGIN for share in views.values()):
-            said = ", ".join(f"{name} {share:.0%}" for name, share in views.items())
-            _LOG.warning(_ADDS_LITTLE, said, 100 * reliability["prompts"])
+    if fitted.noise_rate is not None:
+        _LOG.info("%.0f%% of the responses seem to be wrong", 100 * fitted.noise_rate)
+    for caution in fitted.cautions:
+        _LOG.warning(caution)
 
 
 def records_of(work: Workspace) -> Iterator[SampleRecord]:

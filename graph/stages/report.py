@@ -270,8 +270,11 @@ class _Figures:
             samples=self._checks["calibrated"],
             noisy=self._checks["calibrated and noisy"],
             noise_rate=fact["noise"],
+            # An earlier version kept neither interval nor cautions.
+            noise_interval=fact.get("noise_interval"),
             threshold=fact["threshold"],
             reliability=fact["reliability"],
+            cautions=fact.get("cautions", ()),
         )
 
     def judged_alone(self, fact: dict[str, Any] | None) -> JudgedAlone | None:

@@ -16,6 +16,7 @@ import numpy
 from agents.record import Consensus, SampleRecord
 from agents.trusted import trusted_consensus, with_trust
 from training.calibration.arrays import Reals, Vectors
+from training.calibration.cautions import Verdicts, cautions
 from training.calibration.fitted_files import read_fitted, write_fitted
 from training.calibration.group_model import GroupModel, Judged, consensus_of
 from training.calibration.groups import Groups
@@ -60,10 +61,32 @@ class FittedCalibration:
         return sum(rate * size for rate, size in rates) / total if total else None
 
     @property
-    def thresholds(self) -> Mapping[str, float]:
-        """By the name of each calibrated group, the noise probability from which on responses are noisy."""
-        pairs = zip(self.groups.groups, self.models, strict=True)
-        return {group.name: model.threshold for group, model in pairs if model.noise_rate is not None}
+    def noise_interval(self) -> tuple[float, float] | None:
+        """The lowest and the highest noise rate that the data allow; None where some group tells none."""
+        ends = [(model.noise_interval, size) for model, size in self._sized() if model.noise_rate is not None]
+        total = sum(size for _, size in ends)
+        least = most = 0.0
+        for interval, size in ends:
+            if interval is None:
+                return None
+            least, most = least + interval[0] * size / total, most + interval[1] * size / total
+        return (least, most) if total else None
+
+    @property
+    def threshold(self) -> float:
+        """The noise probability from which on responses are noisy; 1 where none is calibrated."""
+        return max((model.threshold for model in self.models if model.noise_rate is not None), default=1.0)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to know before trusting the verdicts, a sentence each; see `cautions.py`."""
+        several = len(self.models) > 1
+        said = []
+        for group, model in zip(self.groups.groups, self.models, strict=True):
+            if model.noise_rate is not None and model.noise_interval is not None:
+                found = cautions(Verdicts(model.noise_rate, model.noise_interval, model.reliability))
+                said += [f"{group.name} ({group.size:,} samples): {one}" if several else one for one in found]
+        return tuple(said)
 
     @property
     def reliability(self) -> Mapping[str, float]:

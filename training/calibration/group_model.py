@@ -58,6 +58,11 @@ class GroupModel:
     silence: str = ""
 
     @property
+    def noise_interval(self) -> tuple[float, float] | None:
+        """The lowest and the highest noise rate that the data allow; None of free text."""
+        return None if self.label is None else self.label.noise_interval
+
+    @property
     def by_prompts(self) -> bool:
         """Whether prompts tell anything, so that their vectors are needed."""
         return self.label is not None and self.label.by_prompts

@@ -77,7 +77,11 @@ def test_what_is_reported_survives_the_file(tmp_path: Path) -> None:
     fitted.save(tmp_path)
     loaded = FittedCalibration.load(tmp_path)
 
-    assert (loaded.noise_rate, loaded.thresholds) == (fitted.noise_rate, fitted.thresholds)
+    assert (loaded.noise_rate, loaded.noise_interval, loaded.cautions) == (
+        fitted.noise_rate,
+        fitted.noise_interval,
+        fitted.cautions,
+    )
     assert (loaded.reliability, loaded.silence) == (fitted.reliability, fitted.silence)
     assert [model.reviewer for model in loaded.models] == [model.reviewer for model in fitted.models]
     assert len({model.reviewer for model in loaded.models} - {0.5}) > 1

@@ -145,7 +145,7 @@ def test_a_group_of_another_scale_leaves_the_threshold_of_the_others() -> None:
     alone, verdicts = decided(moods, encoder)
     fitted, found = decided([*moods, *unsure], encoder)
 
-    assert fitted.thresholds["classes"] == alone.thresholds["classes"]
+    assert fitted.threshold == alone.threshold
     assert {name: verdict for name, verdict in found.items() if name in verdicts} == verdicts
 
 
