@@ -1,13 +1,15 @@
 """What each policy does to right labels, over thousands of drawn worlds.
 
-    python benchmarks/harm.py CLASSES OPTIONS [--runs 2000] [--seed 1] [--samples 300] [--workers 2]
-        [--methods "as given" calibrated ...]
+    python benchmarks/harm.py CLASSES OPTIONS [--runs 2000] [--seed 1] [--samples 300] [--trusted 0]
+        [--workers 2] [--methods "as given" calibrated ...]
 
 CLASSES is a dataset file with right responses of a few classes. OPTIONS is one whose questions have options
 of their own. Real questions are taken from them: as they are (`classes`, `options`), with the right responses
 shuffled (`untold`), and without the options (`open`). Labels, agents, judge and reviewer are drawn
 (`worlds/draw.py`): their skill from guessing to nearly always right, biases, difficulty and wrong answers
 that they share, unreadable replies, and seven rates of five kinds of noise. Every method sees the same draws.
+With `--trusted 40` the user vouches for so many random responses of each run, which `calibrated` learns from.
+They are left out of all figures.
 
 Prints JSON. For each method, for noise of at most 10 % and of at least 30 %, all worlds and each pool:
 
@@ -27,6 +29,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,33 +79,37 @@ class Run(NamedTuple):
         return self.interval[0] <= 1 - self.before <= self.interval[1]
 
 
-def measure(pools: Mapping[str, Questions], methods: Sequence[str], samples: int, seed: int) -> list[Run]:
+def measure(
+    pools: Mapping[str, Questions], methods: Sequence[str], samples: int, trusted: int, seed: int
+) -> list[Run]:
     """Draw the world of a seed, and apply every method to it."""
     random = numpy.random.default_rng(seed)
     world = draw_world(list(pools), RATES[seed % len(RATES)], random)
     drawn = draw(world, pools[world.questions], samples, random)
-    before = float((drawn.matrix.given == drawn.right).mean())
-    runs = []
-    for name in methods:
-        runs.append(_run(world, name, before, METHODS[name](drawn), drawn))
-    return runs
+    known = numpy.zeros(len(drawn.right), dtype=bool)
+    known[random.permutation(len(known))[:trusted]] = True
+    if trusted:
+        matrix = replace(drawn.matrix, trusted=numpy.where(known, drawn.right, -1))
+        drawn = drawn._replace(matrix=matrix)
+    return [_run(world, name, METHODS[name](drawn), drawn, ~known) for name in methods]
 
 
-def _run(world: World, method: str, before: float, found: Outcome, drawn: Drawn) -> Run:
-    right = found.final == drawn.right
-    kept = numpy.ones(len(right), dtype=bool) if found.left_out is None else ~found.left_out
-    wrong = drawn.matrix.given != drawn.right
+def _run(world: World, method: str, found: Outcome, drawn: Drawn, rows: Bools) -> Run:
+    """Return what a method did to some rows of a draw."""
+    right = (found.final == drawn.right)[rows]
+    kept = numpy.ones(len(right), dtype=bool) if found.left_out is None else ~found.left_out[rows]
+    wrong = (drawn.matrix.given != drawn.right)[rows]
     return Run(
         world,
         method,
-        before,
+        before=float(1 - wrong.mean()),
         after=float(right.mean()),
-        called_noisy=float(found.noisy.mean()),
+        called_noisy=float(found.noisy[rows].mean()),
         kept=float(kept.mean()),
         pure=float(right[kept].mean()) if kept.any() else 1.0,
         estimated=found.noise,
         interval=found.interval,
-        ece=None if found.doubts is None else calibration_error(found.doubts, wrong),
+        ece=None if found.doubts is None else calibration_error(found.doubts[rows], wrong),
         warned=found.warned,
     )
 
@@ -177,7 +184,7 @@ def _drawn_all(arguments: argparse.Namespace) -> Iterator[Run]:
     every = (classes, untold(classes), options, opened(options, priors.OPEN_CANDIDATES))
     pools = {pool.name: pool for pool in every}
     first = arguments.seed * 1_000_000
-    work = partial(measure, pools, arguments.methods, arguments.samples)
+    work = partial(measure, pools, arguments.methods, arguments.samples, arguments.trusted)
     with ProcessPoolExecutor(arguments.workers) as executor:
         for runs in executor.map(work, range(first, first + arguments.runs), chunksize=_CHUNK):
             yield from runs
@@ -190,6 +197,7 @@ def main() -> None:
     parser.add_argument("options", type=Path)
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--samples", type=int, default=300)
+    parser.add_argument("--trusted", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))

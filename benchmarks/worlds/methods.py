@@ -67,7 +67,9 @@ def calibrated(drawn: Drawn) -> Outcome:
     for said in matrix.answers.values():
         named += one_hot(said, matrix.width)
     likely = posterior * (named > 0)
-    sure = likely.max(1) >= priors.REPLACES
+    trusted = 0 if matrix.trusted is None else int((matrix.trusted >= 0).sum())
+    few = trusted < priors.ENOUGH_TRUSTED
+    sure = likely.max(1) >= (priors.REPLACES if few else priors.REPLACES_BESIDE_TRUSTED)
     final = numpy.where(noisy & (sure | (matrix.given < 0)), likely.argmax(1), matrix.given)
     return Outcome(
         final,

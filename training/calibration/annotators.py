@@ -16,10 +16,9 @@ from typing import NamedTuple
 import numpy
 
 from training.calibration import priors
+from training.calibration.answers_together import NAME, AnswersTogether, answers_together
 from training.calibration.arrays import Numbers, Reals
 from training.calibration.label_matrix import LabelMatrix
-
-NAME = "agents"
 
 
 class AnnotatorSkill(NamedTuple):
@@ -137,11 +136,13 @@ class FittedAnnotators:
         return total
 
 
-def annotators(matrix: LabelMatrix) -> AnnotatorSource | None:
+def annotators(matrix: LabelMatrix, confusion: bool) -> AnnotatorSource | AnswersTogether | None:
     """Return the agents' answers as a source; None where no agent was asked."""
     if not matrix.answers:
         return None
     answers = numpy.stack(list(matrix.answers.values()))
+    if confusion:
+        return answers_together(answers, matrix.width)
     return AnnotatorSource(answers, matrix.choices, matrix.has_places, matrix.width)
 
 

@@ -10,6 +10,12 @@ How likely the data are with each rate says how much its fit counts. What is bel
 of all fits. Where the data tell the rate, one fit counts alone. Where they do not, the beliefs stay
 undecided, and so does the estimated rate.
 
+There is one exception. Clean responses that prompts tell at all, they tell well. Where prompts tell little of
+the given responses, and more than chance of what annotators say, most responses may be wrong. Then it is
+learned which response is taken for which, by the given responses and by the annotators. One fit begins with
+the given responses and one with the annotators alone, and the likelier end is taken. Nothing is known of the
+noise rate there.
+
 A fit ends where its beginning leads it. So the rates are gone through twice: upwards, begun from the given
 responses, and downwards, begun from the annotators' votes. Each fit begins where the one before has ended.
 The likelier end of the two is taken.
@@ -21,6 +27,7 @@ from dataclasses import dataclass, replace
 import numpy
 
 from training.calibration import priors
+from training.calibration.answers_together import NAME
 from training.calibration.arrays import Bools, Numbers, Reals, Vectors, normalised, one_hot
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.prompt_classifier import PromptClassifier
@@ -38,17 +45,20 @@ class Fit:
         posterior: each response's probability to be right, of the samples learned from (m, candidates).
         sources: what was learned from.
         by_prompts: whether prompts tell anything.
-        rates: how likely each of `priors.NOISE_RATES` is the noise rate (r); they sum up to 1.
+        rates: how likely each of `priors.NOISE_RATES` is the noise rate (r); they sum up to 1. None where it
+            was learned which response is taken for which.
     """
 
     posterior: Reals
     sources: Sequence[LabelSource]
     by_prompts: bool
-    rates: Reals
+    rates: Reals | None
 
     @property
     def noise_interval(self) -> tuple[float, float]:
         """The lowest and the highest noise rate that the data allow (`priors.NOISE_OUTSIDE`)."""
+        if self.rates is None:
+            return 0.0, 1.0
         rates = numpy.array(priors.NOISE_RATES)
         # A rate of the grid stands for all that are nearer to it than to any other.
         edges = numpy.concatenate([[0.0], (rates[1:] + rates[:-1]) / 2, [1.0]])
@@ -70,15 +80,18 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     given = one_hot(matrix.given[rows], candidates.shape[1])
     said = [answers[rows] for answers in matrix.answers.values()]
     voted = _votes(said, candidates)
+    trusted = None if matrix.trusted is None else matrix.trusted[rows]
     prior = _fixed(normalised(candidates) if matrix.told is None else matrix.told[rows])
     by_prompts = matrix.told is not None
     if matrix.prompts is not None:
         vectors = matrix.prompts[rows]
         classifier = PromptClassifier(vectors)
         told = _tells_given(classifier, vectors, given)
-        by_prompts = told > priors.PROMPTS_TELL or _tells_annotators(classifier, said, voted)
+        tells_annotators = _tells_annotators(classifier, said, voted)
+        if tells_annotators and told < priors.CONSISTENT * _entropy(given):
+            return _fit_confusion(_Problem(candidates, rows, (), classifier.predict, trusted), matrix, voted)
+        by_prompts = told > priors.PROMPTS_TELL or tells_annotators
         prior = classifier.predict if by_prompts else _shares
-    trusted = None if matrix.trusted is None else matrix.trusted[rows]
     problem = _Problem(candidates, rows, (), prior, trusted)
     rates = priors.NOISE_RATES
     sources = sources_of(matrix, rates[0])
@@ -93,6 +106,24 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     wrong = 1 - float((posterior * given).sum()) / len(rows)
     found = next(_of_rates(matrix, sources, [wrong]))
     return Fit(posterior, found, by_prompts, likely)
+
+
+def _fit_confusion(problem: "_Problem", matrix: LabelMatrix, voted: Reals) -> Fit:
+    """Learn which response is taken for which; begun from given responses, and from annotators alone."""
+    given = one_hot(matrix.given[problem.rows], voted.shape[1])
+    noise = priors.NOISE
+    trusting = normalised(problem.candidates * (noise / voted.shape[1] + (1 - noise) * given))
+    sources = sources_of(matrix, None)
+    alone = replace(problem, sources=[source for source in sources if source.name == NAME])
+    whole = replace(problem, sources=sources)
+    ends = [whole.solve(begun) for begun in (trusting, alone.solve(voted).posterior)]
+    return Fit(max(ends, key=lambda end: end.score).posterior, sources, by_prompts=True, rates=None)
+
+
+def _entropy(given: Reals) -> float:
+    """Return how many nats are needed to tell the given responses (m, candidates) without any prompt."""
+    shares = given.mean(0)
+    return -float((shares * numpy.log(shares + 1e-12)).sum()) * len(given)
 
 
 def _of_rates(

@@ -49,6 +49,7 @@ class _Space(_Part):
 
 
 class _Label(_Part):
+    confusion: bool
     noise_interval: tuple[float, float]
     classes: int = Field(ge=0)
     prompts: _Prompts
@@ -67,6 +68,7 @@ class _Group(_Part):
     threshold: float = Field(ge=0)
     reliability: dict[str, float]
     reviewer: float = Field(ge=0, le=1)
+    replaces: float = Field(ge=0, le=1)
     silence: str
 
 
@@ -139,6 +141,7 @@ def _group_of(group: Group, model: GroupModel) -> _Group:
         ),
         label=label
         and _Label(
+            confusion=label.confusion,
             noise_interval=label.noise_interval,
             classes=label.classes,
             prompts=_prompts_name(label),
@@ -153,6 +156,7 @@ def _group_of(group: Group, model: GroupModel) -> _Group:
         threshold=model.threshold,
         reliability=dict(model.reliability),
         reviewer=model.reviewer,
+        replaces=model.replaces,
         silence=model.silence,
     )
 
@@ -235,7 +239,9 @@ def _model(kept: _Group, place: int, arrays: Mapping[str, Any]) -> GroupModel:
             for source, names in kept.label.sources.items()
         }
         prompts = _prompts(kept.label, place, arrays)
-        label = LabelModel(learned, kept.label.classes, prompts, kept.label.noise_interval)
+        label = LabelModel(
+            learned, kept.label.confusion, kept.label.classes, prompts, kept.label.noise_interval
+        )
     if kept.similarity is not None:
         prefix = f"{place}.similarity."
         named: dict[str, Any] = {
@@ -251,6 +257,7 @@ def _model(kept: _Group, place: int, arrays: Mapping[str, Any]) -> GroupModel:
         kept.reliability,
         kept.reviewer,
         kept.silence,
+        kept.replaces,
     )
 
 

@@ -46,6 +46,7 @@ class GroupModel:
         reliability: by view and by `prompts`, the estimated share of answers that are right.
         reviewer: the share of the reviewer's answers that are right; one in two until it is learned.
         silence: why nothing tells how likely responses are wrong; empty where something does.
+        replaces: how likely right a new response must be before it takes the place of the given one.
     """
 
     space: LabelSpace | None
@@ -56,6 +57,7 @@ class GroupModel:
     reliability: Mapping[str, float] = field(default_factory=dict)
     reviewer: float = 0.5
     silence: str = ""
+    replaces: float = priors.REPLACES
 
     @property
     def noise_interval(self) -> tuple[float, float] | None:
@@ -144,7 +146,7 @@ class GroupModel:
     ) -> list[Consensus | None]:
         """Return each comparable sample's response to keep, the reviewer's answer taken into account.
 
-        A new response takes the place of the given one where it is so likely right as `priors.REPLACES` says.
+        A new response takes the place of the given one where it is likely enough to be right (`replaces`).
         Elsewhere the given one stays, with its own confidence, which selection judges. One that is no
         response of the space is always replaced.
         """
@@ -159,7 +161,7 @@ class GroupModel:
                 named = numpy.where(found.numbers[row] >= 0, named, -1.0)
             best = int(named.argmax())
             given = _place_of(int(matrix.given[row]), row, found)
-            if given >= 0 and named[best] < priors.REPLACES:
+            if given >= 0 and named[best] < self.replaces:
                 best = given
             number = best if found.numbers is None else int(found.numbers[row, best])
             concluded.append(consensus_of(space.decode(record, number), named[best]))
@@ -184,7 +186,10 @@ def learn_label_model(
     found = model.estimate(matrix)
     noise = _rounded(found.noise)
     least = priors.DOUBTFUL if threshold is None else threshold
-    return GroupModel(space, model, None, float(noise.mean()), least, found.reliability)
+    trusted = 0 if matrix.trusted is None else int((matrix.trusted >= 0).sum())
+    replaces = priors.REPLACES if trusted < priors.ENOUGH_TRUSTED else priors.REPLACES_BESIDE_TRUSTED
+    rate = float(noise.mean())
+    return GroupModel(space, model, None, rate, least, found.reliability, replaces=replaces)
 
 
 def learn_similarity(

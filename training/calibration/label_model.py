@@ -58,12 +58,14 @@ class LabelModel:
 
     Args:
         learned: by source, what was learned of it (`FittedSource.learned`).
+        confusion: whether it was learned which response is taken for which.
         classes: how many classes there are, where they are too many to weigh all; else 0.
         prompts: what prompts tell; None where they tell nothing.
         noise_interval: the lowest and the highest noise rate that the data allow.
     """
 
     learned: Mapping[str, Mapping[str, Reals]]
+    confusion: bool
     classes: int
     prompts: FoldModels | ManyClasses | None
     noise_interval: tuple[float, float] = (0.0, 1.0)
@@ -83,7 +85,7 @@ class LabelModel:
         prompts = None
         if fit.by_prompts and matrix.prompts is not None:
             prompts = FoldModels.learn(matrix.prompts[rows], fit.posterior, _folds(matrix)[rows])
-        return cls(_learned(fit, rows), 0, prompts, fit.noise_interval)
+        return cls(_learned(fit, rows), fit.rates is None, 0, prompts, fit.noise_interval)
 
     @property
     def by_prompts(self) -> bool:
@@ -109,7 +111,7 @@ class LabelModel:
             parts[PROMPTS] = numpy.log(numpy.maximum(matrix.told, priors.RARE**2))
         elif isinstance(self.prompts, FoldModels) and matrix.prompts is not None:
             parts[PROMPTS] = numpy.log(self.prompts.predict(matrix.prompts, _folds(matrix)))
-        for source, part in apply_sources(matrix, self.learned):
+        for source, part in apply_sources(matrix, self.learned, confusion=self.confusion):
             parts[source.name] = source.share * part if self.by_prompts else part
         return replace(_report(matrix, parts), numbers=numbers, noise_interval=self.noise_interval)
 
@@ -139,12 +141,12 @@ def _learn_many(matrix: LabelMatrix, classes: int) -> LabelModel:
             prompts = None
     if prompts is None or vectors is None:
         fit = fit_sources(open_candidates(matrix).matrix, rows)
-        return LabelModel(_learned(fit, rows), classes, None, fit.noise_interval)
+        return LabelModel(_learned(fit, rows), False, classes, None, fit.noise_interval)
     for _ in range(priors.MANY_ROUNDS):
         known, numbers = prompts.candidates(matrix, vectors)
         fit = fit_sources(known, rows)
         prompts = ManyClasses.learn(vectors, numbers, fit.posterior, folds, classes)
-    return LabelModel(_learned(fit, rows), classes, prompts, fit.noise_interval)
+    return LabelModel(_learned(fit, rows), False, classes, prompts, fit.noise_interval)
 
 
 def _learned(fit: Fit, rows: Numbers) -> Mapping[str, Mapping[str, Reals]]:

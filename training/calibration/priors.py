@@ -65,6 +65,10 @@ RAREST_PATTERN = 1e-3
 
 # Annotators (`annotators.py`, `sources.py`).
 
+CONFUSION_WEIGHT = 100.0
+"""How many samples a response the belief in annotators is worth where prompts tell. Chosen among 30, 90, 100
+and 300 on six kinds of noise, over the FPB subset and other sentences of the same data. May be overfitted."""
+
 KNOWS = (0.2, 0.1)
 """Beta counts, in samples, of how often an annotator knows the answer and does not. It may know nothing.
 Chosen with drawn samples."""
@@ -111,10 +115,25 @@ REPLACES = 0.8
 """A new response must be so likely right before it takes the place of the given one. Chosen with the same
 worlds, beside .5: of 120 runs with at most 10 % noise 2 lose more than 2 points at .8, and 7 to 11 at .5."""
 
+ENOUGH_TRUSTED = 20
+"""With so many trusted responses in a group, a new response need not be as sure. Not measured."""
+
+REPLACES_BESIDE_TRUSTED = 0.5
+"""How sure it must be there. Chosen with the same worlds and 40 trusted responses, beside .8: of 120 runs
+with at most 10 % noise 1 and 0 lose more than 2 points, and at 30 to 70 % they gain 12.4 and 9.8."""
+
 PROMPTS_TELL = 8.0
 """Prompts are a source where they tell answers by more nats than this. Agents that know nothing reached 5.9
 at most in 60 draws. Chosen with `benchmarks/harm.py` among 2 and 8: at 2, 19 of 75 runs with responses
 that no prompt tells lost more than 2 points, with another form of annotators."""
+
+CONSISTENT = 0.25
+"""Annotators may teach what is right where prompts tell less than this share of what given responses say.
+Clean ones of drawn worlds on the FPB's sentences are told by .58 and more, those with 10 % noise by .29.
+Chosen with the same worlds among .1, .15, .2, .25 and .3."""
+
+NOISE = 0.3
+"""The share of responses believed to be wrong at first where confusion is learned. Not measured alone."""
 
 # What prompts tell (`prompt_classifier.py`).
 

@@ -1,8 +1,8 @@
 """The label sources: given responses, annotators, a judge, and whether a response is valid at all.
 
 A new source is a file with one function, as below, and its entry in `SOURCES`. The function gets the label
-matrix. It returns a source, or None where nothing was observed. `em.py` learns how far the source can be
-trusted, together with all others.
+matrix, and whether confusion is learned. It returns a source, or None where nothing was observed. `em.py`
+learns how far the source can be trusted, together with all others.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -67,18 +67,30 @@ class LabelSource(Protocol):
         """
 
 
-def given_responses(matrix: LabelMatrix, noise: float) -> CategoricalSource:
-    """Return the given responses as a source: patterns 0 (right) and 1 (wrong).
+def given_responses(matrix: LabelMatrix, noise: float | None) -> CategoricalSource:
+    """Return the given responses as a source.
 
-    A wrong one stands for all other candidates. A missing response has a pattern of its own, which says
-    nothing. How often responses are wrong is not learned here (`em.py`).
+    With a noise rate: patterns 0 (right) and 1 (wrong), where a wrong one stands for all other candidates.
+    How often responses are wrong is not learned then (`em.py`). Without, it is learned which response is
+    given for which: a group for each right response, with one pattern for each given one. A missing response
+    has a pattern of its own, which says nothing.
 
     Args:
         matrix: of the samples.
-        noise: the share of wrong responses.
+        noise: the share of wrong responses; None to learn which response is given for which.
     """
+    size, candidates = matrix.width, numpy.arange(matrix.width)[None]
     given, missing = matrix.given[:, None], matrix.missing()[:, None]
-    patterns = numpy.where(missing, 2, given != numpy.arange(matrix.width)[None]).astype(numpy.int64)
+    if noise is None:
+        prior = numpy.full((size, size + 1), priors.SOURCE_WEIGHT * priors.NOISE / max(size - 1, 1))
+        prior[:, size] = priors.RAREST_PATTERN
+        prior[numpy.arange(size), numpy.arange(size)] = priors.SOURCE_WEIGHT * (1 - priors.NOISE)
+        groups = numpy.append(numpy.repeat(numpy.arange(size), size + 1), size)
+        known = candidates * (size + 1) + numpy.where(given < 0, size, given)
+        patterns = numpy.where(missing, size * (size + 1), known)
+        beliefs = numpy.append(prior.ravel(), 1.0)
+        return CategoricalSource("label", patterns, groups, beliefs, share=priors.LABEL_SHARE)
+    patterns = numpy.where(missing, 2, given != candidates).astype(numpy.int64)
     alternatives = numpy.log(numpy.maximum(matrix.choices - 1, 1))[:, None] * (patterns == 1)
     return CategoricalSource(
         "label",
@@ -91,7 +103,7 @@ def given_responses(matrix: LabelMatrix, noise: float) -> CategoricalSource:
     )
 
 
-def judge(matrix: LabelMatrix) -> CategoricalSource | None:
+def judge(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
     """Return the judge's verdicts as a source; None where it was never asked.
 
     A judge speaks of the given response alone, and was shown what the annotators say. Often it repeats the
@@ -119,13 +131,16 @@ def judge(matrix: LabelMatrix) -> CategoricalSource | None:
     return CategoricalSource("judge", patterns, groups, beliefs, share=priors.VERDICT_SHARE)
 
 
-def validity(matrix: LabelMatrix) -> CategoricalSource | None:
+def validity(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
     """Return the source of which responses are invalid. It observed nothing where all are valid.
 
     An invalid response is wrong for certain. How often a wrong response shows itself in that way is learned:
     where most of them do, the valid ones are trusted the more. Patterns: 0 wrong and invalid, 1 wrong and
-    valid, 2 right, or of an open prompt.
+    valid, 2 right, or of an open prompt. With `confusion` an invalid response is one more that can be given,
+    which the given responses' own source counts.
     """
+    if confusion:
+        return None
     invalid = matrix.given[:, None] < 0
     wrong = matrix.given[:, None] != numpy.arange(matrix.width)[None]
     closed = True if matrix.closed is None else matrix.closed[:, None]
@@ -134,28 +149,30 @@ def validity(matrix: LabelMatrix) -> CategoricalSource | None:
     return CategoricalSource("valid", patterns, groups, numpy.ones(3), observed=observed)
 
 
-SOURCES: tuple[Callable[[LabelMatrix], LabelSource | None], ...] = (annotators, judge, validity)
+SOURCES: tuple[Callable[[LabelMatrix, bool], LabelSource | None], ...] = (annotators, judge, validity)
 """All sources but the given responses."""
 
 
-def sources_of(matrix: LabelMatrix, noise: float) -> list[LabelSource]:
+def sources_of(matrix: LabelMatrix, noise: float | None) -> list[LabelSource]:
     """Return every source that observed something.
 
     Args:
         matrix: of the samples.
-        noise: the share of given responses that are taken to be wrong.
+        noise: the share of given responses that are taken to be wrong; None to learn of responses and
+            annotators which response is taken for which.
     """
     return [source for source in _built(matrix, noise) if source.observed]
 
 
 def apply_sources(
-    matrix: LabelMatrix, learned: Mapping[str, Mapping[str, Reals]]
+    matrix: LabelMatrix, learned: Mapping[str, Mapping[str, Reals]], *, confusion: bool
 ) -> Iterator[tuple[LabelSource, Reals]]:
     """Yield each source that was learned of, with its log-probabilities of other samples.
 
     Args:
         matrix: of the samples to be judged.
         learned: by source, what was learned of it (`FittedSource.learned`).
+        confusion: whether it was learned which response is taken for which.
 
     Raises:
         ValueError: something else was learned than these sources.
@@ -163,11 +180,11 @@ def apply_sources(
     """
     rows = numpy.arange(len(matrix))
     # What was learned has the noise rate, too.
-    for source in _built(matrix, noise=0.5):
+    for source in _built(matrix, None if confusion else 0.5):
         if source.name in learned:
             yield source, source.apply(learned[source.name]).log_likelihood(rows)
 
 
-def _built(matrix: LabelMatrix, noise: float) -> list[LabelSource]:
-    others = (build(matrix) for build in SOURCES)
+def _built(matrix: LabelMatrix, noise: float | None) -> list[LabelSource]:
+    others = (build(matrix, noise is None) for build in SOURCES)
     return [given_responses(matrix, noise), *(source for source in others if source is not None)]

@@ -80,5 +80,5 @@ def test_all_annotators_are_one_source() -> None:
     unasked = numpy.full(SAMPLES, -1)
     matrix = LabelMatrix(unasked, answers, unasked, source.sizes)
 
-    assert isinstance(annotators(matrix), AnnotatorSource)
-    assert annotators(LabelMatrix(unasked, {}, unasked, source.sizes)) is None
+    assert isinstance(annotators(matrix, confusion=False), AnnotatorSource)
+    assert annotators(LabelMatrix(unasked, {}, unasked, source.sizes), confusion=True) is None

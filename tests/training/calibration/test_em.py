@@ -117,3 +117,14 @@ def test_trusted_responses_tell_what_nothing_else_can() -> None:
     assert trusting.noise_interval[1] < 0.2
     assert (trusting.posterior[ROWS, right] > 0.8).mean() > 0.95
     assert (trusting.posterior[:40].argmax(1) == right[:40]).all()
+
+
+def test_where_most_responses_look_wrong_it_is_learned_which_is_taken_for_which() -> None:
+    matrix, _ = drawn(skill=0.5, rate=0.0, told=True)
+    given = numpy.random.default_rng(1).integers(0, CLASSES, SAMPLES)
+
+    confused = fit_sources(replace(matrix, given=given), ROWS)
+
+    assert confused.rates is None
+    assert confused.noise_interval == (0.0, 1.0)
+    assert fit_sources(matrix, ROWS).rates is not None

@@ -89,7 +89,7 @@ def test_a_response_is_replaced_only_where_the_new_one_is_sure(sure: float, answ
     """What is not replaced keeps its own low confidence, by which selection leaves it out."""
     estimated = Estimate(numpy.array([[1 - sure, sure]]), numpy.array([sure]), {}, {})
     record = recorded("s", "a", ["b", "b"])
-    model = GroupModel(LabelSpace(("a", "b")), LabelModel({}, 0, None))
+    model = GroupModel(LabelSpace(("a", "b")), LabelModel({}, False, 0, None))
 
     with patch.object(LabelModel, "estimate", lambda *_: estimated):
         [found] = model.conclude([record], VIEWS, None, [True])

@@ -57,7 +57,7 @@ def test_a_missing_response_says_nothing() -> None:
 def test_a_judge_that_is_right_speaks_for_and_against_the_given_response_alone() -> None:
     verdicts = numpy.where(RIGHT == 0, 0, 1)
     verdicts[6:9] = -1
-    source = judge(replace(matrix(), verdicts=verdicts))
+    source = judge(replace(matrix(), verdicts=verdicts), confusion=False)
     assert source is not None
 
     likely = source.fit(posterior(), ROWS).log_likelihood(ROWS)
@@ -65,7 +65,7 @@ def test_a_judge_that_is_right_speaks_for_and_against_the_given_response_alone()
     assert likely[0, 1] < likely[0, 0] == likely[0, 2]
     assert likely[1, 1] > likely[1, 0]
     assert (numpy.ptp(likely[6:9], axis=1) == 0).all()
-    assert judge(matrix()) is None
+    assert judge(matrix(), confusion=False) is None
 
 
 def test_an_invalid_response_is_its_own_source() -> None:
@@ -74,7 +74,7 @@ def test_an_invalid_response_is_its_own_source() -> None:
 
     assert [source.name for source in sources_of(matrix(), 0.2)] == ["label", "agents"]
     assert [source.name for source in sources_of(invalid, 0.2)] == ["label", "agents", "valid"]
-    source = validity(invalid)
+    source = validity(invalid, confusion=False)
     assert source is not None
     likely = source.fit(posterior(), ROWS).log_likelihood(ROWS)
     # Wrong responses show themselves here: a valid one is likelier to be right.
@@ -96,7 +96,7 @@ from training.calibration.categorical import CategoricalSource
 from training.calibration.label_matrix import LabelMatrix
 
 
-def nearest(matrix: LabelMatrix) -> CategoricalSource | None:
+def nearest(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
     if matrix.prompts is None:
         return None
     alike = matrix.prompts @ matrix.prompts.T
@@ -163,7 +163,7 @@ def test_one_more_source_is_one_file_and_its_entry(tmp_path: Path) -> None:
     # Its entry in the tuple, and the import that the entry needs.
     assert [line for line in changed if line[0] == "+"] == [
         "+ from training.calibration.nearest import nearest",
-        "+ SOURCES: tuple[Callable[[LabelMatrix], LabelSource | None], ...] = "
+        "+ SOURCES: tuple[Callable[[LabelMatrix, bool], LabelSource | None], ...] = "
         "(annotators, judge, validity, nearest)",
     ]
     assert len(changed) == 3
