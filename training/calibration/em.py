@@ -10,6 +10,11 @@ How likely the data are with each rate says how much its fit counts. What is bel
 of all fits. Where the data tell the rate, one fit counts alone. Where they do not, the beliefs stay
 undecided, and so does the estimated rate.
 
+Where people have annotated samples (`crowd.py`), a rate is that of their annotations. It cannot be that of
+the given responses: those are only the commonest annotations, and their source says nothing. How many are
+wrong with each rate is what its fit has found, and the interval is made of that. A given response without
+annotations is taken to be wrong as often as an annotation: it is that of somebody unknown.
+
 A fit ends where its beginning leads it. So the rates are gone through twice: upwards, begun from the given
 responses, and downwards, begun from the annotators' votes. Each fit begins where the one before has ended.
 The likelier end of the two is taken.
@@ -17,6 +22,7 @@ The likelier end of the two is taken.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy
 
@@ -24,7 +30,7 @@ from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, Vectors, normalised, one_hot
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.prompt_classifier import PromptClassifier
-from training.calibration.sources import LabelSource, given_responses, sources_of
+from training.calibration.sources import LabelSource, of_noise_rate, sources_of
 
 # What is believed of each response (m, candidates) before sources are looked at, told from what is right.
 _Prior = Callable[[Reals], Reals]
@@ -39,22 +45,32 @@ class Fit:
         sources: what was learned from.
         by_prompts: whether prompts tell anything.
         rates: how likely each of `priors.NOISE_RATES` is the noise rate (r); they sum up to 1.
+        noise_rates: the share of given responses that are wrong with each of them (r): the rate itself, where
+            no sample has annotations.
+        deviation: the standard deviation of that share, as far as samples with annotations are undecided.
     """
 
     posterior: Reals
     sources: Sequence[LabelSource]
     by_prompts: bool
     rates: Reals
+    noise_rates: Reals
+    deviation: float
 
     @property
     def noise_interval(self) -> tuple[float, float]:
         """The lowest and the highest noise rate that the data allow (`priors.NOISE_OUTSIDE`)."""
-        rates = numpy.array(priors.NOISE_RATES)
+        order = self.noise_rates.argsort(kind="stable")
+        rates = self.noise_rates[order]
         # A rate of the grid stands for all that are nearer to it than to any other.
         edges = numpy.concatenate([[0.0], (rates[1:] + rates[:-1]) / 2, [1.0]])
-        below = self.rates.cumsum()
+        below = self.rates[order].cumsum()
         first, last = numpy.searchsorted(below, [priors.NOISE_OUTSIDE, 1 - priors.NOISE_OUTSIDE])
-        return float(edges[first]), float(edges[min(last + 1, len(rates))])
+        least, most = float(edges[first]), float(edges[min(last + 1, len(rates))])
+        # People may tell the rate of their annotations to the point. How many of the commonest ones happen to
+        # be wrong is open all the same.
+        more = NormalDist().inv_cdf(1 - priors.NOISE_OUTSIDE) * self.deviation
+        return max(least - more, 0.0), min(most + more, 1.0)
 
 
 def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
@@ -86,22 +102,61 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     rising = problem.go_through(_of_rates(matrix, sources, rates), trusting)
     falling = problem.go_through(_of_rates(matrix, sources, rates[::-1]), voted)
     ends = [max(pair, key=lambda end: end.score) for pair in zip(rising, falling[::-1], strict=True)]
+    return _mean_of(ends, matrix, rows, sources, by_prompts)
+
+
+def _mean_of(
+    ends: Sequence["_Solution"],
+    matrix: LabelMatrix,
+    rows: Numbers,
+    sources: Sequence[LabelSource],
+    by_prompts: bool,
+) -> Fit:
+    """Return the mean of the ends with all noise rates, each as likely as its rate."""
     scores = numpy.array([end.score for end in ends])
     likely = numpy.array(priors.NOISE_RATE_PRIOR) * numpy.exp(scores - scores.max())
     likely /= likely.sum()
-    posterior = sum((share * end.posterior for share, end in zip(likely, ends, strict=True)), 0 * voted)
-    wrong = 1 - float((posterior * given).sum()) / len(rows)
-    found = next(_of_rates(matrix, sources, [wrong]))
-    return Fit(posterior, found, by_prompts, likely)
+    posterior: Reals = sum(
+        (share * end.posterior for share, end in zip(likely, ends, strict=True)), 0 * ends[0].posterior
+    )
+    given, alone = one_hot(matrix.given[rows], posterior.shape[1]), ~matrix.annotated()[rows]
+    # An annotator who is learned of needs no rate any longer. A given response without annotations does.
+    found = of_noise_rate(sources, matrix, _wrong(posterior, given, alone if alone.any() else ~alone), None)
+    noise = [
+        _noise_rate(end.posterior, given, alone, rate)
+        for end, rate in zip(ends, priors.NOISE_RATES, strict=True)
+    ]
+    right = (posterior * given).sum(1)[~alone]
+    deviation = float((right * (1 - right)).sum()) ** 0.5 / len(rows)
+    return Fit(posterior, found, by_prompts, likely, numpy.array(noise), deviation)
 
 
 def _of_rates(
     matrix: LabelMatrix, sources: Sequence[LabelSource], rates: Iterable[float]
 ) -> Iterator[list[LabelSource]]:
-    """Yield the sources for each noise rate; only that of the given responses depends on it."""
+    """Yield the sources for each noise rate."""
     for rate in rates:
-        given = given_responses(matrix, rate)
-        yield [given if source.name == given.name else source for source in sources]
+        yield of_noise_rate(sources, matrix, rate, rate)
+
+
+def _wrong(posterior: Reals, given: Reals, some: Bools) -> float:
+    """Return the share of some given responses that are believed to be wrong."""
+    return 1 - float((posterior * given)[some].sum()) / int(some.sum())
+
+
+def _noise_rate(posterior: Reals, given: Reals, alone: Bools, rate: float) -> float:
+    """Return how many given responses are wrong where a rate is taken for the true one.
+
+    Args:
+        posterior: what that rate's fit has found (m, candidates).
+        given: the given responses (m, candidates).
+        alone: which of them have no annotations (m).
+        rate: the rate.
+    """
+    if alone.all():
+        return rate
+    share = float(alone.mean())
+    return share * rate + (1 - share) * _wrong(posterior, given, ~alone)
 
 
 def _shares(posterior: Reals) -> Reals:

@@ -1,11 +1,12 @@
-"""The label sources: given responses, annotators, a judge, and whether a response is valid at all.
+"""The label sources: given responses, agents, people, a judge, and whether a response is valid at all.
 
 A new source is a file with one function, as below, and its entry in `SOURCES`. The function gets the label
 matrix. It returns a source, or None where nothing was observed. `em.py` learns how far the source can be
 trusted, together with all others.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy
@@ -14,6 +15,7 @@ from training.calibration import priors
 from training.calibration.annotators import annotators
 from training.calibration.arrays import Numbers, Reals
 from training.calibration.categorical import CategoricalSource
+from training.calibration.crowd import CrowdSource, crowd
 from training.calibration.label_matrix import LabelMatrix
 
 
@@ -70,15 +72,16 @@ class LabelSource(Protocol):
 def given_responses(matrix: LabelMatrix, noise: float) -> CategoricalSource:
     """Return the given responses as a source: patterns 0 (right) and 1 (wrong).
 
-    A wrong one stands for all other candidates. A missing response has a pattern of its own, which says
-    nothing. How often responses are wrong is not learned here (`em.py`).
+    A wrong one stands for all other candidates. Two kinds have a pattern of their own, which says nothing: a
+    missing response, and the commonest of several annotations, which are a source themselves (`crowd.py`).
+    How often responses are wrong is not learned here (`em.py`).
 
     Args:
         matrix: of the samples.
         noise: the share of wrong responses.
     """
-    given, missing = matrix.given[:, None], matrix.missing()[:, None]
-    patterns = numpy.where(missing, 2, given != numpy.arange(matrix.width)[None]).astype(numpy.int64)
+    given, silent = matrix.given[:, None], (matrix.missing() | matrix.annotated())[:, None]
+    patterns = numpy.where(silent, 2, given != numpy.arange(matrix.width)[None]).astype(numpy.int64)
     alternatives = numpy.log(numpy.maximum(matrix.choices - 1, 1))[:, None] * (patterns == 1)
     return CategoricalSource(
         "label",
@@ -134,7 +137,7 @@ def validity(matrix: LabelMatrix) -> CategoricalSource | None:
     return CategoricalSource("valid", patterns, groups, numpy.ones(3), observed=observed)
 
 
-SOURCES: tuple[Callable[[LabelMatrix], LabelSource | None], ...] = (annotators, judge, validity)
+SOURCES: tuple[Callable[[LabelMatrix], LabelSource | None], ...] = (annotators, crowd, judge, validity)
 """All sources but the given responses."""
 
 
@@ -146,6 +149,22 @@ def sources_of(matrix: LabelMatrix, noise: float) -> list[LabelSource]:
         noise: the share of given responses that are taken to be wrong.
     """
     return [source for source in _built(matrix, noise) if source.observed]
+
+
+def of_noise_rate(
+    sources: Iterable[LabelSource], matrix: LabelMatrix, noise: float, annotations: float | None
+) -> list[LabelSource]:
+    """Return sources for another noise rate: that of the given responses and that of the people depend on it.
+
+    Args:
+        sources: as `sources_of` returns them.
+        matrix: of the samples.
+        noise: the share of given responses that are taken to be wrong, of samples without annotations.
+        annotations: the same of annotations; None where it is to be learned.
+    """
+    given = given_responses(matrix, noise)
+    told = [given if source.name == given.name else source for source in sources]
+    return [replace(one, wrong=annotations) if isinstance(one, CrowdSource) else one for one in told]
 
 
 def apply_sources(
