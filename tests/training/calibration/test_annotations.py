@@ -24,9 +24,8 @@ def entries(found: Annotations | None) -> list[tuple[int, str, int]]:
     return list(zip(found.rows.tolist(), names, found.said.tolist(), strict=True))
 
 
-def annotated(
-    name: str = "s", response: str = "oak", options: tuple[str, ...] = (), **said: str
-) -> SampleRecord:
+def annotated(name: str, response: str, options: tuple[str, ...], said: dict[str, str]) -> SampleRecord:
+    """Return a record with people's responses, by their names."""
     known = record(response, name=name, options=options)
     annotations = tuple(Annotation(annotator=who, response=what) for who, what in said.items())
     return known.model_copy(update={"sample": known.sample.model_copy(update={"annotations": annotations})})

@@ -43,7 +43,7 @@ def columns(right: Numbers, skills: dict[str, float], seed: int = 1) -> dict[str
 def plurality(said: dict[str, Numbers]) -> Numbers:
     """Return the commonest response; of equally common ones that of the first by name."""
     ranked = [one_hot(said[name], CLASSES) * (1 - place / 100) for place, name in enumerate(sorted(said))]
-    return numpy.stack(ranked).sum(0).argmax(1)
+    return numpy.asarray(numpy.stack(ranked).sum(0).argmax(1), dtype=numpy.int64)
 
 
 def drawn(
