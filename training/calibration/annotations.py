@@ -27,7 +27,7 @@ class Annotations:
 
     Args:
         names: the annotators, in alphabetical order.
-        rows: the sample of each annotation (t).
+        rows: the sample of each annotation, ascending (t).
         who: the place of its annotator among the names (t).
         said: the number of its response, from 0 (t).
     """
@@ -50,12 +50,13 @@ class Annotations:
         return cls(names, rows, who, said[rows, who])
 
     def of(self, rows: Numbers) -> "Annotations":
-        """Return those of some samples (m), each row being its place among them."""
+        """Return those of some samples (m), in their order, each row being a place among them."""
         places = numpy.full(max(int(self.rows.max(initial=-1)), int(rows.max(initial=-1))) + 1, -1)
         places[rows] = numpy.arange(len(rows))
         found = places[self.rows]
-        kept = found >= 0
-        return Annotations(self.names, found[kept], self.who[kept], self.said[kept])
+        order = found.argsort(kind="stable")
+        order = order[numpy.count_nonzero(found < 0) :]
+        return Annotations(self.names, found[order], self.who[order], self.said[order])
 
     def annotated(self, size: int) -> Bools:
         """Return which samples have an annotation, of so many samples (size)."""

@@ -106,7 +106,8 @@ class CrowdSource:
         size = len(some.names) * self.width
         cells = some.who * self.width + some.said
         counts: list[Reals] = [
-            numpy.bincount(cells, likely[some.rows], size).astype(numpy.float64) for likely in posterior.T
+            numpy.bincount(cells, likely[some.rows], size).astype(numpy.float64)
+            for likely in numpy.ascontiguousarray(posterior.T)
         ]
         found: Reals = numpy.stack(counts, axis=1).reshape(len(some.names), self.width, -1).swapaxes(1, 2)
         return found
@@ -136,13 +137,21 @@ class FittedCrowd:
     def log_likelihood(self, rows: Numbers) -> Reals:
         """Return the log-probability of the annotations, were each candidate right (m, candidates)."""
         some = self.source.annotations.of(rows)
-        others = numpy.maximum(self.source.choices[rows][some.rows] - 1, 1)
-        joint = numpy.zeros((len(rows), self.source.width))
-        for candidate in range(self.source.width):
-            right = self.right[some.who, candidate if self.wrongly is not None else 0]
-            share = 1 / others if self.wrongly is None else self.wrongly[some.who, candidate, some.said]
-            likely = numpy.where(some.said == candidate, right, (1 - right) * share)
-            joint[:, candidate] = numpy.bincount(some.rows, numpy.log(likely + 1e-12), minlength=len(rows))
+        width = self.source.width
+        if self.wrongly is None:
+            right = self.right[some.who]
+            others = numpy.maximum(self.source.choices[rows][some.rows] - 1, 1)[:, None]
+            is_said = some.said[:, None] == numpy.arange(width)
+            said = numpy.log(numpy.where(is_said, right, (1 - right) / others))
+        else:
+            errors = (1 - self.right)[:, :, None] * self.wrongly
+            likely = errors + self.right[:, :, None] * numpy.eye(width)
+            # A table of what each could say, so that a logarithm is taken once.
+            said = numpy.log(likely + 1e-12).swapaxes(1, 2)[some.who, some.said]
+        joint = numpy.zeros((len(rows), width))
+        if len(some.rows):
+            starts = numpy.flatnonzero(numpy.diff(some.rows, prepend=-1))
+            joint[some.rows[starts]] = numpy.add.reduceat(said, starts)
         return joint
 
     @property
