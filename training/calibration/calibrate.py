@@ -13,7 +13,8 @@
    (`prompt_classifier.py`; Raykar et al. 2010, "Learning from Crowds"). It is learned with the rest, and a
    prompt never teaches its own prediction. Of many classes it suggests a few (`many_classes.py`).
 9. Agents of one model err together, so all agents are one source (`annotators.py`). The other sources are the
-   given responses, the judge, and which responses are invalid (`sources.py`).
+   given responses, the people who gave several of them (`crowd.py`), the judge, and which responses are
+   invalid (`sources.py`).
 10. A last classifier is fitted across folds. The sources that it learned from count for less beside it
     (`label_model.py`).
 11. The posterior of each response follows. The noise probability is 1 less the given response's posterior.

@@ -10,6 +10,11 @@ How likely the data are with each rate says how much its fit counts. What is bel
 of all fits. Where the data tell the rate, one fit counts alone. Where they do not, the beliefs stay
 undecided, and so does the estimated rate.
 
+Where people have annotated samples (`crowd.py`), a rate is that of their annotations. It cannot be that of
+the given responses: those are only the commonest annotations, and their source says nothing. How many are
+wrong with each rate is what its fit has found, and the interval is made of that. A given response without
+annotations is taken to be wrong as often as an annotation: it is that of somebody unknown.
+
 There is one exception. Clean responses that prompts tell at all, they tell well. Where prompts tell little of
 the given responses, and more than chance of what annotators say, most responses may be wrong. Then it is
 learned which response is taken for which, by the given responses and by the annotators. One fit begins with
@@ -23,6 +28,7 @@ The likelier end of the two is taken.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy
 
@@ -31,7 +37,7 @@ from training.calibration.answers_together import NAME
 from training.calibration.arrays import Bools, Numbers, Reals, Vectors, normalised, one_hot
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.prompt_classifier import PromptClassifier
-from training.calibration.sources import LabelSource, given_responses, sources_of
+from training.calibration.sources import LabelSource, of_noise_rate, sources_of
 
 # What is believed of each response (m, candidates) before sources are looked at, told from what is right.
 _Prior = Callable[[Reals], Reals]
@@ -47,24 +53,34 @@ class Fit:
         by_prompts: whether prompts tell anything.
         rates: how likely each of `priors.NOISE_RATES` is the noise rate (r); they sum up to 1. None where it
             was learned which response is taken for which.
+        noise_rates: the share of given responses that are wrong with each of them (r): the rate itself, where
+            no sample has annotations.
+        deviation: the standard deviation of that share, as far as samples with annotations are undecided.
     """
 
     posterior: Reals
     sources: Sequence[LabelSource]
     by_prompts: bool
     rates: Reals | None
+    noise_rates: Reals
+    deviation: float
 
     @property
     def noise_interval(self) -> tuple[float, float]:
         """The lowest and the highest noise rate that the data allow (`priors.NOISE_OUTSIDE`)."""
         if self.rates is None:
             return 0.0, 1.0
-        rates = numpy.array(priors.NOISE_RATES)
+        order = self.noise_rates.argsort(kind="stable")
+        rates = self.noise_rates[order]
         # A rate of the grid stands for all that are nearer to it than to any other.
         edges = numpy.concatenate([[0.0], (rates[1:] + rates[:-1]) / 2, [1.0]])
-        below = self.rates.cumsum()
+        below = self.rates[order].cumsum()
         first, last = numpy.searchsorted(below, [priors.NOISE_OUTSIDE, 1 - priors.NOISE_OUTSIDE])
-        return float(edges[first]), float(edges[min(last + 1, len(rates))])
+        least, most = float(edges[first]), float(edges[min(last + 1, len(rates))])
+        # People may tell the rate of their annotations to the point. How many of the commonest ones happen to
+        # be wrong is open all the same.
+        more = NormalDist().inv_cdf(1 - priors.NOISE_OUTSIDE) * self.deviation
+        return max(least - more, 0.0), min(most + more, 1.0)
 
 
 def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
@@ -88,7 +104,9 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
         classifier = PromptClassifier(vectors)
         told = _tells_given(classifier, vectors, given)
         tells_annotators = _tells_annotators(classifier, said, voted)
-        if tells_annotators and told < priors.CONSISTENT * _entropy(given):
+        looks_wrong = tells_annotators and told < priors.CONSISTENT * _entropy(given)
+        # Where people have annotated, each has a confusion of their own already.
+        if looks_wrong and not matrix.annotated().any():
             return _fit_confusion(_Problem(candidates, rows, (), classifier.predict, trusted), matrix, voted)
         by_prompts = told > priors.PROMPTS_TELL or tells_annotators
         prior = classifier.predict if by_prompts else _shares
@@ -99,13 +117,33 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     rising = problem.go_through(_of_rates(matrix, sources, rates), trusting)
     falling = problem.go_through(_of_rates(matrix, sources, rates[::-1]), voted)
     ends = [max(pair, key=lambda end: end.score) for pair in zip(rising, falling[::-1], strict=True)]
+    return _mean_of(ends, matrix, rows, sources, by_prompts)
+
+
+def _mean_of(
+    ends: Sequence["_Solution"],
+    matrix: LabelMatrix,
+    rows: Numbers,
+    sources: Sequence[LabelSource],
+    by_prompts: bool,
+) -> Fit:
+    """Return the mean of the ends with all noise rates, each as likely as its rate."""
     scores = numpy.array([end.score for end in ends])
     likely = numpy.array(priors.NOISE_RATE_PRIOR) * numpy.exp(scores - scores.max())
     likely /= likely.sum()
-    posterior = sum((share * end.posterior for share, end in zip(likely, ends, strict=True)), 0 * voted)
-    wrong = 1 - float((posterior * given).sum()) / len(rows)
-    found = next(_of_rates(matrix, sources, [wrong]))
-    return Fit(posterior, found, by_prompts, likely)
+    posterior: Reals = sum(
+        (share * end.posterior for share, end in zip(likely, ends, strict=True)), 0 * ends[0].posterior
+    )
+    given, alone = one_hot(matrix.given[rows], posterior.shape[1]), ~matrix.annotated()[rows]
+    # An annotator who is learned of needs no rate any longer. A given response without annotations does.
+    found = of_noise_rate(sources, matrix, _wrong(posterior, given, alone if alone.any() else ~alone), None)
+    noise = [
+        _noise_rate(end.posterior, given, alone, rate)
+        for end, rate in zip(ends, priors.NOISE_RATES, strict=True)
+    ]
+    right = (posterior * given).sum(1)[~alone]
+    deviation = float((right * (1 - right)).sum()) ** 0.5 / len(rows)
+    return Fit(posterior, found, by_prompts, likely, numpy.array(noise), deviation)
 
 
 def _fit_confusion(problem: "_Problem", matrix: LabelMatrix, voted: Reals) -> Fit:
@@ -117,7 +155,7 @@ def _fit_confusion(problem: "_Problem", matrix: LabelMatrix, voted: Reals) -> Fi
     alone = replace(problem, sources=[source for source in sources if source.name == NAME])
     whole = replace(problem, sources=sources)
     ends = [whole.solve(begun) for begun in (trusting, alone.solve(voted).posterior)]
-    return Fit(max(ends, key=lambda end: end.score).posterior, sources, by_prompts=True, rates=None)
+    return Fit(max(ends, key=lambda end: end.score).posterior, sources, True, None, numpy.zeros(0), 0.0)
 
 
 def _entropy(given: Reals) -> float:
@@ -129,10 +167,29 @@ def _entropy(given: Reals) -> float:
 def _of_rates(
     matrix: LabelMatrix, sources: Sequence[LabelSource], rates: Iterable[float]
 ) -> Iterator[list[LabelSource]]:
-    """Yield the sources for each noise rate; only that of the given responses depends on it."""
+    """Yield the sources for each noise rate."""
     for rate in rates:
-        given = given_responses(matrix, rate)
-        yield [given if source.name == given.name else source for source in sources]
+        yield of_noise_rate(sources, matrix, rate, rate)
+
+
+def _wrong(posterior: Reals, given: Reals, some: Bools) -> float:
+    """Return the share of some given responses that are believed to be wrong."""
+    return 1 - float((posterior * given)[some].sum()) / int(some.sum())
+
+
+def _noise_rate(posterior: Reals, given: Reals, alone: Bools, rate: float) -> float:
+    """Return how many given responses are wrong where a rate is taken for the true one.
+
+    Args:
+        posterior: what that rate's fit has found (m, candidates).
+        given: the given responses (m, candidates).
+        alone: which of them have no annotations (m).
+        rate: the rate.
+    """
+    if alone.all():
+        return rate
+    share = float(alone.mean())
+    return share * rate + (1 - share) * _wrong(posterior, given, ~alone)
 
 
 def _shares(posterior: Reals) -> Reals:

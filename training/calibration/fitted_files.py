@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agents.record import SampleRecord
 from stores.atomic import atomic_path, write_text_atomically
 from stores.errors import RecordError, first_line
-from stores.sample import Sample
+from stores.sample import Annotation, Sample
 from training.calibration import priors
 from training.calibration.arrays import Reals
+from training.calibration.crowd import NAME as CROWD
 from training.calibration.free_text import SimilarityModel
 from training.calibration.group_model import GroupModel
 from training.calibration.groups import Group, Groups, Nature
@@ -55,6 +56,7 @@ class _Label(_Part):
     prompts: _Prompts
     sharpness: float = 0.0
     sources: dict[str, list[str]]
+    annotators: list[str] = []
 
 
 class _Group(_Part):
@@ -147,6 +149,7 @@ def _group_of(group: Group, model: GroupModel) -> _Group:
             prompts=_prompts_name(label),
             sharpness=label.prompts.sharpness if isinstance(label.prompts, ManyClasses) else 0.0,
             sources={name: list(learned) for name, learned in label.learned.items()},
+            annotators=list(label.annotators),
         ),
         similarity=similarity
         and {
@@ -239,8 +242,16 @@ def _model(kept: _Group, place: int, arrays: Mapping[str, Any]) -> GroupModel:
             for source, names in kept.label.sources.items()
         }
         prompts = _prompts(kept.label, place, arrays)
+        annotators = tuple(kept.label.annotators)
+        if list(annotators) != sorted(set(annotators)) or bool(annotators) != (CROWD in learned):
+            raise ValueError("the annotators are not those that something was learned of")
         label = LabelModel(
-            learned, kept.label.confusion, kept.label.classes, prompts, kept.label.noise_interval
+            learned,
+            kept.label.confusion,
+            kept.label.classes,
+            prompts,
+            kept.label.noise_interval,
+            annotators,
         )
     if kept.similarity is not None:
         prefix = f"{place}.similarity."
@@ -289,7 +300,11 @@ def _try_out(group: Group, model: GroupModel, views: Sequence[str]) -> None:
     if (model.label is None or space is None) and model.similarity is None:
         return
     options = space.classes if space is not None and space.closed else ()
-    sample = Sample(id="", prompt="", response="", options=options)
+    said = space.classes[0] if space is not None and space.shared else "1"
+    annotations = tuple(
+        Annotation(annotator=name, response=said) for name in (model.label.annotators if model.label else ())
+    )
+    sample = Sample(id="", prompt="", response="", options=options or (), annotations=annotations)
     vectors = None
     if model.label is not None and model.label.prompts is not None and space is not None:
         extra = isinstance(model.label.prompts, ManyClasses)

@@ -106,7 +106,7 @@ class GroupModel:
         """Return the label matrix of some comparable samples, and what the label model makes of it."""
         if self.space is None or self.label is None:
             raise ValueError("the group has no label model")
-        matrix = label_matrix(records, self.space, views)
+        matrix = label_matrix(records, self.space, views, self.label.annotators)
         if self.label.by_prompts:
             if vectors is None:
                 raise ValueError("the prompts' vectors are needed")
@@ -252,5 +252,7 @@ def _measured(
 
 
 def _is_silent(matrix: LabelMatrix) -> bool:
-    """Say whether no view and no judge says anything readable of any sample."""
+    """Say whether no view and no judge says anything readable of any sample, and no two people do."""
+    if matrix.annotations is not None and matrix.annotations.annotated_twice():
+        return False
     return not ((matrix.verdicts >= 0).any() or any((said >= 0).any() for said in matrix.answers.values()))

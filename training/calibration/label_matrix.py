@@ -19,6 +19,7 @@ import numpy
 
 from agents.checker import Check
 from agents.record import SampleRecord
+from training.calibration.annotations import Annotations, AnnotationsBuilder
 from training.calibration.arrays import Bools, Numbers, Reals, Vectors
 from training.calibration.hashes import fold_of
 from training.calibration.label_space import LabelSpace
@@ -46,6 +47,8 @@ class LabelMatrix:
         trusted: the responses that the user vouches for (n), -1 where there is none. None where there are
             none at all.
         least_width: the fewest candidates that the widest sample is taken to have.
+        annotations: what several people gave, of whose responses the given one is the commonest; None where
+            there are none.
     """
 
     given: Numbers
@@ -60,6 +63,7 @@ class LabelMatrix:
     folds: Numbers | None = None
     trusted: Numbers | None = None
     least_width: int = 1
+    annotations: Annotations | None = None
 
     def __len__(self) -> int:
         return len(self.given)
@@ -85,6 +89,12 @@ class LabelMatrix:
             return numpy.zeros(len(self), dtype=bool)
         return (self.given < 0) & ~self.closed
 
+    def annotated(self) -> Bools:
+        """Return which samples have annotations, so that the given response is only their commonest (n)."""
+        if self.annotations is None:
+            return numpy.zeros(len(self), dtype=bool)
+        return self.annotations.annotated(len(self))
+
     def candidates(self) -> Bools:
         """Return which candidates each sample has (n, width)."""
         return numpy.arange(self.width)[None] < self.sizes[:, None]
@@ -96,11 +106,15 @@ class LabelMatrixBuilder:
     Args:
         space: of the samples' responses.
         views: whose answers count.
+        annotators: which of the people count, in alphabetical order. None for those who are there.
     """
 
-    def __init__(self, space: LabelSpace, views: Sequence[str]) -> None:
+    def __init__(
+        self, space: LabelSpace, views: Sequence[str], annotators: Sequence[str] | None = None
+    ) -> None:
         self._space = space
         self._views = views
+        self._annotations = AnnotationsBuilder(space, annotators)
         self._rows: list[tuple[int, ...]] = []
         self._placed = True
 
@@ -111,6 +125,7 @@ class LabelMatrixBuilder:
         """Add a sample, with what was said of it."""
         space, options = self._space, bool(record.sample.options)
         says_something = record.sample.says_something
+        self._annotations.add(len(self), record)
         self._rows.append(
             (
                 space.encode(record, record.sample.response) if says_something else -1,
@@ -130,6 +145,7 @@ class LabelMatrixBuilder:
         table = numpy.array(self._rows, dtype=numpy.int64).reshape(-1, 6 + len(self._views))
         columns = (table if order is None else table[order]).T
         given, verdicts, sizes, closed, folds, trusted, *answers = columns
+        annotations = self._annotations.build()
         return LabelMatrix(
             given,
             dict(zip(self._views, answers, strict=True)),
@@ -140,18 +156,25 @@ class LabelMatrixBuilder:
             folds=folds,
             trusted=trusted if (trusted >= 0).any() else None,
             least_width=self._space.least_size,
+            annotations=annotations if annotations is None or order is None else annotations.of(order),
         )
 
 
-def label_matrix(records: Iterable[SampleRecord], space: LabelSpace, views: Sequence[str]) -> LabelMatrix:
+def label_matrix(
+    records: Iterable[SampleRecord],
+    space: LabelSpace,
+    views: Sequence[str],
+    annotators: Sequence[str] | None = None,
+) -> LabelMatrix:
     """Return the label matrix of samples that a label space covers, without the prompts' vectors.
 
     Args:
         records: the samples, with what was said of them.
         space: of their responses.
         views: whose answers count.
+        annotators: as for `LabelMatrixBuilder`.
     """
-    builder = LabelMatrixBuilder(space, views)
+    builder = LabelMatrixBuilder(space, views, annotators)
     for record in records:
         builder.add(record)
     return builder.build()

@@ -62,6 +62,7 @@ class LabelModel:
         classes: how many classes there are, where they are too many to weigh all; else 0.
         prompts: what prompts tell; None where they tell nothing.
         noise_interval: the lowest and the highest noise rate that the data allow.
+        annotators: the people of whom something was learned, in alphabetical order.
     """
 
     learned: Mapping[str, Mapping[str, Reals]]
@@ -69,6 +70,7 @@ class LabelModel:
     classes: int
     prompts: FoldModels | ManyClasses | None
     noise_interval: tuple[float, float] = (0.0, 1.0)
+    annotators: tuple[str, ...] = ()
 
     @classmethod
     def learn(cls, matrix: LabelMatrix, classes: int = 0) -> "LabelModel":
@@ -78,9 +80,12 @@ class LabelModel:
             matrix: at least one sample. Where there are many classes, in numbers of the label space.
             classes: how many classes there are, where they are too many to weigh all.
         """
+        model = _learn_many(matrix, classes) if classes else cls._learn(matrix)
+        return model if matrix.annotations is None else replace(model, annotators=matrix.annotations.names)
+
+    @classmethod
+    def _learn(cls, matrix: LabelMatrix) -> "LabelModel":
         rows = _some(len(matrix))
-        if classes:
-            return _learn_many(matrix, classes)
         fit = fit_sources(matrix, rows)
         prompts = None
         if fit.by_prompts and matrix.prompts is not None:
@@ -96,7 +101,8 @@ class LabelModel:
         """Return what the model makes of samples.
 
         Args:
-            matrix: of any samples of the group, with their prompts' vectors where prompts tell anything.
+            matrix: of any samples of the group, with the annotations of `annotators` alone, and with their
+                prompts' vectors where prompts tell anything.
             more: further responses that were named (n), which are candidates too; -1 for none.
 
         Raises:

@@ -13,6 +13,7 @@ A sample's responses are numbered from 0. What a number means depends on the gro
 An answer that is none of them is -1: a missing one, and one that names two classes at once.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from agents.answers.kind import AnswerKind, sample_kind
@@ -133,8 +134,13 @@ class LabelSpace:
         )
 
     def _said(self, record: SampleRecord) -> list[str]:
-        """Return a sample's response and what the agents answered, as far as it can be read."""
+        """Return a sample's response, what the agents answered as far as it can be read, and annotations.
+
+        Of very many annotations the commonest count.
+        """
         answers = [answer for answer in record.answers().values() if answer is not None and answer.strip()]
+        annotated = Counter(one.response for one in record.sample.annotations if one.response.strip())
+        answers += [text for text, _ in annotated.most_common(priors.OPEN_CANDIDATES)]
         known = [record.sample.response, record.sample.trusted or ""]
         return [*filter(str.strip, known), *(self._read(answer, record.sample) for answer in answers)]
 

@@ -148,6 +148,8 @@ class ManyClasses:
 def named_candidates(matrix: LabelMatrix, more: Numbers | None = None) -> Numbers:
     """Return what was named of each sample, each response once and -1 for none (n, named)."""
     columns = [matrix.given, *matrix.answers.values(), *([] if more is None else [more])]
+    if matrix.annotations is not None:
+        columns += [*matrix.annotations.named(len(matrix)).T]
     named = numpy.column_stack(columns)
     for column in range(1, named.shape[1]):
         repeated = (named[:, :column] == named[:, column : column + 1]).any(1)
@@ -220,6 +222,7 @@ def _placed(matrix: LabelMatrix, numbers: Numbers, told: Reals | None, classes: 
         classes=classes,
         placed=False,
         least_width=width,
+        annotations=None if matrix.annotations is None else matrix.annotations.placed(numbers),
     )
     return Candidates(placed, numbers)
 

@@ -89,6 +89,26 @@ SKILL_ITERATIONS, SKILL_CHANGE = 50, 1e-4
 RAREST_VOTE = 0.05
 """A vote counts by how rare the annotator gives that answer, down to this share. Not measured."""
 
+# Annotations by people (`annotations.py`, `crowd.py`).
+
+MOST_ANNOTATORS = 1_000
+"""So many annotators are known at most, those with the most annotations; others say nothing. It bounds the
+memory of their confusions. Not measured."""
+
+CROWD_WRONG = (1.0, 3.0)
+"""Beta counts, in annotations, of how often all annotators together are wrong and right, where no noise rate
+is taken for the true one. They are those of `NOISE_RATE_PRIOR`. Not measured."""
+
+CROWD_ACCURACY = 4.0
+"""How many annotations the belief is worth that an annotator is right as often as all are. Not measured."""
+
+CROWD_CONFUSION = 4.0
+"""How many annotations of each right class the belief is worth that an annotator is as accurate as in all and
+errs towards each other class alike. Not measured."""
+
+CROWD_SHIFTS = 5
+"""Steps in which annotators are shifted to a noise rate; three are enough in the tests. Not measured."""
+
 # Expectation-maximisation (`em.py`).
 
 EM_ITERATIONS, EM_CHANGE = 25, 1e-3

@@ -1,11 +1,12 @@
-"""The label sources: given responses, annotators, a judge, and whether a response is valid at all.
+"""The label sources: given responses, agents, people, a judge, and whether a response is valid at all.
 
 A new source is a file with one function, as below, and its entry in `SOURCES`. The function gets the label
 matrix, and whether confusion is learned. It returns a source, or None where nothing was observed. `em.py`
 learns how far the source can be trusted, together with all others.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy
@@ -14,6 +15,7 @@ from training.calibration import priors
 from training.calibration.annotators import annotators
 from training.calibration.arrays import Numbers, Reals
 from training.calibration.categorical import CategoricalSource
+from training.calibration.crowd import CrowdSource, crowd
 from training.calibration.label_matrix import LabelMatrix
 
 
@@ -72,25 +74,26 @@ def given_responses(matrix: LabelMatrix, noise: float | None) -> CategoricalSour
 
     With a noise rate: patterns 0 (right) and 1 (wrong), where a wrong one stands for all other candidates.
     How often responses are wrong is not learned then (`em.py`). Without, it is learned which response is
-    given for which: a group for each right response, with one pattern for each given one. A missing response
-    has a pattern of its own, which says nothing.
+    given for which: a group for each right response, with one pattern for each given one. Two kinds have a
+    pattern of their own, which says nothing: a missing response, and the commonest of several annotations,
+    which are a source themselves (`crowd.py`).
 
     Args:
         matrix: of the samples.
         noise: the share of wrong responses; None to learn which response is given for which.
     """
     size, candidates = matrix.width, numpy.arange(matrix.width)[None]
-    given, missing = matrix.given[:, None], matrix.missing()[:, None]
+    given, silent = matrix.given[:, None], (matrix.missing() | matrix.annotated())[:, None]
     if noise is None:
         prior = numpy.full((size, size + 1), priors.SOURCE_WEIGHT * priors.NOISE / max(size - 1, 1))
         prior[:, size] = priors.RAREST_PATTERN
         prior[numpy.arange(size), numpy.arange(size)] = priors.SOURCE_WEIGHT * (1 - priors.NOISE)
         groups = numpy.append(numpy.repeat(numpy.arange(size), size + 1), size)
         known = candidates * (size + 1) + numpy.where(given < 0, size, given)
-        patterns = numpy.where(missing, size * (size + 1), known)
+        patterns = numpy.where(silent, size * (size + 1), known)
         beliefs = numpy.append(prior.ravel(), 1.0)
         return CategoricalSource("label", patterns, groups, beliefs, share=priors.LABEL_SHARE)
-    patterns = numpy.where(missing, 2, given != candidates).astype(numpy.int64)
+    patterns = numpy.where(silent, 2, given != candidates).astype(numpy.int64)
     alternatives = numpy.log(numpy.maximum(matrix.choices - 1, 1))[:, None] * (patterns == 1)
     return CategoricalSource(
         "label",
@@ -149,7 +152,7 @@ def validity(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
     return CategoricalSource("valid", patterns, groups, numpy.ones(3), observed=observed)
 
 
-SOURCES: tuple[Callable[[LabelMatrix, bool], LabelSource | None], ...] = (annotators, judge, validity)
+SOURCES: tuple[Callable[[LabelMatrix, bool], LabelSource | None], ...] = (annotators, crowd, judge, validity)
 """All sources but the given responses."""
 
 
@@ -162,6 +165,22 @@ def sources_of(matrix: LabelMatrix, noise: float | None) -> list[LabelSource]:
             annotators which response is taken for which.
     """
     return [source for source in _built(matrix, noise) if source.observed]
+
+
+def of_noise_rate(
+    sources: Iterable[LabelSource], matrix: LabelMatrix, noise: float, annotations: float | None
+) -> list[LabelSource]:
+    """Return sources for another noise rate: that of the given responses and that of the people depend on it.
+
+    Args:
+        sources: as `sources_of` returns them.
+        matrix: of the samples.
+        noise: the share of given responses that are taken to be wrong, of samples without annotations.
+        annotations: the same of annotations; None where it is to be learned.
+    """
+    given = given_responses(matrix, noise)
+    told = [given if source.name == given.name else source for source in sources]
+    return [replace(one, wrong=annotations) if isinstance(one, CrowdSource) else one for one in told]
 
 
 def apply_sources(

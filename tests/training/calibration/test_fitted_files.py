@@ -8,7 +8,9 @@ from typing import Any
 import numpy
 import pytest
 
+from agents.record import SampleRecord
 from stores.errors import RecordError
+from stores.sample import Annotation
 from tests.support.drawn_records import LookedUp, choices, classes, texts
 from training.calibration.calibrate import calibrate
 from training.calibration.fitted import FittedCalibration
@@ -17,11 +19,20 @@ from training.calibration.measures import Measures
 TEXT, ARRAYS = "calibration.json", "calibration.npz"
 
 
+def annotated(record: SampleRecord, *, agree: bool) -> SampleRecord:
+    """Return a record with the responses of two people, of whom the first gives the response."""
+    response = record.sample.response
+    other = response if agree else {"good": "bad", "bad": "good"}[response]
+    said = (Annotation(annotator="ann", response=response), Annotation(annotator="bob", response=other))
+    return record.model_copy(update={"sample": record.sample.model_copy(update={"annotations": said})})
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a fit of classes, options and free text."""
+    """The folder of a fit of classes, options and free text. Two people have annotated the first."""
     encoder = LookedUp()
     moods, _ = classes(encoder, 200, ("good", "bad"), options=True)
+    moods = [annotated(record, agree=place % 3 > 0) for place, record in enumerate(moods)]
     intents, _ = classes(encoder, 900, [f"intent {number}" for number in range(60)])
     records = [*moods, *intents, *choices(60), *texts(120)]
     folder = tmp_path_factory.mktemp("written")
@@ -85,6 +96,13 @@ def test_a_file_of_something_else_is_refused(name: str, content: bytes, kept: Pa
         (("groups", 2, "space", "classes"), ["good", "bad", "new"]),
         (("groups", 0, "label", "classes"), 7),
         (("groups", 0, "label", "sources"), {"label": ["nothing"]}),
+        (("groups", 0, "label", "annotators"), []),
+        (("groups", 0, "label", "annotators"), ["ann"]),
+        (("groups", 0, "label", "annotators"), ["bob", "ann"]),
+        (("groups", 0, "label", "annotators"), ["ann", "ann"]),
+        (("groups", 0, "label", "annotators"), ["ann", 2]),
+        (("groups", 1, "label", "annotators"), ["ann", "bob"]),
+        (("groups", 0, "label", "sources", "annotators"), ["right"]),
         (("groups", 0, "label", "sources"), {"../label": ["../../x"]}),
         (("by_options", 0, 1), 99),
         (("by_text", 0, 1), -1),
