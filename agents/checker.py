@@ -68,8 +68,8 @@ class CheckerConfig(AgentConfig):
     view to match the response. `majority` wants one. `judge` asks the judge about every sample. `none` calls
     every response noisy."""
     threshold: float | None = Field(default=None, gt=0, lt=1, allow_inf_nan=False)
-    """For `calibrated`: responses at or above this noise probability are noisy. By default their share
-    equals the estimated noise rate."""
+    """For `calibrated`: responses at or above this noise probability are noisy. By default it is a
+    third."""
     views: tuple[str, ...] = ("base", "reasoning")
     """The views that are compared with the response. An agent whose view is not named is not asked."""
 

@@ -8,9 +8,11 @@ relabeler and the reviewer say does not depend on the response, so their answers
 same prompts. The judge saw the response: its verdict counts where the response is the run's own. A sample
 that the run did not relabel has no review; both shares are told.
 
-Prints a line of JSON a file. For each part left out: the area under the curve (AUC) of the noise probability,
-the share of right responses after, the estimated noise rate, and what was asked, relabeling included. The
-differences from the default have 95 % intervals of the bootstrap over the samples.
+Prints a line of JSON a file and group of samples whose responses compare; free text and more than 50 classes
+are left out. For each part left out: the area under the curve (AUC) of the noise probability, the share of
+right responses after, the share that selection keeps and how many of those are right, the estimated noise
+rate, and what was asked, relabeling included. The differences from the default have 95 % intervals of the
+bootstrap over the samples.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy
+from worlds.methods import decide_by_default
 
 from agents.base import Prediction
 from agents.reasoner import Turn
@@ -32,12 +35,13 @@ from stores.dataset import ReadingRules, read_samples
 from stores.encoder import load_encoder
 from stores.records import Decision, Usage
 from stores.sample import Sample
-from training.calibration.arrays import Bools, Numbers, Reals, one_hot
-from training.calibration.calibrate import noise_threshold
+from training.calibration.arrays import Bools, Numbers, Reals
+from training.calibration.groups import Group, Groups
 from training.calibration.label_matrix import LabelMatrix, label_matrix
-from training.calibration.label_model import estimate, update
+from training.calibration.label_model import estimate
 from training.calibration.label_space import LabelSpace
 from training.metrics import is_right
+from training.selection import DEFAULT_MIN_CONFIDENCE
 
 _RESAMPLES = 1000
 _BASE, _REASONING = "base", "reasoning"
@@ -45,9 +49,10 @@ _AGENT_OF = {_BASE: "base", _REASONING: "reasoner"}
 
 
 class Stored(NamedTuple):
-    """A file's samples with what a run's agents said of their prompts.
+    """A group of a file's samples with what a run's agents said of their prompts.
 
     Args:
+        group: the group's name.
         records: the samples with the two views' answers (n).
         decisions: what the run has of each prompt (n).
         matrix: what is known of them, all parts included.
@@ -56,6 +61,7 @@ class Stored(NamedTuple):
         wrong: which responses are wrong by gold (n).
     """
 
+    group: str
     records: list[SampleRecord]
     decisions: list[Decision]
     matrix: LabelMatrix
@@ -69,6 +75,7 @@ class Judged(NamedTuple):
 
     noise: Reals
     right: Bools
+    kept: Bools
     usage: Usage
 
 
@@ -89,14 +96,20 @@ class Left(NamedTuple):
 Part = Callable[[Stored], Left]
 
 
-def read(decisions: Sequence[Decision], file: Path) -> Stored:
-    """Return a file's samples with what the agents of a run said of them."""
+def read(decisions: Sequence[Decision], file: Path) -> Iterator[Stored]:
+    """Yield a file's samples, group by group, with what the agents of a run said of them."""
     said = {decision.prompt: decision for decision in decisions}
     samples = [one for one in read_samples(file, rules=ReadingRules(noisy=True)) if one.prompt in said]
-    known = [said[sample.prompt] for sample in samples]
+    groups = Groups.of(samples)
+    for place, group in enumerate(groups.groups):
+        if group.space is not None and not group.space.many:
+            own = [sample for sample in samples if groups.place_of(sample) == place]
+            yield _stored(group, group.space, own, [said[sample.prompt] for sample in own])
+
+
+def _stored(group: Group, space: LabelSpace, samples: Sequence[Sample], known: Sequence[Decision]) -> Stored:
     records = [_record(sample, decision) for sample, decision in zip(samples, known, strict=True)]
-    space = LabelSpace.of(samples)
-    matrix = label_matrix(iter(records), space, (_BASE, _REASONING))
+    matrix = label_matrix(records, space, (_BASE, _REASONING))
     verdicts = [_verdict(record, decision) for record, decision in zip(records, known, strict=True)]
     matrix = replace(matrix, verdicts=numpy.array(verdicts))
     if space.shared:
@@ -105,7 +118,7 @@ def read(decisions: Sequence[Decision], file: Path) -> Stored:
     reviewed = [_reviewed(record, decision) for record, decision in zip(records, known, strict=True)]
     reviews = [space.encode(one, one.review.answer if one.review else None) for one in reviewed]
     wrong = [not _says_gold(sample, sample.response) for sample in samples]
-    return Stored(reviewed, known, matrix, space, numpy.array(reviews), numpy.array(wrong))
+    return Stored(group.name, reviewed, list(known), matrix, space, numpy.array(reviews), numpy.array(wrong))
 
 
 def _record(sample: Sample, decision: Decision) -> SampleRecord:
@@ -137,20 +150,15 @@ def _says_gold(sample: Sample, response: str | None) -> bool:
 
 def judge(stored: Stored, left: Left) -> Judged:
     """Decide every sample from what is left."""
-    matrix = left.matrix
-    found = estimate(matrix)
-    noisy = found.noise >= noise_threshold(found.noise)
-    reviews = numpy.where(noisy & left.relabels, stored.reviews, -1)
-    posterior = update(matrix, found, reviews, numpy.ones(len(matrix), dtype=bool))
-    named = one_hot(matrix.given, matrix.width) + one_hot(reviews, matrix.width)
-    for said in matrix.answers.values():
-        named += one_hot(said, matrix.width)
-    final = (posterior * (named > 0)).argmax(1)
+    reviews = numpy.where(left.relabels, stored.reviews, -1)
+    found, noisy, final, confidence = decide_by_default(left.matrix, reviews)
+    replaced = final != left.matrix.given
     right = [
-        _says_gold(one.sample, stored.space.decode(one, int(number))) if is_noisy else not was_wrong
-        for one, number, is_noisy, was_wrong in zip(stored.records, final, noisy, stored.wrong, strict=True)
+        _says_gold(one.sample, stored.space.decode(one, int(number))) if is_new else not was_wrong
+        for one, number, is_new, was_wrong in zip(stored.records, final, replaced, stored.wrong, strict=True)
     ]
-    return Judged(found.noise, numpy.array(right), _usage(stored, left, noisy & left.relabels))
+    kept = ~noisy | (confidence >= DEFAULT_MIN_CONFIDENCE)
+    return Judged(found.noise, numpy.array(right), kept, _usage(stored, left, noisy & left.relabels))
 
 
 def _usage(stored: Stored, left: Left, relabelled: Bools) -> Usage:
@@ -236,6 +244,7 @@ def report(stored: Stored) -> dict[str, Any]:
     """Return the figures of every part left out, beside those of the default."""
     default = judge(stored, Left(stored.matrix))
     found: dict[str, Any] = {
+        "group": stored.group,
         "samples": len(stored.records),
         "noise": _rounded(stored.wrong.mean()),
         "judged": int((stored.matrix.verdicts >= 0).sum()),
@@ -246,6 +255,8 @@ def report(stored: Stored) -> dict[str, Any]:
         found[name] = {
             "auc": _rounded(_auc(stored.wrong, judged.noise)),
             "right_after": _rounded(judged.right.mean()),
+            "kept": _rounded(judged.kept.mean()),
+            "kept_right": _rounded(judged.right[judged.kept].mean()) if judged.kept.any() else None,
             "estimated_noise": _rounded(judged.noise.mean()),
             **judged.usage.model_dump(),
             "from_default": _differences(stored.wrong, judged, default),
@@ -287,7 +298,8 @@ def _rounded(value: float | None) -> float | None:
 def _reports(directory: Path, files: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     decisions = [decision for decision in load_run(directory).decisions() if "base" in decision.agents]
     for file in files:
-        yield file.name, report(read(decisions, file))
+        for stored in read(decisions, file):
+            yield file.name, report(stored)
 
 
 def main() -> None:

@@ -31,14 +31,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy
 from worlds.draw import Drawn, World, draw, draw_world
+from worlds.methods import decide_by_default
 from worlds.questions import Questions, opened, read_classes, read_options, untold
 
 from stores.dataset import read_samples
 from stores.encoder import EncoderConfig, load_encoder
 from training.calibration import priors
-from training.calibration.arrays import Bools, Numbers, Reals, one_hot
-from training.calibration.calibrate import noise_threshold
-from training.calibration.label_model import estimate, update
+from training.calibration.arrays import Bools, Numbers, Reals
 from training.selection import DEFAULT_MIN_CONFIDENCE
 
 STUDENTS = ("vectors", "words")
@@ -54,7 +53,7 @@ class Decided(NamedTuple):
     Args:
         response: the number of each response to train on (n); -1 where one is invalid and stays.
         confidence: how likely each is right (n).
-        relabelled: which are new (n).
+        relabelled: which samples were asked about again, since the given response was noisy (n).
         right: the right responses (n).
     """
 
@@ -69,18 +68,9 @@ Weights = Callable[[Decided], Reals]
 
 
 def decide(drawn: Drawn) -> Decided:
-    """Return what the default makes of a drawn world, as `worlds.methods.calibrated` does."""
-    matrix = drawn.matrix
-    found = estimate(matrix)
-    noisy = found.noise >= noise_threshold(found.noise)
-    review = numpy.where(noisy, drawn.review, -1)
-    posterior = update(matrix, found, review, numpy.ones(len(matrix), dtype=bool))
-    named = one_hot(matrix.given, matrix.width) + one_hot(review, matrix.width)
-    for said in matrix.answers.values():
-        named += one_hot(said, matrix.width)
-    response = numpy.where(noisy, (posterior * (named > 0)).argmax(1), matrix.given)
-    confidence = numpy.where(response >= 0, posterior[numpy.arange(len(response)), response], 0.0)
-    return Decided(response, confidence, noisy, drawn.right)
+    """Return what the default makes of a drawn world."""
+    weighed = decide_by_default(drawn.matrix, drawn.review)
+    return Decided(weighed.final, weighed.confidence, weighed.noisy, drawn.right)
 
 
 def share(part: float) -> Weights:

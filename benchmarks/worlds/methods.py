@@ -9,7 +9,7 @@ from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, normalised, one_hot
 from training.calibration.cautions import Verdicts, cautions
 from training.calibration.label_matrix import LabelMatrix
-from training.calibration.label_model import estimate, update
+from training.calibration.label_model import Estimate, estimate, update
 from worlds.draw import Drawn
 
 _FOLDS = 5
@@ -56,12 +56,33 @@ def hybrid(drawn: Drawn) -> Outcome:
     return _replaced(drawn, ~unanimous & (matrix.verdicts != 1))
 
 
-def calibrated(drawn: Drawn) -> Outcome:
-    """Weigh all views of all samples: the default."""
-    matrix = drawn.matrix
+class Weighed(NamedTuple):
+    """What the default makes of a label matrix.
+
+    Args:
+        found: what was estimated.
+        noisy: which given responses it calls noisy (n).
+        final: the number of each response to train on (n); -1 where one is invalid and stays.
+        confidence: how likely each of them is right (n).
+    """
+
+    found: Estimate
+    noisy: Bools
+    final: Numbers
+    confidence: Reals
+
+
+def decide_by_default(matrix: LabelMatrix, reviews: Numbers) -> Weighed:
+    """Decide as the default does, where the reviewer is a model that is a view already.
+
+    Args:
+        matrix: what is known of n samples.
+        reviews: what the reviewer says of each, were it asked (n); -1 for nothing. It is asked where a given
+            response is noisy.
+    """
     found = estimate(matrix)
     noisy = found.noise >= priors.DOUBTFUL
-    review = numpy.where(noisy, drawn.review, -1)
+    review = numpy.where(noisy, reviews, -1)
     posterior = update(matrix, found, review, numpy.ones(len(matrix), dtype=bool))
     named = one_hot(matrix.given, matrix.width) + one_hot(review, matrix.width)
     for said in matrix.answers.values():
@@ -71,12 +92,20 @@ def calibrated(drawn: Drawn) -> Outcome:
     few = trusted < priors.ENOUGH_TRUSTED
     sure = likely.max(1) >= (priors.REPLACES if few else priors.REPLACES_BESIDE_TRUSTED)
     final = numpy.where(noisy & (sure | (matrix.given < 0)), likely.argmax(1), matrix.given)
+    confidence = numpy.where(final >= 0, posterior[numpy.arange(len(final)), final], 0.0)
+    return Weighed(found, noisy, final, confidence)
+
+
+def calibrated(drawn: Drawn) -> Outcome:
+    """Weigh all views of all samples: the default."""
+    found, noisy, final, confidence = decide_by_default(drawn.matrix, drawn.review)
+    noise = float(found.noise.mean())
     return Outcome(
         final,
         noisy,
-        float(found.noise.mean()),
-        warned=bool(cautions(Verdicts(float(found.noise.mean()), found.noise_interval, found.reliability))),
-        left_out=noisy & ~sure,
+        noise,
+        warned=bool(cautions(Verdicts(noise, found.noise_interval, found.reliability))),
+        left_out=noisy & (confidence < priors.REPLACES),
         interval=found.noise_interval,
         doubts=found.noise,
     )

@@ -46,9 +46,9 @@ def test_the_verdict_follows_from_what_is_trusted() -> None:
 
 def test_what_becomes_of_a_trusted_sample_is_known_without_its_agents() -> None:
     clean = SampleRecord(sample=sample("4", "4.0"), failure="ModelCallError: no")
-    assert (clean.status, clean.final, clean.uncertainty, clean.trust) == ("clean", "4.0", 0.0, 1.0)
+    assert (clean.status, clean.final, clean.trust) == ("clean", "4.0", 1.0)
     replaced = SampleRecord(sample=sample("5", "4"), check=with_trust(sample("5", "4"), VOTE))
-    assert (replaced.status, replaced.final, replaced.uncertainty) == ("relabelled", "4", 0.0)
+    assert (replaced.status, replaced.final, replaced.trust) == ("relabelled", "4", 1.0)
     assert replaced.drop_reason(True) is None
     assert SampleRecord.from_entry(replaced.sample, replaced.to_entry()) == replaced
 

@@ -68,3 +68,9 @@ def test_a_sample_without_a_new_response_has_no_uncertainty() -> None:
     waiting = doubted(SampleRecord(sample=Sample(id="1", prompt="Which?", response="dishes")))
     assert uncertainty_of(with_entropy(waiting)) is None
     assert uncertainty_of(relabelled(-0.1).model_copy(update={"other_form": True})) is None
+
+
+def test_a_trusted_response_leaves_nothing_to_be_unsure_of() -> None:
+    known = relabelled(-3.0, confidence=0.4)
+    trusted = known.sample.model_copy(update={"trusted": "Paris"})
+    assert uncertainty_of(known.model_copy(update={"sample": trusted})) == 0.0

@@ -147,8 +147,8 @@ class GroupModel:
         """Return each comparable sample's response to keep, the reviewer's answer taken into account.
 
         A new response takes the place of the given one where it is likely enough to be right (`replaces`).
-        Elsewhere the given one stays, with its own confidence, which selection judges. One that is no
-        response of the space is always replaced.
+        Elsewhere the given one stays, in its own words and with its own confidence, which selection judges.
+        One that is no response of the space is always replaced.
         """
         matrix, found, reviews = self.reviews(records, views, vectors, repeats)
         posterior = reviewed(found.posterior, reviews, self.reviewer)
@@ -164,7 +164,10 @@ class GroupModel:
             if given >= 0 and named[best] < self.replaces:
                 best = given
             number = best if found.numbers is None else int(found.numbers[row, best])
-            concluded.append(consensus_of(space.decode(record, number), named[best]))
+            # Of several wordings another may be shorter, but what is not replaced is not reworded either.
+            stays = given >= 0 and best == given
+            answer = record.sample.response if stays else space.decode(record, number)
+            concluded.append(consensus_of(answer, named[best]))
         return concluded
 
 

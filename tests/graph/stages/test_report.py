@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from stores.replies import StoredReply
 from tests.graph.stages.conftest import SAMPLES
 from tests.support.judged_records import doubted, record, relabelled
 from tests.support.stages import run_stage
+from training.uncertainty import uncertainty_of, with_entropy
 
 
 def of(name: str) -> SampleRecord:
@@ -32,7 +34,10 @@ def failed(known: SampleRecord) -> SampleRecord:
 
 
 def decide(work: Workspace, *records: SampleRecord) -> None:
-    work.journal.record(known.to_entry() for known in records)
+    """Record samples as selection leaves them, with the uncertainty of their new responses."""
+    for known in map(with_entropy, records):
+        uncertainty = uncertainty_of(known) if known.status == "relabelled" else None
+        work.journal.record([replace(known.to_entry(), uncertainty=uncertainty)])
 
 
 def select(work: Workspace, *chosen: str) -> None:

@@ -5,6 +5,7 @@ from unittest.mock import patch
 import numpy
 import pytest
 
+from agents.record import Consensus, SampleRecord
 from tests.support.drawn_records import LookedUp, choices, recorded, texts
 from training.calibration.group_model import (
     GroupModel,
@@ -84,16 +85,32 @@ def test_no_answer_is_no_consensus() -> None:
     assert found.confidence == 0.123457
 
 
+def concluded(space: LabelSpace, record: SampleRecord, *posterior: float) -> Consensus:
+    """Return what becomes of a noisy sample whose responses are so likely right."""
+    estimated = Estimate(numpy.array([posterior]), numpy.zeros(1), {}, {})
+    with patch.object(LabelModel, "estimate", lambda *_: estimated):
+        [found] = GroupModel(space, LabelModel({}, False, 0, None)).conclude([record], VIEWS, None, [True])
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize(("sure", "answer"), [(0.9, "b"), (0.7, "a")])
 def test_a_response_is_replaced_only_where_the_new_one_is_sure(sure: float, answer: str) -> None:
     """What is not replaced keeps its own low confidence, by which selection leaves it out."""
-    estimated = Estimate(numpy.array([[1 - sure, sure]]), numpy.array([sure]), {}, {})
-    record = recorded("s", "a", ["b", "b"])
-    model = GroupModel(LabelSpace(("a", "b")), LabelModel({}, False, 0, None))
-
-    with patch.object(LabelModel, "estimate", lambda *_: estimated):
-        [found] = model.conclude([record], VIEWS, None, [True])
-
-    assert found is not None
+    found = concluded(LabelSpace(("a", "b")), recorded("s", "a", ["b", "b"]), 1 - sure, sure)
     assert found.answer == answer
     assert found.confidence == pytest.approx(sure if answer == "b" else 1 - sure)
+
+
+@pytest.mark.parametrize("likely", [0.6, 0.3])
+def test_a_response_that_stays_keeps_its_own_words(likely: float) -> None:
+    record = recorded("s", "It is Rome.", ["Rome", "Oslo"])
+    assert concluded(LabelSpace(), record, likely, 1 - likely).answer == "It is Rome."
+    spelt = recorded("s", "The ROME!", ["rome", "oslo"])
+    assert concluded(LabelSpace(("rome", "oslo")), spelt, likely, 1 - likely).answer == "The ROME!"
+
+
+def test_a_response_that_is_none_of_the_options_is_replaced_by_the_likeliest_however_unsure() -> None:
+    record = recorded("s", "the moon", ["oak", None], options=("oak", "sea"))
+    found = concluded(LabelSpace(), record, 0.55, 0.45)
+    assert (found.answer, found.confidence) == ("oak", 0.55)
