@@ -9,6 +9,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, kept_of, request
 from agents.answers.kind import agree_with_any, sample_kind
+from agents.assessment import VARIABLES as ASSESSED
+from agents.assessment import Assessment, Assessor
 from agents.room import Need
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -37,7 +39,7 @@ class Check(AgentRecord):
     `agreed` names the views that match the response. `judged` is what the judge's reply says, None where it
     was not asked. `noise` is the probability that the response is wrong, and `weights` says what each view
     adds to that, in nats for the response; both are known once the views of all samples are (`policy:
-    calibrated`).
+    calibrated`). `assessment` says how plausible the model finds the response; only of free text there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,16 +51,22 @@ class Check(AgentRecord):
     reason: str
     noise: float | None = None
     weights: dict[str, float] = Field(default_factory=dict)
+    assessment: Assessment | None = None
 
 
 class CheckerConfig(AgentConfig):
     """Settings of the Checker."""
 
-    templates: ClassVar[Mapping[str, TemplateUse]] = {"prompt": TemplateUse(VARIABLES)}
+    templates: ClassVar[Mapping[str, TemplateUse]] = {
+        "prompt": TemplateUse(VARIABLES),
+        "assessment": TemplateUse(ASSESSED),
+    }
     need: ClassVar[Need] = "verdict"
 
     prompt: str = "check"
     """The judge's prompt: a name in `prompts/`, or a path to your own file or folder."""
+    assessment: str = "assess"
+    """The prompt that asks how plausible free text is, for `calibrated`: a name in `prompts/`, or a path."""
     policy: Policy = "calibrated"
     """How a response is judged. `calibrated` asks what `hybrid` asks and then weighs all views of all samples
     by how far each can be trusted. `hybrid` asks the judge where the views disagree. `unanimous` wants every
@@ -84,13 +92,29 @@ class CheckerConfig(AgentConfig):
 
     def build(self, parts: Parts) -> "Checker":
         """Return the agent."""
-        return Checker(parts.role, parts.prompts["prompt"], self)
+        calibrates = self.policy == "calibrated"
+        assessor = Assessor(parts.role, parts.prompts["assessment"]) if calibrates else None
+        return Checker(parts.role, parts.prompts["prompt"], self, assessor)
 
 
 class Checker:
-    """Compares the response with the answers of the other agents."""
+    """Compares the response with the answers of the other agents.
 
-    def __init__(self, role: "Role", prompt: QuestionTemplate, config: CheckerConfig) -> None:
+    Args:
+        role: the judge's model.
+        prompt: the judge's.
+        config: says how it judges.
+        assessor: asked about free text besides; None: nobody is.
+    """
+
+    def __init__(
+        self,
+        role: "Role",
+        prompt: QuestionTemplate,
+        config: CheckerConfig,
+        assessor: Assessor | None = None,
+    ) -> None:
+        self.assessor = assessor
         self._role = role
         self._prompt = prompt
         self._policy = config.policy
@@ -122,7 +146,12 @@ class Checker:
             self._policy in ("hybrid", "calibrated") and _is_split(views, kind.comparable)
         ):
             shown = {view: answer for view, answer in answers.items() if view in self._views}
-            return await self._judge(sample, shown, reasonings or {}, agreed)
+            check = await self._judge(sample, shown, reasonings or {}, agreed)
+            if kind.comparable or self.assessor is None:
+                return check
+            assessment = await self.assessor.assess(sample)
+            usage = check.usage + assessment.usage
+            return check.model_copy(update={"assessment": assessment, "usage": usage})
         enough = 1 if self._policy == "majority" else len(views)
         reason = f"{len(agreed)} of {len(views)} views match the response"
         return Check(clean=len(agreed) >= enough, policy=self._policy, agreed=agreed, reason=reason)

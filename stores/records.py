@@ -124,6 +124,12 @@ class Verdict(Part):
     """The probability that the response is wrong; none unless the policy is `calibrated`."""
     weights: dict[str, float] = {}
     """What each view adds to that, in nats for the response."""
+    likelihood: float | None = None
+    """Of free text: the mean log-probability of its tokens under the checker's model, in nats."""
+    plausible: float | None = None
+    """Of free text: the log-odds that the checker's model calls it right, over both orders, in nats."""
+    bias: float | None = None
+    """Of free text: how far that model prefers the answer that comes first, in nats."""
 
 
 class Consensus(Part):
@@ -335,6 +341,21 @@ class JudgedAlone(Part):
     """Why they could not be calibrated, a sentence a kind of responses."""
 
 
+class TurnedFacts(Part):
+    """How well the checker tells free text of this data from the same with a fact turned."""
+
+    samples: int
+    """In so many responses a fact was turned."""
+    auc: float
+    """How often an original looks more plausible than a turned one; 0.5 is chance."""
+    low: float
+    """The lower bound of the 95 % interval of `auc`."""
+    high: float
+    """Its upper bound."""
+    seen: bool
+    """Whether that is enough: only then plausibility has a part in noise probabilities."""
+
+
 class FreeText(Part):
     """What new free text looks like beside the data's own. None of it says that a response is right."""
 
@@ -395,6 +416,7 @@ class Summary(Record):
     """By the views' names; only those with samples enough to tell."""
     calibration: CalibrationFigures | None = None
     judged_alone: JudgedAlone | None = None
+    turned_facts: TurnedFacts | None = None
     free_text: FreeText | None = None
     outcomes: dict[str, dict[str, int]] = {}
     """How many replies were no answer, by agent and by outcome; only those that had any."""

@@ -14,6 +14,7 @@ from graph.stages.calibrate import calibrate_run
 from graph.stages.index import prepare
 from graph.stages.stage import Workspace, bind_agents, open_cache, open_stage
 from graph.stages.threads import meanwhile
+from graph.stages.turned import turn_facts
 from graph.state import RunState, SampleInput, SampleState
 
 
@@ -36,6 +37,8 @@ async def detect(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any
                 todo = (SampleState(sample=sample) for sample in work.journal.undecided())
                 progress = StageProgress(work, cache, done=total - pending, total=total)
                 await ask_agents(work, todo, judge, progress, dataset=total)
+                if calibrates:
+                    await turn_facts(work, agents)
         noisy = await asyncio.to_thread(_end, work)
     return {"noisy": noisy, "indexed": indexes}
 

@@ -36,11 +36,13 @@ from langchain_core.embeddings import Embeddings
 from agents.record import Consensus, SampleRecord
 from training.calibration import priors
 from training.calibration.arrays import Numbers, Reals, Vectors
+from training.calibration.facts import FactSight
 from training.calibration.free_text import (
     SimilarityModel,
     explain_silence,
     fit_similarities,
     measure_similarities,
+    plausibility_of,
 )
 from training.calibration.judge_alone import decide_alone
 from training.calibration.label_matrix import LabelMatrix, label_matrix, verdict_of
@@ -89,7 +91,11 @@ class Calibration:
     @property
     def noise_rate(self) -> float | None:
         """The estimated share of responses that are wrong, of the calibrated ones; None where none is."""
-        known = self.noise[~numpy.isnan(self.noise)]
+        known = self.noise.copy()
+        if self.similarity is not None and not self.similarity.groups:
+            # How common noise is was believed there, not estimated.
+            known[self.free] = numpy.nan
+        known = known[~numpy.isnan(known)]
         return float(known.mean()) if len(known) else None
 
     @property
@@ -112,6 +118,7 @@ def calibrate(
     space: LabelSpace | None = None,
     prompts: Callable[[], Vectors] | None = None,
     similarities: Callable[[], Reals] | None = None,
+    sight: FactSight | None = None,
 ) -> Calibration:
     """Return the noise probability of every sample's response.
 
@@ -128,6 +135,7 @@ def calibrate(
         prompts: gives one vector a prompt (n, d) in the stream's order; it may lie on disk.
         similarities: gives what `measure_similarities` says of each sample (n, views + 1), where it is free
             text.
+        sight: how far a wrong fact in this data's free text can be seen; None where that was not tried.
 
     Example:
         With the records of a run in memory:
@@ -161,13 +169,14 @@ def calibrate(
         measured = similarities()[free] if similarities else _similarities(records, encoder, space, views)
         # An empty text is similar to nothing: it says nothing of what wrong texts are like.
         measured = numpy.where(numpy.isin(free, empty)[:, None], numpy.nan, measured)
-        similarity = fit_similarities(measured, gathered.verdicts)
+        similarity = fit_similarities(measured, gathered.verdicts, gathered.scores, sight)
         if similarity is None:
             silence.append(f"{explain_silence(measured)}: the judge decides")
         else:
-            noise[free] = similarity.noise(measured, gathered.verdicts)
+            noise[free] = similarity.noise(measured, gathered.verdicts, gathered.scores)
             parts = dict(zip((*views, PROMPTS), similarity.weights(measured).T, strict=True))
             add(free, {**parts, "judge": similarity.judged(gathered.verdicts)})
+            add(free, {"plausibility": similarity.plausibility(gathered.scores)})
             add(free, {"prior": numpy.full(len(free), similarity.prior)})
     noise[empty] = numpy.where(numpy.isnan(noise[empty]), numpy.nan, 1.0)
     known = noise[~numpy.isnan(noise)]
@@ -244,6 +253,7 @@ def conclude(
 class _Gathered(NamedTuple):
     """The places of covered samples and their label matrix; those of the others, with the judge's verdicts.
 
+    `scores` say how plausible the others' responses are (n - m, views).
     `empty` are the places of all samples with an empty response.
     """
 
@@ -251,12 +261,14 @@ class _Gathered(NamedTuple):
     matrix: LabelMatrix | None
     free: Numbers
     verdicts: Numbers
+    scores: Reals
     empty: Numbers
 
 
 def _gather(records: Records, space: LabelSpace, views: Sequence[str]) -> _Gathered:
     """Read the samples once, and sort them by whether the label space covers them."""
     covered, free, verdicts, empty = [], [], [], []
+    scores: list[list[float]] = []
 
     def comparing() -> Iterator[SampleRecord]:
         for place, record in enumerate(records()):
@@ -268,10 +280,12 @@ def _gather(records: Records, space: LabelSpace, views: Sequence[str]) -> _Gathe
             else:
                 free.append(place)
                 verdicts.append(verdict_of(record.check))
+                scores.append(plausibility_of(record))
 
     matrix = label_matrix(comparing(), space, views)
     numbers = [numpy.array(column, dtype=numpy.int64) for column in (covered, free, verdicts, empty)]
-    return _Gathered(numbers[0], matrix if covered else None, *numbers[1:])
+    plausible = numpy.array(scores, dtype=numpy.float64)
+    return _Gathered(numbers[0], matrix if covered else None, numbers[1], numbers[2], plausible, numbers[3])
 
 
 def _is_silent(matrix: LabelMatrix) -> bool:

@@ -1,8 +1,8 @@
-"""A right response with one fact turned, by rules: what it takes to find out whether wrong facts can be seen.
+"""A response with one fact turned, by rules: what it takes to find out whether wrong facts can be seen.
 
-A number is changed, a name is taken from another sample, a word becomes its opposite, or a statement is denied.
-Numbers and names are turned in any language that writes them with digits and capitals. Opposites and denials
-come from a short list of English, German, French, Spanish, Italian and Chinese words.
+A number is changed, a name is taken from another sample, a word becomes its opposite, or a statement is
+denied. Numbers and names are turned in any language that writes them with digits and capitals. Opposites
+and denials come from a short list of English, German, French, Spanish, Italian and Chinese words.
 
 Nothing here knows what is right. A turned response may happen to be true still, so what is measured with
 these is a little too low.
@@ -18,22 +18,19 @@ _NUMBER = re.compile(r"(?<![\w.,:/-])\d{1,6}(?![\w:/-]|[.,]\d)")
 _NAME = re.compile(r"(?<=[^\W\d_] |, |\w-)[^\W\d_a-z][^\W\d_]{2,}(?: [^\W\d_a-z][^\W\d_]{2,})*")
 _YEARS = range(1000, 2101)
 _OPPOSITES = (
-    "more less,most least,larger smaller,large small,big small,longer shorter,long short,higher lower,high low,"
-    "faster slower,fast slow,before after,first last,always never,above below,hot cold,warm cool,inside outside,"
-    "increases decreases,rises falls,rise fall,expands shrinks,north south,east west,left right,heavier lighter,"
-    "heavy light,old new,older younger,early late,open close,start stop,begins ends,began ended,all none,"
-    "stronger weaker,strong weak,inner outer,true false,soft hard,dry wet,buy sell,gains loses,up down,with without,"
-    "mehr weniger,größer kleiner,länger kürzer,höher niedriger,schneller langsamer,vor nach,immer nie,"
-    "leichter schwerer,warm kalt,nördlich südlich,steigt fällt,erste letzte,"
-    "plus moins,toujours jamais,avant après,grand petit,nord sud,augmente diminue,premier dernier,"
-    "más menos,siempre nunca,antes después,mayor menor,norte sur,aumenta disminuye,primero último,"
-    "più meno,sempre mai,prima dopo,maggiore minore,"
+    "more less,most least,larger smaller,large small,big small,longer shorter,long short,higher lower,"
+    "high low,faster slower,fast slow,before after,first last,always never,above below,hot cold,"
+    "warm cool,inside outside,increases decreases,rises falls,rise fall,expands shrinks,north south,"
+    "east west,left right,heavier lighter,heavy light,old new,older younger,early late,open close,"
+    "start stop,begins ends,began ended,all none,stronger weaker,strong weak,inner outer,true false,"
+    "soft hard,dry wet,buy sell,gains loses,with without,mehr weniger,größer kleiner,länger kürzer,"
+    "höher niedriger,schneller langsamer,vor nach,immer nie,leichter schwerer,warm kalt,steigt fällt,"
+    "erste letzte,plus moins,toujours jamais,avant après,grand petit,nord sud,augmente diminue,"
+    "premier dernier,más menos,siempre nunca,antes después,mayor menor,norte sur,aumenta disminuye,"
+    "primero último,più meno,sempre mai,prima dopo,maggiore minore"
 )
-_PAIRS = dict(
-    side
-    for pair in filter(None, _OPPOSITES.split(","))
-    for side in (tuple(pair.split()), tuple(reversed(pair.split())))
-)
+_LISTED = [pair.split() for pair in _OPPOSITES.split(",") if pair]
+_PAIRS = {one: other for left, right in _LISTED for one, other in ((left, right), (right, left))}
 _OPPOSITE = re.compile(rf"\b(?:{'|'.join(map(re.escape, _PAIRS))})\b", re.IGNORECASE)
 _DENIED = {
     "is": "is not", "are": "are not", "was": "was not", "were": "were not", "can": "cannot", "has": "has no",
@@ -42,7 +39,8 @@ _DENIED = {
     "sono": "non sono",
 }  # fmt: skip
 _STATEMENT = re.compile(
-    rf"(?<=\w )(?:{'|'.join(_DENIED)})(?= (?!not\b|no\b|nicht\b|kein)\w)|(?<=[\u4e00-\u9fff])[是会能](?=[\u4e00-\u9fff])"
+    rf"(?<=\w )(?:{'|'.join(_DENIED)})(?= (?!not\b|no\b|nicht\b|kein)\w)"
+    r"|(?<=[\u4e00-\u9fff])[是会能](?=[\u4e00-\u9fff])"
 )
 
 
@@ -68,7 +66,7 @@ def turn_fact(response: str, others: Sequence[str], seed: int | str) -> str | No
     if not turns:
         return None
     found, new = draw.choice(turns)
-    return response[: found.start()] + new + response[found.end() :]
+    return f"{response[: found.start()]}{new}{response[found.end() :]}"
 
 
 def _other_number(digits: str, draw: random.Random) -> str:
