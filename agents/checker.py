@@ -59,14 +59,17 @@ class CheckerConfig(AgentConfig):
 
     templates: ClassVar[Mapping[str, TemplateUse]] = {
         "prompt": TemplateUse(VARIABLES),
-        "assessment": TemplateUse(ASSESSED),
+        "proofread": TemplateUse(ASSESSED),
+        "facts": TemplateUse(ASSESSED),
     }
     need: ClassVar[Need] = "verdict"
 
     prompt: str = "check"
     """The judge's prompt: a name in `prompts/`, or a path to your own file or folder."""
-    assessment: str = "assess"
-    """The prompt that asks how plausible free text is, for `calibrated`: a name in `prompts/`, or a path."""
+    proofread: str = "proofread"
+    """For `calibrated`: the prompt that asks for free text with every wrong fact corrected."""
+    facts: str = "facts"
+    """For `calibrated`: the prompt that asks whether every statement in free text is true."""
     policy: Policy = "calibrated"
     """How a response is judged. `calibrated` asks what `hybrid` asks and then weighs all views of all samples
     by how far each can be trusted. `hybrid` asks the judge where the views disagree. `unanimous` wants every
@@ -93,7 +96,8 @@ class CheckerConfig(AgentConfig):
     def build(self, parts: Parts) -> "Checker":
         """Return the agent."""
         calibrates = self.policy == "calibrated"
-        assessor = Assessor(parts.role, parts.prompts["assessment"]) if calibrates else None
+        asks = (parts.prompts["proofread"], parts.prompts["facts"])
+        assessor = Assessor(parts.role, *asks) if calibrates else None
         return Checker(parts.role, parts.prompts["prompt"], self, assessor)
 
 

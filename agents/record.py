@@ -243,7 +243,7 @@ def _plausibility(check: Check) -> dict[str, float]:
     """Return what a verdict shows of an assessment; nothing where there is none."""
     if check.assessment is None:
         return {}
-    names = ("likelihood", "plausible", "bias")
+    names = ("unchanged", "least", "plausible")
     said = {name: getattr(check.assessment, name) for name in names}
     return {name: round(value, 4) for name, value in said.items() if value is not None}
 

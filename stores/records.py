@@ -124,12 +124,12 @@ class Verdict(Part):
     """The probability that the response is wrong; none unless the policy is `calibrated`."""
     weights: dict[str, float] = {}
     """What each view adds to that, in nats for the response."""
-    likelihood: float | None = None
-    """Of free text: the mean log-probability of its tokens under the checker's model, in nats."""
+    unchanged: float | None = None
+    """Of free text: the mean log-probability of its tokens as its own corrected copy, in nats."""
+    least: float | None = None
+    """Of free text: the log-probability of its least likely token, in nats."""
     plausible: float | None = None
-    """Of free text: the log-odds that the checker's model calls it right, over both orders, in nats."""
-    bias: float | None = None
-    """Of free text: how far that model prefers the answer that comes first, in nats."""
+    """Of free text: the log-odds with which that model says that every statement in it is true, in nats."""
 
 
 class Consensus(Part):

@@ -18,7 +18,7 @@ from agents.record import SampleRecord
 from graph.config.run import RunConfig
 from graph.stages.stage import Workspace
 from graph.stages.threads import POLL_SECONDS
-from graph.stages.turned import sight_of, told
+from graph.stages.turned import report_sight, turned_of
 from stores.atomic import atomic_path
 from training.calibration.arrays import Reals, Vectors
 from training.calibration.calibrate import Calibration, calibrate, calibrated, conclude
@@ -54,7 +54,7 @@ def calibrate_run(work: Workspace) -> None:
         "reliability": reliability,
         "judged_alone": found.judged_alone,
         "silence": list(found.silence),
-        "turned_facts": told(sight_of(work)),
+        "turned_facts": report_sight(found.sight),
     }
     work.journal.validity.validate_calibration(calibration)
     for reason in found.silence:
@@ -129,7 +129,7 @@ def _calibrate(work: Workspace) -> Calibration:
         space=label_space_of(work),
         prompts=partial(_prompts, work),
         similarities=partial(_measured, work),
-        sight=sight_of(work),
+        turned=turned_of(work),
     )
 
 

@@ -1,8 +1,8 @@
 """Whether this run's models see wrong facts in this data's free text: tried on a few of its own responses.
 
-A fact is turned in each (`training/calibration/turned.py`), and the checker assesses both texts with the same
-views. The original was assessed by detection. It costs three requests for each of 20 responses, and none where
-there is no free text or no view.
+A fact is turned in each (`training/calibration/turned.py`), and the checker assesses both texts with the
+same views. Detection has assessed the original. It costs two requests for each of 20 responses, and none
+where there is no free text or no view.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ import hashlib
 import heapq
 import json
 import logging
+import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from agents.assessment import VIEWS, Assessor
 from agents.checker import Checker
@@ -24,9 +24,8 @@ from graph.context import Agents
 from graph.stages.stage import Workspace
 from stores.atomic import write_json_atomically
 from training.calibration import priors
-from training.calibration.arrays import Reals
-from training.calibration.facts import FactSight, see_facts
-from training.calibration.free_text import plausibility_of
+from training.calibration.facts import FactSight, Plausibility
+from training.calibration.free_text import plausibility_of, plausibility_row
 from training.calibration.label_space import is_free
 from training.calibration.turned import turn_fact
 
@@ -40,7 +39,7 @@ _BLIND = (
 
 
 class _Pair(BaseModel):
-    """The scores of one response as given and with a fact turned; None where a view is silent."""
+    """How plausible one response is as given and with a fact turned: rows of `Plausibility`, None for NaN."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -68,29 +67,33 @@ async def turn_facts(work: Workspace, agents: Agents) -> None:
     await asyncio.to_thread(write_json_atomically, work.files.turned, kept)
 
 
-def sight_of(work: Workspace) -> FactSight | None:
-    """Return how far a run's models see wrong facts; None where that was not tried, or too little was."""
+def turned_of(work: Workspace) -> tuple[Plausibility, Plausibility] | None:
+    """Return how plausible some free texts are as given and with a fact turned; None where none was tried."""
     try:
         rows = json.loads(work.files.turned.read_bytes())
         pairs = [_Pair.model_validate(row) for row in rows]
+        columns = {len(row) for pair in pairs for row in (pair.original, pair.scores)}
+        if columns - {len(VIEWS) + 1}:
+            raise ValueError("rows of another length")
     except FileNotFoundError:
         return None
-    except (OSError, TypeError, ValueError, ValidationError):
+    except (OSError, TypeError, ValueError):
         _LOG.warning("%s: cannot be read; free text is judged without it", work.files.turned)
         return None
-    return see_facts(_scores([pair.original for pair in pairs]), _scores([pair.scores for pair in pairs]))
+    if not pairs:
+        return None
+    return _told([pair.original for pair in pairs]), _told([pair.scores for pair in pairs])
 
 
-def told(sight: FactSight | None) -> dict[str, Any] | None:
+def report_sight(sight: FactSight | None) -> dict[str, Any] | None:
     """Return what the summary has of that; one line in the log where wrong facts are not seen."""
     if sight is None:
         return None
     if not sight.sees:
         _LOG.warning(_BLIND, sight.auc, sight.low, sight.high, sight.samples)
     figures = {"auc": sight.auc, "low": sight.low, "high": sight.high}
-    return {"samples": sight.samples, **{name: round(value, 4) for name, value in figures.items()}} | {
-        "seen": sight.sees
-    }
+    rounded = {name: round(value, 4) for name, value in figures.items()}
+    return {"samples": sight.samples, **rounded, "seen": sight.sees}
 
 
 def _choose(work: Workspace) -> list[tuple[SampleRecord, str]]:
@@ -100,7 +103,7 @@ def _choose(work: Workspace) -> list[tuple[SampleRecord, str]]:
         for sample, entry in work.journal.entries():
             if is_free(sample):
                 record = SampleRecord.from_entry(sample, entry)
-                if any(value == value for value in plausibility_of(record)):
+                if not all(map(math.isnan, plausibility_of(record)[:-1])):
                     yield record
 
     def order(record: SampleRecord) -> tuple[bool, bytes]:
@@ -125,11 +128,13 @@ async def _assess(assessor: Assessor, record: SampleRecord, turned: str) -> _Pai
         found = await assessor.assess(record.sample.model_copy(update={"response": turned}))
     except (ModelBusyError, ModelCallError):
         return None
-    assert record.check is not None and record.check.assessment is not None  # noqa: S101 - by `_choose`
-    original = record.check.assessment.scores
-    return _Pair(id=record.sample.id, turned=turned, original=original, scores=found.scores)
+    original, scores = plausibility_of(record), plausibility_row(turned, found)
+    return _Pair(id=record.sample.id, turned=turned, original=_kept(original), scores=_kept(scores))
 
 
-def _scores(rows: list[tuple[float | None, ...]]) -> Reals:
-    known = [[numpy.nan if value is None else value for value in row[: len(VIEWS)]] for row in rows]
-    return numpy.array(known, dtype=numpy.float64).reshape(len(rows), -1)
+def _kept(row: list[float]) -> tuple[float | None, ...]:
+    return tuple(None if math.isnan(value) else round(value, 6) for value in row)
+
+
+def _told(rows: list[tuple[float | None, ...]]) -> Plausibility:
+    return Plausibility.of([[math.nan if value is None else value for value in row] for row in rows])

@@ -36,7 +36,7 @@ from langchain_core.embeddings import Embeddings
 from agents.record import Consensus, SampleRecord
 from training.calibration import priors
 from training.calibration.arrays import Numbers, Reals, Vectors
-from training.calibration.facts import FactSight
+from training.calibration.facts import FactSight, Plausibility, see_facts
 from training.calibration.free_text import (
     SimilarityModel,
     explain_silence,
@@ -74,6 +74,7 @@ class Calibration:
         threshold: responses of at least this noise probability are noisy.
         weights: by source, how much it speaks for each given response (n), in nats.
         silence: why nothing tells how likely some responses are wrong; empty where all are calibrated.
+        sight: how far wrong facts can be seen in free text; None where that was not tried.
     """
 
     views: Sequence[str]
@@ -87,6 +88,7 @@ class Calibration:
     threshold: float
     weights: Mapping[str, Reals]
     silence: Sequence[str] = ()
+    sight: FactSight | None = None
 
     @property
     def noise_rate(self) -> float | None:
@@ -118,7 +120,7 @@ def calibrate(
     space: LabelSpace | None = None,
     prompts: Callable[[], Vectors] | None = None,
     similarities: Callable[[], Reals] | None = None,
-    sight: FactSight | None = None,
+    turned: tuple[Plausibility, Plausibility] | None = None,
 ) -> Calibration:
     """Return the noise probability of every sample's response.
 
@@ -135,7 +137,7 @@ def calibrate(
         prompts: gives one vector a prompt (n, d) in the stream's order; it may lie on disk.
         similarities: gives what `measure_similarities` says of each sample (n, views + 1), where it is free
             text.
-        sight: how far a wrong fact in this data's free text can be seen; None where that was not tried.
+        turned: how plausible some of the free texts are as given, and with a fact turned.
 
     Example:
         With the records of a run in memory:
@@ -147,7 +149,7 @@ def calibrate(
     gathered = _gather(records, space, views)
     covered, matrix, free, empty = gathered.covered, gathered.matrix, gathered.free, gathered.empty
     noise = numpy.full(len(covered) + len(free), numpy.nan)
-    found = similarity = None
+    found = similarity = sight = None
     silence: list[str] = []
     weights: dict[str, Reals] = {}
 
@@ -169,21 +171,22 @@ def calibrate(
         measured = similarities()[free] if similarities else _similarities(records, encoder, space, views)
         # An empty text is similar to nothing: it says nothing of what wrong texts are like.
         measured = numpy.where(numpy.isin(free, empty)[:, None], numpy.nan, measured)
-        similarity = fit_similarities(measured, gathered.verdicts, gathered.scores, sight)
+        sight = see_facts(gathered.plausible, *turned) if turned else None
+        similarity = fit_similarities(measured, gathered.verdicts, gathered.plausible, sight)
         if similarity is None:
             silence.append(f"{explain_silence(measured)}: the judge decides")
         else:
-            noise[free] = similarity.noise(measured, gathered.verdicts, gathered.scores)
+            noise[free] = similarity.noise(measured, gathered.verdicts, gathered.plausible)
             parts = dict(zip((*views, PROMPTS), similarity.weights(measured).T, strict=True))
             add(free, {**parts, "judge": similarity.judged(gathered.verdicts)})
-            add(free, {"plausibility": similarity.plausibility(gathered.scores)})
+            add(free, {"plausibility": similarity.plausibility(gathered.plausible)})
             add(free, {"prior": numpy.full(len(free), similarity.prior)})
     noise[empty] = numpy.where(numpy.isnan(noise[empty]), numpy.nan, 1.0)
     known = noise[~numpy.isnan(noise)]
     if threshold is None:
         threshold = noise_threshold(known) if len(known) else 1.0
     return Calibration(
-        views, space, covered, matrix, found, free, similarity, noise, threshold, weights, silence
+        views, space, covered, matrix, found, free, similarity, noise, threshold, weights, silence, sight
     )
 
 
@@ -253,7 +256,7 @@ def conclude(
 class _Gathered(NamedTuple):
     """The places of covered samples and their label matrix; those of the others, with the judge's verdicts.
 
-    `scores` say how plausible the others' responses are (n - m, views).
+    `plausible` says how plausible the others' responses are (n - m).
     `empty` are the places of all samples with an empty response.
     """
 
@@ -261,14 +264,14 @@ class _Gathered(NamedTuple):
     matrix: LabelMatrix | None
     free: Numbers
     verdicts: Numbers
-    scores: Reals
+    plausible: Plausibility
     empty: Numbers
 
 
 def _gather(records: Records, space: LabelSpace, views: Sequence[str]) -> _Gathered:
     """Read the samples once, and sort them by whether the label space covers them."""
     covered, free, verdicts, empty = [], [], [], []
-    scores: list[list[float]] = []
+    plausible: list[list[float]] = []
 
     def comparing() -> Iterator[SampleRecord]:
         for place, record in enumerate(records()):
@@ -280,12 +283,12 @@ def _gather(records: Records, space: LabelSpace, views: Sequence[str]) -> _Gathe
             else:
                 free.append(place)
                 verdicts.append(verdict_of(record.check))
-                scores.append(plausibility_of(record))
+                plausible.append(plausibility_of(record))
 
     matrix = label_matrix(comparing(), space, views)
     numbers = [numpy.array(column, dtype=numpy.int64) for column in (covered, free, verdicts, empty)]
-    plausible = numpy.array(scores, dtype=numpy.float64)
-    return _Gathered(numbers[0], matrix if covered else None, numbers[1], numbers[2], plausible, numbers[3])
+    covers, texts, said, none = numbers
+    return _Gathered(covers, matrix if covered else None, texts, said, Plausibility.of(plausible), none)
 
 
 def _is_silent(matrix: LabelMatrix) -> bool:

@@ -5,22 +5,47 @@ finds it (`agents/assessment.py`). How much that tells depends on the model and 
 there to learn it from. So facts are turned in a few of the data's own responses (`turned.py`), and both
 texts are assessed. How far the scores fall is what the views are believed by:
 
-1. Of each view, the mean fall counts by its lower 95 % bound: what so few samples may owe to chance is
+1. Long responses have less likely tokens than short ones. Each score is taken beside what a response of that
+   length has in this data (a line in the logarithm of the length).
+2. Of each view, the mean fall counts by its lower 95 % bound: what so few samples may owe to chance is
    left out.
-2. Scores of right and of wrong responses are taken to be normal, with one covariance and this distance
+3. Scores of right and of wrong responses are taken to be normal, with one covariance and this distance
    (Fisher's linear discriminant). A view that repeats another counts once.
-3. Right responses lie around the middle of all, but for the share that is believed to be wrong.
+4. Right responses lie around the middle of all, but for the share that is believed to be wrong.
 
 The area under the curve (AUC) is told of scores whose discriminant was learned from the other pairs. Where
 its interval holds chance, the views are blind to facts, and nothing is made of them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
 
 from training.calibration import priors
 from training.calibration.arrays import Reals
+
+
+@dataclass(frozen=True)
+class Plausibility:
+    """How plausible n responses are.
+
+    Args:
+        scores: what each view says (n, views), the more the better; NaN where it says nothing.
+        lengths: their lengths, in characters (n).
+    """
+
+    scores: Reals
+    lengths: Reals
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[float]]) -> "Plausibility":
+        """Return it of rows that hold a response's scores, and last its length."""
+        columns = numpy.array(rows, dtype=numpy.float64).reshape(len(rows), -1)
+        return cls(columns[:, :-1], columns[:, -1]) if len(rows) else cls(columns, columns.ravel())
+
+    def __len__(self) -> int:
+        return len(self.scores)
 
 
 @dataclass(frozen=True)
@@ -32,6 +57,7 @@ class FactSight:
         auc: how often an original looks more plausible than a turned one, in [0, 1].
         low: the lower bound of its 95 % interval (bootstrap over the samples).
         high: the upper bound.
+        line: what a score is taken beside: a constant and a slope in the log-length (2, views).
         fall: by how much each view's score falls, at least (views); 0 where it may as well not.
         slopes: nats a unit of each view's score (views), none below 0.
     """
@@ -40,6 +66,7 @@ class FactSight:
     auc: float
     low: float
     high: float
+    line: Reals
     fall: Reals
     slopes: Reals
 
@@ -48,53 +75,81 @@ class FactSight:
         """Whether wrong facts are told apart better than chance, and well enough to be of use."""
         return self.low > 0.5 and self.auc >= priors.FACTS_SEEN and bool(self.slopes.any())
 
-    def weights(self, scores: Reals) -> Reals:
-        """Return what plausibility says for each response, in nats (n).
-
-        Args:
-            scores: what each view says of all responses of the data (n, views); NaN where it says nothing.
-        """
-        if not self.sees or not (~numpy.isnan(scores)).any(0).all():
-            return numpy.zeros(len(scores))
-        middle = numpy.nanmedian(scores, axis=0)
-        spread = 1.4826 * numpy.nanmedian(numpy.abs(scores - middle), axis=0)
-        reach = priors.FARTHEST * spread
-        known = numpy.clip(numpy.where(numpy.isnan(scores), middle, scores), middle - reach, middle + reach)
+    def weights(self, given: Plausibility) -> Reals:
+        """Return what plausibility says for each response of the data, in nats (n)."""
+        if not self.sees or not len(given):
+            return numpy.zeros(len(given))
+        scores = _beside(given, self.line)
+        there = ~numpy.isnan(scores)
+        middle = _medians(scores)
+        # Of a normal distribution, the standard deviation is so many median deviations.
+        reach = priors.FARTHEST * 1.4826 * _medians(numpy.abs(scores - middle))
+        known = numpy.clip(numpy.where(there, scores, middle), middle - reach, middle + reach)
         # Half-way between right and wrong responses.
         border = middle + (priors.NOISE_AMONG_FEW - 0.5) * self.fall
-        said = numpy.where(numpy.isnan(scores), 0.0, self.slopes * (known - border))
+        said = numpy.where(there, self.slopes * (known - border), 0.0)
         return numpy.asarray(said.sum(1), dtype=numpy.float64)
 
 
-def see_facts(original: Reals, turned: Reals) -> FactSight | None:
+def see_facts(data: Plausibility, original: Plausibility, turned: Plausibility) -> FactSight | None:
     """Return how far wrong facts can be seen; None where there are too few pairs to say.
 
     Args:
-        original: scores of responses as given (m, views), the more the better; NaN where a view is silent.
-        turned: those of the same responses with a fact turned (m, views).
+        data: of all responses.
+        original: of some of them (m).
+        turned: of the same with a fact turned (m).
     """
-    there = ~(numpy.isnan(original) | numpy.isnan(turned)).any(1)
-    original, turned = original[there], turned[there]
-    if len(original) < priors.FEWEST_TURNED:
+    line = _line(data)
+    before, after = _beside(original, line), _beside(turned, line)
+    # A view that a model does not give is none.
+    given = numpy.flatnonzero(~(numpy.isnan(before).all(0) | numpy.isnan(after).all(0)))
+    there = ~numpy.isnan(before[:, given] + after[:, given]).any(1)
+    before, after = before[there][:, given], after[there][:, given]
+    pairs = len(before)
+    if pairs < priors.FEWEST_TURNED or not len(given):
         return None
-    pairs = len(original)
     scores = numpy.empty((2, pairs))
     for left_out in range(pairs):
         others = numpy.arange(pairs) != left_out
-        slopes = _discriminant(original[others], turned[others], _fall(original[others], turned[others], 0.0))
-        scores[:, left_out] = original[left_out] @ slopes, turned[left_out] @ slopes
+        slopes = _discriminant(before[others], after[others], _fall(before[others], after[others], 0.0))
+        scores[:, left_out] = before[left_out] @ slopes, after[left_out] @ slopes
     draws = numpy.random.default_rng(0).integers(0, pairs, (priors.BOOTSTRAPS, pairs))
-    drawn = [auc(scores[0, rows], scores[1, rows]) for rows in draws]
-    low, high = numpy.quantile(drawn, (0.025, 0.975))
-    fall = _fall(original, turned, priors.SURE)
-    slopes = _discriminant(original, turned, fall)
-    return FactSight(pairs, auc(*scores), float(low), float(high), fall, slopes)
+    low, high = numpy.quantile([auc(scores[0, rows], scores[1, rows]) for rows in draws], (0.025, 0.975))
+    fall, slopes = numpy.zeros(line.shape[1]), numpy.zeros(line.shape[1])
+    fall[given] = _fall(before, after, priors.SURE)
+    slopes[given] = _discriminant(before, after, fall[given])
+    return FactSight(pairs, auc(*scores), float(low), float(high), line, fall, slopes)
 
 
 def auc(right: Reals, wrong: Reals) -> float:
     """Return how often a right one's score is above a wrong one's; equal scores count half."""
     above = right[:, None] - wrong[None]
     return float((above > 0).mean() + 0.5 * (above == 0).mean())
+
+
+def _line(data: Plausibility) -> Reals:
+    """Return each score's constant and slope in the log-length, by least squares (2, views)."""
+    line = numpy.zeros((2, data.scores.shape[1]))
+    for view, score in enumerate(data.scores.T):
+        there = ~numpy.isnan(score)
+        logs = numpy.log(numpy.maximum(data.lengths[there], 1.0))
+        # Of few responses, or of one length, a line says nothing.
+        if there.sum() >= priors.FEWEST_TEXTS and logs.std() > priors.NARROWEST:
+            slope, constant = numpy.polyfit(logs, score[there], 1)
+            line[:, view] = constant, slope
+    return line
+
+
+def _beside(given: Plausibility, line: Reals) -> Reals:
+    """Return scores beside what a response of that length has (n, views)."""
+    logs = numpy.log(numpy.maximum(given.lengths, 1.0))
+    return numpy.asarray(given.scores - line[0] - logs[:, None] * line[1], dtype=numpy.float64)
+
+
+def _medians(scores: Reals) -> Reals:
+    """Return the median of what each view says (views); 0 where it says nothing."""
+    known = (column[~numpy.isnan(column)] for column in scores.T)
+    return numpy.array([numpy.median(column) if len(column) else 0.0 for column in known])
 
 
 def _fall(original: Reals, turned: Reals, deviations: float) -> Reals:

@@ -18,11 +18,11 @@ from typing import Any
 import numpy
 from langchain_core.embeddings import Embeddings
 
-from agents.assessment import VIEWS
+from agents.assessment import VIEWS, Assessment
 from agents.record import SampleRecord
 from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, one_hot
-from training.calibration.facts import FactSight
+from training.calibration.facts import FactSight, Plausibility
 from training.calibration.label_matrix import view_answers
 
 
@@ -64,26 +64,26 @@ class SimilarityModel:
         """Return what a judge's verdicts say, in nats (n): 1 reliable, 0 noisy, -1 not asked."""
         return numpy.where(verdicts < 0, 0.0, self.judge[verdicts])
 
-    def plausibility(self, scores: Reals) -> Reals:
-        """Return what the scores of all responses say for each, in nats (n); see `FactSight.weights`."""
-        return self.sight.weights(scores) if self.sight is not None else numpy.zeros(len(scores))
+    def plausibility(self, given: Plausibility) -> Reals:
+        """Return what the plausibility of all responses says for each, in nats (n)."""
+        return self.sight.weights(given) if self.sight is not None else numpy.zeros(len(given))
 
     def noise(
-        self, similarities: Reals, verdicts: Numbers | None = None, scores: Reals | None = None
+        self, similarities: Reals, verdicts: Numbers | None = None, given: Plausibility | None = None
     ) -> Reals:
         """Return the probability that each response is wrong (n)."""
         score = self.score(similarities)
         if verdicts is not None:
             score = score + self.judged(verdicts)
-        if scores is not None:
-            score = score + self.plausibility(scores)
+        if given is not None:
+            score = score + self.plausibility(given)
         return numpy.asarray(numpy.exp(-numpy.logaddexp(0, score)), dtype=numpy.float64)
 
 
 def fit_similarities(
     similarities: Reals,
     verdicts: Numbers,
-    scores: Reals | None = None,
+    given: Plausibility | None = None,
     sight: FactSight | None = None,
 ) -> SimilarityModel | None:
     """Tell right responses from wrong ones; None where nothing can (see `explain_silence`).
@@ -92,11 +92,11 @@ def fit_similarities(
         similarities: of each response to what each view says, and last to its prompt (n, views + 1), from -1
             to 1; NaN where there is nothing.
         verdicts: a judge's: 1 reliable, 0 noisy, -1 not asked (n).
-        scores: how plausible each response is (n, further views); NaN where a view is silent.
-        sight: how far these scores can see a wrong fact; one that does not is not used.
+        given: how plausible each response is.
+        sight: how far that tells a wrong fact; where it does not, it is not used.
     """
     model = _fit_groups(similarities)
-    if scores is None or sight is None or not sight.sees:
+    if given is None or sight is None or not sight.sees:
         if model is None:
             return None
         return replace(model, judge=_fit_judge(model.score(similarities), verdicts))
@@ -106,7 +106,7 @@ def fit_similarities(
         nothing, prior = numpy.zeros(similarities.shape[1]), float(numpy.log(1 / priors.NOISE_AMONG_FEW - 1))
         model = SimilarityModel(nothing, nothing, nothing, prior, numpy.zeros(2), groups=False)
     # The judge is the model that finds a response plausible: it repeats much of what that says.
-    judge = _fit_judge(model.score(similarities) + sight.weights(scores), verdicts) * priors.VERDICT_SHARE
+    judge = _fit_judge(model.score(similarities) + sight.weights(given), verdicts) * priors.VERDICT_SHARE
     return replace(model, judge=judge, sight=sight)
 
 
@@ -234,7 +234,12 @@ def _fit(known: Reals, low: Bools | None = None) -> Any:
 
 
 def plausibility_of(record: SampleRecord) -> list[float]:
-    """Return how plausible a sample's response is by each view (views); NaN where a view is silent."""
+    """Return how plausible a sample's response is by each view, and its length: a row of `Plausibility`."""
     assessment = record.check.assessment if record.check is not None else None
-    scores = assessment.scores if assessment is not None else [None] * len(VIEWS)
-    return [numpy.nan if score is None else score for score in scores]
+    return plausibility_row(record.sample.response, assessment)
+
+
+def plausibility_row(response: str, assessment: Assessment | None) -> list[float]:
+    """Return what an assessment says of a response, and its length: a row of `Plausibility`."""
+    said = assessment.scores if assessment is not None else [None] * len(VIEWS)
+    return [*(numpy.nan if score is None else score for score in said), float(len(response))]

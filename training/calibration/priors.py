@@ -199,7 +199,7 @@ DEVIATIONS = 2.0
 # Wrong facts in free text (`facts.py`).
 
 TURNED = 20
-"""In so many responses a fact is turned. The issue's number; each costs three requests. Not measured."""
+"""In so many responses a fact is turned. The issue's number; each costs two requests. Not measured."""
 
 FEWEST_TURNED = 8
 """Fewer pairs say nothing of a view. Not measured."""
