@@ -7,19 +7,21 @@
 | `least`     | the same of its least likely token: one wrong name among right words     | the same one   |
 | `plausible` | whether every statement in it is true: how likely is "yes"?              | 1, one token   |
 
-The words of a response say more of its likelihood than its facts do. Where the model has them before its eyes,
-they cost nothing, and what it would correct stands out.
+The words of a response say more of its likelihood than its facts do. Where the model has them before its
+eyes, they cost nothing, and what it would correct stands out.
 
 A model that rates no reply (only embedded ones and vLLM servers do) or no first token gives no such view. The
 question was chosen among several (`docs/policies.md`, "Free text").
 """
 
 import math
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict
 
-from agents.agent import AgentRecord, Usage, request
+from agents.agent import AgentRecord, Reply, Usage, request
+from agents.errors import ModelBusyError, ModelCallError
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
 
@@ -90,23 +92,36 @@ class Assessor:
         """Return what the views say of a sample's response, which says something.
 
         Raises:
-            ModelBusyError, ModelCallError, EndpointDownError, StorageError: as `Role.rate`.
+            ModelBusyError, EndpointDownError, StorageError: as `Role.rate`.
         """
-        asked = request(sample, self._proofread, response=sample.response)
-        rated = await self._role.rate(asked, sample.response, tools=sample.tools)
-        usage = rated.usage if rated else Usage()
-        yes = None
-        if self._role.rates_letters:
-            turns = request(sample, self._facts, response=sample.response)
-            reply = await self._role.rate_letters(turns, (_YES, _NO), tools=sample.tools)
-            usage += reply.usage
-            yes = _share(reply.letters)
+        rated, said = await self._rate(sample), await self._ask(sample)
+        asked = [reply.usage for reply in (rated, said) if reply is not None]
         return Assessment(
             log_probabilities=tuple(round(value, 4) for value in rated.log_probabilities) if rated else (),
-            yes=yes,
-            usage=usage,
+            yes=_share(said.letters) if said else None,
+            usage=sum(asked, Usage()),
             reply_key=rated.key if rated else None,
         )
+
+    async def _rate(self, sample: Sample) -> Reply | None:
+        turns = request(sample, self._proofread, response=sample.response)
+        return await _unless_refused(self._role.rate(turns, sample.response, tools=sample.tools))
+
+    async def _ask(self, sample: Sample) -> Reply | None:
+        if not self._role.rates_letters:
+            return None
+        turns = request(sample, self._facts, response=sample.response)
+        return await _unless_refused(self._role.rate_letters(turns, (_YES, _NO), tools=sample.tools))
+
+
+async def _unless_refused(asked: Awaitable[Reply | None]) -> Reply | None:
+    """Return a reply; None where the model takes no such request: a view less, and no failed sample."""
+    try:
+        return await asked
+    except ModelBusyError:
+        raise
+    except ModelCallError:
+        return None
 
 
 def _share(words: dict[str, float]) -> float | None:

@@ -5,13 +5,13 @@
 
 The data have a prompt, a right response and the same with one fact turned by hand, long and short, most in
 English. From these are made: `ruled`, a fact turned by the rules with which a run tries its own data; `off`,
-the response to another prompt; `cut`, its first part; `padded`, said twice with words around it. The checker's
-model assesses each as in a run. `--scores` keeps what it said, and goes on from what is there.
+the response to another prompt; `cut`, its first part; `padded`, said twice with words around it. The
+checker's model assesses each as in a run. `--scores` keeps what it said, and goes on from what is there.
 
 Prints JSON. By kind and view: the area under the curve (AUC) against the right responses, with its 95 %
-interval (bootstrap over the prompts). `all` is what a run makes of the views together: it learns from 20 ruled
-pairs, and one response in ten is of the kind. Its calibration error (ECE, ten bins) and noise are the means of
-200 such draws, with the share in which the run would say that it sees wrong facts.
+interval (bootstrap over the prompts). `all` is what a run makes of the views together: it learns from 20
+ruled pairs, and one response in ten is of the kind. Its calibration error (ECE, ten bins) and the right
+responses that it flags are the means of 200 such draws. `sees` is the share of runs that say they see.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from agents.assessment import VIEWS, Assessment, Assessor
 from agents.models.pool import ModelPool
 from graph.config.run import load_config
 from graph.context import build_agents, load_models, load_prompts
+from stores.atomic import write_json_atomically
 from stores.sample import Sample
 from training.calibration import priors
 from training.calibration.arrays import Bools, Reals
@@ -67,8 +68,7 @@ def derive(rows: Sequence[Row]) -> list[dict[str, str]]:
 
 async def assess(arguments: argparse.Namespace, rows: Sequence[Row]) -> dict[str, Any]:
     """Return what the checker's model says of every response, by prompt and kind."""
-    kept: Path | None = arguments.scores
-    said: dict[str, Any] = json.loads(kept.read_text()) if kept is not None and kept.exists() else {}
+    said = read_scores(arguments.scores)
     config = load_config(arguments.config, arguments.set)
     async with ModelPool() as pool:
         models = await load_models(pool, config)
@@ -81,10 +81,20 @@ async def assess(arguments: argparse.Namespace, rows: Sequence[Row]) -> dict[str
             found = await asyncio.gather(*map(assessor.assess, samples))
             for kind, assessment in zip(todo, found, strict=True):
                 said[f"{row['id']} {kind}"] = {"text": texts[kind], **assessment.model_dump(mode="json")}
-            if kept is not None and todo:
-                kept.write_text(json.dumps(said))
+            keep_scores(arguments.scores, said)
             logging.info("%s", row["id"])
     return said
+
+
+def read_scores(path: Path | None) -> dict[str, Any]:
+    """Return what was said before."""
+    return dict(json.loads(path.read_text())) if path is not None and path.exists() else {}
+
+
+def keep_scores(path: Path | None, said: dict[str, Any]) -> None:
+    """Keep what was said so far."""
+    if path is not None:
+        write_json_atomically(path, said)
 
 
 def figures(rows: Sequence[Row], said: dict[str, Any], kinds: Sequence[str]) -> dict[str, Any]:
@@ -145,7 +155,7 @@ def _draw(ids: Sequence[str], table: dict[str, list[float]], kind: str) -> dict[
         sees.append(sight.sees)
         score = sight.weights(Plausibility.of(data))
         areas.append(auc(score[~wrong], score[wrong]) if sight.sees else 0.5)
-        noise = 1 / (1 + numpy.exp(score + numpy.log(1 / _NOISE - 1)))
+        noise = 1 / (1 + numpy.exp(score + numpy.log(1 / priors.FACTS_WRONG - 1)))
         errors.append(_calibration_error(noise, wrong))
         rates.append(float((noise >= priors.LIKELIER_WRONG)[~wrong].mean()))
     low, high = numpy.quantile(areas, (0.025, 0.975))

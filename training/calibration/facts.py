@@ -41,8 +41,10 @@ class Plausibility:
     @classmethod
     def of(cls, rows: Sequence[Sequence[float]]) -> "Plausibility":
         """Return it of rows that hold a response's scores, and last its length."""
-        columns = numpy.array(rows, dtype=numpy.float64).reshape(len(rows), -1)
-        return cls(columns[:, :-1], columns[:, -1]) if len(rows) else cls(columns, columns.ravel())
+        if not rows:
+            return cls(numpy.empty((0, 0)), numpy.empty(0))
+        columns = numpy.array(rows, dtype=numpy.float64)
+        return cls(columns[:, :-1], columns[:, -1])
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -86,7 +88,7 @@ class FactSight:
         reach = priors.FARTHEST * 1.4826 * _medians(numpy.abs(scores - middle))
         known = numpy.clip(numpy.where(there, scores, middle), middle - reach, middle + reach)
         # Half-way between right and wrong responses.
-        border = middle + (priors.NOISE_AMONG_FEW - 0.5) * self.fall
+        border = middle + (priors.FACTS_WRONG - 0.5) * self.fall
         said = numpy.where(there, self.slopes * (known - border), 0.0)
         return numpy.asarray(said.sum(1), dtype=numpy.float64)
 

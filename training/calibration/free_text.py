@@ -103,7 +103,7 @@ def fit_similarities(
     if model is None:
         if len(similarities) < priors.FEWEST_TEXTS:
             return None
-        nothing, prior = numpy.zeros(similarities.shape[1]), float(numpy.log(1 / priors.NOISE_AMONG_FEW - 1))
+        nothing, prior = numpy.zeros(similarities.shape[1]), float(numpy.log(1 / priors.FACTS_WRONG - 1))
         model = SimilarityModel(nothing, nothing, nothing, prior, numpy.zeros(2), groups=False)
     # The judge is the model that finds a response plausible: it repeats much of what that says.
     judge = _fit_judge(model.score(similarities) + sight.weights(given), verdicts) * priors.VERDICT_SHARE
