@@ -88,7 +88,7 @@ async def test_a_model_that_sees_turned_facts_is_used_and_the_run_says_so(
 async def test_a_model_that_sees_none_is_told_of_in_one_line(
     run: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    blind, _ = agents(lambda text: 0.8)
+    blind, _ = agents(lambda text: 0.9)
     await turn_facts(run, blind)
     with caplog.at_level(logging.INFO, "robustft"):
         calibrate_run(run)
