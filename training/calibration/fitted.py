@@ -53,17 +53,29 @@ class FittedCalibration:
         return any(model.similarity is not None for model in self.models)
 
     @property
+    def uses_plausibility(self) -> bool:
+        """Whether it is needed how plausible free text is (`agents.assessment`) to decide a sample."""
+        return any(
+            model.similarity is not None and model.similarity.facts is not None for model in self.models
+        )
+
+    @property
     def noise_rate(self) -> float | None:
-        """The estimated share of responses that are wrong, of the calibrated ones; None where none is."""
+        """The estimated share of responses that are wrong, of the groups that have one; None where none has."""
         rates = [(model.noise_rate, size) for model, size in self._sized() if model.noise_rate is not None]
         total = sum(size for _, size in rates)
         return sum(rate * size for rate, size in rates) / total if total else None
 
     @property
+    def estimated(self) -> int:
+        """How many samples `noise_rate` is a share of."""
+        return sum(size for model, size in self._sized() if model.noise_rate is not None)
+
+    @property
     def thresholds(self) -> Mapping[str, float]:
         """By the name of each calibrated group, the noise probability from which on responses are noisy."""
         pairs = zip(self.groups.groups, self.models, strict=True)
-        return {group.name: model.threshold for group, model in pairs if model.noise_rate is not None}
+        return {group.name: model.threshold for group, model in pairs if model.tells}
 
     @property
     def reliability(self) -> Mapping[str, float]:
@@ -80,7 +92,7 @@ class FittedCalibration:
     @property
     def judged_alone(self) -> int:
         """How many of the samples that were learned from only the judge decides about."""
-        return sum(size for model, size in self._sized() if model.noise_rate is None)
+        return sum(size for model, size in self._sized() if not model.tells)
 
     @property
     def silence(self) -> tuple[str, ...]:
@@ -123,9 +135,10 @@ class FittedCalibration:
     ) -> list[SampleRecord]:
         """Return samples with their consensus, in the light of the new answers.
 
-        A sample that the judge decided about alone has none. Its new response is the reviewer's, and it is
-        selected by the entropy of the context answer (Eq. 8), as with the policy `hybrid`. A sample that
-        failed comes back as it is.
+        A sample that the judge decided about alone has none, and neither has new free text where only the
+        plausibility of the given one tells. Its new response is the reviewer's, and it is selected by the
+        entropy of the context answer (Eq. 8), as with the policy `hybrid`. A sample that failed comes back as
+        it is.
 
         Args:
             records: the samples (n), with their verdicts and with what was answered since.
@@ -221,7 +234,7 @@ class FittedCalibration:
             repeated = [repeats[row] for row in asked]
             new = model.conclude(chosen, self.views, _rows(vectors, asked), repeated)
             found.update(zip(asked, new, strict=True))
-        elif asked and model.similarity is not None:
+        elif asked and model.similarity is not None and model.similarity.groups:
             found.update(zip(asked, _texts(model, chosen, _rows(similarities, asked)), strict=True))
         return list(found.values())
 
