@@ -61,7 +61,7 @@ class FittedCalibration:
 
     @property
     def noise_rate(self) -> float | None:
-        """The estimated share of responses that are wrong, of the groups that have one; None where none has."""
+        """The estimated share of wrong responses, of the groups that have one; None where none has."""
         rates = [(model.noise_rate, size) for model, size in self._sized() if model.noise_rate is not None]
         total = sum(size for _, size in rates)
         return sum(rate * size for rate, size in rates) / total if total else None

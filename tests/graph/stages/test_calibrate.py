@@ -100,7 +100,8 @@ def test_every_judged_response_gets_a_noise_probability(run: Workspace) -> None:
     assert all(check.noise is not None and 0 <= check.noise <= 1 for check in found)
     fact = run.journal.validity.calibration
     assert fact is not None
-    assert {"noise", "threshold", "thresholds", "reliability", "judged_alone", "silence"} == fact.keys()
+    shares = {"noise", "estimated", "threshold", "thresholds", "reliability"}
+    assert shares | {"judged_alone", "silence", "turned_facts"} == fact.keys()
     assert len(fact["thresholds"]) == 2
 
 
