@@ -146,7 +146,7 @@ def _draw(ids: Sequence[str], table: dict[str, list[float]], kind: str) -> dict[
         wrong[draw.sample(range(len(ids)), round(_NOISE * len(ids)))] = True
         data = [table[f"{name} {kind if bad else 'right'}"] for name, bad in zip(ids, wrong, strict=True)]
         # A run turns facts in what it has, and some of that is wrong already.
-        able = [at for at, name in enumerate(ids) if f"{name} ruled" in table and not wrong[at]]
+        able = [at for at, name in enumerate(ids) if f"{name} ruled" in table]
         tried = draw.sample(able, min(priors.TURNED, len(able)))
         pairs = [data[at] for at in tried], [table[f"{ids[at]} ruled"] for at in tried]
         sight = see_facts(Plausibility.of(pairs[0]), Plausibility.of(pairs[1]))

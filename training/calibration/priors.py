@@ -258,8 +258,8 @@ FACTS_SEEN = 0.65
 to know of, not measured."""
 
 FACTS_WRONG = 0.03
-"""The share of free texts believed to have a fact wrong; nothing estimates it. Chosen among .02, .03, .05 and .1
-with drawn scores of clean data, so that less than 2 % of 200 are called noisy (at .05, 3 %)."""
+"""The share of free texts believed to have a fact wrong; nothing estimates it. Chosen among .02, .03, .05 and
+.1 with drawn scores of clean data, so that less than 2 % of 200 are called noisy (at .05, 3 %)."""
 
 SURE = 1.96
 """Standard errors that are taken off the mean fall of a view's score: its lower 95 % bound."""
