@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from stores.errors import RecordError
-from tests.support.drawn_records import LookedUp, choices, classes, texts
+from tests.support.drawn_records import LookedUp, assessed, choices, classes, seeing, texts
 from training.calibration.calibrate import calibrate
 from training.calibration.fitted import FittedCalibration
 from training.calibration.measures import Measures
@@ -23,9 +23,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoder = LookedUp()
     moods, _ = classes(encoder, 200, ("good", "bad"), options=True)
     intents, _ = classes(encoder, 900, [f"intent {number}" for number in range(60)])
-    records = [*moods, *intents, *choices(60), *texts(120)]
+    records = [*moods, *intents, *choices(60), *assessed(texts(120))]
     folder = tmp_path_factory.mktemp("written")
-    calibrate(lambda: records, Measures(encoder), ("base", "reasoning")).save(folder)
+    calibrate(lambda: records, Measures(encoder), ("base", "reasoning"), sight=seeing()).save(folder)
     return folder
 
 
@@ -86,6 +86,8 @@ def test_a_file_of_something_else_is_refused(name: str, content: bytes, kept: Pa
         (("groups", 0, "label", "classes"), 7),
         (("groups", 0, "label", "sources"), {"label": ["nothing"]}),
         (("groups", 0, "label", "sources"), {"../label": ["../../x"]}),
+        (("groups", 3, "similarity", "slopes"), 1.0),
+        (("groups", 3, "similarity", "facts"), 1.0),
         (("by_options", 0, 1), 99),
         (("by_text", 0, 1), -1),
         (("own",), 4),
@@ -106,6 +108,7 @@ def test_an_array_that_does_not_fit_is_refused(how: str, written: Path, kept: Pa
         "complex": lambda array: array.astype(complex),
     }
     # Patterns and their logarithms belong together: either alone is another model.
+    assert sum(".facts." in name for name in arrays(written)) == 5
     for name in arrays(written):
         found = arrays(written)
         array = found.pop(name)
