@@ -110,7 +110,7 @@ def test_free_text_whose_facts_are_seen_is_decided_alone_as_in_the_run(groups: b
 
 def test_where_plausibility_alone_tells_no_rate_is_reported_and_no_new_text_is_vouched_for() -> None:
     measures, records = alike(120), [*assessed(texts(60)), *choices(60)]
-    fitted = calibrate(stream(records), measures, VIEWS, threshold=0.05, sight=seeing())
+    fitted = calibrate(stream(records), measures, VIEWS, threshold=0.02, sight=seeing())
     judged = list(calibrated(stream(records), measures, fitted))
     concluded = list(conclude(stream(relabelled(judged)), measures, fitted, repeats))
 
