@@ -26,7 +26,7 @@ from training.calibration.facts import FactSight, Plausibility, see_facts
 from training.calibration.free_text import plausibility_row
 from training.calibration.hashes import hash_of
 from training.calibration.label_space import is_free
-from training.calibration.turned import turn_fact
+from training.calibration.turned import turn_some
 
 _LOG = logging.getLogger("robustft")
 # Responses whose names are put in the place of others.
@@ -134,16 +134,8 @@ def _choose(work: Workspace) -> list[tuple[Sample, str]]:
     if len(found) < priors.FEWEST_TEXTS:
         # Nothing is learned of so few.
         return []
-    responses = [sample.response for sample in found]
-    chosen: list[tuple[Sample, str]] = []
-    # Some have nothing that can be turned.
-    for place, sample in enumerate(found):
-        turned = turn_fact(responses[place], responses[:place] + responses[place + 1 :], sample.id)
-        if turned is not None and turned != responses[place]:
-            chosen.append((sample, turned))
-        if len(chosen) == priors.TURNED:
-            break
-    return chosen if len(chosen) >= priors.FEWEST_TURNED else []
+    turned = turn_some([sample.response for sample in found], [sample.id for sample in found])
+    return [(found[place], text) for place, text in turned]
 
 
 async def _try_out(assessor: Assessor, chosen: list[tuple[Sample, str]], concurrency: int) -> list[_Pair]:

@@ -262,10 +262,13 @@ FACTS_WRONG = 0.03
 .1 with drawn scores of clean data, so that less than 2 % of 200 are called noisy (at .05, 3 %)."""
 
 SURE = 1.96
-"""Standard errors that are taken off the mean fall of a view's score: its lower 95 % bound."""
+"""Standard errors that are taken off the mean fall of a view's score. Chosen as its lower 95 % bound."""
 
 APART = 0.3
 """How far the views' covariance, told from few pairs, is drawn to views that are apart. Not measured."""
 
 BOOTSTRAPS = 1000
-"""Draws of the pairs for the interval. Changes its last digit alone."""
+"""Draws of the pairs for the interval. Not measured; it changes the last digit alone."""
+
+YEARS = range(1000, 2101)
+"""Numbers of four digits that are taken for years. Not measured."""

@@ -12,11 +12,12 @@ import random
 import re
 from collections.abc import Sequence
 
+from training.calibration import priors
+
 # Between other digits, points and letters a number is part of a date, a version or a name.
 _NUMBER = re.compile(r"(?<![\w.,:/-])\d{1,6}(?![\w:/-]|[.,]\d)")
 # Not at the beginning of a sentence, where any word has a capital.
 _NAME = re.compile(r"(?<=[^\W\d_] |, |\w-)[^\W\d_a-z][^\W\d_]{2,}(?: [^\W\d_a-z][^\W\d_]{2,})*")
-_YEARS = range(1000, 2101)
 _OPPOSITES = (
     "more less,most least,larger smaller,large small,big small,longer shorter,long short,higher lower,"
     "high low,faster slower,fast slow,before after,first last,always never,above below,hot cold,"
@@ -69,9 +70,30 @@ def turn_fact(response: str, others: Sequence[str], seed: int | str) -> str | No
     return f"{response[: found.start()]}{new}{response[found.end() :]}"
 
 
+def turn_some(responses: Sequence[str], seeds: Sequence[str]) -> list[tuple[int, str]]:
+    """Return the places of the first responses in which a fact can be turned, each with its turned text.
+
+    Args:
+        responses: texts (n), which lend each other their names.
+        seeds: one a text, as for `turn_fact` (n).
+
+    Returns:
+        At most `priors.TURNED`; none where there are fewer than `priors.FEWEST_TURNED`.
+    """
+    found: list[tuple[int, str]] = []
+    for place, response in enumerate(responses):
+        others = [*responses[:place], *responses[place + 1 :]]
+        turned = turn_fact(response, others, seeds[place])
+        if turned is not None and turned != response:
+            found.append((place, turned))
+        if len(found) == priors.TURNED:
+            break
+    return found if len(found) >= priors.FEWEST_TURNED else []
+
+
 def _other_number(digits: str, draw: random.Random) -> str:
     number = int(digits)
-    if len(digits) == 4 and number in _YEARS:
+    if len(digits) == 4 and number in priors.YEARS:
         return str(number + draw.choice((-1, 1)) * draw.randint(11, 60))
     return str(number + max(1, round(0.3 * number)))
 

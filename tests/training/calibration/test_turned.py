@@ -4,7 +4,8 @@ import difflib
 
 import pytest
 
-from training.calibration.turned import turn_fact
+from training.calibration import priors
+from training.calibration.turned import turn_fact, turn_some
 
 OTHERS = ("The river Rhine flows through Cologne.", "In Paris, Marie Curie found radium.")
 
@@ -44,3 +45,11 @@ def test_the_same_seed_turns_the_same_and_only_one_place() -> None:
         assert found != text
         parts = difflib.SequenceMatcher(None, text.split(), found.split()).get_opcodes()
         assert sum(tag != "equal" for tag, *_ in parts) == 1
+
+
+def test_the_first_that_can_be_turned_are() -> None:
+    texts = [f"There are {number} ships." if number % 2 else "Yes, please." for number in range(60)]
+    found = turn_some(texts, [str(number) for number in range(60)])
+    assert [place for place, _ in found] == list(range(1, 2 * priors.TURNED, 2))
+    assert all(turned != texts[place] for place, turned in found)
+    assert turn_some(texts[:10], [str(number) for number in range(10)]) == []
