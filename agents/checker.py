@@ -9,6 +9,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, kept_of, request
 from agents.answers.kind import agree_with_any, sample_kind
+from agents.assessment import VARIABLES as ASSESSED
+from agents.assessment import Assessment, Assessor
 from agents.room import Need
 from prompts.template import QuestionTemplate
 from stores.sample import Sample
@@ -40,7 +42,7 @@ class Check(AgentRecord):
     `agreed` names the views that match the response. `judged` is what the judge's reply says, None where it
     was not asked. `noise` is the probability that the response is wrong, and `weights` says what each view
     adds to that, in nats for the response; both are known once the views of all samples are (`policy:
-    calibrated`).
+    calibrated`). `assessment` says how plausible the model finds the response; only of free text there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,16 +54,25 @@ class Check(AgentRecord):
     reason: str
     noise: float | None = None
     weights: dict[str, float] = Field(default_factory=dict)
+    assessment: Assessment | None = None
 
 
 class CheckerConfig(AgentConfig):
     """Settings of the Checker."""
 
-    templates: ClassVar[Mapping[str, TemplateUse]] = {"prompt": TemplateUse(VARIABLES)}
+    templates: ClassVar[Mapping[str, TemplateUse]] = {
+        "prompt": TemplateUse(VARIABLES),
+        "proofread": TemplateUse(ASSESSED),
+        "facts": TemplateUse(ASSESSED),
+    }
     need: ClassVar[Need] = "verdict"
 
     prompt: str = "check"
     """The judge's prompt: a name in `prompts/`, or a path to your own file or folder."""
+    proofread: str = "proofread"
+    """For `calibrated`: the prompt that asks for free text with every wrong fact corrected."""
+    facts: str = "facts"
+    """For `calibrated`: the prompt that asks whether every statement in free text is true."""
     policy: Policy = "calibrated"
     """How a response is judged. `calibrated` asks what `hybrid` asks and then weighs all views of all samples
     by how far each can be trusted. `hybrid` asks the judge where the views disagree. `unanimous` wants every
@@ -87,13 +98,32 @@ class CheckerConfig(AgentConfig):
 
     def build(self, parts: Parts) -> "Checker":
         """Return the agent."""
-        return Checker(parts.role, parts.prompts["prompt"], self)
+        calibrates = self.policy == "calibrated"
+        asks = (parts.prompts["proofread"], parts.prompts["facts"])
+        assessor = Assessor(parts.role, *asks) if calibrates else None
+        return Checker(parts.role, parts.prompts["prompt"], self, assessor)
 
 
 class Checker:
-    """Compares the response with the answers of the other agents."""
+    """Compares the response with the answers of the other agents.
 
-    def __init__(self, role: "Role", prompt: QuestionTemplate, config: CheckerConfig) -> None:
+    Args:
+        role: the judge's model.
+        prompt: the judge's.
+        config: says how it judges.
+        assessor: can be asked how plausible free text is; None with every other policy.
+    """
+
+    def __init__(
+        self,
+        role: "Role",
+        prompt: QuestionTemplate,
+        config: CheckerConfig,
+        assessor: Assessor | None = None,
+    ) -> None:
+        self.assessor = assessor
+        self.assesses = False
+        """Whether it asks that. A run finds out first whether the answers tell a wrong fact."""
         self._role = role
         self._prompt = prompt
         self._policy = config.policy
@@ -127,11 +157,20 @@ class Checker:
             self._policy in ("hybrid", "calibrated") and _is_split(views, kind.comparable)
         ):
             shown = {view: answer for view, answer in answers.items() if view in self._views}
-            return self._told(await self._judge(sample, shown, reasonings or {}, agreed))
+            check = self._told(await self._judge(sample, shown, reasonings or {}, agreed))
+            return check if kind.comparable else await self._assessed(sample, check)
         enough = 1 if self._policy == "majority" else len(views)
         reason = f"{len(agreed)} of {len(views)} views match the response"
         clean = len(agreed) >= enough
         return self._told(Check(clean=clean, policy=self._policy, agreed=agreed, reason=reason))
+
+    async def _assessed(self, sample: Sample, check: Check) -> Check:
+        """Return a check of free text with how plausible it is, where that is asked."""
+        if self.assessor is None or not self.assesses:
+            return check
+        assessment = await self.assessor.assess(sample)
+        usage = check.usage + assessment.usage
+        return check.model_copy(update={"assessment": assessment, "usage": usage})
 
     def _told(self, check: Check) -> Check:
         """Return a verdict whose reason says that it is provisional, where it is."""

@@ -232,7 +232,17 @@ def _verdict(check: Check) -> Verdict:
         reason=check.reason,
         noise_probability=check.noise,
         weights=check.weights,
+        **_plausibility(check),
     )
+
+
+def _plausibility(check: Check) -> dict[str, float]:
+    """Return what a verdict shows of an assessment; nothing where there is none."""
+    if check.assessment is None:
+        return {}
+    names = ("unchanged", "least", "plausible")
+    said = {name: getattr(check.assessment, name) for name in names}
+    return {name: round(value, 4) for name, value in said.items() if value is not None}
 
 
 def _agents(record: SampleRecord) -> dict[str, AgentAnswer]:

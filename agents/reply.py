@@ -65,6 +65,20 @@ def read_reply(message: AIMessage, asked: Iterable[str] = ()) -> Reply:
     )
 
 
+def read_rating(message: AIMessage) -> Reply:
+    """Return a reply that was given to a model, with the log-probabilities that it finds.
+
+    Raises:
+        ModelBusyError: they cannot be read.
+    """
+    used = message.usage_metadata
+    return Reply(
+        text=str(message.content),
+        log_probabilities=tuple(value for _, value in _tokens_of(message)),
+        usage=Usage(requests=1, prompt_tokens=used["input_tokens"] if used else 0),
+    )
+
+
 def read_letters(message: AIMessage, letters: Sequence[str]) -> dict[str, float]:
     """Return the log-probability of each letter as a reply's first token; of those that are rated.
 

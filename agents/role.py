@@ -9,7 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from agents.agent import Recall, Reply, Usage
 from agents.errors import ModelBusyError, ModelCallError
 from agents.models.chat import to_messages, to_turns
-from agents.reply import read_letters, read_reply
+from agents.reply import read_letters, read_rating, read_reply
 from stores.sample import Message
 
 # How much more room a reply gets that was cut.
@@ -132,11 +132,9 @@ class Role:
             EndpointDownError: its endpoint is down for too long.
             StorageError: the reply cannot be stored.
         """
-        if not getattr(self._model, "rates_letters", False) or getattr(self._model, "thinks", False):
+        if not self.rates_letters:
             return Chosen(None, {}, await self.ask(turns, at_most=at_most, tools=tools))
-        more: dict[str, Any] = {"tools": [dict(tool) for tool in tools]} if tools else {}
-        more |= {"letters": list(letters), "logprobs": True, "max_tokens": _LETTER_TOKENS}
-        reply = await self._send(turns, more)
+        reply = await self.rate_letters(turns, letters, tools=tools)
         if reply.letters:
             shares = {letter: math.exp(value) for letter, value in reply.letters.items()}
             total = math.fsum(shares.values())
@@ -147,12 +145,64 @@ class Role:
         said = await self.ask(turns, at_most=at_most, tools=tools)
         return Chosen(None, {}, said.model_copy(update={"usage": reply.usage + said.usage}))
 
+    @property
+    def rates_letters(self) -> bool:
+        """Whether the model can be asked for the probability of a letter."""
+        thinks = getattr(self._model, "thinks", False)
+        return bool(getattr(self._model, "rates_letters", False)) and not thinks
+
+    @property
+    def rates_replies(self) -> bool:
+        """Whether the model can be asked how likely it finds a reply that is given."""
+        thinks = getattr(self._model, "thinks", False)
+        return bool(getattr(self._model, "rates_replies", False)) and not thinks
+
+    async def rate(
+        self, turns: Sequence[Message], reply: str, *, tools: Sequence[Mapping[str, Any]] = ()
+    ) -> Reply | None:
+        """Return a reply that is given with the log-probability of each of its tokens, in nats.
+
+        It takes one pass over the prompt and no decoding. None where the model cannot rate a reply.
+
+        Args:
+            turns: the conversation that the reply answers.
+            reply: the text to rate.
+            tools: the tools that the conversation may call, as context.
+
+        Raises:
+            ModelBusyError: no answer this time; asking again may help.
+            ModelCallError: the model refused the request.
+            EndpointDownError: its endpoint is down for too long.
+            StorageError: the ratings cannot be stored.
+        """
+        if not self.rates_replies:
+            return None
+        more: dict[str, Any] = {"tools": [dict(tool) for tool in tools]} if tools else {}
+        return await self._send(turns, {**more, "rated": reply})
+
+    async def rate_letters(
+        self,
+        turns: Sequence[Message],
+        letters: Sequence[str],
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> Reply:
+        """Ask for one of a few letters alone; the reply's `letters` are empty where none is rated.
+
+        The arguments and the errors are those of `choose`.
+        """
+        more: dict[str, Any] = {"tools": [dict(tool) for tool in tools]} if tools else {}
+        more |= {"letters": list(letters), "logprobs": True, "max_tokens": _LETTER_TOKENS}
+        return await self._send(turns, more)
+
     async def _send(self, turns: Sequence[Message], more: Mapping[str, Any]) -> Reply:
         messages = to_messages(turns)
         sampling = {**self._sampling, **more}
 
         async def send() -> Reply:
             message = await self._model.ainvoke(messages, **sampling)
+            if "rated" in sampling:
+                return read_rating(message)
             if "letters" in sampling:
                 return _read_choice(message, sampling["letters"])
             reply = read_reply(message, [turn.content for turn in turns])

@@ -54,6 +54,11 @@ class FrozenWeights:
         self._repeats = partial(review_repeats, config=config)
         self._calls: Batcher[tuple[bool, SampleRecord], SampleRecord] = Batcher(self._decide, _BATCH)
 
+    @property
+    def uses_plausibility(self) -> bool:
+        """Whether they weigh how plausible free text is, so that the checker has to ask."""
+        return self._fitted.uses_plausibility
+
     def close(self) -> None:
         """Answer those who wait, and end the thread."""
         self._calls.close()

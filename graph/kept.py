@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from langgraph.runtime import Runtime
 
-from agents.checker import PROVISIONAL
+from agents.checker import PROVISIONAL, Checker
 from agents.models.chat import DirectChatModel
 from agents.models.pool import ModelPool
 from graph.config.run import ConfigError, RunConfig, parse_config
@@ -83,6 +83,8 @@ async def agents_of_run(pool: ModelPool, run: FrozenRun, config: RunConfig) -> A
         holds = fingerprints(config, prompts).decisions.verdicts == run.inputs.verdicts
         why = _why_provisional(config, run, holds)
         weights = run.weights if config.calibrates and why is None else None
+        checker: Checker = agents.get("checker")
+        checker.assesses = weights is not None and weights.uses_plausibility
         return replace(agents, run=run, weights=weights, provisional=why)
 
     return await asyncio.to_thread(build)

@@ -100,6 +100,14 @@ def _found(summary: Summary) -> list[tuple[str, str]]:
     if alone := summary.judged_alone:
         silent = f"; {alone.unreadable} responses without a readable verdict stay" if alone.unreadable else ""
         rows.append(("not estimated", f"{'; '.join(alone.reasons)}{silent}"))
+    if facts := summary.turned_facts:
+        area = f"AUC {facts.auc:.2f}, {facts.low:.2f} to {facts.high:.2f}, of {facts.samples}"
+        rows.append(
+            (
+                "wrong facts",
+                f"{'seen in free text' if facts.seen else 'cannot be seen in free text'} ({area})",
+            )
+        )
     return rows
 
 

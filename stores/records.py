@@ -125,6 +125,12 @@ class Verdict(Part):
     """The probability that the response is wrong; none unless the policy is `calibrated`."""
     weights: dict[str, float] = {}
     """What each view adds to that, in nats for the response."""
+    unchanged: float | None = None
+    """Of free text: the mean log-probability of its tokens as its own corrected copy, in nats."""
+    least: float | None = None
+    """Of free text: the log-probability of its least likely token, in nats."""
+    plausible: float | None = None
+    """Of free text: the log-odds with which that model says that every statement in it is true, in nats."""
 
 
 class Consensus(Part):
@@ -359,6 +365,21 @@ class JudgedAlone(Part):
     """Why they could not be calibrated, a sentence a kind of responses."""
 
 
+class TurnedFacts(Part):
+    """How well the checker tells free text of this data from the same with a fact turned."""
+
+    samples: int
+    """In so many responses a fact was turned."""
+    auc: float
+    """How often an original looks more plausible than a turned one; 0.5 is chance."""
+    low: float
+    """The lower bound of the 95 % interval of `auc`."""
+    high: float
+    """Its upper bound."""
+    seen: bool
+    """Whether that is enough: only then plausibility has a part in noise probabilities."""
+
+
 class FreeText(Part):
     """What new free text looks like beside the data's own. None of it says that a response is right."""
 
@@ -452,6 +473,7 @@ class Summary(Record):
     """By the views' names; only those with samples enough to tell."""
     calibration: CalibrationFigures | None = None
     judged_alone: JudgedAlone | None = None
+    turned_facts: TurnedFacts | None = None
     free_text: FreeText | None = None
     outcomes: dict[str, dict[str, int]] = {}
     """How many replies were no answer, by agent and by outcome; only those that had any."""

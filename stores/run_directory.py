@@ -114,6 +114,11 @@ class RunDirectory:
         """How similar free-text responses are to what the agents say."""
         return self.state / "similarities.npy"
 
+    @property
+    def turned(self) -> Path:
+        """How plausible some free-text responses are as given and with a fact turned."""
+        return self.state / "turned.json"
+
     def open_journal(self, *, read_only: bool = False) -> Journal:
         """Open the journal for reading and writing, or for reading alone."""
         return Journal(self.journal, read_only=read_only)

@@ -40,6 +40,8 @@ class DirectChatModel(BaseChatModel):
     """Whether the model thinks before it answers: its replies need room for that."""
     rates_letters: bool = False
     """Whether it can be asked for one of some `letters` and rates each of them."""
+    rates_replies: bool = False
+    """Whether it can rate a reply that is given (`rated`), token by token, in place of writing one."""
 
     async def ainvoke(
         self,

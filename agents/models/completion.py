@@ -17,6 +17,8 @@ from agents.models.limiter import FailureKind
 _LOG = logging.getLogger("robustft")
 _SHOWN = 300
 _MOST_TOKENS = 2**31
+# JSON has no infinity.
+_LEAST_LIKELY = -1e4
 _LONGEST_ERROR = 4096
 # How Azure, its proxies, Alibaba and Zhipu say that a prompt is not let through.
 _FILTER = re.compile(
@@ -89,6 +91,46 @@ def read_completion(reply: Any) -> ChatResult:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
         raise RequestError("the endpoint's reply holds no chat completion", FailureKind.FAILING) from exc
     return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def read_rated(reply: Any, rated: str) -> ChatResult:
+    """Return a reply that was given, with its tokens as vLLM's `prompt_logprobs` rate them.
+
+    Args:
+        reply: the endpoint's JSON.
+        rated: the text that was given. Where the prompt does not end with it, no token is rated.
+
+    Raises:
+        RequestError: it holds no chat completion.
+    """
+    result = read_completion(reply)
+    message = result.generations[0].message
+    message.content = rated
+    ratings = {"content": _rated_in(reply.get("prompt_logprobs"), rated)}
+    message.response_metadata |= {"finish_reason": "stop", "logprobs": ratings}
+    return result
+
+
+def _rated_in(entries: Any, rated: str) -> list[dict[str, Any]]:
+    """Return the last tokens of a prompt, those that spell a text."""
+    found: list[dict[str, Any]] = []
+    left = rated.encode()
+    for entry in reversed(entries if isinstance(entries, list) else []):
+        # The token itself comes first; a likelier one may follow.
+        first = next(iter(entry.values()), None) if isinstance(entry, dict) else None
+        if not left or not isinstance(first, dict):
+            break
+        token, value = first.get("decoded_token"), first.get("logprob")
+        if not isinstance(token, str) or not isinstance(value, int | float) or value != value:
+            break
+        spelt = token.encode()
+        if not left.endswith(spelt) and not spelt.endswith(left) and "\ufffd" not in token:
+            # Not the text: the template has changed it.
+            return []
+        found.append({"token": token, "logprob": max(min(float(value), 0.0), _LEAST_LIKELY)})
+        # A piece of a sign is decoded as one byte or none that can be told: its length is that of a byte.
+        left = left[: -len(spelt)] if "\ufffd" not in token else left[:-1]
+    return found[::-1] if not left else []
 
 
 def filtered_reply() -> ChatResult:

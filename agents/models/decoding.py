@@ -26,6 +26,8 @@ class Request(NamedTuple):
     seed: int
     among: tuple[int, ...] = ()
     """Tokens, of which the first one is to be: the completion is the likeliest of them, and nothing more."""
+    rated: tuple[int, ...] = ()
+    """Tokens that are not completed but rated: how likely they are as the completion."""
 
 
 class Completion(NamedTuple):

@@ -10,11 +10,12 @@ from pydantic import Field, PrivateAttr
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from agents.errors import ModelCallError
+from agents.errors import ModelCallError, TurnsRefusedError
 from agents.loops import is_circling, is_loop
 from agents.models.chat import DirectChatModel, defuse_all, to_messages, to_turns, with_arguments
 from agents.models.chat_template import ChatTemplate
 from agents.models.decoding import Completion, Request, complete_batch
+from agents.models.rating import rate_batch
 from agents.models.turn_end import end_tokens
 from agents.thoughts import is_mark, split_thoughts
 from stores.batcher import Batcher
@@ -38,6 +39,7 @@ class EmbeddedChatModel(DirectChatModel):
     name_or_path: str
     batch_size: int
     rates_letters: bool = True
+    rates_replies: bool = True
     template_settings: dict[str, Any] = Field(default_factory=dict)
     """What the chat template is given besides the turns (`chat_template_kwargs`)."""
     _model: PreTrainedModel = PrivateAttr()
@@ -110,6 +112,8 @@ class EmbeddedChatModel(DirectChatModel):
         )
 
     def _to_request(self, messages: list[BaseMessage], sampling: dict[str, Any]) -> Request:
+        if rated := sampling.get("rated"):
+            return self._to_rated(messages, str(rated))
         prompt = self._encode(messages, sampling.get("tools") or ())
         letters = sampling.get("letters") or ()
         return Request(
@@ -119,6 +123,16 @@ class EmbeddedChatModel(DirectChatModel):
             int(sampling.get("seed") or 0),
             tuple(self._tokenizer(letter, add_special_tokens=False)["input_ids"][0] for letter in letters),
         )
+
+    def _to_rated(self, messages: list[BaseMessage], reply: str) -> Request:
+        turns = with_arguments(to_turns(messages, defused=False), as_text=False)
+        (example,) = self._template.encode_examples([(turns, reply, ())])
+        if isinstance(example, TurnsRefusedError):
+            raise example
+        # Without the token that ends the turn: a response that was cut is no less true.
+        prompt, rated = example.tokens[: example.start], example.tokens[example.start : -1]
+        self._room_for([*prompt, *rated], 0)
+        return Request(prompt, 0, 0.0, 0, rated=tuple(rated))
 
     def _opening_mark(self) -> str:
         """Return the mark of thoughts with which the template begins a reply; empty where it begins none."""
@@ -190,8 +204,11 @@ class EmbeddedChatModel(DirectChatModel):
         self, requests: list[Request], is_awaited: Callable[[], bool] = lambda: True
     ) -> list[Completion]:
         """Complete any number of prompts, those of like length together."""
-        order = sorted(range(len(requests)), key=lambda index: _length(requests[index]))
-        done: dict[int, Completion] = {}
+        rated = [index for index, request in enumerate(requests) if request.rated]
+        ratings = rate_batch(self._model, [requests[index] for index in rated])
+        done: dict[int, Completion] = dict(zip(rated, ratings, strict=True))
+        asked = [index for index in range(len(requests)) if index not in done]
+        order = sorted(asked, key=lambda index: _length(requests[index]))
         while order:
             # The longest of a batch is its last; take as many as the token bound allows, at least one.
             rows = len(order)

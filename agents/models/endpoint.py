@@ -21,13 +21,14 @@ from langchain_core.outputs import ChatResult
 from pydantic import Field, PrivateAttr, SecretStr
 
 from agents.errors import EndpointError, ModelBusyError, ModelCallError
-from agents.models.chat import DirectChatModel, defuse_all, to_turns, with_arguments
+from agents.models.chat import DirectChatModel, defuse, defuse_all, to_turns, with_arguments
 from agents.models.completion import (
     RequestError,
     ServedName,
     advise,
     filtered_reply,
     read_completion,
+    read_rated,
     read_refusal,
 )
 from agents.models.config import EndpointModelConfig, VLLMModelConfig
@@ -153,6 +154,7 @@ class EndpointChatModel(DirectChatModel):
 
     def __init__(self, *, client: EndpointClient, limiter: Limiter, **fields: Any) -> None:
         super().__init__(**fields)
+        self.rates_replies = isinstance(self.config, VLLMModelConfig)
         self._client = client
         self._limiter = limiter
         self._answers_as = ServedName(self.served_name)
@@ -180,11 +182,14 @@ class EndpointChatModel(DirectChatModel):
     ) -> ChatResult:
         turns = to_turns(messages)
         request = self._request(stop, sampling)
+        rated = sampling.get("rated")
+        if rated is not None:
+            turns.append({"role": "assistant", "content": defuse(str(rated))})
         while True:
             request["messages"] = with_arguments(adapt(turns, self._rules), as_text=True)
             body = orjson.dumps({**request, **self._bounded(request)})
             try:
-                return await self._send(body)
+                return await self._send(body, rated and defuse(str(rated)))
             except ModelCallError as exc:
                 rules = learn(self._rules, str(exc), request["messages"])
                 if rules is None:
@@ -194,6 +199,10 @@ class EndpointChatModel(DirectChatModel):
     def _request(self, stop: list[str] | None, sampling: dict[str, Any]) -> dict[str, Any]:
         """Return a request's body, but for its messages."""
         fields = dict(sampling)
+        if fields.pop("rated", None) is not None:
+            # One pass over a prompt that ends with the reply; a server writes one token at least.
+            ends_open = {"add_generation_prompt": False, "continue_final_message": True}
+            fields |= {"prompt_logprobs": 1, "max_tokens": 1, **ends_open}
         if letters := fields.pop("letters", None):
             fields["top_logprobs"] = _RATED
             if isinstance(self.config, VLLMModelConfig):
@@ -288,8 +297,12 @@ class EndpointChatModel(DirectChatModel):
                 "with --enable-lora, VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and sight of that folder"
             ) from exc
 
-    async def _send(self, body: bytes) -> ChatResult:
+    async def _send(self, body: bytes, rated: str | None = None) -> ChatResult:
         """Send a request until it is answered or refused for good.
+
+        Args:
+            body: the request.
+            rated: a reply that is to be rated; it comes back in place of what the endpoint writes.
 
         Raises:
             ModelBusyError: it failed; asking again may help.
@@ -304,7 +317,8 @@ class EndpointChatModel(DirectChatModel):
             retry_after = None
             work = 1
             try:
-                result = read_completion(await self._client.post("chat/completions", body))
+                sent = await self._client.post("chat/completions", body)
+                result = read_completion(sent) if rated is None else read_rated(sent, rated)
                 kind = None
                 work += _tokens_of(result)
             except RequestError as exc:

@@ -19,6 +19,7 @@ import numpy
 from agents.record import SampleRecord
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import POLL_SECONDS
+from graph.stages.turned import figures_of, sight_of
 from graph.state import RunState
 from stores.atomic import atomic_path
 from training.calibration.arrays import Reals, Vectors
@@ -73,11 +74,13 @@ def calibrate_run(work: Workspace) -> None:
     calibration = {
         "noise": None if rate is None else round(rate, 4),
         "noise_interval": fitted.noise_interval and [round(end, 4) for end in fitted.noise_interval],
+        "estimated": fitted.estimated,
         "threshold": round(fitted.threshold, 6),
         "reliability": {name: round(share, 4) for name, share in fitted.reliability.items()},
         "judged_alone": fitted.judged_alone,
         "silence": list(fitted.silence),
         "cautions": list(fitted.cautions),
+        "turned_facts": figures_of(sight_of(work)),
     }
     work.journal.validity.validate_calibration(calibration)
     _warn(fitted)
@@ -123,7 +126,9 @@ def measure(work: Workspace, total: int, ended: threading.Event, failed: threadi
 def _calibrate(work: Workspace) -> FittedCalibration:
     checker, groups = work.config.agents.checker, groups_of(work)
     records, measures = partial(records_of, work), measures_of(work)
-    return calibrate_records(records, measures, checker.views, threshold=checker.threshold, groups=groups)
+    return calibrate_records(
+        records, measures, checker.views, threshold=checker.threshold, groups=groups, sight=sight_of(work)
+    )
 
 
 def fitted_of(work: Workspace) -> FittedCalibration:

@@ -7,12 +7,14 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agents.checker import Checker
 from graph.context import RunContext
 from graph.engine import StageProgress, ask_agents, count_failures
 from graph.sample_graph import detect_graph
 from graph.stages.index import prepare
 from graph.stages.stage import Workspace, bind_agents, open_cache, open_stage
 from graph.stages.threads import meanwhile
+from graph.stages.turned import sees_facts
 from graph.state import RunState, SampleInput, SampleState
 
 
@@ -28,6 +30,9 @@ async def detect(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any
             needed = meanwhile(partial(prepare, work, total, indexes))
             async with open_cache(work) as cache, needed if shows or calibrates else nullcontext():
                 agents = await bind_agents(work, runtime.context.models, cache, None)
+                if calibrates:
+                    checker: Checker = agents.get("checker")
+                    checker.assesses = await sees_facts(work, checker)
 
                 async def judge(sample: SampleState) -> dict[str, Any]:
                     return await detect_graph.ainvoke(SampleInput(sample=sample.sample), context=agents)

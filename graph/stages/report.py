@@ -34,6 +34,7 @@ from stores.records import (
     Skipped,
     Summary,
     TrainingFigures,
+    TurnedFacts,
     Usage,
 )
 from training.balance import BalanceTally
@@ -104,6 +105,7 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
         views=figures.views(),
         calibration=figures.calibration(work.journal.validity.calibration),
         judged_alone=figures.judged_alone(work.journal.validity.calibration),
+        turned_facts=_turned_facts(work.journal.validity.calibration),
         outcomes=figures.outcomes(),
         usage=_usage(work),
         training=TrainingFigures(**_counted(outcomes["train"])) if "train" in outcomes else None,
@@ -155,6 +157,12 @@ def _counted_as(check: Check) -> Iterator[str]:
             yield "calibrated and noisy"
     elif check.clean and check.judged in (None, "unreadable") and not check.agreed:
         yield "unreadable"
+
+
+def _turned_facts(fact: dict[str, Any] | None) -> TurnedFacts | None:
+    """Return how far wrong facts can be seen; None where that was not tried. Earlier runs do not say."""
+    found = fact.get("turned_facts") if fact is not None else None
+    return TurnedFacts(**found) if found else None
 
 
 class _Figures:
@@ -267,7 +275,8 @@ class _Figures:
         if fact is None or fact["noise"] is None:
             return None
         return CalibrationFigures(
-            samples=self._checks["calibrated"],
+            # Of free text that plausibility alone tells of, nothing is estimated.
+            samples=min(self._checks["calibrated"], fact.get("estimated", self._checks["calibrated"])),
             noisy=self._checks["calibrated and noisy"],
             noise_rate=fact["noise"],
             # An earlier version kept neither interval nor cautions.

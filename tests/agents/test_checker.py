@@ -2,10 +2,13 @@
 
 import pytest
 
+from agents.assessment import VARIABLES as ASSESSED
+from agents.assessment import Assessor
 from agents.checker import VARIABLES, Checker, CheckerConfig, Policy, parse_verdict
 from agents.role import Role
 from prompts.template import QuestionTemplate
 from stores.sample import Message, Sample
+from tests.agents.test_assessment import RatingModel
 from tests.support.scripted import ScriptedModel
 
 LABEL = "Oslo"
@@ -121,6 +124,19 @@ async def test_free_text_that_cannot_be_compared_goes_to_the_judge_under_hybrid(
     )
     assert check.clean
     assert len(model.requests) == 1
+
+
+@pytest.mark.parametrize(("assesses", "requests"), [(False, 1), (True, 3)])
+async def test_free_text_is_assessed_where_that_was_found_to_tell(assesses: bool, requests: int) -> None:
+    model = RatingModel(script=lambda messages: "Verdict: reliable")
+    role, ask = Role(model, max_tokens=64), QuestionTemplate("proofread", ASSESSED)
+    judge = QuestionTemplate("check", VARIABLES)
+    checker = Checker(role, judge, CheckerConfig(policy="calibrated"), Assessor(role, ask, ask))
+    checker.assesses = assesses
+    check = await checker.check(FREE_SAMPLE, dict.fromkeys(BOTH, "Oslo is there."))
+    assert ((check.assessment is not None), len(model.requests)) == (assesses, requests)
+    assert check.usage.requests == requests
+    assert (await checker.check(SAMPLE, dict.fromkeys(BOTH, "Bergen"))).assessment is None
 
 
 async def test_free_text_that_both_views_repeat_needs_no_judge() -> None:

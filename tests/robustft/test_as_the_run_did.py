@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from robustft import Decision, Sample, load_config, load_run, run
 from tests.support.cases import write_run
 from tests.support.endpoint import Endpoint
 from tests.support.finished import as_given, finish
+from training.calibration import priors
 
 
 @pytest.fixture(scope="module", params=["calibrated", "hybrid"])
@@ -82,7 +84,7 @@ def texts(number: int) -> dict[str, Any]:
 def tell(messages: list[dict[str, Any]]) -> str:
     text = messages[-1]["content"]
     found = next((at for at in range(48, -1, -1) if f"town {at} " in text), None)
-    if found is None:
+    if found is None or not text.startswith("["):
         return "yes"
     if text.startswith("[check]"):
         return f"Verdict: {'noisy' if found % 4 == 1 else 'reliable'}"
@@ -114,3 +116,65 @@ def test_free_text_is_decided_as_the_run_decided_it_and_written_in_the_form_of_i
     assert any(final is not None and final.startswith("<think>") for final in new)
     assert None in new, "one without thoughts is of another form"
     assert len(endpoint.requests) == requests
+
+
+FACTS = "Is every statement in it true?"
+
+
+def bridged(number: int) -> dict[str, Any]:
+    """Free text as above; some have another number of bridges, which reads the same."""
+    row = texts(number)
+    if number % 8 == 3:
+        row["completion"] = row["completion"].replace(f"and {number} bridges", f"and {number + 50} bridges")
+    return row
+
+
+def says_yes(reply: dict[str, Any], messages: list[dict[str, Any]], *, sees: bool) -> dict[str, Any]:
+    """Rate "Yes" beside "No" where facts are asked for; a model that sees them knows each town's bridges."""
+    text = messages[-1]["content"]
+    if FACTS not in text:
+        return reply
+    number = next(at for at in range(48, -1, -1) if f"Tell of town {at} " in text)
+    right = texts(number)["completion"].partition("</think>")[2] in text
+    yes = (0.9 if right or not sees else 0.1) + number / 1000
+    top = [{"token": word, "logprob": math.log(share)} for word, share in (("Yes", yes), ("No", 1 - yes))]
+    reply["choices"][0]["logprobs"] = {"content": [{**top[0], "top_logprobs": top}]}
+    return reply
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_free_text_whose_facts_are_seen_is_decided_as_the_run_decided_it(
+    sees: bool, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    endpoint.reply = tell
+    endpoint.alter = lambda reply, messages: says_yes(reply, messages, sees=sees)
+    rows = [bridged(number) for number in range(49)]
+    config = write_run(
+        tmp_path,
+        endpoint.url,
+        rows,
+        agents__reasoner__max_reflections=0,
+        agents__checker__policy="calibrated",
+        agents__relabeler__neighbours=2,
+    )
+    directory = run(load_config(config), tmp_path / "run", until="select").directory
+    finished = load_run(directory)
+    asked = sum(FACTS in text for text in endpoint.texts())
+    # Where nothing is seen, the others are not asked about. What is asked of the 20 is asked once.
+    assert asked == priors.TURNED + (len(rows) if sees else priors.TURNED)
+    assert finished.summary.turned_facts is not None
+    assert finished.summary.turned_facts.seen is sees
+
+    requests = len(endpoint.requests)
+    samples = [Sample(id=row["id"], prompt=row["prompt"], response=row["completion"]) for row in rows]
+    states = asyncio.run(decided(directory, samples))
+    by_run = list(finished.decisions())
+    assert [told_by(state) for state in states] == [told(decision) for decision in by_run]
+    assert len(endpoint.requests) == requests
+    weighed = [decision.check is not None and "plausibility" in decision.check.weights for decision in by_run]
+    assert set(weighed) == {sees}
+    alone = asyncio.run(decided(directory, samples[3:4]))
+    assert told_by(alone[0]) == told(by_run[3])
+    if sees:
+        said = [decision.check.weights["plausibility"] for decision in by_run if decision.check is not None]
+        assert max(said[3::8]) < 0 < min(said[0::4])

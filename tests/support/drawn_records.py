@@ -6,6 +6,7 @@ import numpy
 from langchain_core.embeddings import Embeddings
 from numpy.random import Generator
 
+from agents.assessment import Assessment
 from agents.base import Prediction
 from agents.checker import Check
 from agents.reasoner import Turn
@@ -13,6 +14,7 @@ from agents.record import SampleRecord
 from agents.role import Usage
 from stores.sample import Sample
 from training.calibration.arrays import Vectors
+from training.calibration.facts import FactSight, Plausibility, see_facts
 
 DIMENSIONS = 24
 
@@ -117,6 +119,29 @@ def texts(size: int, *, seed: int = 0, wrong: float = 0.2) -> list[SampleRecord]
         given = other if random.random() < wrong else f"{right} indeed"
         records.append(recorded(f"text-{seed}-{row}", given, [right, right]))
     return records
+
+
+def assessed(records: Sequence[SampleRecord], *, seed: int = 0) -> list[SampleRecord]:
+    """Return free texts with how plausible a model finds them; every tenth has a fact wrong."""
+    random = numpy.random.default_rng(seed)
+    found = []
+    for row, one in enumerate(records):
+        rated = -0.2 - random.random(4) - 2 * (row % 10 == 0)
+        yes = (0.1 if row % 10 == 0 else 0.8) + 0.1 * random.random()
+        said = Assessment(log_probabilities=tuple(rated.tolist()), yes=yes)
+        assert one.check is not None
+        found.append(one.model_copy(update={"check": one.check.model_copy(update={"assessment": said})}))
+    return found
+
+
+def seeing(seed: int = 0) -> FactSight:
+    """Return the sight of a model that finds turned facts less plausible, in 20 tries."""
+    scores = numpy.random.default_rng(seed).normal(0, 0.5, (20, 3))
+    lengths = numpy.full(20, 90.0)
+    found = see_facts(Plausibility(scores, lengths), Plausibility(scores - 1.5 - scores[::-1], lengths))
+    assert found is not None
+    assert found.sees
+    return found
 
 
 def recorded(

@@ -19,7 +19,8 @@
     (`label_model.py`).
 11. The posterior of each response follows. The noise probability is 1 less the given response's posterior.
 12. Free text never repeats: its similarity to the agents' answers is measured instead (`free_text.py`).
-    Where there is too little of it, or similarity tells nothing, the judge decides alone (`judge_alone.py`).
+    How plausible it is counts where turned facts show that this tells a wrong fact (`facts.py`).
+    Where there is too little of it, or nothing tells, the judge decides alone (`judge_alone.py`).
 13. Responses of a noise probability of a third and more are noisy: to train on a wrong one costs more than
     to lose a right one.
 14. All that was learned is a `FittedCalibration` (`fitted.py`). It decides the samples of the run block by
@@ -45,7 +46,9 @@ from numpy.typing import NDArray
 from agents.record import SampleRecord
 from training.calibration import priors
 from training.calibration.arrays import Numbers, Reals, Vectors
+from training.calibration.facts import FactSight, Plausibility
 from training.calibration.fitted import FittedCalibration
+from training.calibration.free_text import plausibility_of
 from training.calibration.group_model import GroupModel, learn_label_model, learn_similarity
 from training.calibration.groups import Group, Groups
 from training.calibration.hashes import hash_of, share_of
@@ -64,6 +67,7 @@ def calibrate(
     *,
     threshold: float | None = None,
     groups: Groups | None = None,
+    sight: FactSight | None = None,
 ) -> FittedCalibration:
     """Learn from samples how far each source can be trusted, what prompts tell, and how many are wrong.
 
@@ -73,6 +77,7 @@ def calibrate(
         views: whose answers count, "base" and "reasoning".
         threshold: responses of at least this noise probability are noisy; by default `priors.DOUBTFUL`.
         groups: the groups of the samples, where they are known already.
+        sight: how far the plausibility of free text tells a wrong fact; None where that was not tried.
 
     Example:
         With the records of a run in memory:
@@ -95,7 +100,7 @@ def calibrate(
                 of_group[place].append(row)
         for place, rows in of_group.items():
             evidence[place].add([block[row] for row in rows], places[rows])
-    return FittedCalibration(tuple(views), groups, tuple(one.learn(threshold) for one in evidence))
+    return FittedCalibration(tuple(views), groups, tuple(one.learn(threshold, sight) for one in evidence))
 
 
 def calibrated(records: Records, measures: Measures, fitted: FittedCalibration) -> Iterator[SampleRecord]:
@@ -179,6 +184,7 @@ class _Evidence:
         self._similar: list[Reals] = []
         self._verdicts: list[int] = []
         self._empty: list[bool] = []
+        self._plausible: list[list[float]] = []
         self.share = priors.LEARNED_FROM / max(group.size, 1)
         """The share of the group's samples that are learned from, above 1 where all are."""
 
@@ -194,13 +200,14 @@ class _Evidence:
             self._similar.append(self._measures.similar(places, records, self._views))
             self._verdicts += [verdict_of(record.check) for record in records]
             self._empty += [not record.sample.says_something for record in records]
+            self._plausible += map(plausibility_of, records)
             return
         for record in records:
             self._matrix.add(record)
         if self._group.space is not None and self._group.space.shared:
             self._vectors.append(self._measures.vectors(places, [one.sample.prompt for one in records]))
 
-    def learn(self, threshold: float | None) -> GroupModel:
+    def learn(self, threshold: float | None, sight: FactSight | None) -> GroupModel:
         """Return what is learned of the group, in an order that follows from the ids."""
         order = numpy.argsort(numpy.array(self._hashes, dtype=numpy.int64), kind="stable")
         space = self._group.space
@@ -208,7 +215,8 @@ class _Evidence:
             return GroupModel(space)
         if space is None or self._matrix is None:
             similar, verdicts = numpy.concatenate(self._similar)[order], numpy.array(self._verdicts)[order]
-            return learn_similarity(similar, verdicts, numpy.array(self._empty)[order], threshold)
+            empty, given = numpy.array(self._empty)[order], numpy.array(self._plausible)[order]
+            return learn_similarity(similar, verdicts, empty, threshold, Plausibility.of(given), sight)
         matrix = self._matrix.build(order)
         if self._vectors:
             matrix = replace(matrix, prompts=_in_order(self._vectors, order))

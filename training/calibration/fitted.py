@@ -54,8 +54,15 @@ class FittedCalibration:
         return any(model.similarity is not None for model in self.models)
 
     @property
+    def uses_plausibility(self) -> bool:
+        """Whether it is needed how plausible free text is (`agents.assessment`) to decide a sample."""
+        return any(
+            model.similarity is not None and model.similarity.facts is not None for model in self.models
+        )
+
+    @property
     def noise_rate(self) -> float | None:
-        """The estimated share of responses that are wrong, of the calibrated ones; None where none is."""
+        """The estimated share of wrong responses, of the groups that have one; None where none has."""
         rates = [(model.noise_rate, size) for model, size in self._sized() if model.noise_rate is not None]
         total = sum(size for _, size in rates)
         return sum(rate * size for rate, size in rates) / total if total else None
@@ -75,7 +82,7 @@ class FittedCalibration:
     @property
     def threshold(self) -> float:
         """The noise probability from which on responses are noisy; 1 where none is calibrated."""
-        return max((model.threshold for model in self.models if model.noise_rate is not None), default=1.0)
+        return max((model.threshold for model in self.models if model.tells), default=1.0)
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -87,6 +94,11 @@ class FittedCalibration:
                 found = cautions(Verdicts(model.noise_rate, model.noise_interval, model.reliability))
                 said += [f"{group.name} ({group.size:,} samples): {one}" if several else one for one in found]
         return tuple(said)
+
+    @property
+    def estimated(self) -> int:
+        """How many samples `noise_rate` is a share of."""
+        return sum(size for model, size in self._sized() if model.noise_rate is not None)
 
     @property
     def reliability(self) -> Mapping[str, float]:
@@ -103,7 +115,7 @@ class FittedCalibration:
     @property
     def judged_alone(self) -> int:
         """How many of the samples that were learned from only the judge decides about."""
-        return sum(size for model, size in self._sized() if model.noise_rate is None)
+        return sum(size for model, size in self._sized() if not model.tells)
 
     @property
     def silence(self) -> tuple[str, ...]:
@@ -146,9 +158,10 @@ class FittedCalibration:
     ) -> list[SampleRecord]:
         """Return samples with their consensus, in the light of the new answers.
 
-        A sample that the judge decided about alone has none. Its new response is the reviewer's, and it is
-        selected by the entropy of the context answer (Eq. 8), as with the policy `hybrid`. A sample that
-        failed comes back as it is.
+        A sample that the judge decided about alone has none, and neither has new free text where only the
+        plausibility of the given one tells. Its new response is the reviewer's, and it is selected by the
+        entropy of the context answer (Eq. 8), as with the policy `hybrid`. A sample that failed comes back as
+        it is.
 
         Args:
             records: the samples (n), with their verdicts and with what was answered since.
@@ -244,7 +257,7 @@ class FittedCalibration:
             repeated = [repeats[row] for row in asked]
             new = model.conclude(chosen, self.views, _rows(vectors, asked), repeated)
             found.update(zip(asked, new, strict=True))
-        elif asked and model.similarity is not None:
+        elif asked and model.similarity is not None and model.similarity.groups:
             found.update(zip(asked, _texts(model, chosen, _rows(similarities, asked)), strict=True))
         return list(found.values())
 

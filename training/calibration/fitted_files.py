@@ -13,6 +13,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 import numpy
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agents.assessment import VIEWS
 from agents.record import SampleRecord
 from stores.atomic import atomic_path, write_text_atomically
 from stores.errors import RecordError, first_line
@@ -20,6 +21,7 @@ from stores.sample import Annotation, Sample
 from training.calibration import priors
 from training.calibration.arrays import Reals
 from training.calibration.crowd import NAME as CROWD
+from training.calibration.facts import PlausibilityModel
 from training.calibration.free_text import SimilarityModel
 from training.calibration.group_model import GroupModel
 from training.calibration.groups import Group, Groups, Nature
@@ -152,9 +154,7 @@ def _group_of(group: Group, model: GroupModel) -> _Group:
             annotators=list(label.annotators),
         ),
         similarity=similarity
-        and {
-            name: float(value) for name, value in _fields(similarity) if not isinstance(value, numpy.ndarray)
-        },
+        and {name: value for name, value in _fields(similarity) if isinstance(value, float)},
         noise_rate=model.noise_rate,
         threshold=model.threshold,
         reliability=dict(model.reliability),
@@ -170,6 +170,8 @@ def _arrays_of(model: GroupModel) -> Iterator[tuple[str, Any]]:
         for name, value in _fields(model.similarity):
             if isinstance(value, numpy.ndarray):
                 yield f"similarity.{name}", value
+        if model.similarity.facts is not None:
+            yield from ((f"facts.{name}", value) for name, value in _fields(model.similarity.facts))
     if model.label is None:
         return
     for source, learned in model.label.learned.items():
@@ -182,9 +184,9 @@ def _arrays_of(model: GroupModel) -> Iterator[tuple[str, Any]]:
         yield from (("weights", prompts.weights), ("shares", prompts.shares))
 
 
-def _fields(similarity: SimilarityModel) -> Iterator[tuple[str, Any]]:
-    for known in fields(similarity):
-        yield known.name, getattr(similarity, known.name)
+def _fields(model: SimilarityModel | PlausibilityModel) -> Iterator[tuple[str, Any]]:
+    for known in fields(model):
+        yield known.name, getattr(model, known.name)
 
 
 def _prompts_name(label: LabelModel) -> _Prompts:
@@ -254,11 +256,10 @@ def _model(kept: _Group, place: int, arrays: Mapping[str, Any]) -> GroupModel:
             annotators,
         )
     if kept.similarity is not None:
-        prefix = f"{place}.similarity."
-        named: dict[str, Any] = {
-            name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)
-        }
-        similarity = SimilarityModel(**{**named, **kept.similarity})
+        told = _named(arrays, f"{place}.facts.")
+        facts = PlausibilityModel(**told) if told else None
+        named = _named(arrays, f"{place}.similarity.")
+        similarity = SimilarityModel(**{**named, **kept.similarity}, facts=facts)
     return GroupModel(
         _space(kept),
         label,
@@ -270,6 +271,10 @@ def _model(kept: _Group, place: int, arrays: Mapping[str, Any]) -> GroupModel:
         kept.silence,
         kept.replaces,
     )
+
+
+def _named(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
 
 
 def _prompts(kept: _Label, place: int, arrays: Mapping[str, Any]) -> FoldModels | ManyClasses | None:
@@ -319,10 +324,23 @@ def _try_out(group: Group, model: GroupModel, views: Sequence[str]) -> None:
     ):
         raise ValueError("the label model is of other classes")
     if model.similarity is not None:
-        # A single number would do for all views, and be another model.
-        shapes = {
-            name: value.shape for name, value in _fields(model.similarity) if not isinstance(value, float)
-        }
-        if any(shape != ((2,) if name == "judge" else (len(views) + 1,)) for name, shape in shapes.items()):
-            raise ValueError("the similarities are of other views")
+        _check_shapes(model.similarity, views)
     model.judge([SampleRecord(sample=sample)], views, vectors, numpy.zeros((1, len(views) + 1)))
+
+
+def _check_shapes(similarity: SimilarityModel, views: Sequence[str]) -> None:
+    """Check that every array of a model of free text is of the views: one number would do for all of them.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for name, value in _fields(similarity):
+        if name in ("prior", "facts"):
+            continue
+        if numpy.shape(value) != ((2,) if name == "judge" else (len(views) + 1,)):
+            raise ValueError("the similarities are of other views")
+    if similarity.facts is None:
+        return
+    for name, value in _fields(similarity.facts):
+        if numpy.shape(value) != ((2, len(VIEWS)) if name == "line" else (len(VIEWS),)):
+            raise ValueError("the plausibility is of other views")

@@ -6,6 +6,9 @@ one. A mixture of two normal distributions finds both groups without gold.
 
 The groups share their covariance. That keeps more similarity from ever speaking against a response, and it
 counts what two agents have in common once. Where two groups fit no better than one, nothing is told.
+
+A response with one fact wrong is as similar as a right one. How plausible a model finds it is one more piece
+of evidence, where that is seen to tell (`facts.py`).
 """
 
 from collections.abc import Sequence
@@ -15,9 +18,11 @@ from typing import Any
 import numpy
 from langchain_core.embeddings import Embeddings
 
+from agents.assessment import VIEWS, Assessment
 from agents.record import SampleRecord
 from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, one_hot
+from training.calibration.facts import FactSight, Plausibility, PlausibilityModel
 from training.calibration.label_matrix import view_answers
 
 
@@ -25,12 +30,16 @@ from training.calibration.label_matrix import view_answers
 class SimilarityModel:
     """The two groups, as a linear score: the logarithm of right against wrong; and a judge's part in it.
 
+    Where similarity tells no groups apart and plausibility sees wrong facts, the slopes are 0, and the prior
+    is a belief.
+
     Args:
         slopes: of the similarity to each view and to the prompt (views + 1), none below 0.
         middle: the similarities that say nothing (views + 1).
         least: what lower similarities count as (views + 1).
         prior: the score of the group sizes alone.
         judge: of a judge's verdicts (2): noisy, which is never for a response, and reliable, never against.
+        facts: what plausibility says; None where it tells no wrong facts.
     """
 
     slopes: Reals
@@ -38,6 +47,12 @@ class SimilarityModel:
     least: Reals
     prior: float
     judge: Reals
+    facts: PlausibilityModel | None = None
+
+    @property
+    def groups(self) -> bool:
+        """Whether similarity tells two groups apart, so that their sizes are an estimate."""
+        return bool(self.slopes.any())
 
     def weights(self, similarities: Reals) -> Reals:
         """Return what each similarity says for a response, in nats (n, views + 1)."""
@@ -52,26 +67,51 @@ class SimilarityModel:
         """Return what a judge's verdicts say, in nats (n): 1 reliable, 0 noisy, -1 not asked."""
         return numpy.where(verdicts < 0, 0.0, self.judge[verdicts])
 
-    def noise(self, similarities: Reals, verdicts: Numbers | None = None) -> Reals:
+    def plausibility(self, given: Plausibility) -> Reals:
+        """Return what the plausibility of responses says for each, in nats (n)."""
+        return self.facts.weights(given) if self.facts is not None else numpy.zeros(len(given))
+
+    def noise(
+        self, similarities: Reals, verdicts: Numbers | None = None, given: Plausibility | None = None
+    ) -> Reals:
         """Return the probability that each response is wrong (n)."""
         score = self.score(similarities)
         if verdicts is not None:
             score = score + self.judged(verdicts)
+        if given is not None:
+            score = score + self.plausibility(given)
         return numpy.asarray(numpy.exp(-numpy.logaddexp(0, score)), dtype=numpy.float64)
 
 
-def fit_similarities(similarities: Reals, verdicts: Numbers) -> SimilarityModel | None:
-    """Tell right responses from wrong ones; None where similarity cannot (see `explain_silence`).
+def fit_similarities(
+    similarities: Reals,
+    verdicts: Numbers,
+    given: Plausibility | None = None,
+    sight: FactSight | None = None,
+) -> SimilarityModel | None:
+    """Tell right responses from wrong ones; None where nothing can (see `explain_silence`).
 
     Args:
         similarities: of each response to what each view says, and last to its prompt (n, views + 1), from -1
             to 1; NaN where there is nothing.
         verdicts: a judge's: 1 reliable, 0 noisy, -1 not asked (n).
+        given: how plausible each response is (n).
+        sight: how far that tells a wrong fact; where it does not, it is not used.
     """
     model = _fit_groups(similarities)
+    facts = sight.learn(given) if given is not None and sight is not None else None
+    if given is None or facts is None:
+        if model is None:
+            return None
+        return replace(model, judge=_fit_judge(model.score(similarities), verdicts))
     if model is None:
-        return None
-    return replace(model, judge=_fit_judge(model.score(similarities), verdicts))
+        if len(similarities) < priors.FEWEST_TEXTS:
+            return None
+        nothing, prior = numpy.zeros(similarities.shape[1]), float(numpy.log(1 / priors.FACTS_WRONG - 1))
+        model = SimilarityModel(nothing, nothing, nothing, prior, numpy.zeros(2))
+    # The judge is the model that finds a response plausible: it repeats much of what that says.
+    judge = _fit_judge(model.score(similarities) + facts.weights(given), verdicts) * priors.VERDICT_SHARE
+    return replace(model, judge=judge, facts=facts)
 
 
 def explain_silence(similarities: Reals) -> str:
@@ -195,3 +235,15 @@ def _fit(known: Reals, low: Bools | None = None) -> Any:
     settings["weights_init"] = [low.mean(), 1 - low.mean()]
     settings["means_init"] = [known[low].mean(0), known[~low].mean(0)]
     return GaussianMixture(2, max_iter=priors.MIXTURE_ITERATIONS, **settings).fit(known)
+
+
+def plausibility_of(record: SampleRecord) -> list[float]:
+    """Return how plausible a sample's response is by each view, and its length: a row of `Plausibility`."""
+    assessment = record.check.assessment if record.check is not None else None
+    return plausibility_row(record.sample.response, assessment)
+
+
+def plausibility_row(response: str, assessment: Assessment | None) -> list[float]:
+    """Return what an assessment says of a response, and its length: a row of `Plausibility`."""
+    said = assessment.scores if assessment is not None else [None] * len(VIEWS)
+    return [*(numpy.nan if score is None else score for score in said), float(len(response))]

@@ -13,7 +13,13 @@ import numpy
 from agents.record import Consensus, SampleRecord
 from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, Vectors
-from training.calibration.free_text import SimilarityModel, explain_silence, fit_similarities
+from training.calibration.facts import FactSight, Plausibility
+from training.calibration.free_text import (
+    SimilarityModel,
+    explain_silence,
+    fit_similarities,
+    plausibility_of,
+)
 from training.calibration.label_matrix import LabelMatrix, label_matrix, verdict_of
 from training.calibration.label_model import PROMPTS, Estimate, LabelModel, Reviews, reviewed, reviews_of
 from training.calibration.label_space import LabelSpace
@@ -40,8 +46,9 @@ class GroupModel:
     Args:
         space: the numbers of its responses; None of free text.
         label: the label model; None of free text, and where nobody says anything readable.
-        similarity: tells right free text from wrong; None of others, and where similarity does not tell.
-        noise_rate: the share of the given responses that seem to be wrong; None where nothing tells.
+        similarity: tells right free text from wrong; None of others, and where nothing tells.
+        noise_rate: the share of the given responses that seem to be wrong; None where nothing tells. None too
+            where only plausibility does: how common wrong facts are is believed there, not estimated.
         threshold: responses of at least this noise probability are noisy.
         reliability: by view and by `prompts`, the estimated share of answers that are right.
         reviewer: the share of the reviewer's answers that are right; one in two until it is learned.
@@ -63,6 +70,11 @@ class GroupModel:
     def noise_interval(self) -> tuple[float, float] | None:
         """The lowest and the highest noise rate that the data allow; None of free text."""
         return None if self.label is None else self.label.noise_interval
+
+    @property
+    def tells(self) -> bool:
+        """Whether anything tells how likely a response is wrong; elsewhere the judge decides alone."""
+        return self.label is not None or self.similarity is not None
 
     @property
     def by_prompts(self) -> bool:
@@ -91,7 +103,8 @@ class GroupModel:
         elif self.similarity is not None:
             measured = similarities_of(records, views, similarities)
             verdicts = numpy.array([verdict_of(record.check) for record in records])
-            noise, weights = _measured(self.similarity, measured, verdicts, views)
+            given = Plausibility.of(list(map(plausibility_of, records)))
+            noise, weights = _measured(self.similarity, measured, verdicts, given, views)
         else:
             return None
         return Judged(_rounded(numpy.where(empty, 1.0, noise)), weights)
@@ -196,7 +209,12 @@ def learn_label_model(
 
 
 def learn_similarity(
-    similarities: Reals, verdicts: Numbers, empty: Bools, threshold: float | None
+    similarities: Reals,
+    verdicts: Numbers,
+    empty: Bools,
+    threshold: float | None,
+    given: Plausibility | None = None,
+    sight: FactSight | None = None,
 ) -> GroupModel:
     """Learn of a group of free text.
 
@@ -205,13 +223,17 @@ def learn_similarity(
         verdicts: the judge's: 1 reliable, 0 noisy, -1 not asked (n).
         empty: which texts are empty (n): they say nothing of what wrong texts are like.
         threshold: see `learn_label_model`.
+        given: how plausible each text is (n).
+        sight: how far that tells a wrong fact; None where it was not tried.
     """
     measured = numpy.where(empty[:, None], numpy.nan, similarities)
-    model = fit_similarities(measured, verdicts)
+    model = fit_similarities(measured, verdicts, given, sight)
     if model is None:
         return GroupModel(None, silence=f"{explain_silence(measured)}: the judge decides")
-    noise = _rounded(numpy.where(empty, 1.0, model.noise(measured, verdicts)))
     least = priors.DOUBTFUL if threshold is None else threshold
+    if not model.groups:
+        return GroupModel(None, None, model, None, least)
+    noise = _rounded(numpy.where(empty, 1.0, model.noise(measured, verdicts, given)))
     return GroupModel(None, None, model, float(noise.mean()), least)
 
 
@@ -247,11 +269,12 @@ def _rounded(noise: Reals) -> Reals:
 
 
 def _measured(
-    model: SimilarityModel, measured: Reals, verdicts: Numbers, views: Sequence[str]
+    model: SimilarityModel, measured: Reals, verdicts: Numbers, given: Plausibility, views: Sequence[str]
 ) -> tuple[Reals, Mapping[str, Reals]]:
     parts = dict(zip((*views, PROMPTS), model.weights(measured).T, strict=True))
-    prior = numpy.full(len(measured), model.prior)
-    return model.noise(measured, verdicts), {**parts, "judge": model.judged(verdicts), "prior": prior}
+    parts |= {"judge": model.judged(verdicts), "plausibility": model.plausibility(given)}
+    parts["prior"] = numpy.full(len(measured), model.prior)
+    return model.noise(measured, verdicts, given), parts
 
 
 def _is_silent(matrix: LabelMatrix) -> bool:

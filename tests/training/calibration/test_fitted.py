@@ -1,12 +1,23 @@
 """What was learned decides a sample alone exactly as in the run, also when it was saved and loaded."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy
 import pytest
 
 from agents.record import SampleRecord
-from tests.support.drawn_records import LookedUp, choices, classes, recorded, sums, texts, vectors_of
+from tests.support.drawn_records import (
+    LookedUp,
+    assessed,
+    choices,
+    classes,
+    recorded,
+    seeing,
+    sums,
+    texts,
+    vectors_of,
+)
 from tests.support.judged_records import reviewed
 from training.calibration.calibrate import Records, calibrate, calibrated, conclude, learn_reviewer
 from training.calibration.fitted import FittedCalibration
@@ -69,6 +80,58 @@ def test_a_sample_is_decided_alone_as_in_the_run(kind: str, tmp_path: Path) -> N
         assert done.consensus == concluded[row].consensus
     assert any(not judged[row].check.clean for row in chosen if judged[row].check)
     assert all(concluded[row].consensus is not None for row in chosen)
+
+
+def alike(size: int) -> Measures:
+    """Free text that is all equally similar to the answers."""
+    return Measures(LookedUp(), similarities=lambda: numpy.full((size, 3), 0.5))
+
+
+@pytest.mark.parametrize("groups", [True, False])
+def test_free_text_whose_facts_are_seen_is_decided_alone_as_in_the_run(groups: bool, tmp_path: Path) -> None:
+    measures = Measures(LookedUp()) if groups else alike(60)
+    records = assessed(texts(60))
+    fitted = calibrate(stream(records), measures, VIEWS, sight=seeing())
+    judged = list(calibrated(stream(records), measures, fitted))
+    fitted.save(tmp_path / "kept")
+    loaded = FittedCalibration.load(tmp_path / "kept")
+
+    assert fitted.uses_plausibility
+    assert loaded.uses_plausibility
+    for row in range(60):
+        (alone,) = calibrated(stream([records[row]]), measures, loaded)
+        assert alone == judged[row]
+    doubts = numpy.array([one.check.noise for one in judged if one.check])
+    right = [
+        row for row in range(60) if row % 10 and (not groups or "indeed" in records[row].sample.response)
+    ]
+    assert doubts[::10].min() > doubts[right].max()
+
+
+def test_where_plausibility_alone_tells_no_rate_is_reported_and_no_new_text_is_vouched_for() -> None:
+    measures, records = alike(120), [*assessed(texts(60)), *choices(60)]
+    fitted = calibrate(stream(records), measures, VIEWS, threshold=0.02, sight=seeing())
+    judged = list(calibrated(stream(records), measures, fitted))
+    concluded = list(conclude(stream(relabelled(judged)), measures, fitted, repeats))
+
+    assert [model.noise_rate is None for model in fitted.models].count(True) == 1
+    assert fitted.estimated == 60, "the rate is of the choices alone"
+    assert fitted.judged_alone == 0
+    assert "free text" in fitted.thresholds
+    of_texts = [(one.status, one.consensus is not None) for one in concluded[:60]]
+    assert set(of_texts) == {("clean", True), ("relabelled", False)}
+
+
+def test_a_sight_that_sees_nothing_changes_nothing() -> None:
+    measures, records = Measures(LookedUp()), assessed(texts(60))
+    blind = replace(seeing(), auc=0.5)
+    fitted = calibrate(stream(records), measures, VIEWS, sight=blind)
+    without = calibrate(stream(records), measures, VIEWS)
+
+    assert not fitted.uses_plausibility
+    assert list(calibrated(stream(records), measures, fitted)) == list(
+        calibrated(stream(records), measures, without)
+    )
 
 
 def test_what_is_reported_survives_the_file(tmp_path: Path) -> None:

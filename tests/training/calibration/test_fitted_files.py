@@ -11,7 +11,7 @@ import pytest
 from agents.record import SampleRecord
 from stores.errors import RecordError
 from stores.sample import Annotation
-from tests.support.drawn_records import LookedUp, choices, classes, texts
+from tests.support.drawn_records import LookedUp, assessed, choices, classes, seeing, texts
 from training.calibration.calibrate import calibrate
 from training.calibration.fitted import FittedCalibration
 from training.calibration.measures import Measures
@@ -34,9 +34,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     moods, _ = classes(encoder, 200, ("good", "bad"), options=True)
     moods = [annotated(record, agree=place % 3 > 0) for place, record in enumerate(moods)]
     intents, _ = classes(encoder, 900, [f"intent {number}" for number in range(60)])
-    records = [*moods, *intents, *choices(60), *texts(120)]
+    records = [*moods, *intents, *choices(60), *assessed(texts(120))]
     folder = tmp_path_factory.mktemp("written")
-    calibrate(lambda: records, Measures(encoder), ("base", "reasoning")).save(folder)
+    calibrate(lambda: records, Measures(encoder), ("base", "reasoning"), sight=seeing()).save(folder)
     return folder
 
 
@@ -104,6 +104,8 @@ def test_a_file_of_something_else_is_refused(name: str, content: bytes, kept: Pa
         (("groups", 1, "label", "annotators"), ["ann", "bob"]),
         (("groups", 0, "label", "sources", "annotators"), ["right"]),
         (("groups", 0, "label", "sources"), {"../label": ["../../x"]}),
+        (("groups", 3, "similarity", "slopes"), 1.0),
+        (("groups", 3, "similarity", "facts"), 1.0),
         (("by_options", 0, 1), 99),
         (("by_text", 0, 1), -1),
         (("own",), 4),
@@ -124,6 +126,7 @@ def test_an_array_that_does_not_fit_is_refused(how: str, written: Path, kept: Pa
         "complex": lambda array: array.astype(complex),
     }
     # Patterns and their logarithms belong together: either alone is another model.
+    assert sum(".facts." in name for name in arrays(written)) == 5
     for name in arrays(written):
         found = arrays(written)
         array = found.pop(name)
