@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy
 import pytest
 
+from training.calibration import priors
 from training.calibration.arrays import Numbers
 from training.calibration.em import fit_sources
 from training.calibration.label_matrix import LabelMatrix
@@ -117,3 +118,13 @@ def test_trusted_responses_tell_what_nothing_else_can() -> None:
     assert trusting.noise_interval[1] < 0.2
     assert (trusting.posterior[ROWS, right] > 0.8).mean() > 0.95
     assert (trusting.posterior[:40].argmax(1) == right[:40]).all()
+
+
+def test_without_annotations_a_noise_rate_is_that_of_the_given_responses() -> None:
+    matrix, _ = drawn(skill=0.8, rate=0.2, told=False)
+
+    fit = fit_sources(matrix, ROWS)
+
+    assert fit.noise_rates.tolist() == list(priors.NOISE_RATES)
+    assert fit.deviation == 0
+    assert "annotators" not in {source.name for source in fit.sources}
