@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy
 import pytest
 
+from training.calibration import priors
 from training.calibration.arrays import Numbers
 from training.calibration.em import fit_sources
 from training.calibration.label_matrix import LabelMatrix
@@ -128,3 +129,13 @@ def test_where_most_responses_look_wrong_it_is_learned_which_is_taken_for_which(
     assert confused.rates is None
     assert confused.noise_interval == (0.0, 1.0)
     assert fit_sources(matrix, ROWS).rates is not None
+
+
+def test_without_annotations_a_noise_rate_is_that_of_the_given_responses() -> None:
+    matrix, _ = drawn(skill=0.8, rate=0.2, told=False)
+
+    fit = fit_sources(matrix, ROWS)
+
+    assert fit.noise_rates.tolist() == list(priors.NOISE_RATES)
+    assert fit.deviation == 0
+    assert "annotators" not in {source.name for source in fit.sources}

@@ -6,6 +6,7 @@ import numpy
 import pytest
 
 from agents.record import Consensus, SampleRecord
+from stores.sample import Annotation
 from tests.support.drawn_records import LookedUp, choices, recorded, texts
 from training.calibration.group_model import (
     GroupModel,
@@ -20,6 +21,21 @@ from training.calibration.label_space import LabelSpace
 from training.calibration.measures import Measures
 
 VIEWS = ("base", "reasoning")
+
+
+@pytest.mark.parametrize(("people", "tells"), [(1, False), (2, True)])
+def test_without_agents_only_people_who_can_be_compared_tell_anything(people: int, tells: bool) -> None:
+    records = []
+    for row in range(30):
+        known = recorded(f"s{row}", "a", [None, None], options=("a", "b"))
+        said = tuple(Annotation(annotator=f"p{place}", response="a") for place in range(people))
+        sample = known.sample.model_copy(update={"annotations": said})
+        records.append(known.model_copy(update={"sample": sample}))
+    space = LabelSpace()
+
+    model = learn_label_model(label_matrix(records, space, VIEWS), space, 30, None)
+
+    assert (model.label is not None) == tells
 
 
 def test_a_group_in_which_nobody_says_anything_readable_is_silent() -> None:

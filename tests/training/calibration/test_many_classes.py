@@ -4,6 +4,7 @@ import numpy
 import pytest
 
 from training.calibration import priors
+from training.calibration.annotations import Annotations
 from training.calibration.arrays import Numbers, Reals
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.many_classes import OTHER, ManyClasses, named_candidates, open_candidates
@@ -139,3 +140,16 @@ def test_folds_are_needed() -> None:
     none = numpy.full(1, -1)
     with pytest.raises(ValueError, match="folds"):
         model.candidates(LabelMatrix(none, {}, none, none), vectors[:1])
+
+
+def test_what_people_say_is_a_candidate_among_many_classes() -> None:
+    given, none = numpy.array([4, 7]), numpy.full(2, -1)
+    said = Annotations.of_columns({"ann": numpy.array([4, -1]), "bob": numpy.array([90, -1])})
+    matrix = LabelMatrix(given, {}, none, numpy.full(2, 100), annotations=said)
+
+    known, numbers = open_candidates(matrix)
+
+    assert numbers[0, :2].tolist() == [4, 90]
+    assert known.annotations is not None
+    assert known.annotations.said.tolist() == [0, 1]
+    assert known.annotated().tolist() == [True, False]
