@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy
-from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
 
 Vectors = NDArray[numpy.float32]
 Places = NDArray[numpy.int32]
@@ -18,7 +21,7 @@ _CELL, _CELLS_SEARCHED = 512, 8
 _ASSIGNED_AT_ONCE = 4096
 
 
-def embed_prompts(encoder: Embeddings, prompts: Iterable[str]) -> Vectors:
+def embed_prompts(encoder: "Embeddings", prompts: Iterable[str]) -> Vectors:
     """Return one vector a prompt (n, d), encoded in blocks, so that memory holds them once."""
     remaining = iter(prompts)
     blocks = []

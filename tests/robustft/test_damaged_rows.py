@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from robustft import StorageError, resume
+from robustft import StorageError, resume, run
 from robustft.trace import print_trace
-from tests.support.cases import CASES, Finished
+from tests.support.cases import CASES, Finished, script, write_run
+from tests.support.endpoint import Endpoint
 
 IDS = [case.id for case in CASES]
 
@@ -116,13 +117,16 @@ def test_a_damaged_row_of_the_journal_is_one_error(done: Damage, out: Path) -> N
             work()
 
 
-def test_a_reply_that_is_damaged_is_asked_for_again(out: Path, mixed: Finished) -> None:
+def test_a_reply_that_is_damaged_is_asked_for_again(tmp_path: Path, endpoint: Endpoint) -> None:
+    script(endpoint)
+    out = tmp_path / "run"
+    run(write_run(tmp_path, endpoint.url), out, until="select")
+    decided, before = (out / "decisions.jsonl").read_bytes(), len(endpoint.requests)
     damage(out, Damage("replies", "replies", "reply", "substr(reply, 1, 20)"))
     damage(out, Damage("replies", "replies", "prompt_tokens", "'many'"))
     with closing(sqlite3.connect(out / ".state" / "journal.sqlite")) as connection:
         connection.execute("DELETE FROM decisions")
         connection.commit()
-    before = len(mixed.endpoint.requests)
     resume(out, until="select")
-    assert len(mixed.endpoint.requests) > before
-    assert (out / "decisions.jsonl").read_bytes() == (mixed.out / "decisions.jsonl").read_bytes()
+    assert len(endpoint.requests) > before
+    assert (out / "decisions.jsonl").read_bytes() == decided
