@@ -17,7 +17,8 @@ Prints JSON. For each method, for noise of at most 10 % and of at least 30 %, al
 - how many runs lose more than 2 and more than 5 points, and those of them without a warning;
 - the share called noisy, the share that is trained on, and how much purer that is than the data as given;
 - how far the estimated noise rate is off, how often its interval holds the true one, and how wide it is;
-- the expected calibration error (ECE) of the noise probabilities, in ten bins; and how many runs warned.
+- the expected calibration error (ECE) of the noise probabilities, in ten bins, and how often it is below
+  the bound that a run says; and how many runs warned.
 
 `Dawid-Skene` needs `pip install crowd-kit`, the other rivals the extra `study`.
 
@@ -46,6 +47,7 @@ from worlds.questions import Questions, opened, read_classes, read_options, unto
 from stores.encoder import EncoderConfig, load_encoder
 from training.calibration import priors
 from training.calibration.arrays import Bools, Reals
+from training.calibration.cautions import Verdicts
 
 _CHUNK = 4
 _BINS = 10
@@ -70,6 +72,13 @@ class Run(NamedTuple):
     def change(self) -> float:
         """By how many points the share of right responses grew."""
         return 100 * (self.after - self.before)
+
+    @property
+    def bounded(self) -> bool | None:
+        """Whether noise probabilities are off by no more than the run says that they may be."""
+        if self.ece is None or self.interval is None or self.estimated is None:
+            return None
+        return self.ece <= Verdicts(self.estimated, self.interval, {}).most_off
 
     @property
     def holds(self) -> bool | None:
@@ -141,6 +150,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Any]:
         "interval_holds": _mean([run.holds for run in runs if run.holds is not None]),
         "interval_width": _mean([run.interval[1] - run.interval[0] for run in runs if run.interval]),
         "ece": _mean([run.ece for run in runs if run.ece is not None]),
+        "ece_bounded": _mean([run.bounded for run in runs if run.bounded is not None]),
         "warned": int((~silent).sum()),
     }
 

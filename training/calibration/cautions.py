@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from training.calibration import priors
+from training.calibration.label_model import PROMPTS
 
-PROMPTS = "prompts"
 _CHECK = "check some (`robustft list DIR --to-check 40`) and pass them with --trusted"
 
 
@@ -22,6 +22,12 @@ class Verdicts(NamedTuple):
     interval: tuple[float, float]
     reliability: Mapping[str, float]
 
+    @property
+    def most_off(self) -> float:
+        """How far noise probabilities may be off in the mean: as far as the estimated share may be."""
+        least, most = self.interval
+        return max(most - self.noise, self.noise - least)
+
 
 def cautions(found: Verdicts) -> list[str]:
     """Return the sentences that go with some verdicts; none where they can be taken as they are.
@@ -31,14 +37,15 @@ def cautions(found: Verdicts) -> list[str]:
         45 % of the responses may be wrong, and that is said.
     """
     least, most = found.interval
+    off = f"{100 * found.most_off:.0f} points"
     views = {name: share for name, share in found.reliability.items() if name != PROMPTS}
     best = max(views.values(), default=0.0)
     said = []
     if most - least > priors.WIDEST_INTERVAL:
         said.append(
-            f"how many responses are wrong cannot be told: {least:.0%} to {most:.0%} may be. Answers of one "
-            f"model that agree against a response may be one error made twice, so few responses are replaced "
-            f"and the doubtful are left out: {_CHECK}"
+            f"how many responses are wrong cannot be told: {least:.0%} to {most:.0%} may be, and noise "
+            f"probabilities may be off by {off} in the mean. Answers of one model that agree against a response "
+            f"may be one error made twice, so few responses are replaced and the doubtful are left out: {_CHECK}"
         )
     if found.noise > priors.MOST:
         said.append(

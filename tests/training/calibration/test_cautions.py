@@ -12,7 +12,10 @@ def test_nothing_is_said_of_a_model_that_knows_more_than_the_responses() -> None
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (Verdicts(0.2, (0.01, 0.45), {"base": 0.8}), "1% to 45% may be"),
+        (
+            Verdicts(0.2, (0.01, 0.45), {"base": 0.8}),
+            "1% to 45% may be, and noise probabilities may be off by 25 points in the mean",
+        ),
         (Verdicts(0.6, (0.55, 0.65), {"base": 0.8}), "most responses (60%) seem to be wrong"),
         (Verdicts(0.05, (0.01, 0.1), {"base": 0.5}), "right more often (95%) than the model's answers (50%)"),
         (Verdicts(0.3, (0.25, 0.35), {"base": 0.7, "prompts": 0.8}), "a vote of similar prompts (80%)"),
