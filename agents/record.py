@@ -89,6 +89,12 @@ class SampleRecord(BaseModel):
             return "clean"
         return "relabelled" if self.review is not None else "noisy"
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether there is a new response. One that is not sure enough leaves the given one as it is."""
+        stays = self.consensus is not None and self.consensus.answer == self.sample.response
+        return self.status == "relabelled" and self.final is not None and not stays
+
     def parts(self) -> dict[str, Sequence[AgentRecord]]:
         """Return what each agent that was asked has left, by the agents' names; the reasoner leaves turns."""
 

@@ -77,6 +77,7 @@ def audit(directory: str | Path, file: str | Path) -> Audit:
     if not checked:
         raise InputError(
             f"{file}: has no sample that can be used: {known} are trusted in this run, and no longer blind; "
+            f"of {incomparable} nobody can tell whether the responses say the same; "
             f"`robustft list {directory} --audit N` writes another audit"
         )
     return _audit(judged, checked, known, incomparable)
@@ -110,7 +111,7 @@ def _told(state: SampleRecord, truth: str | None) -> _Told:
     noisy = check is not None and not check.clean
     noise = check.noise if check is not None and check.noise is not None else float(noisy)
     compares = sample_kind(sample).comparable
-    new = state.status == "relabelled" and final is not None and compares
+    new = state.is_replaced and compares
     if truth is None:
         return _Told(noisy, noise, new, False, False, False)
     same = _says(sample, (sample.response, *sample.other_responses), truth)

@@ -83,7 +83,8 @@ def in_form(record: SampleRecord, form: DataForm) -> SampleRecord:
     """
     plain = record.model_copy(update={"rewritten": None, "other_form": False})
     final = plain.final
-    if final is None or form.fits(final):
+    # A response that nobody replaced keeps its own words.
+    if final is None or not plain.is_replaced or form.fits(final):
         return plain
     author = plain.author
     # The whole reply may have the form where the answer that was read from it has not.

@@ -251,7 +251,7 @@ class _Figures:
         self._tally.add(
             judged_noisy=not clean,
             response_right=right,
-            relabelled=not clean and final is not None,
+            relabelled=state.is_replaced,
             final_right=final_right,
             kept=kept,
             compares=compares,

@@ -44,8 +44,9 @@ def cautions(found: Verdicts) -> list[str]:
     if most - least > priors.WIDEST_INTERVAL:
         said.append(
             f"how many responses are wrong cannot be told: {least:.0%} to {most:.0%} may be, and noise "
-            f"probabilities may be off by {off} in the mean. Answers of one model that agree against a response "
-            f"may be one error made twice, so few responses are replaced and the doubtful are left out: {_CHECK}"
+            f"probabilities may be off by {off} in the mean. Answers of one model that agree against a "
+            f"response may be one error made twice, so few responses are replaced and the doubtful are left "
+            f"out: {_CHECK}"
         )
     if found.noise > priors.MOST:
         said.append(

@@ -135,8 +135,10 @@ def _mean_of(
         (share * end.posterior for share, end in zip(likely, ends, strict=True)), 0 * ends[0].posterior
     )
     given, alone = one_hot(matrix.given[rows], posterior.shape[1]), ~matrix.annotated()[rows]
+    # Where all are trusted, the share may be none or all, whose logarithm is not finite.
+    wrong = numpy.clip(_wrong(posterior, given, alone if alone.any() else ~alone), 1e-6, 1 - 1e-6)
     # An annotator who is learned of needs no rate any longer. A given response without annotations does.
-    found = of_noise_rate(sources, matrix, _wrong(posterior, given, alone if alone.any() else ~alone), None)
+    found = of_noise_rate(sources, matrix, float(wrong), None)
     noise = [
         _noise_rate(end.posterior, given, alone, rate)
         for end, rate in zip(ends, priors.NOISE_RATES, strict=True)

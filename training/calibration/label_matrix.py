@@ -138,7 +138,7 @@ class LabelMatrixBuilder:
                 *(space.encode(record, answer) for answer in view_answers(record, self._views)),
             )
         )
-        self._placed &= options
+        self._placed &= options or space.shared
 
     def build(self, order: Numbers | None = None) -> LabelMatrix:
         """Return the matrix of all samples, or of some in an order of their own; without prompts' vectors."""

@@ -141,7 +141,7 @@ def _learn_many(matrix: LabelMatrix, classes: int) -> LabelModel:
     rows, folds, vectors = numpy.arange(len(matrix)), _folds(matrix), matrix.prompts
     prompts = None
     if vectors is not None:
-        given = matrix.given[:, None]
+        given = _believed(matrix)[:, None]
         prompts = ManyClasses.learn(vectors, given, numpy.ones(given.shape), folds, classes)
         if prompts.tells(vectors, folds, matrix.given) <= priors.PROMPTS_TELL:
             prompts = None
@@ -153,6 +153,13 @@ def _learn_many(matrix: LabelMatrix, classes: int) -> LabelModel:
         fit = fit_sources(known, rows)
         prompts = ManyClasses.learn(vectors, numbers, fit.posterior, folds, classes)
     return LabelModel(_learned(fit, rows), False, classes, prompts, fit.noise_interval)
+
+
+def _believed(matrix: LabelMatrix) -> Numbers:
+    """Return the trusted responses, and the given ones where there is none (n)."""
+    if matrix.trusted is None:
+        return matrix.given
+    return numpy.where(matrix.trusted >= 0, matrix.trusted, matrix.given)
 
 
 def _learned(fit: Fit, rows: Numbers) -> Mapping[str, Mapping[str, Reals]]:

@@ -147,14 +147,17 @@ class ManyClasses:
 
 def named_candidates(matrix: LabelMatrix, more: Numbers | None = None) -> Numbers:
     """Return what was named of each sample, each response once and -1 for none (n, named)."""
-    columns = [matrix.given, *matrix.answers.values(), *([] if more is None else [more])]
+    further = [column for column in (more, matrix.trusted) if column is not None]
+    columns = [matrix.given, *matrix.answers.values(), *further]
+    # As many of a sample whatever others are decided with it.
+    most = max(priors.OPEN_CANDIDATES - 1, len(columns))
     if matrix.annotations is not None:
         columns += [*matrix.annotations.named(len(matrix)).T]
     named = numpy.column_stack(columns)
     for column in range(1, named.shape[1]):
         repeated = (named[:, :column] == named[:, column : column + 1]).any(1)
         named[repeated, column] = -1
-    return _compact(named)
+    return _compact(named)[:, :most]
 
 
 def open_candidates(matrix: LabelMatrix, more: Numbers | None = None) -> Candidates:

@@ -4,8 +4,8 @@ A number is changed, a name is taken from another sample, a word becomes its opp
 denied. Numbers and names are turned in any language that writes them with digits and capitals. Opposites
 and denials come from a short list of English, German, French, Spanish, Italian and Chinese words.
 
-Nothing here knows what is right. A turned response may happen to be true still, so what is measured with
-these is a little too low.
+Nothing here knows what is right. A turned response may happen to be true still, and the errors are clumsier
+than those that people make.
 """
 
 import random
@@ -17,7 +17,8 @@ from training.calibration import priors
 # Between other digits, points and letters a number is part of a date, a version or a name.
 _NUMBER = re.compile(r"(?<![\w.,:/-])\d{1,6}(?![\w:/-]|[.,]\d)")
 # Not at the beginning of a sentence, where any word has a capital.
-_NAME = re.compile(r"(?<=[^\W\d_] |, |\w-)[^\W\d_a-z][^\W\d_]{2,}(?: [^\W\d_a-z][^\W\d_]{2,})*")
+_CAPITAL = f"[{''.join(sign for sign in map(chr, range(0x3000)) if sign.isupper())}]"
+_NAME = re.compile(rf"(?<=[^\W\d_] |, |\w-){_CAPITAL}[^\W\d_]{{2,}}(?: {_CAPITAL}[^\W\d_]{{2,}})*")
 _OPPOSITES = (
     "more less,most least,larger smaller,large small,big small,longer shorter,long short,higher lower,"
     "high low,faster slower,fast slow,before after,first last,always never,above below,hot cold,"
@@ -40,7 +41,8 @@ _DENIED = {
     "sono": "non sono",
 }  # fmt: skip
 _STATEMENT = re.compile(
-    rf"(?<=\w )(?:{'|'.join(_DENIED)})(?= (?!not\b|no\b|nicht\b|kein)\w)"
+    # Some languages deny before the verb.
+    rf"(?<=\w )(?<!\bnon )(?<!\bno )(?<!\bne )(?:{'|'.join(_DENIED)})(?= (?!not\b|no\b|nicht\b|kein)\w)"
     r"|(?<=[\u4e00-\u9fff])[是会能](?=[\u4e00-\u9fff])"
 )
 

@@ -139,3 +139,11 @@ def test_without_annotations_a_noise_rate_is_that_of_the_given_responses() -> No
     assert fit.noise_rates.tolist() == list(priors.NOISE_RATES)
     assert fit.deviation == 0
     assert "annotators" not in {source.name for source in fit.sources}
+
+
+def test_where_all_are_trusted_what_is_learned_is_finite() -> None:
+    matrix, right = drawn(skill=0.8, rate=0.0, told=False)
+    for given in (right, (right + 1) % CLASSES):
+        fit = fit_sources(replace(matrix, prompts=None, given=given, trusted=right), ROWS)
+        learned = [source.fit(fit.posterior, ROWS).log_likelihood(ROWS) for source in fit.sources]
+        assert all(numpy.isfinite(part).all() for part in learned)

@@ -117,7 +117,7 @@ def test_where_plausibility_alone_tells_no_rate_is_reported_and_no_new_text_is_v
     assert [model.noise_rate is None for model in fitted.models].count(True) == 1
     assert fitted.estimated == 60, "the rate is of the choices alone"
     assert fitted.judged_alone == 0
-    assert "free text" in fitted.thresholds
+    assert fitted.threshold == 0.02
     of_texts = [(one.status, one.consensus is not None) for one in concluded[:60]]
     assert set(of_texts) == {("clean", True), ("relabelled", False)}
 

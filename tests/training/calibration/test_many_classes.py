@@ -1,5 +1,7 @@
 """Where there are many classes, each sample has a few candidates, and prompts tell how likely each is."""
 
+from dataclasses import replace
+
 import numpy
 import pytest
 
@@ -153,3 +155,15 @@ def test_what_people_say_is_a_candidate_among_many_classes() -> None:
     assert known.annotations is not None
     assert known.annotations.said.tolist() == [0, 1]
     assert known.annotated().tolist() == [True, False]
+
+
+def test_a_trusted_response_is_a_candidate_though_nobody_named_it() -> None:
+    matrix, _, _ = drawn()
+    trusted = numpy.full(SAMPLES, -1)
+    trusted[0] = next(number for number in range(60) if number not in named_candidates(matrix)[0])
+
+    known, numbers = open_candidates(replace(matrix, trusted=trusted))
+
+    assert known.trusted is not None
+    assert numbers[0, known.trusted[0]] == trusted[0]
+    assert (known.trusted[1:] == -1).all()

@@ -53,3 +53,14 @@ def test_the_first_that_can_be_turned_are() -> None:
     assert [place for place, _ in found] == list(range(1, 2 * priors.TURNED, 2))
     assert all(turned != texts[place] for place, turned in found)
     assert turn_some(texts[:10], [str(number) for number in range(10)]) == []
+
+
+def test_words_in_lower_case_are_no_names_in_any_script() -> None:
+    assert turn_fact("Вода кипит очень быстро.", ["Снег тает весной медленно."], 0) is None
+    assert turn_fact("Wir fahren heute durch Köln.", ["Sie wohnt schon lange in Ägypten."], 0) == (
+        "Wir fahren heute durch Ägypten."
+    )
+
+
+def test_what_is_denied_before_the_verb_is_not_denied_again() -> None:
+    assert turn_fact("Questo non è vero.", [], 0) is None
