@@ -88,8 +88,10 @@ def print_audit(console: Console, found: Audit) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, title in _NAMES.items():
         figure: Figure = getattr(found, name)
-        value = "unknown" if figure.value is None else f"{figure.value:.0%}"
-        table.add_row(title, value, f"{figure.low:.0%} to {figure.high:.0%}", f"of {figure.checked} checked")
+        known = figure.value is not None
+        value = f"{figure.value:.0%}" if known else "unknown"
+        between = f"{figure.low:.0%} to {figure.high:.0%}" if known else ""
+        table.add_row(title, value, between, f"of {figure.checked} checked")
     console.print(table)
     console.print(f"{found.checked} of {found.samples} samples are checked; intervals of 95 %")
     for count, why in (

@@ -7,7 +7,7 @@ pickle is read, nothing is unpacked, and a model is tried before it is handed ou
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy
@@ -37,7 +37,7 @@ _NOT_FOUND = "no calibration was kept here"
 # A model of the prompts is the largest array: of thousands of classes some tens of millions of numbers.
 _MOST_BYTES = 4 << 30
 
-_Number = float
+_Share = Annotated[float, Field(ge=0, le=1)]
 _Prompts = Literal["none", "folds", "many"]
 
 
@@ -53,7 +53,7 @@ class _Space(_Part):
 
 class _Label(_Part):
     confusion: bool
-    noise_interval: tuple[float, float]
+    noise_interval: tuple[_Share, _Share]
     classes: int = Field(ge=0)
     prompts: _Prompts
     sharpness: float = 0.0
@@ -69,8 +69,8 @@ class _Group(_Part):
     label: _Label | None
     similarity: dict[str, float] | None
     noise_rate: float | None = Field(ge=0, le=1)
-    threshold: float = Field(ge=0)
-    reliability: dict[str, float]
+    threshold: _Share
+    reliability: dict[str, _Share]
     reviewer: float = Field(ge=0, le=1)
     replaces: float = Field(ge=0, le=1)
     silence: str

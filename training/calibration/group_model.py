@@ -69,7 +69,11 @@ class GroupModel:
     @property
     def noise_interval(self) -> tuple[float, float] | None:
         """The lowest and the highest noise rate that the data allow; None of free text."""
-        return None if self.label is None else self.label.noise_interval
+        if self.label is None or self.noise_rate is None:
+            return None
+        least, most = self.label.noise_interval
+        # The last classifier, which no rate was gone through with, may move the estimate a little.
+        return min(least, self.noise_rate), max(most, self.noise_rate)
 
     @property
     def tells(self) -> bool:
