@@ -62,16 +62,16 @@ class CheckerConfig(AgentConfig):
 
     templates: ClassVar[Mapping[str, TemplateUse]] = {
         "prompt": TemplateUse(VARIABLES),
-        "proofread": TemplateUse(ASSESSED),
-        "facts": TemplateUse(ASSESSED),
+        "proofread_prompt": TemplateUse(ASSESSED),
+        "facts_prompt": TemplateUse(ASSESSED),
     }
     need: ClassVar[Need] = "verdict"
 
     prompt: str = "check"
     """The judge's prompt: a name in `prompts/`, or a path to your own file or folder."""
-    proofread: str = "proofread"
+    proofread_prompt: str = "proofread"
     """For `calibrated`: the prompt that asks for free text with every wrong fact corrected."""
-    facts: str = "facts"
+    facts_prompt: str = "facts"
     """For `calibrated`: the prompt that asks whether every statement in free text is true."""
     policy: Policy = "calibrated"
     """How a response is judged. `calibrated` asks what `hybrid` asks and then weighs all views of all samples
@@ -99,7 +99,7 @@ class CheckerConfig(AgentConfig):
     def build(self, parts: Parts) -> "Checker":
         """Return the agent."""
         calibrates = self.policy == "calibrated"
-        asks = (parts.prompts["proofread"], parts.prompts["facts"])
+        asks = (parts.prompts["proofread_prompt"], parts.prompts["facts_prompt"])
         assessor = Assessor(parts.role, *asks) if calibrates else None
         return Checker(parts.role, parts.prompts["prompt"], self, assessor)
 

@@ -8,7 +8,7 @@ import pytest
 
 from robustft import run
 from stores.run_directory import RunDirectory
-from tests.support.cases import PROMPTS, command, read_lines, write_run
+from tests.support.cases import PROMPTS, SHIPPED, command, read_lines, write_run
 from tests.support.endpoint import Endpoint
 
 PAYLOADS = {
@@ -95,7 +95,7 @@ def test_hostile_data_is_nothing_but_data(tmp_path: Path, endpoint: Endpoint) ->
         "journal.sqlite",
         "replies.sqlite",
     }
-    assert {path.stem for path in (out / "prompts").iterdir()} == {*PROMPTS, "question"}
+    assert {path.stem for path in (out / "prompts").iterdir()} == {*PROMPTS, *SHIPPED}
     assert not list(Path.cwd().glob("pwned"))
 
     # Not even the good sample is treated otherwise than without them.

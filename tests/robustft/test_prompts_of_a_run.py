@@ -9,7 +9,7 @@ import pytest
 
 from prompts.template import PromptError
 from robustft import InputError, RobustFTError, load_config, resume, run
-from tests.support.cases import PROMPTS, asked, command, read_lines, reply, script, write_run
+from tests.support.cases import PROMPTS, SHIPPED, asked, command, read_lines, reply, script, write_run
 from tests.support.endpoint import Endpoint
 
 RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl")
@@ -22,8 +22,9 @@ def kept(out: Path) -> dict[str, str]:
 def test_every_prompt_is_kept_as_it_was_used(tmp_path: Path, endpoint: Endpoint) -> None:
     run(write_run(tmp_path, script(endpoint).url), tmp_path / "run", until="detect")
     texts = kept(tmp_path / "run")
-    assert "{{ prompt }}" in texts.pop("question")
-    assert texts == PROMPTS
+    assert "{{ prompt }}" in texts["question"]
+    assert {name: text for name, text in texts.items() if name not in SHIPPED} == PROMPTS
+    assert texts.keys() > SHIPPED
 
 
 def test_a_finished_run_is_resumed_and_reported_without_its_prompt_files(
@@ -156,7 +157,7 @@ def test_a_prompts_name_leads_to_no_file_outside_of_the_run(tmp_path: Path, endp
     hostile.write_text(PROMPTS["base"])
     named = load_config(config, [f"agents.base.prompt={folder / '..' / 'data' / hostile.name}"])
     run(named, tmp_path / "run", until="detect")
-    assert set(kept(tmp_path / "run")) == {*PROMPTS, "question"}
+    assert set(kept(tmp_path / "run")) == {*PROMPTS, *SHIPPED}
     assert {path.name for path in tmp_path.iterdir()} == {"data", "run"}
 
 

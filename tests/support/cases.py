@@ -22,6 +22,8 @@ PROMPTS = {
     "relabel": "[relabel] {{ question }}",
     "review": "[review] {{ question }}\n{{ context_answer }} or {{ reasoning_answer }}?",
 }
+SHIPPED = {"question", "proofread", "facts"}
+"""The prompts of a run that `write_run` does not write: those that ship with RobustFT."""
 ANIMALS = ["dog", "bus", "oak"]
 
 
