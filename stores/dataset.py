@@ -331,6 +331,10 @@ def _describe(reading: Reading, rules: ReadingRules) -> str:
         parts.append(f"options from {', '.join(layout.options)}")
     if layout.system or layout.tools:
         parts.append(f"with {', '.join(filter(None, (layout.system, layout.tools)))}")
+    if layout.annotator is not None:
+        parts.append(
+            f"one sample of all rows with the same prompt or id, by the annotators in {layout.annotator}"
+        )
     parts += reading.notes
     _, others = unused_columns(layout, layout.columns, rules.columns.ignore)
     without = [*others, *(name for name in rules.columns.ignore if name not in others)]

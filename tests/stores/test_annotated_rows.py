@@ -119,3 +119,12 @@ def test_a_limit_counts_samples_and_each_has_all_its_rows() -> None:
     rules = ReadingRules(noisy=True)
     found = list(read_rows(rows, "samples", rules=rules, limit=2))
     assert [len(sample.annotations) for sample in found] == [2, 2]
+
+
+def test_it_is_told_that_rows_are_put_together(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "tall.csv"
+    file.write_text("prompt,response,annotator\nSky?,blue,ann\nSky?,red,bob\n", encoding="utf-8")
+    caplog.set_level("INFO", logger="robustft.data")
+
+    assert len(list(read_samples(file, rules=ReadingRules(noisy=True)))) == 1
+    assert "one sample of all rows with the same prompt or id, by the annotators in annotator" in caplog.text
