@@ -8,6 +8,7 @@ import numpy
 from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, normalised, one_hot
 from training.calibration.cautions import Verdicts, cautions
+from training.calibration.group_model import replaces_from
 from training.calibration.label_matrix import LabelMatrix
 from training.calibration.label_model import Estimate, estimate, update
 from worlds.draw import Drawn
@@ -88,9 +89,7 @@ def decide_by_default(matrix: LabelMatrix, reviews: Numbers) -> Weighed:
     for said in matrix.answers.values():
         named += one_hot(said, matrix.width)
     likely = posterior * (named > 0)
-    trusted = 0 if matrix.trusted is None else int((matrix.trusted >= 0).sum())
-    few = trusted < priors.ENOUGH_TRUSTED
-    sure = likely.max(1) >= (priors.REPLACES if few else priors.REPLACES_BESIDE_TRUSTED)
+    sure = likely.max(1) >= replaces_from(matrix)
     final = numpy.where(noisy & (sure | (matrix.given < 0)), likely.argmax(1), matrix.given)
     confidence = numpy.where(final >= 0, posterior[numpy.arange(len(final)), final], 0.0)
     return Weighed(found, noisy, final, confidence)

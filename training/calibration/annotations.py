@@ -17,7 +17,7 @@ import numpy
 
 from agents.record import SampleRecord
 from training.calibration import priors
-from training.calibration.arrays import Bools, Numbers
+from training.calibration.arrays import Bools, Numbers, places_of
 from training.calibration.label_space import LabelSpace
 
 
@@ -73,9 +73,9 @@ class Annotations:
 
         One that is no candidate is left out.
         """
-        same = numbers[self.rows] == self.said[:, None]
-        kept = same.any(1)
-        return Annotations(self.names, self.rows[kept], self.who[kept], same.argmax(1)[kept])
+        places = places_of(numbers[self.rows], self.said)
+        kept = places >= 0
+        return Annotations(self.names, self.rows[kept], self.who[kept], places[kept])
 
     def named(self, size: int) -> Numbers:
         """Return the commonest responses to each of so many samples, -1 for none (size, at most ten)."""

@@ -1,4 +1,4 @@
-"""The array types of the calibrated checker, and the three operations that its modules share."""
+"""The array types of the calibrated checker, and the operations that its modules share."""
 
 import numpy
 from numpy.typing import NDArray
@@ -25,3 +25,19 @@ def softmax(scores: Reals) -> Reals:
     powers = numpy.exp(scores - scores.max(1, keepdims=True))
     likely: Reals = powers / powers.sum(1, keepdims=True)
     return likely
+
+
+def places_of(numbers: Numbers, said: Numbers) -> Numbers:
+    """Return where each number stands in a row of numbers; -1 where it is not there, or says nothing.
+
+    Args:
+        numbers: a row for each (n, candidates).
+        said: one for each row (n); negative ones say nothing.
+    """
+    same = numbers == said[:, None]
+    return numpy.where((said >= 0) & same.any(1), same.argmax(1), -1)
+
+
+def robust_deviation(median_deviation: Reals) -> Reals:
+    """Return the standard deviation of a normal distribution, from the median distance to its median."""
+    return 1.4826 * median_deviation

@@ -113,7 +113,7 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     problem = _Problem(candidates, rows, (), prior, trusted)
     rates = priors.NOISE_RATES
     sources = sources_of(matrix, rates[0])
-    trusting = normalised(candidates * (rates[0] / candidates.shape[1] + (1 - rates[0]) * given))
+    trusting = _trusting(candidates, given, rates[0])
     rising = problem.go_through(_of_rates(matrix, sources, rates), trusting)
     falling = problem.go_through(_of_rates(matrix, sources, rates[::-1]), voted)
     ends = [max(pair, key=lambda end: end.score) for pair in zip(rising, falling[::-1], strict=True)]
@@ -151,8 +151,7 @@ def _mean_of(
 def _fit_confusion(problem: "_Problem", matrix: LabelMatrix, voted: Reals) -> Fit:
     """Learn which response is taken for which; begun from given responses, and from annotators alone."""
     given = one_hot(matrix.given[problem.rows], voted.shape[1])
-    noise = priors.NOISE
-    trusting = normalised(problem.candidates * (noise / voted.shape[1] + (1 - noise) * given))
+    trusting = _trusting(problem.candidates, given, priors.NOISE)
     sources = sources_of(matrix, None)
     alone = replace(problem, sources=[source for source in sources if source.name == NAME])
     whole = replace(problem, sources=sources)
@@ -201,6 +200,11 @@ def _shares(posterior: Reals) -> Reals:
 
 def _fixed(likely: Reals) -> _Prior:
     return lambda posterior: likely
+
+
+def _trusting(candidates: Bools, given: Reals, noise: float) -> Reals:
+    """Return what is believed where given responses are wrong at a rate, whatever else is right there."""
+    return normalised(candidates * (noise / candidates.shape[1] + (1 - noise) * given))
 
 
 def _votes(said: Sequence[Numbers], candidates: Bools) -> Reals:

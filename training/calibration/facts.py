@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy
 
 from training.calibration import priors
-from training.calibration.arrays import Reals
+from training.calibration.arrays import Reals, robust_deviation
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,7 @@ class FactSight:
         line = _line(data)
         scores = _beside(data, line)
         middle = _medians(scores)
-        # Of a normal distribution, the standard deviation is so many median deviations.
-        reach = priors.FARTHEST * 1.4826 * _medians(numpy.abs(scores - middle))
+        reach = priors.FARTHEST * robust_deviation(_medians(numpy.abs(scores - middle)))
         border = middle + (priors.FACTS_WRONG - 0.5) * self.fall
         return PlausibilityModel(self.slopes, line, middle, reach, border)
 

@@ -309,7 +309,7 @@ def _try_out(group: Group, model: GroupModel, views: Sequence[str]) -> None:
     annotations = tuple(
         Annotation(annotator=name, response=said) for name in (model.label.annotators if model.label else ())
     )
-    sample = Sample(id="", prompt="", response="", options=options or (), annotations=annotations)
+    sample = Sample(id="", prompt="", response="", options=options, annotations=annotations)
     vectors = None
     if model.label is not None and model.label.prompts is not None and space is not None:
         extra = isinstance(model.label.prompts, ManyClasses)

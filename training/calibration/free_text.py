@@ -21,7 +21,7 @@ from langchain_core.embeddings import Embeddings
 from agents.assessment import VIEWS, Assessment
 from agents.record import SampleRecord
 from training.calibration import priors
-from training.calibration.arrays import Bools, Numbers, Reals, one_hot
+from training.calibration.arrays import Bools, Numbers, Reals, one_hot, robust_deviation
 from training.calibration.facts import FactSight, Plausibility, PlausibilityModel
 from training.calibration.label_matrix import view_answers
 
@@ -195,8 +195,7 @@ def _known(similarities: Reals) -> Reals:
 def _least_credible(known: Reals) -> Reals:
     """Return what lower similarities count as (views + 1), so that one outlier is no group of its own."""
     middle = numpy.median(known, axis=0)
-    # Of a normal distribution, the standard deviation is so many median deviations.
-    spread = 1.4826 * numpy.median(numpy.abs(known - middle), axis=0)
+    spread = robust_deviation(numpy.median(numpy.abs(known - middle), axis=0))
     return numpy.asarray(middle - priors.FARTHEST * numpy.maximum(spread, priors.NARROWEST**0.5))
 
 

@@ -12,7 +12,7 @@ import numpy
 
 from agents.record import Consensus, SampleRecord
 from training.calibration import priors
-from training.calibration.arrays import Bools, Numbers, Reals, Vectors
+from training.calibration.arrays import Bools, Numbers, Reals, Vectors, places_of
 from training.calibration.facts import FactSight, Plausibility
 from training.calibration.free_text import (
     SimilarityModel,
@@ -150,8 +150,7 @@ class GroupModel:
         answers = numpy.array(said, dtype=numpy.int64)
         matrix, found = self.estimate(records, views, vectors, answers)
         if found.numbers is not None:
-            same = found.numbers == answers[:, None]
-            answers = numpy.where((answers >= 0) & same.any(1), same.argmax(1), -1)
+            answers = places_of(found.numbers, answers)
         return matrix, found, reviews_of(matrix, found, answers, numpy.array(repeats, dtype=bool))
 
     def conclude(
@@ -170,6 +169,7 @@ class GroupModel:
         matrix, found, reviews = self.reviews(records, views, vectors, repeats)
         posterior = reviewed(found.posterior, reviews, self.reviewer)
         space = self.space or LabelSpace()
+        given_at = matrix.given if found.numbers is None else places_of(found.numbers, matrix.given)
         concluded = []
         for row, record in enumerate(records):
             # A response that nobody named may be the likeliest, but there is nothing to train on in it.
@@ -177,7 +177,7 @@ class GroupModel:
             if found.numbers is not None:
                 named = numpy.where(found.numbers[row] >= 0, named, -1.0)
             best = int(named.argmax())
-            given = _place_of(int(matrix.given[row]), row, found)
+            given = int(given_at[row])
             if given >= 0 and named[best] < self.replaces:
                 best = given
             number = best if found.numbers is None else int(found.numbers[row, best])
@@ -206,10 +206,14 @@ def learn_label_model(
     found = model.estimate(matrix)
     noise = _rounded(found.noise)
     least = priors.DOUBTFUL if threshold is None else threshold
-    trusted = 0 if matrix.trusted is None else int((matrix.trusted >= 0).sum())
-    replaces = priors.REPLACES if trusted < priors.ENOUGH_TRUSTED else priors.REPLACES_BESIDE_TRUSTED
     rate = float(noise.mean())
-    return GroupModel(space, model, None, rate, least, found.reliability, replaces=replaces)
+    return GroupModel(space, model, None, rate, least, found.reliability, replaces=replaces_from(matrix))
+
+
+def replaces_from(matrix: LabelMatrix) -> float:
+    """Return how likely right a new response must be before it takes the place of the given one."""
+    trusted = 0 if matrix.trusted is None else int((matrix.trusted >= 0).sum())
+    return priors.REPLACES if trusted < priors.ENOUGH_TRUSTED else priors.REPLACES_BESIDE_TRUSTED
 
 
 def learn_similarity(
@@ -239,14 +243,6 @@ def learn_similarity(
         return GroupModel(None, None, model, None, least)
     noise = _rounded(numpy.where(empty, 1.0, model.noise(measured, verdicts, given)))
     return GroupModel(None, None, model, float(noise.mean()), least)
-
-
-def _place_of(number: int, row: int, found: Estimate) -> int:
-    """Return the place of a response among a sample's candidates; -1 where it is none of them."""
-    if found.numbers is None:
-        return number
-    same = found.numbers[row] == number
-    return int(same.argmax()) if number >= 0 and same.any() else -1
 
 
 def consensus_of(answer: str | None, confidence: float) -> Consensus | None:

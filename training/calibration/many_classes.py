@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy
 
 from training.calibration import priors
-from training.calibration.arrays import Numbers, Reals, Vectors, softmax
+from training.calibration.arrays import Numbers, Reals, Vectors, places_of, softmax
 from training.calibration.label_matrix import LabelMatrix
 
 OTHER = -2
@@ -206,22 +206,17 @@ def _suggested(named: Numbers, likely: Reals, most: int) -> tuple[Numbers, Reals
 
 def _placed(matrix: LabelMatrix, numbers: Numbers, told: Reals | None, classes: int) -> Candidates:
     """Return a label matrix whose numbers are places among the candidates (n, candidates)."""
-
-    def place(said: Numbers) -> Numbers:
-        same = numbers == said[:, None]
-        return numpy.where((said >= 0) & same.any(1), same.argmax(1), -1)
-
     sizes = numpy.count_nonzero(numbers != -1, axis=1)
-    answers = {name: place(said) for name, said in matrix.answers.items()}
+    answers = {name: places_of(numbers, said) for name, said in matrix.answers.items()}
     width = numbers.shape[1]
     placed = replace(
         matrix,
-        given=place(matrix.given),
+        given=places_of(numbers, matrix.given),
         answers=answers,
         sizes=sizes,
         prompts=None,
         told=told,
-        trusted=None if matrix.trusted is None else place(matrix.trusted),
+        trusted=None if matrix.trusted is None else places_of(numbers, matrix.trusted),
         classes=classes,
         placed=False,
         least_width=width,
