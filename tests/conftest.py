@@ -25,6 +25,14 @@ def endpoint() -> Iterator[Endpoint]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Endpoint]:
+    """An endpoint that the tests of a file share."""
+    server = Endpoint()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts that a run's encoder is asked to encode from here on, as often as it is."""

@@ -14,13 +14,6 @@ from tests.support.finished import OPTIONS, as_given, finish
 
 
 @pytest.fixture(scope="module")
-def serving() -> Iterator[Endpoint]:
-    endpoint = Endpoint()
-    yield endpoint
-    endpoint.stop()
-
-
-@pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, serving: Endpoint) -> Iterator[FrozenRun]:
     opened = FrozenRun(finish(tmp_path_factory.mktemp("finished"), serving))
     yield opened

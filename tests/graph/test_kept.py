@@ -1,7 +1,6 @@
 """How a sample graph outside any run comes by its agents: from a config, or from a finished run."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,6 @@ from stores.errors import InputError, RunDirectoryError
 from tests.support.endpoint import Endpoint
 from tests.support.finished import as_given, finish
 from tests.support.scripted import ScriptedModel
-
-
-@pytest.fixture(scope="module")
-def serving() -> Iterator[Endpoint]:
-    endpoint = Endpoint()
-    yield endpoint
-    endpoint.stop()
 
 
 @pytest.fixture(scope="module")

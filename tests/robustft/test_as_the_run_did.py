@@ -93,20 +93,25 @@ def tell(messages: list[dict[str, Any]]) -> str:
     return f"{thoughts}{said} That is what {text[1 : text.index(']')]} says."
 
 
-def test_free_text_is_decided_as_the_run_decided_it_and_written_in_the_form_of_its_data(
-    tmp_path: Path, endpoint: Endpoint
-) -> None:
-    endpoint.reply = tell
-    rows = [texts(number) for number in range(49)]
+def run_on(folder: Path, endpoint: Endpoint, rows: list[dict[str, Any]]) -> Path:
+    """Return the directory of a calibrated run on free text."""
     config = write_run(
-        tmp_path,
+        folder,
         endpoint.url,
         rows,
         agents__reasoner__max_reflections=0,
         agents__checker__policy="calibrated",
         agents__relabeler__neighbours=2,
     )
-    directory = run(load_config(config), tmp_path / "run", until="select").directory
+    return run(load_config(config), folder / "run", until="select").directory
+
+
+def test_free_text_is_decided_as_the_run_decided_it_and_written_in_the_form_of_its_data(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    endpoint.reply = tell
+    rows = [texts(number) for number in range(49)]
+    directory = run_on(tmp_path, endpoint, rows)
     requests = len(endpoint.requests)
     samples = [Sample(id=row["id"], prompt=row["prompt"], response=row["completion"]) for row in rows]
     states = asyncio.run(decided(directory, samples))
@@ -149,15 +154,7 @@ def test_free_text_whose_facts_are_seen_is_decided_as_the_run_decided_it(
     endpoint.reply = tell
     endpoint.alter = lambda reply, messages: says_yes(reply, messages, sees=sees)
     rows = [bridged(number) for number in range(49)]
-    config = write_run(
-        tmp_path,
-        endpoint.url,
-        rows,
-        agents__reasoner__max_reflections=0,
-        agents__checker__policy="calibrated",
-        agents__relabeler__neighbours=2,
-    )
-    directory = run(load_config(config), tmp_path / "run", until="select").directory
+    directory = run_on(tmp_path, endpoint, rows)
     finished = load_run(directory)
     asked = sum(FACTS in text for text in endpoint.texts())
     # Where nothing is seen, the others are not asked about. What is asked of the 20 is asked once.

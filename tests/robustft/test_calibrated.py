@@ -16,18 +16,7 @@ from stores.run_directory import RunDirectory
 from stores.weights import MINILM, resolve_weights
 from tests.support.cases import command, read_lines, write_run
 from tests.support.endpoint import Endpoint
-
-KINDS = {
-    "animal": "dog cat horse cow sheep goat pig lion tiger bear wolf fox deer rabbit mouse rat ape",
-    "vehicle": "car bus truck lorry van taxi train tram bicycle tank ship boat ferry canoe jet sled",
-    "plant": "oak pine maple birch willow rose tulip daisy lily fern moss cactus ivy bamboo clover rye",
-}
-OPTIONS = sorted(KINDS)
-RIGHT = {f"What is a {name}?": kind for kind, names in KINDS.items() for name in names.split()}
-
-
-def other(kind: str, by: int) -> str:
-    return OPTIONS[(OPTIONS.index(kind) + by) % len(OPTIONS)]
+from tests.support.finished import OPTIONS, RIGHT, other
 
 
 def rows() -> list[dict[str, Any]]:

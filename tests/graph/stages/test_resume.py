@@ -108,17 +108,23 @@ def test_another_seed_makes_all_decisions_invalid_and_takes_the_configs_place(wo
     assert "seed: 1" in work.files.config.read_text()
 
 
-def test_a_plan_that_is_broken_off_is_made_again(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    decide(work)
-    request = RunInput(directory=str(work.files.path), config={"run": {"seed": 1}})
+def break_off(work: Workspace, request: RunInput, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Carry a plan out until a step of the journal, and be killed there."""
 
     def killed(*arguments: object) -> int:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(work.journal, "forget", killed)
+        patched.setattr(work.journal, step, killed)
         with pytest.raises(KeyboardInterrupt):
             carry_out(work, plan_resume(work, request))
+
+
+def test_a_plan_that_is_broken_off_is_made_again(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    decide(work)
+    request = RunInput(directory=str(work.files.path), config={"run": {"seed": 1}})
+
+    break_off(work, request, "forget", monkeypatch)
     assert not work.journal.validity.has_selection
     again = plan_resume(work, RunInput(directory=str(work.files.path)))
     assert again.redoes
@@ -171,13 +177,7 @@ def test_a_plan_with_trusted_responses_that_is_broken_off_is_made_again(
     decide(work)
     request = trusting(work, tmp_path, b="Lima")
 
-    def killed(*arguments: object) -> int:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(work.journal, "trust", killed)
-        with pytest.raises(KeyboardInterrupt):
-            carry_out(work, plan_resume(work, request))
+    break_off(work, request, "trust", monkeypatch)
     assert not work.journal.validity.has_selection
     again = plan_resume(work, request)
     assert again.trust_differs

@@ -1,7 +1,6 @@
 """New samples are judged with a finished run's weights, from the command line and from Python."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,6 @@ ROWS: list[dict[str, Any]] = [
     {"id": "q1", "prompt": "Tell me: What is a oak? Or an oat.", "completion": "vehicle", "options": OPTIONS},
 ]
 COUNTED = "2 samples, 1 noisy, 1 relabelled"
-
-
-@pytest.fixture(scope="module")
-def serving() -> Iterator[Endpoint]:
-    endpoint = Endpoint()
-    yield endpoint
-    endpoint.stop()
 
 
 @pytest.fixture(scope="module")
