@@ -25,6 +25,7 @@ from stores.atomic import atomic_path
 from training.calibration.arrays import Reals, Vectors
 from training.calibration.calibrate import calibrate as calibrate_records
 from training.calibration.calibrate import calibrated
+from training.calibration.facts import FactSight
 from training.calibration.fitted import FittedCalibration
 from training.calibration.free_text import measure_similarities
 from training.calibration.groups import Groups
@@ -66,7 +67,8 @@ def calibrate_run(work: Workspace) -> None:
 
     What was learned is kept in the run's directory, and decides its samples and new ones from then on.
     """
-    records, measures, fitted = partial(records_of, work), measures_of(work), _calibrate(work)
+    sight = sight_of(work)
+    records, measures, fitted = partial(records_of, work), measures_of(work), _calibrate(work, sight)
     work.journal.validity.invalidate_consensus()
     fitted.save(work.files.calibration)
     work.journal.record(record.to_entry() for record in calibrated(records, measures, fitted))
@@ -80,7 +82,7 @@ def calibrate_run(work: Workspace) -> None:
         "judged_alone": fitted.judged_alone,
         "silence": list(fitted.silence),
         "cautions": list(fitted.cautions),
-        "turned_facts": figures_of(sight_of(work)),
+        "turned_facts": figures_of(sight),
     }
     work.journal.validity.validate_calibration(calibration)
     _warn(fitted)
@@ -123,11 +125,11 @@ def measure(work: Workspace, total: int, ended: threading.Event, failed: threadi
         numpy.save(file, rows, allow_pickle=False)
 
 
-def _calibrate(work: Workspace) -> FittedCalibration:
+def _calibrate(work: Workspace, sight: FactSight | None) -> FittedCalibration:
     checker, groups = work.config.agents.checker, groups_of(work)
     records, measures = partial(records_of, work), measures_of(work)
     return calibrate_records(
-        records, measures, checker.views, threshold=checker.threshold, groups=groups, sight=sight_of(work)
+        records, measures, checker.views, threshold=checker.threshold, groups=groups, sight=sight
     )
 
 
@@ -138,7 +140,7 @@ def fitted_of(work: Workspace) -> FittedCalibration:
         RecordError: it cannot be read.
     """
     folder = work.files.calibration
-    return FittedCalibration.load(folder) if folder.exists() else _calibrate(work)
+    return FittedCalibration.load(folder) if folder.exists() else _calibrate(work, sight_of(work))
 
 
 def measures_of(work: Workspace) -> Measures:
