@@ -13,9 +13,9 @@ from typing import Any
 
 from agents.record import SampleRecord
 from graph.state import SampleState
+from robustft.api import check_out
 from stores.atomic import write_text_atomically
 from stores.errors import DataError, InputError
-from stores.export import check_target
 from stores.journal import Journal
 from stores.run_directory import RunDirectory, storage_errors
 from stores.sample import Sample
@@ -63,9 +63,7 @@ def write_check_file(
     target = Path(out)
     if target.suffix.lower() not in (*_LINES, ".csv"):
         raise DataError("JSON lines or CSV are written: let its name end in .jsonl or .csv", path=target)
-    if target.resolve().is_relative_to(Path(directory).resolve()):
-        raise InputError(f"{out}: is inside the run directory, whose files are the run's own; name another")
-    check_target(target, force=force)
+    check_out(directory, target, force=force)
     files = RunDirectory(Path(directory))
     with storage_errors(str(directory)), closing(files.open_journal(read_only=True)) as journal:
         chosen = _at_random(journal, count, seed) if audit else _worthiest(journal, count)
