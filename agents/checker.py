@@ -81,6 +81,9 @@ class CheckerConfig(AgentConfig):
     threshold: float | None = Field(default=None, gt=0, lt=1, allow_inf_nan=False)
     """For `calibrated`: responses at or above this noise probability are noisy. By default it is a
     third."""
+    sure_below: float | None = Field(default=None, ge=0, lt=1, allow_inf_nan=False)
+    """For `calibrated`: where the base view alone leaves a noise probability below this, no other agent is
+    asked about the response. By default it is 0.05. 0 asks all agents about every response."""
     views: tuple[str, ...] = ("base", "reasoning")
     """The views that are compared with the response. An agent whose view is not named is not asked."""
 
@@ -88,6 +91,8 @@ class CheckerConfig(AgentConfig):
     def _check_views(self) -> "CheckerConfig":
         if self.threshold is not None and self.policy != "calibrated":
             raise ValueError("threshold is for the policy 'calibrated'")
+        if self.sure_below is not None and self.policy != "calibrated":
+            raise ValueError("sure_below is for the policy 'calibrated'")
         if len(set(self.views)) < len(self.views):
             raise ValueError("views names one twice")
         if not self.views and self.policy not in ("judge", "none"):
@@ -141,15 +146,16 @@ class Checker:
 
         Args:
             sample: the sample under suspicion.
-            answers: what each view answered, None where that is unreadable. Views that the config does not
-                name are not looked at.
+            answers: what each view that was asked answered, None where that is unreadable. Views that the
+                config does not name are not looked at.
             reasonings: the replies of the views that say more than their answers.
         """
         if not sample.says_something:
             return Check(clean=False, policy=self._policy, agreed=(), reason=EMPTY)
         kind = sample_kind(sample)
         given = (sample.response, *sample.other_responses)
-        views = {view: agree_with_any(sample, answers.get(view), given) for view in self._views}
+        asked = [view for view in self._views if view in answers]
+        views = {view: agree_with_any(sample, answers[view], given) for view in asked}
         agreed = tuple(view for view, same in views.items() if same)
         if self._policy == "none":
             return Check(clean=False, policy="none", agreed=agreed, reason="not checked")
@@ -161,7 +167,7 @@ class Checker:
             return check if kind.comparable else await self._assessed(sample, check)
         enough = 1 if self._policy == "majority" else len(views)
         reason = f"{len(agreed)} of {len(views)} views match the response"
-        clean = len(agreed) >= enough
+        clean = bool(views) and len(agreed) >= enough
         return self._told(Check(clean=clean, policy=self._policy, agreed=agreed, reason=reason))
 
     async def _assessed(self, sample: Sample, check: Check) -> Check:

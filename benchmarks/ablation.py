@@ -35,6 +35,7 @@ from stores.dataset import ReadingRules, read_samples
 from stores.encoder import load_encoder
 from stores.records import Decision, Usage
 from stores.sample import Sample
+from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals
 from training.calibration.groups import Group, Groups
 from training.calibration.label_matrix import LabelMatrix, label_matrix
@@ -45,6 +46,7 @@ from training.selection import DEFAULT_MIN_CONFIDENCE
 
 _RESAMPLES = 1000
 _BASE, _REASONING = "base", "reasoning"
+_DEFAULT = "default"
 _AGENT_OF = {_BASE: "base", _REASONING: "reasoner"}
 
 
@@ -196,53 +198,51 @@ def _without(*left_out: str, relabels: bool = True) -> Part:
     return part
 
 
-def _reasoning_where(asks: Callable[[Stored], Bools], *left_out: str) -> Part:
-    """Ask the reasoner about some samples only."""
+def _reasoning_where(asks: Callable[[LabelMatrix], Bools], *left_out: str, relabels: bool = True) -> Part:
+    """Ask the reasoner, and the judge that follows it, about some samples only."""
 
     def part(stored: Stored) -> Left:
-        matrix, asked = _without(*left_out)(stored).matrix, asks(stored)
+        matrix = _without(*left_out)(stored).matrix
+        asked = asks(matrix)
         reasoning = numpy.where(asked, matrix.answers[_REASONING], -1)
-        return Left(replace(matrix, answers={**matrix.answers, _REASONING: reasoning}), reasoned=asked)
+        verdicts = numpy.where(asked, matrix.verdicts, -1)
+        answers = {**matrix.answers, _REASONING: reasoning}
+        return Left(replace(matrix, answers=answers, verdicts=verdicts), relabels, asked)
 
     return part
 
 
-def _base_differs(stored: Stored) -> Bools:
-    differs: Bools = stored.matrix.answers[_BASE] != stored.matrix.given
+def _base_differs(matrix: LabelMatrix) -> Bools:
+    differs: Bools = matrix.answers[_BASE] != matrix.given
     return differs
 
 
-def _unsure(least: float) -> Callable[[Stored], Bools]:
-    """Return whether the base view alone leaves it open that a response is wrong, or right."""
-
-    def asks(stored: Stored) -> Bools:
-        noise = estimate(_without(_REASONING, "judge")(stored).matrix).noise
-        return (noise > least) & (noise < 1 - least)
-
-    return asks
+def _in_doubt(matrix: LabelMatrix) -> Bools:
+    """Return where the base view alone leaves a doubt: of these samples a run asks its other agents (n)."""
+    base = matrix.answers[_BASE]
+    alone = replace(matrix, answers={_BASE: base}, verdicts=numpy.full(len(matrix), -1))
+    doubt: Bools = (estimate(alone).noise >= priors.SURE_BELOW) | (base < 0)
+    return doubt
 
 
 PARTS: dict[str, Part] = {
-    "default": _without(),
-    "without prompts": _without("prompts"),
+    _DEFAULT: _reasoning_where(_in_doubt),
+    "every agent about every sample": _without(),
+    "without prompts": _reasoning_where(_in_doubt, "prompts"),
     "without base": _without(_BASE),
     "without reasoning": _without(_REASONING),
-    "without judge": _without("judge"),
+    "without judge": _reasoning_where(_in_doubt, "judge"),
     "base alone": _without(_REASONING, "judge"),
     "base alone, no relabeling": _without(_REASONING, "judge", relabels=False),
     "no agents": _without(_BASE, _REASONING, "judge", relabels=False),
-    "no relabeling": _without(relabels=False),
+    "no relabeling": _reasoning_where(_in_doubt, relabels=False),
     "reasoning where base differs": _reasoning_where(_base_differs),
-    "reasoning where base differs, no judge": _reasoning_where(_base_differs, "judge"),
-    "reasoning where unsure by 0.05": _reasoning_where(_unsure(0.05)),
-    "reasoning where unsure by 0.1": _reasoning_where(_unsure(0.1)),
-    "reasoning where unsure by 0.2": _reasoning_where(_unsure(0.2)),
 }
 
 
 def report(stored: Stored) -> dict[str, Any]:
     """Return the figures of every part left out, beside those of the default."""
-    default = judge(stored, Left(stored.matrix))
+    default = judge(stored, PARTS[_DEFAULT](stored))
     found: dict[str, Any] = {
         "group": stored.group,
         "samples": len(stored.records),

@@ -18,6 +18,7 @@ from agents.room import Lengths, room_for
 from graph.config.run import RunConfig
 from graph.frozen_run import FrozenRun
 from graph.frozen_weights import FrozenWeights
+from graph.glance import Glance
 from prompts.template import QuestionTemplate, Template, load_question_block
 from stores.examples import ExampleStore
 from stores.sample import Sample
@@ -34,12 +35,14 @@ class Agents:
         provisional: the policy that decides in the place of `calibrated`, and why; None where none does.
         run: the finished run that samples are decided by; None where there is none.
         weights: what that run has learned, where that holds for these agents.
+        glance: says after the base agent whether another one need be asked; None where all are.
     """
 
     by_name: Mapping[str, Any]
     provisional: str | None = None
     run: FrozenRun | None = None
     weights: FrozenWeights | None = None
+    glance: Glance | None = None
 
     async def known(self, sample: Sample) -> Sample:
         """Return a sample as the run has it, where there is one; else as it is."""

@@ -18,6 +18,7 @@ from agents.record import SampleRecord
 from agents.room import measure
 from graph.config.run import RunConfig, load_config
 from graph.frozen_weights import FrozenWeights
+from graph.glance import Glance, sure_below
 from stores.encoder import load_encoder
 from stores.errors import InputError
 from stores.examples import Example, ExampleStore
@@ -59,6 +60,7 @@ class FrozenRun:
             _check_finished(journal, self.config, self._counts, directory)
             self.inputs = journal.validity.inputs
             self.thinking = thinking_models(journal)
+            glances = journal.validity.has_glance
             tally = FormTally()
             self.lengths = measure(self._looked_at(journal, tally))
             if journal.validity.has_selection:
@@ -67,6 +69,9 @@ class FrozenRun:
         self.weights: FrozenWeights | None = None
         if self.config.calibrates:
             self.weights = FrozenWeights(self.files, self._vectors, self.config)
+        self.glance: Glance | None = None
+        if glances and sure_below(self.config):
+            self.glance = Glance(self.files.glance, self._vectors, self.config)
         self._replies = KnownReplies(self.files.replies)
         self.cache = ReplyCache(self._replies)
         self._examples: ExampleStore | None = None
@@ -77,6 +82,8 @@ class FrozenRun:
         self._replies.close()
         if self.weights is not None:
             self.weights.close()
+        if self.glance is not None:
+            self.glance.close()
         if self._examples is not None:
             self._examples.close()
 

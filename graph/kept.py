@@ -85,7 +85,8 @@ async def agents_of_run(pool: ModelPool, run: FrozenRun, config: RunConfig) -> A
         weights = run.weights if config.calibrates and why is None else None
         checker: Checker = agents.get("checker")
         checker.assesses = weights is not None and weights.uses_plausibility
-        return replace(agents, run=run, weights=weights, provisional=why)
+        glance = run.glance if weights is not None else None
+        return replace(agents, run=run, weights=weights, glance=glance, provisional=why)
 
     return await asyncio.to_thread(build)
 

@@ -1,12 +1,13 @@
 """The nodes and routers of the sample graph: state in, what changed out."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.agent import AnswerRecord
+from agents.base import BaseAgent
 from agents.checker import Checker
 from agents.reasoner import Reasoner, last_reasoning
 from agents.record import SampleRecord
@@ -27,6 +28,26 @@ class Answers(Protocol):
     async def answer(self, sample: Sample) -> AnswerRecord:
         """Answer the sample's prompt."""
         ...
+
+
+def base(others: Sequence[str]) -> Callable[..., Coroutine[Any, Any, Command[str]]]:
+    """Return the node of the base agent, which goes on to the others, or past them where it leaves no doubt.
+
+    Args:
+        others: the agents that answer the prompt too, by their names in the config.
+    """
+
+    async def base(state: SampleInput, runtime: Runtime[Context]) -> Command[str]:
+        agents = await agents_of(runtime)
+        agent: BaseAgent | None = agents.get("base")
+        if agent is None:
+            return Command(goto=others)
+        sample = await agents.known(state.sample)
+        answer = await agent.answer(sample)
+        sure = agents.glance is not None and await agents.glance.is_sure(sample, answer)
+        return Command(update={"base": answer}, goto="checker" if sure else others)
+
+    return base
 
 
 def answer_with(agent: str, part: str | None = None) -> SampleNode:

@@ -1,9 +1,10 @@
 """The run graph: one dataset's journey, from noisy samples to a tuned model.
 
-    START -> load -> detect -> calibrate -> index -> denoise -> conclude -> select -> train -> evaluate
-          -> report -> END
+    START -> load -> glance -> detect -> calibrate -> index -> denoise -> conclude -> select -> train
+          -> evaluate -> report -> END
 
-Two stages ask the agents, and the stage after each decides: `calibrate` on verdicts, `conclude` on responses.
+Three stages ask the agents, and what follows from each is decided after it: by `glance` itself which samples
+are asked about any further, by `calibrate` the verdicts, by `conclude` the responses.
 The barrier between them is real: relabeling may only see examples that were judged clean.
 """
 
@@ -25,6 +26,7 @@ from graph.stages.conclude import conclude
 from graph.stages.denoise import denoise
 from graph.stages.detect import detect
 from graph.stages.evaluate import evaluate
+from graph.stages.glance import glance
 from graph.stages.index import index
 from graph.stages.load import load
 from graph.stages.report import report
@@ -76,10 +78,11 @@ def build_run_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> Run
     """
     graph = StateGraph[RunState, RunContext, RunInput, RunState](RunState, input_schema=RunInput)
     graph.add_node("load", Node(load), input_schema=RunInput)
-    for stage in (detect, calibrate, index, denoise, conclude, select, train, evaluate, report):
+    for stage in (glance, detect, calibrate, index, denoise, conclude, select, train, evaluate, report):
         graph.add_node(stage.__name__, Node(stage))
     graph.add_edge(START, "load")
-    graph.add_edge("load", "detect")
+    graph.add_edge("load", "glance")
+    graph.add_edge("glance", "detect")
     graph.add_edge("detect", "calibrate")
     _add_exit(graph, "calibrate", VERDICTS, "index")
     graph.add_edge("index", "denoise")

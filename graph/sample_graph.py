@@ -1,7 +1,10 @@
 """The sample graph: one sample's journey through the agents.
 
-    START -> base -----------------> checker -- clean -----------------------> conclude -> END
-          -> reasoner <-> reflect ->         -- noisy --> relabeler -> reviewer ->
+    START -> base -- sure -------------------> checker -- clean -----------------------> conclude -> END
+                  -- else --> reasoner ----->         -- noisy --> relabeler -> reviewer ->
+                              <-> reflect
+
+Only a calibrated run is ever sure of a response by the base agent's answer alone.
 
 It is two halves, detect and denoise, joined by the checker's verdict, and `conclude` at the end. A run drives
 the halves on their own, since it decides about all samples together after each: in its stages `calibrate` and
@@ -26,6 +29,12 @@ from graph.state import SampleInput, SampleState
 
 SampleGraph = CompiledStateGraph[SampleState, Context, SampleInput, SampleState]
 _Builder = StateGraph[SampleState, Context, Any, SampleState]
+
+# The agents whose answers the checker compares, by their names in the config; the first is asked first.
+_ANSWER = [
+    "base",
+    "reasoner",
+]
 
 # The one layer that retries: half a second at first, doubled each time, with jitter.
 _RETRY = RetryPolicy(max_attempts=4, retry_on=ModelBusyError)
@@ -75,21 +84,24 @@ def build_sample_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> 
 
 
 def _wire_detect(graph: _Builder) -> None:
-    _add_view(graph, "base", "base")
+    first, *others = _ANSWER
+    graph.add_node(
+        first,
+        Node(nodes.base(others)),
+        input_schema=SampleInput,
+        destinations=(*others, "checker"),
+        retry_policy=_RETRY,
+    )
+    graph.add_edge(START, first)
     graph.add_node("reasoner", Node(nodes.reasoner), destinations=("reflect", "checker"), retry_policy=_RETRY)
     graph.add_node("reflect", Node(nodes.reflect), retry_policy=_RETRY)
-    # Deferred: the loop may go round several times while the base answer waits.
-    graph.add_node("checker", Node(nodes.checker), retry_policy=_RETRY, defer=True)
-    graph.add_edge(START, "reasoner")
     graph.add_edge("reflect", "reasoner")
-
-
-def _add_view(graph: _Builder, agent: str, part: str | None = None) -> None:
-    """Add the node of an agent whose answer is one more view; the arguments are those of `answer_with`."""
-    node = Node(nodes.answer_with(agent, part))
-    graph.add_node(agent, node, input_schema=SampleInput, retry_policy=_RETRY)
-    graph.add_edge(START, agent)
-    graph.add_edge(agent, "checker")
+    for agent in others[1:]:
+        node = Node(nodes.answer_with(agent))
+        graph.add_node(agent, node, input_schema=SampleInput, retry_policy=_RETRY)
+        graph.add_edge(agent, "checker")
+    # Deferred: the loop may go round several times while another view waits.
+    graph.add_node("checker", Node(nodes.checker), retry_policy=_RETRY, defer=True)
 
 
 def _wire_denoise(graph: _Builder) -> None:

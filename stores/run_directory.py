@@ -110,6 +110,11 @@ class RunDirectory:
         return self.state / "calibration"
 
     @property
+    def glance(self) -> Path:
+        """What was learned from the base view alone (a folder)."""
+        return self.state / "glance"
+
+    @property
     def similarities(self) -> Path:
         """How similar free-text responses are to what the agents say."""
         return self.state / "similarities.npy"

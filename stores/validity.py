@@ -32,7 +32,9 @@ SCHEMA = "CREATE TABLE validity (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
 
 _WRITE = "INSERT OR REPLACE INTO validity VALUES (?, ?)"
 
-_Name = Literal["verdict inputs", "relabel inputs", "trusted", "calibration", "consensus", "selection"]
+_Name = Literal[
+    "verdict inputs", "relabel inputs", "trusted", "glance", "calibration", "consensus", "selection"
+]
 # In the order in which they are made.
 _OUTCOMES: tuple[_Name, ...] = ("calibration", "consensus", "selection")
 
@@ -58,6 +60,12 @@ class Validity:
     def inputs(self) -> DecisionInputs:
         """What the decisions were made from."""
         return DecisionInputs(self._read("verdict inputs") or "", self._read("relabel inputs") or "")
+
+    @property
+    def has_glance(self) -> bool:
+        """Whether it was learned, from what verdicts are made from now, what the base view alone tells."""
+        found = self._read("glance")
+        return found is not None and found == self.inputs.verdicts
 
     @property
     def calibration(self) -> dict[str, Any] | None:
@@ -93,6 +101,14 @@ class Validity:
         """Keep what the decisions are made from, once those of other inputs are forgotten."""
         rows = [("verdict inputs", inputs.verdicts), ("relabel inputs", inputs.relabels)]
         self._database.change_each(_WRITE, rows)
+
+    def invalidate_glance(self) -> None:
+        """What the base view alone tells is about to be learned."""
+        self._database.change("DELETE FROM validity WHERE name = ?", "glance")
+
+    def validate_glance(self) -> None:
+        """What the base view alone tells is learned, from the inputs that verdicts have now."""
+        self._write("glance", self.inputs.verdicts)
 
     def invalidate_calibration(self) -> None:
         """Verdicts are about to be made: calibration, consensus and selection are invalid."""

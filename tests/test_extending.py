@@ -232,12 +232,12 @@ def test_one_more_agent_is_four_files_two_of_them_one_line(copy: Path) -> None:
         "    reviewer: ReviewerConfig = ReviewerConfig()",
         "    sceptic: ScepticConfig = ScepticConfig()",
     )
-    put_after(graph, '    _add_view(graph, "base", "base")', '    _add_view(graph, "sceptic")')
+    put_after(graph, '    "reasoner",', '    "sceptic",')
     assert changes(copy) == {
         "agents/sceptic.py": None,
         "prompts/sceptic.md": None,
         "graph/config/run.py": ["    sceptic: ScepticConfig = ScepticConfig()"],
-        "graph/sample_graph.py": ['    _add_view(graph, "sceptic")'],
+        "graph/sample_graph.py": ['    "sceptic",'],
     }
 
     found = run_in(copy, JOURNEYS)

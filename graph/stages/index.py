@@ -69,6 +69,16 @@ def open_examples(work: Workspace, *, anew: bool = False) -> Iterator[ExampleSto
         store.close()
 
 
+def encode(work: Workspace, total: int, ended: threading.Event, failed: threading.Event) -> None:
+    """Encode all prompts of a run while its agents are asked; the arguments are those of `prepare`."""
+    with closing(work.encoder.make(work.journal.samples("train"), total)) as progress:
+        for done in progress:
+            if failed.is_set():
+                return
+            if ended.is_set():
+                work.report(done, total)
+
+
 def prepare(
     work: Workspace, total: int, follows: bool, ended: threading.Event, failed: threading.Event
 ) -> None:
@@ -84,12 +94,9 @@ def prepare(
         ended: set when no more verdicts will come.
         failed: set when nothing of this is needed any more.
     """
-    with closing(work.encoder.make(work.journal.samples("train"), total)) as progress:
-        for done in progress:
-            if failed.is_set():
-                return
-            if ended.is_set():
-                work.report(done, total)
+    encode(work, total, ended, failed)
+    if failed.is_set():
+        return
     if follows:
         _index_as_judged(work, ended, failed)
     elif any(map(is_free, work.journal.samples("train"))):

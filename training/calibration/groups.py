@@ -96,6 +96,13 @@ class Groups:
             census.add(sample)
         return _Founder(census).found()
 
+    def without_texts(self) -> "Groups":
+        """Return the same, but that no group is like free text."""
+        by_text = {
+            task: place for task, place in self.by_text.items() if self.groups[place].space is not None
+        }
+        return Groups(self.groups, self.by_options, self.by_kind, by_text, self.own)
+
     def place_of(self, sample: Sample) -> int | None:
         """Return the place of a sample's group; None where no group is like it."""
         if sample.options:

@@ -229,6 +229,10 @@ say, and repeat much of it. For the reviewer it was chosen among a quarter, a ha
 REVIEW_ITERATIONS = 20
 """Steps in which the reviewer's reliability and its evidence are fitted to each other. Not measured."""
 
+SURE_BELOW = 0.05
+"""Below this noise probability by the base view alone, no other agent is asked about a response. Chosen on
+stored answers of SmolLM2-135M and on 120 drawn worlds: see `docs/measurements.md`, "Asking no further"."""
+
 DOUBTFUL = 1 / 3
 """Responses of at least this noise probability are noisy. To train on a wrong response is taken to cost twice
 what a right one brings. Chosen with the same worlds, beside .4 and .5: at 30 to 70 % noise the kept

@@ -1,0 +1,118 @@
+"""The stage that asks the base agent alone, and learns of which samples nobody else need be asked.
+
+With little noise, the base agent's answer settles most of it: on stored answers of a small model, half to two
+thirds of all requests were spared (`docs/measurements.md`). It is a part of the calibrated checker. With any
+other policy, and where the checker does not compare the base view with another, there is nothing to do here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from agents.base import BaseAgent, Prediction
+from agents.concurrency import map_concurrently
+from agents.errors import AgentError
+from agents.record import SampleRecord
+from graph.context import RunContext
+from graph.engine import SAMPLES_A_REQUEST, StageProgress
+from graph.glance import VIEW, glanced, is_sure, sure_below
+from graph.stages.calibrate import groups_of, measures_of
+from graph.stages.index import encode
+from graph.stages.stage import Workspace, bind_agents, open_cache, open_stage
+from graph.stages.threads import meanwhile
+from graph.state import RunState
+from prompts.template import PromptError
+from stores.sample import Sample
+from training.calibration.calibrate import calibrate as calibrate_records
+from training.calibration.calibrate import calibrated
+from training.calibration.label_space import is_free
+
+_LOG = logging.getLogger("robustft")
+
+
+async def glance(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]:
+    """Ask the base agent about every sample, and learn from that alone which responses are surely right."""
+    async with open_stage(state.directory, "glance") as work:
+        if await asyncio.to_thread(_is_needed, work):
+            async with open_cache(work) as cache, meanwhile(partial(encode, work, state.sample_count)):
+                agents = await bind_agents(work, runtime.context.models, cache, None)
+                progress = StageProgress(work, cache, done=0, total=state.sample_count)
+                answers = await _ask(work, agents.get("base"), progress, state.sample_count)
+            if answers is not None:
+                await asyncio.to_thread(_learn, work, answers)
+    return {}
+
+
+def _is_needed(work: Workspace) -> bool:
+    """Return whether there is something to be asked, and nothing has told yet of which samples."""
+    if not sure_below(work.config) or work.journal.validity.has_glance:
+        return False
+    return sum(work.journal.count_status().values()) < work.journal.count_samples("train")
+
+
+async def _ask(
+    work: Workspace, base: BaseAgent, progress: StageProgress, total: int
+) -> dict[str, Prediction] | None:
+    """Return the base agent's answers by the samples' ids, without free text; None where too many failed.
+
+    A sample that fails here fails again in detection, which counts it.
+    """
+    answers: dict[str, Prediction] = {}
+    most = work.config.run.max_failed * total
+    failed = 0
+
+    async def ask(sample: Sample) -> tuple[str, Prediction | None]:
+        try:
+            answer = await base.answer(sample)
+        except (AgentError, PromptError):
+            return sample.id, None
+        # The reply is in the cache: it is the answer alone that is needed here.
+        return sample.id, Prediction(answer=answer.answer)
+
+    def keep(found: list[tuple[str, Prediction | None]]) -> None:
+        nonlocal failed
+        answers.update((name, answer) for name, answer in found if answer is not None)
+        failed += sum(answer is None for _, answer in found)
+        progress.done += len(found)
+        if failed > most:
+            raise _TooManyFailed
+
+    samples = (sample for sample in work.journal.samples("train") if not is_free(sample))
+    following = asyncio.create_task(progress.follow())
+    try:
+        await map_concurrently(
+            samples, ask, keep, concurrency=SAMPLES_A_REQUEST * work.config.run.concurrency
+        )
+    except _TooManyFailed:
+        return None
+    finally:
+        following.cancel()
+        progress.end()
+    return answers
+
+
+class _TooManyFailed(Exception):  # noqa: N818
+    """Too many requests failed for the rest to be worth asking now."""
+
+
+def _learn(work: Workspace, answers: dict[str, Prediction]) -> None:
+    def records() -> Iterator[SampleRecord]:
+        return (glanced(sample, answers.get(sample.id)) for sample in work.journal.samples("train"))
+
+    measures, below = measures_of(work), sure_below(work.config)
+    groups = groups_of(work).without_texts()
+    fitted = calibrate_records(records, measures, (VIEW,), groups=groups)
+    work.journal.validity.invalidate_glance()
+    fitted.save(work.files.glance)
+    work.journal.validity.validate_glance()
+    sure = sum(is_sure(record, below) for record in calibrated(records, measures, fitted))
+    if sure:
+        _LOG.info(
+            "glance: %s of %s responses are surely right by the base view alone; no other agent is asked",
+            f"{sure:,}",
+            f"{work.journal.count_samples('train'):,}",
+        )
