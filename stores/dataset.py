@@ -17,9 +17,10 @@ from stores.fields import RowError, name_type, read_text
 from stores.options import Keys, check_options
 from stores.records import Skipped
 from stores.rows import Rows, read_source
-from stores.sample import Sample, plain_turns
+from stores.sample import Sample
 from stores.shapes import ReadRow, given_id, prompt_hash
 from stores.survey import Reading, survey
+from stores.turns import check_storable
 
 OnBadRow = Literal["error", "skip"]
 """What becomes of a row that cannot be used: the reading stops, or the row is set aside."""
@@ -433,11 +434,8 @@ def _checked(sample: Sample, *, noisy: bool) -> Sample:
     except ValidationError as error:
         field = ".".join(map(str, error.errors()[0]["loc"]))
         raise RowError(field or None, "is none that a Sample may have") from error
-    for name in ("id", "prompt", "response", "task", "gold"):
-        if (value := getattr(sample, name)) is not None:
-            read_text(value, name)
-    for turn in plain_turns((*sample.history, *sample.after)):
-        read_text(turn["content"], "history")
+    for name, value in sample:
+        _check_texts(value, name)
     if not sample.id.strip() or not sample.prompt.strip():
         raise RowError("prompt" if sample.id.strip() else "id", "is empty")
     if sample.options:
@@ -450,6 +448,24 @@ def _checked(sample: Sample, *, noisy: bool) -> Sample:
             if sample.options and value not in sample.options:
                 raise RowError(name, f"{shortened(value)} is neither the letter nor the text of an option")
     return sample
+
+
+def _check_texts(value: object, field: str) -> None:
+    """Check that every text in a value can be sent and written, however deep it is.
+
+    Raises:
+        RowError: one cannot.
+    """
+    if isinstance(value, str):
+        read_text(value, field)
+    elif isinstance(value, BaseModel):
+        for name, inner in value:
+            _check_texts(inner, f"{field}.{name}")
+    elif isinstance(value, Mapping):
+        check_storable(value, field)
+    elif isinstance(value, tuple):
+        for place, inner in enumerate(value):
+            _check_texts(inner, f"{field}[{place}]")
 
 
 def _columns(row: object) -> dict[str, object]:
