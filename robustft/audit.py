@@ -52,7 +52,7 @@ def audit(directory: str | Path, file: str | Path) -> Audit:
     Raises:
         RunDirectoryError: there is no run in that directory.
         DataError: the file cannot be read, or a row matches no sample of the run.
-        InputError: none of its samples can be used.
+        InputError: its samples were chosen by worth, or none of them can be used.
         StorageError: the run's journal cannot be read.
     """
     files = RunDirectory(Path(directory))
@@ -64,7 +64,14 @@ def audit(directory: str | Path, file: str | Path) -> Audit:
             for sample in journal.samples("train"):
                 yield sample.model_copy(update={"trusted": None})
 
-        truths = TrustedFile(file, rules).match(samples)
+        source = TrustedFile(file, rules)
+        drawn = source.drawn()
+        if "worth" in drawn:
+            raise InputError(
+                f"{file}: has samples of `list --to-check`, which were not drawn at random: they tell "
+                f"nothing of all others; `robustft list {directory} --audit N` draws an audit"
+            )
+        truths = source.match(samples)
         judged, incomparable = [], 0
         for state in judged_samples(journal):
             told = _told(state, truths.get(state.sample.id))
@@ -80,7 +87,8 @@ def audit(directory: str | Path, file: str | Path) -> Audit:
             f"of {incomparable} nobody can tell whether the responses say the same; "
             f"`robustft list {directory} --audit N` writes another audit"
         )
-    return _audit(judged, checked, known, incomparable)
+    found = _audit(judged, checked, known, incomparable)
+    return found.model_copy(update={"random": "random" in drawn})
 
 
 def print_audit(console: Console, found: Audit) -> None:
@@ -100,6 +108,10 @@ def print_audit(console: Console, found: Audit) -> None:
     ):
         if count:
             console.print(f"{count} checked samples are left out: {why}")
+    if not found.random:
+        console.print(
+            "the file does not say how its samples were drawn: the figures hold if it was at random"
+        )
 
 
 def _told(state: SampleRecord, truth: str | None) -> _Told:

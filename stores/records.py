@@ -456,6 +456,8 @@ class Audit(Record):
     """Checked samples that were left out, since the run was told what is right of them."""
     incomparable: int = 0
     """Checked samples that were left out, since nobody can tell whether two responses say the same."""
+    random: bool = False
+    """Whether the file says that its samples were drawn at random, as one of `list --audit` does."""
 
 
 class Summary(Record):

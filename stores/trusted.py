@@ -10,6 +10,7 @@ from stores.columns import has_column, look_up
 from stores.dataset import ReadingRules, read_identified
 from stores.errors import DataError
 from stores.fields import RowError, read_answer, read_truth
+from stores.files.check_cells import DRAWN, DRAWS, Drawn
 from stores.found_columns import find_response
 from stores.head import Head
 from stores.named_columns import keep_those_there
@@ -86,6 +87,16 @@ class TrustedFile:
         if not found:
             raise DataError("vouches for no sample's response", path=self._source)
         return {identifier: response for identifier, (response, _) in found.items()}
+
+    def drawn(self) -> set[Drawn]:
+        """Return how the file says that its samples were chosen; nothing where it does not say.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        rows = (row for _, row in read_source(self._source) if isinstance(row, Mapping))
+        said = {str(row.get(DRAWN)).strip() for row in rows}
+        return {drawn for drawn in DRAWS if drawn in said}
 
     def _refuse(self, line: int, error: RowError) -> None:
         if self._rules.on_bad_row != "skip":
