@@ -56,7 +56,7 @@ def audit(directory: str | Path, file: str | Path) -> Audit:
         StorageError: the run's journal cannot be read.
     """
     files = RunDirectory(Path(directory))
-    rules = load_config(files.config).data.rules("trusted")
+    rules = load_config(files.config).data.rules("trusted").of_a_begun_run()
     with storage_errors(str(directory)), closing(files.open_journal(read_only=True)) as journal:
 
         def samples() -> Iterator[Sample]:

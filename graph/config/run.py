@@ -21,8 +21,9 @@ from graph.config import VERDICTS, Stage
 from graph.config.errors import explain, suggest
 from graph.config.paths import anchor, find_config
 from graph.config.text import TwiceError, load_yaml
+from stores.bad_rows import OnBadRow
 from stores.columns import ColumnsConfig
-from stores.dataset import OnBadRow, ReadingRules
+from stores.dataset import ReadingRules
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
 from stores.run_directory import holds_run

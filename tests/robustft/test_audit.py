@@ -71,8 +71,9 @@ def test_a_response_that_is_spelled_otherwise_is_the_same(mixed: Finished, tmp_p
 def test_a_row_that_is_none_of_the_runs_is_named(mixed: Finished, tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
     file.write_text(json.dumps({"id": "nobody", "response": "x"}))
-    with pytest.raises(DataError, match=r"line 1.*no sample has the id 'nobody'"):
+    with pytest.raises(DataError, match=r"line 1.*no sample has the id 'nobody'") as error:
         audit(mixed.out, file)
+    assert "on_bad_row" not in str(error.value), "no setting of a finished run can be given to audit"
 
 
 @pytest.mark.parametrize("name", ["check.jsonl", "check.csv"])

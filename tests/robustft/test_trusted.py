@@ -137,8 +137,9 @@ def test_the_same_trusted_responses_change_nothing(tmp_path: Path, endpoint: End
 def test_a_broken_trusted_file_leaves_the_run_as_it_was(tmp_path: Path, endpoint: Endpoint) -> None:
     begin(tmp_path, endpoint)
     lines = read_lines(tmp_path / "run" / "decisions.jsonl")
-    with pytest.raises(DataError, match="no sample has the id"):
+    with pytest.raises(DataError, match="no sample has the id") as error:
         resume(tmp_path / "run", trusted=write_trusted(tmp_path, [{"id": "?", "response": "x"}]))
+    assert "on_bad_row" not in str(error.value), "a run that has begun takes no other one"
     assert read_lines(tmp_path / "run" / "decisions.jsonl") == lines
     assert load_run(tmp_path / "run").config.data.trusted is None
 

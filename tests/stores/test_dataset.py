@@ -342,6 +342,7 @@ def test_bad_rows_are_counted_by_reason_before_the_reading_stops(tmp_path: Path)
     told = str(caught.value)
     assert told.startswith(f"{path}, line 2, field 'messages': goes on after the last assistant turn")
     assert "in all 3 of 4 rows cannot be used: 2 ends with a user turn, 1 has no assistant turn" in told
+    assert "(lines " in told
     assert told.endswith("data.on_bad_row: skip sets such rows aside")
 
 
