@@ -25,7 +25,7 @@ class BadRows:
         source: the file, or what messages call samples in memory.
         on_bad_row: what becomes of a bad row; None is as `error`, but tells of no setting.
         skip: is told of each row that is set aside.
-        in_memory: whether the rows are in memory, and have places rather than lines.
+        has_lines: whether the rows have lines; those in memory have places.
     """
 
     def __init__(
@@ -34,20 +34,20 @@ class BadRows:
         on_bad_row: OnBadRow | None,
         skip: Callable[[Skipped], None] | None,
         *,
-        in_memory: bool = False,
+        has_lines: bool = True,
     ) -> None:
         self._source = source
         self._skips = on_bad_row == "skip"
         self._hints = on_bad_row == "error"
         self._skip = skip
-        self._in_memory = in_memory
+        self._has_lines = has_lines
         # Those of the first lines, whatever the order in which they are found.
         self._first: list[tuple[int, RowError]] = []
         self._reasons: Counter[str] = Counter()
 
     def place(self, line: int) -> str:
         """Return what messages call a row."""
-        return f"{self._source}[{line}]" if self._in_memory else f"line {line}"
+        return f"line {line}" if self._has_lines else f"{self._source}[{line}]"
 
     @property
     def stops(self) -> bool:
@@ -81,7 +81,7 @@ class BadRows:
                 "%s: %d of %d rows are set aside: %s", self._source, bad, used + bad, self._counted()
             )
             return
-        path, at = (self.place(line), None) if self._in_memory else (self._source, line)
+        path, at = (self._source, line) if self._has_lines else (self.place(line), None)
         message = error.message
         if bad > 1:
             message += f"; in all {bad} of {used + bad} rows cannot be used: {self._counted()}"
@@ -96,5 +96,5 @@ class BadRows:
         reasons = ", ".join(told) + (f", and {others} other reasons" if others else "")
         lines = [str(line) for line, _ in self._first]
         more = self._reasons.total() - len(lines)
-        what = "places" if self._in_memory else "lines"
+        what = "lines" if self._has_lines else "places"
         return f"{reasons} ({what} {', '.join(lines)}{f' and {more} more' if more else ''})"

@@ -250,7 +250,7 @@ def _identify(
 ) -> Iterator[ReadRow]:
     reading = _survey(rows, source, rules, limit, in_memory=in_memory)
     is_own = bad is None
-    bad = bad or BadRows(source, rules.on_bad_row, skip, in_memory=in_memory)
+    bad = bad or BadRows(source, rules.on_bad_row, skip, has_lines=not in_memory)
     ids = _Ids()
     used = 0
     found = _samples_of(rows(), reading, rules, bad)

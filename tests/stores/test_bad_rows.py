@@ -40,7 +40,7 @@ def test_no_setting_is_named_that_would_not_help(on_bad_row: str | None, used: i
 
 
 def test_rows_in_memory_have_places() -> None:
-    bad = BadRows("samples", None, None, in_memory=True)
+    bad = BadRows("samples", None, None, has_lines=False)
     for place in (0, 3):
         bad.add(place, RowError(None, "is odd"))
     assert refused(bad, 0) == "samples[0]: is odd; in all 2 of 2 rows cannot be used: 2 is odd (places 0, 3)"
