@@ -67,7 +67,8 @@ def _responses(summary: Summary) -> list[tuple[str, str]]:
     measures = ["confidence"] if summary.calibration else []
     if summary.judged_alone or not summary.calibration:
         measures.append("entropy")
-    kept = f"{samples.kept} kept by {' or '.join(measures)}"
+    kept = f"{samples.kept - samples.trusted_kept} kept by {' or '.join(measures)}"
+    kept += f" and {samples.trusted_kept} as you say" if samples.trusted_kept else ""
     rows.append(("relabelled", f"{samples.relabelled}{empty}, of which {kept}"))
     return rows + _repaired(summary)
 

@@ -267,6 +267,8 @@ class Samples(Part):
     """Relabelled in another form than that of the data, and not trained on."""
     kept: int = 0
     """Relabelled and trained on."""
+    trusted_kept: int = 0
+    """Those of `kept` whose new response the user vouches for: no selection decided about them."""
     training: int = 0
     """Trained on: clean ones and those kept."""
     failed: int = 0

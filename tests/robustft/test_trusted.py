@@ -73,6 +73,8 @@ def test_a_trusted_sample_takes_no_part_of_the_share_that_is_kept(tmp_path: Path
     finished = begin(tmp_path, endpoint, "selection.keep=0", trusted=str(trusted))
     kept = {name for name, decision in by_id(finished).items() if decision.kept}
     assert kept == {case.id for case in CASES if case.status == "clean"} | {"m"}
+    samples = finished.summary.samples
+    assert (samples.kept, samples.trusted_kept) == (1, 1)
 
 
 def test_a_column_of_the_data_vouches_for_its_rows(tmp_path: Path, endpoint: Endpoint) -> None:
