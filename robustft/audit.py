@@ -13,6 +13,7 @@ from agents.answers.kind import agree_with_any, sample_kind
 from agents.record import SampleRecord
 from graph.config.run import load_config
 from robustft.checking import judged_samples
+from stores.counts import counted
 from stores.errors import InputError
 from stores.records import Audit, Figure
 from stores.run_directory import RunDirectory, storage_errors
@@ -101,13 +102,13 @@ def print_audit(console: Console, found: Audit) -> None:
         between = f"{figure.low:.0%} to {figure.high:.0%}" if known else ""
         table.add_row(title, value, between, f"of {figure.checked} checked")
     console.print(table)
-    console.print(f"{found.checked} of {found.samples} samples are checked; intervals of 95 %")
+    console.print(f"checked: {found.checked} of {counted(found.samples, 'sample')}; intervals of 95 %")
     for count, why in (
         (found.not_blind, "the run was told what is right of them"),
         (found.incomparable, "nobody can tell whether two responses say the same"),
     ):
         if count:
-            console.print(f"{count} checked samples are left out: {why}")
+            console.print(f"left out: {counted(count, 'checked sample')}; {why}")
     if not found.random:
         console.print(
             "the file does not say how its samples were drawn: the figures hold if it was at random"

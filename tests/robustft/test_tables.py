@@ -75,7 +75,7 @@ def test_where_nothing_was_estimated_no_estimate_is_printed_and_one_line_says_wh
     )
     assert "%" not in text.partition("accuracy")[0]
     assert "│ estimated" not in text
-    assert f"│ not estimated │ {FEW}; 2 responses without a readable verdict stay" in text
+    assert f"│ not estimated │ {FEW}; 2 responses without a readable verdict left as given" in text
     assert "kept by entropy" in text
 
 

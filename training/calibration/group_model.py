@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy
 
 from agents.record import Consensus, SampleRecord
+from stores.counts import counted
 from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, Vectors, places_of
 from training.calibration.facts import FactSight, Plausibility
@@ -24,7 +25,7 @@ from training.calibration.label_matrix import LabelMatrix, label_matrix, verdict
 from training.calibration.label_model import PROMPTS, Estimate, LabelModel, Reviews, reviewed, reviews_of
 from training.calibration.label_space import LabelSpace
 
-_UNREAD = "no agent and no judge gave a readable answer to {:,} samples: their responses stay as they are"
+_UNREAD = "no agent and no judge gave a readable answer to {}: what was given stays"
 
 
 class Judged(NamedTuple):
@@ -202,7 +203,7 @@ def learn_label_model(
     """
     model = LabelModel.learn(matrix, len(space.classes) if space.many else 0)
     if _is_silent(matrix) and not model.by_prompts:
-        return GroupModel(space, silence=_UNREAD.format(size))
+        return GroupModel(space, silence=_UNREAD.format(counted(size, "sample")))
     found = model.estimate(matrix)
     noise = _rounded(found.noise)
     least = priors.DOUBTFUL if threshold is None else threshold
