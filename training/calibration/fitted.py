@@ -92,7 +92,9 @@ class FittedCalibration:
         said = []
         for group, model in zip(self.groups.groups, self.models, strict=True):
             if model.noise_rate is not None and model.noise_interval is not None:
-                found = cautions(Verdicts(model.noise_rate, model.noise_interval, model.reliability))
+                found = cautions(
+                    Verdicts(model.noise_rate, model.noise_interval, model.reliability, model.left_out)
+                )
                 said += [
                     f"{group.name} ({counted(group.size, 'sample')}): {one}" if several else one
                     for one in found

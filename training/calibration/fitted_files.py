@@ -80,6 +80,7 @@ class _Group(_Part):
     reviewer: float = Field(ge=0, le=1)
     replaces: float = Field(ge=0, le=1)
     silence: str
+    left_out: int = Field(ge=0)
 
 
 class _File(_Part):
@@ -202,6 +203,7 @@ def _group_of(group: Group, model: GroupModel) -> _Group:
         reviewer=model.reviewer,
         replaces=model.replaces,
         silence=model.silence,
+        left_out=model.left_out,
     )
 
 
@@ -311,6 +313,7 @@ def _model(kept: _Group, place: int, arrays: Mapping[str, Any]) -> GroupModel:
         kept.reviewer,
         kept.silence,
         kept.replaces,
+        kept.left_out,
     )
 
 

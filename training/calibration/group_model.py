@@ -55,6 +55,7 @@ class GroupModel:
         reviewer: the share of the reviewer's answers that are right; one in two until it is learned.
         silence: why nothing tells how likely responses are wrong; empty where something does.
         replaces: how likely right a new response must be before it takes the place of the given one.
+        left_out: how many annotators say nothing, since there are more than can be known.
     """
 
     space: LabelSpace | None
@@ -66,6 +67,7 @@ class GroupModel:
     reviewer: float = 0.5
     silence: str = ""
     replaces: float = priors.REPLACES
+    left_out: int = 0
 
     @property
     def noise_interval(self) -> tuple[float, float] | None:
@@ -208,7 +210,17 @@ def learn_label_model(
     noise = _rounded(found.noise)
     least = priors.DOUBTFUL if threshold is None else threshold
     rate = float(noise.mean())
-    return GroupModel(space, model, None, rate, least, found.reliability, replaces=replaces_from(matrix))
+    left_out = 0 if matrix.annotations is None else matrix.annotations.left_out
+    return GroupModel(
+        space,
+        model,
+        None,
+        rate,
+        least,
+        found.reliability,
+        replaces=replaces_from(matrix),
+        left_out=left_out,
+    )
 
 
 def replaces_from(matrix: LabelMatrix) -> float:

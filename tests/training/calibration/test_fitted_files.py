@@ -14,6 +14,7 @@ from agents.record import SampleRecord
 from stores.errors import RecordError
 from stores.sample import Annotation
 from tests.support.drawn_records import LookedUp, assessed, choices, classes, seeing, texts
+from training.calibration import priors
 from training.calibration.calibrate import calibrate
 from training.calibration.fitted import FittedCalibration
 from training.calibration.fitted_files import digest_of
@@ -104,6 +105,7 @@ def test_a_file_of_something_else_is_refused(name: str, content: bytes, kept: Pa
     ("keys", "value"),
     [
         (("version",), 3),
+        (("groups", 0, "left_out"), -1),
         (("more",), 1),
         (("views",), ["base"]),
         (("groups", 0, "size"), -1),
@@ -175,6 +177,18 @@ def test_the_files_of_two_fits_are_no_pair(kept: Path, tmp_path: Path) -> None:
     calibrate(lambda: records, Measures(LookedUp()), ("base", "reasoning")).save(other)
     (kept / ARRAYS).write_bytes((other / ARRAYS).read_bytes())
     assert "together" in refused(kept)
+
+
+def test_too_many_annotators_are_cautioned_of_by_a_fit_and_by_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(priors, "MOST_ANNOTATORS", 1)
+    moods, _ = classes(encoder := LookedUp(), 200, ("good", "bad"), options=True)
+    records = [annotated(record, agree=place % 3 > 0) for place, record in enumerate(moods)]
+    fitted = calibrate(lambda: records, Measures(encoder), ("base", "reasoning"))
+    fitted.save(tmp_path)
+    for found in (fitted, FittedCalibration.load(tmp_path)):
+        assert [said for said in found.cautions if said.startswith("1 annotator with the fewest")]
 
 
 def test_a_fit_that_is_written_again_is_written_alike(written: Path, tmp_path: Path) -> None:
