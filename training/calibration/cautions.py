@@ -72,6 +72,7 @@ def cautions(found: Verdicts) -> list[str]:
     if found.left_out:
         said.append(
             f"{counted(found.left_out, 'annotator')} with the fewest annotations count for nothing beyond "
-            f"the commonest response, since {priors.MOST_ANNOTATORS:,} can be known: give those with few one name"
+            f"the commonest response, since {priors.MOST_ANNOTATORS:,} can be known: give those with few one "
+            f"name"
         )
     return said
