@@ -14,6 +14,7 @@ from agents.errors import AgentError
 from graph.config.run import RunConfig
 from graph.state import SampleState
 from prompts.template import PromptError
+from stores.counts import counted
 from stores.errors import RobustFTError
 from stores.journal import Journal
 from stores.run_directory import RunDirectory
@@ -66,7 +67,7 @@ class StageProgress:
         """Report until cancelled."""
         while True:
             replies = self._cache.asked.total()
-            note = f"{replies:,} replies" if replies else ""
+            note = counted(replies, "reply") if replies else ""
             self._work.report(self.done, self._total, self._cache.tokens, note)
             await asyncio.sleep(_REPORT_SECONDS)
 

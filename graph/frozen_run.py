@@ -65,10 +65,11 @@ class FrozenRun:
             self.lengths = measure(self._looked_at(journal, tally))
             if journal.validity.has_selection:
                 self._form = tally.form()
+            figures = journal.validity.calibration
         self._vectors = PromptVectors(self.files.state, self.config.encoder)
         self.weights: FrozenWeights | None = None
         if self.config.calibrates:
-            self.weights = FrozenWeights(self.files, self._vectors, self.config)
+            self.weights = FrozenWeights(self.files, self._vectors, self.config, figures)
         self.glance: Glance | None = None
         if glances and sure_below(self.config):
             self.glance = Glance(self.files.glance, self._vectors, self.config)

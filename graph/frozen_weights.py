@@ -1,23 +1,21 @@
-"""What a calibrated run has learned from all its samples, used to decide about one at a time.
+"""What a calibrated run has learned from all its samples, used to decide about one at a time."""
 
-This is the one place that reads a run's weights from its directory.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy
 
 from agents.record import SampleRecord
 from graph.config.run import RunConfig
 from graph.repeats import review_repeats
+from graph.run_weights import load_weights
 from stores.batcher import Batcher
 from stores.encoder import load_encoder
 from stores.errors import InputError
 from stores.run_directory import RunDirectory
 from stores.vectors import PromptVectors
 from training.calibration.calibrate import calibrated, conclude
-from training.calibration.fitted import FittedCalibration
 from training.calibration.measures import Measures
 
 _BATCH = 64
@@ -34,20 +32,27 @@ class FrozenWeights:
         files: the run's.
         vectors: of the run's prompts.
         config: the run's.
+        known: the figures of its calibration that the run's journal keeps.
 
     Raises:
         InputError: the run has no weights.
         WeightsError: its encoder cannot be loaded.
-        RecordError: the weights cannot be read.
+        RecordError: the weights cannot be read, or are another run's.
     """
 
-    def __init__(self, files: RunDirectory, vectors: PromptVectors, config: RunConfig) -> None:
+    def __init__(
+        self,
+        files: RunDirectory,
+        vectors: PromptVectors,
+        config: RunConfig,
+        known: Mapping[str, Any] | None,
+    ) -> None:
         if not files.calibration.is_dir():
             raise InputError(
                 f"{files.path}: was calibrated by an earlier version, which kept no weights; begin a new run "
                 f"with `--reuse {files.path}`, which asks next to nothing again"
             )
-        self._fitted = FittedCalibration.load(files.calibration)
+        self._fitted = load_weights(files, config, known)
         # Now, and in one thread: two cannot import transformers at once.
         load_encoder(config.encoder)
         self._vectors = vectors

@@ -17,6 +17,7 @@ from agents.record import SampleRecord
 from graph.config.run import RunConfig
 from stores.batcher import Batcher
 from stores.encoder import load_encoder
+from stores.errors import RecordError
 from stores.sample import Sample
 from stores.vectors import PromptVectors
 from training.calibration import priors
@@ -41,12 +42,14 @@ class Glance:
         config: the run's.
 
     Raises:
-        RecordError: what was learned cannot be read.
+        RecordError: what was learned cannot be read, or is of other views.
         WeightsError: the encoder cannot be loaded.
     """
 
     def __init__(self, folder: Path, vectors: PromptVectors, config: RunConfig) -> None:
         self._fitted = FittedCalibration.load(folder)
+        if self._fitted.views != (VIEW,):
+            raise RecordError(f"was learned of {', '.join(self._fitted.views)}, not of {VIEW}", path=folder)
         self._vectors = vectors
         self._below = sure_below(config)
         if self._fitted.uses_prompts:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from agents.agent import request
 from agents.base import request_as_trained
 from prompts.template import QuestionTemplate
+from stores.counts import counted
 from stores.sample import Message, Sample
 
 _LONGEST = 800
@@ -22,7 +23,7 @@ def preview(sample: Sample, prompt: QuestionTemplate) -> str:
         prompt: the base agent's.
     """
     asked, trained = request(sample, prompt), request_as_trained(sample, prompt)
-    more = f" (or {len(sample.other_responses)} others)" if sample.other_responses else ""
+    more = f" (or {counted(len(sample.other_responses), 'other')})" if sample.other_responses else ""
     tools = [f"  with {len(sample.tools)} tools"] if sample.tools else []
     response = _cut(sample.response) if sample.says_something else "(empty: it is noisy, and gets a new one)"
     lines = ["the first sample, as the agents are asked it:", *tools, *_shown(asked)]

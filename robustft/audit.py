@@ -13,6 +13,7 @@ from agents.answers.kind import agree_with_any, sample_kind
 from agents.record import SampleRecord
 from graph.config.run import load_config
 from robustft.checking import judged_samples
+from stores.counts import counted
 from stores.errors import InputError
 from stores.records import Audit, Figure
 from stores.run_directory import RunDirectory, storage_errors
@@ -52,11 +53,11 @@ def audit(directory: str | Path, file: str | Path) -> Audit:
     Raises:
         RunDirectoryError: there is no run in that directory.
         DataError: the file cannot be read, or a row matches no sample of the run.
-        InputError: none of its samples can be used.
+        InputError: its samples were chosen by worth, or none of them can be used.
         StorageError: the run's journal cannot be read.
     """
     files = RunDirectory(Path(directory))
-    rules = load_config(files.config).data.rules("trusted")
+    rules = load_config(files.config).data.rules("trusted").of_a_begun_run()
     with storage_errors(str(directory)), closing(files.open_journal(read_only=True)) as journal:
 
         def samples() -> Iterator[Sample]:
@@ -64,7 +65,14 @@ def audit(directory: str | Path, file: str | Path) -> Audit:
             for sample in journal.samples("train"):
                 yield sample.model_copy(update={"trusted": None})
 
-        truths = TrustedFile(file, rules).match(samples)
+        source = TrustedFile(file, rules)
+        drawn = source.drawn()
+        if "worth" in drawn:
+            raise InputError(
+                f"{file}: has samples of `list --to-check`, which were not drawn at random: they tell "
+                f"nothing of all others; `robustft list {directory} --audit N` draws an audit"
+            )
+        truths = source.match(samples)
         judged, incomparable = [], 0
         for state in judged_samples(journal):
             told = _told(state, truths.get(state.sample.id))
@@ -80,7 +88,8 @@ def audit(directory: str | Path, file: str | Path) -> Audit:
             f"of {incomparable} nobody can tell whether the responses say the same; "
             f"`robustft list {directory} --audit N` writes another audit"
         )
-    return _audit(judged, checked, known, incomparable)
+    found = _audit(judged, checked, known, incomparable)
+    return found.model_copy(update={"random": "random" in drawn})
 
 
 def print_audit(console: Console, found: Audit) -> None:
@@ -93,13 +102,17 @@ def print_audit(console: Console, found: Audit) -> None:
         between = f"{figure.low:.0%} to {figure.high:.0%}" if known else ""
         table.add_row(title, value, between, f"of {figure.checked} checked")
     console.print(table)
-    console.print(f"{found.checked} of {found.samples} samples are checked; intervals of 95 %")
+    console.print(f"checked: {found.checked} of {counted(found.samples, 'sample')}; intervals of 95 %")
     for count, why in (
         (found.not_blind, "the run was told what is right of them"),
         (found.incomparable, "nobody can tell whether two responses say the same"),
     ):
         if count:
-            console.print(f"{count} checked samples are left out: {why}")
+            console.print(f"left out: {counted(count, 'checked sample')}; {why}")
+    if not found.random:
+        console.print(
+            "the file does not say how its samples were drawn: the figures hold if it was at random"
+        )
 
 
 def _told(state: SampleRecord, truth: str | None) -> _Told:

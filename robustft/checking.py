@@ -16,6 +16,7 @@ from graph.state import SampleState
 from robustft.api import check_out
 from stores.atomic import write_text_atomically
 from stores.errors import DataError, InputError
+from stores.files.check_cells import DRAWN, Drawn, guard
 from stores.journal import Journal
 from stores.run_directory import RunDirectory, storage_errors
 from stores.sample import Sample
@@ -39,7 +40,8 @@ def write_check_file(
 
     Each row has the `id`, the `prompt`, the `options`, the `response` as given, and `trusted`. Whoever checks
     a row corrects its response where that is wrong, and sets `trusted` to true. The file is then one of
-    trusted responses: rows that nobody has checked count for nothing.
+    trusted responses: rows that nobody has checked count for nothing. The column `robustft_drawn` says how
+    the samples were chosen. In CSV, what a spreadsheet would take for a formula has an apostrophe before it.
 
     Args:
         directory: the run directory; nothing in it is opened for writing.
@@ -70,7 +72,8 @@ def write_check_file(
         if not chosen:
             raise InputError(f"{directory}: has no sample to check: none is judged yet, or all are trusted")
         states = [state for state in (_state(journal, identifier) for identifier in chosen) if state]
-    rows = [_row(state, shows=not audit) for state in states]
+    drawn: Drawn = "random" if audit else "worth"
+    rows = [{**_row(state, shows=not audit), DRAWN: drawn} for state in states]
     _write(target, rows)
     return len(rows)
 
@@ -181,9 +184,11 @@ def _as_lines(rows: Sequence[dict[str, Any]]) -> str:
 
 def _as_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    # As RFC 4180 has it. With another end, a lone carriage return would not be quoted.
+    writer = csv.DictWriter(text, columns, lineterminator="\r\n")
     writer.writeheader()
     for row in rows:
         options = {"options": json.dumps(row["options"], ensure_ascii=False)} if "options" in row else {}
-        writer.writerow({**row, **options, "trusted": ""})
+        cells = {**row, **options, "trusted": ""}
+        writer.writerow({name: guard(str(cell or "")) for name, cell in cells.items()})
     return text.getvalue()

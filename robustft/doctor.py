@@ -21,6 +21,7 @@ from graph.config.run import RunConfig
 from graph.context import load_prompts
 from graph.preview import preview
 from graph.stages.load import TRAINING, check_can_be_tuned, check_models, check_tuned_model
+from stores.counts import counted
 from stores.dataset import read_samples
 from stores.encoder import load_encoder
 from stores.errors import RobustFTError
@@ -155,8 +156,8 @@ async def _trusted(config: RunConfig) -> str:
         return read_samples(str(data.train), limit=data.limit, rules=data.rules("train"))
 
     found = await asyncio.to_thread(file.match, samples)
-    bad = f", {len(aside):,} rows are set aside" if aside else ""
-    return f"{Path(str(data.trusted)).name}: vouches for {len(found):,} responses{bad}"
+    bad = f", {counted(len(aside), 'row')} set aside" if aside else ""
+    return f"{Path(str(data.trusted)).name}: vouches for {counted(len(found), 'response')}{bad}"
 
 
 async def _data(config: RunConfig, split: Split) -> str:
@@ -169,8 +170,8 @@ async def _data(config: RunConfig, split: Split) -> str:
 
     first, count = await asyncio.to_thread(read)
     kind = "a multiple choice" if first.options else "an open"
-    bad = f", {len(aside):,} rows are set aside" if aside else ""
-    told = f"{Path(source).name}: {count:,} samples{bad}; the first row reads as {kind} question"
+    bad = f", {counted(len(aside), 'row')} set aside" if aside else ""
+    told = f"{Path(source).name}: {counted(count, 'sample')}{bad}; the first row reads as {kind} question"
     if split != "train":
         return told
     prompts = await asyncio.to_thread(load_prompts, config)

@@ -14,6 +14,7 @@ from agents.record import to_decision
 from graph.preview import first_words
 from graph.stages.outcomes import too_long_samples
 from graph.state import SampleState
+from stores.counts import counted
 from stores.errors import RobustFTError
 from stores.record_files import read_summary
 from stores.records import Decision, Summary
@@ -162,7 +163,7 @@ def _said(run: ListedRun) -> str:
     if run.summary is None:
         return "under way, or stopped before its report"
     samples = run.summary.samples
-    said = [f"{samples.total:,} samples, {samples.clean:,} clean, {samples.noisy:,} noisy"]
+    said = [f"{counted(samples.total, 'sample')}, {samples.clean:,} clean, {samples.noisy:,} noisy"]
     if run.summary.calibration is not None:
         said.append(f"{run.summary.calibration.noise_rate:.0%} seem to be wrong")
     if samples.training:

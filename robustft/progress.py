@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 from graph.stages.stage import Progress as Report
+from stores.counts import counted
 
 # What one step of a stage is; everything else counts samples.
 _UNITS = {"train": "steps"}
@@ -95,7 +96,7 @@ class LiveProgress:
             self._console.print(f"{report.stage:<9} {report.note}")
             return
         seconds = time.monotonic() - self._started[report.stage]
-        tokens = f", {report.tokens:,} tokens" if report.tokens else ""
+        tokens = f", {counted(report.tokens, 'token')}" if report.tokens else ""
         unit = _UNITS.get(report.stage, "samples")
         self._console.print(f"{report.stage:<9} {report.done}/{report.total} {unit}{tokens}, {seconds:.0f} s")
 
@@ -107,5 +108,5 @@ class _SpeedColumn(ProgressColumn):
         if speed:
             parts.append(f"{speed:.1f} {task.fields['unit']}/s")
         if task.fields["tokens"]:
-            parts.append(f"{task.fields['tokens']:,} tokens")
+            parts.append(counted(task.fields["tokens"], "token"))
         return Text(", ".join(parts))

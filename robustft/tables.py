@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stores.counts import counted
 from stores.records import CalibrationFigures, FreeText, JudgedAlone, Summary
 from training.balance import off_balance
 
@@ -51,9 +52,13 @@ def _responses(summary: Summary) -> list[tuple[str, str]]:
     samples = summary.samples
     rows = [("samples", f"{samples.total}: {samples.clean} judged clean, {samples.noisy} noisy")]
     if samples.trusted:
-        rows.append(("trusted", f"{samples.trusted} responses that you vouch for; they are as you say"))
+        rows.append(
+            ("trusted", f"{counted(samples.trusted, 'response')} that you vouch for, taken as you say")
+        )
     if samples.skipped:
-        rows.append(("set aside", f"{samples.skipped} rows that cannot be used (see skipped.jsonl)"))
+        rows.append(
+            ("set aside", f"{counted(samples.skipped, 'row')} that cannot be used (see skipped.jsonl)")
+        )
     if samples.failed:
         rows.append(("failed", f"{samples.failed} (see dropped.jsonl and decisions.jsonl)"))
     rows += _no_answers(summary)
@@ -67,7 +72,8 @@ def _responses(summary: Summary) -> list[tuple[str, str]]:
     measures = ["confidence"] if summary.calibration else []
     if summary.judged_alone or not summary.calibration:
         measures.append("entropy")
-    kept = f"{samples.kept} kept by {' or '.join(measures)}"
+    kept = f"{samples.kept - samples.trusted_kept} kept by {' or '.join(measures)}"
+    kept += f" and {samples.trusted_kept} as you say" if samples.trusted_kept else ""
     rows.append(("relabelled", f"{samples.relabelled}{empty}, of which {kept}"))
     return rows + _repaired(summary)
 
@@ -93,12 +99,16 @@ def _found(summary: Summary) -> list[tuple[str, str]]:
             )
         )
     if summary.incomparable:
-        told = f"{summary.incomparable} samples: nobody can tell whether they say what gold says"
+        told = f"{counted(summary.incomparable, 'sample')}: nobody can tell whether that is what gold says"
         rows.append(("not compared", told))
     if summary.calibration:
         rows.append(("estimated", _estimated(summary.calibration, summary.judged_alone)))
     if alone := summary.judged_alone:
-        silent = f"; {alone.unreadable} responses without a readable verdict stay" if alone.unreadable else ""
+        silent = (
+            f"; {counted(alone.unreadable, 'response')} without a readable verdict left as given"
+            if alone.unreadable
+            else ""
+        )
         rows.append(("not estimated", f"{'; '.join(alone.reasons)}{silent}"))
     if facts := summary.turned_facts:
         area = f"AUC {facts.auc:.2f}, {facts.low:.2f} to {facts.high:.2f}, of {facts.samples}"
@@ -180,9 +190,9 @@ def _tuned(summary: Summary) -> list[tuple[str, str]]:
 def _costs(summary: Summary) -> list[tuple[str, str]]:
     """Return what was asked, and how long it all took."""
     usage = summary.usage
-    tokens = f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens"
+    tokens = f"{usage.prompt_tokens:,} + {counted(usage.completion_tokens, 'token')}"
     return [
-        ("asked", f"{usage.requests:,} requests, {tokens}"),
+        ("asked", f"{counted(usage.requests, 'request')}, {tokens}"),
         ("time", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary.timing.items())),
     ]
 

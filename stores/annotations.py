@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from stores.columns import Layout, look_up
-from stores.fields import RowError, is_blank, read_optional_text, written
+from stores.fields import RowError, is_blank, read_optional_text, read_text, written
 from stores.options import Keys, Options
 from stores.responses import Responses, read_responses
 from stores.sample import Annotation
@@ -46,7 +46,8 @@ def annotations_in_columns(
         value = look_up(row, column)
         if not is_blank(value):
             said = read_responses(value, column, layout, options, keys, noisy=noisy)
-            found.append(Annotation(annotator=column, response=said.first))
+            name = read_text(column, "data.columns.annotators")
+            found.append(Annotation(annotator=name, response=said.first))
     return tuple(found)
 
 

@@ -1,28 +1,25 @@
 """Reading a dataset, from a file or the Hugging Face hub, as a stream of samples."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from reprlib import repr as shortened
-from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
 from stores.annotated_rows import merge_annotations
+from stores.bad_rows import BadRows, OnBadRow
 from stores.columns import ColumnsConfig, Layout, unused_columns
 from stores.errors import DataError
 from stores.fields import RowError, name_type, read_text
 from stores.options import Keys, check_options
 from stores.records import Skipped
 from stores.rows import Rows, read_source
-from stores.sample import Sample, plain_turns
+from stores.sample import Sample
 from stores.shapes import ReadRow, given_id, prompt_hash
 from stores.survey import Reading, survey
-
-OnBadRow = Literal["error", "skip"]
-"""What becomes of a row that cannot be used: the reading stops, or the row is set aside."""
+from stores.turns import check_storable
 
 _log = logging.getLogger("robustft.data")
 
@@ -41,6 +38,10 @@ class ReadingRules(BaseModel):
     strict: bool = True
     on_bad_row: OnBadRow | None = None
     noisy: bool = False
+
+    def of_a_begun_run(self) -> "ReadingRules":
+        """Return the same for a run that has begun: its config cannot be given another `on_bad_row`."""
+        return self if self.on_bad_row == "skip" else self.model_copy(update={"on_bad_row": None})
 
 
 def read_samples(
@@ -215,6 +216,7 @@ def read_identified(
     limit: int | None = None,
     skip: Callable[[Skipped], None] | None = None,
     only: Callable[[object], bool] | None = None,
+    bad: BadRows | None = None,
 ) -> Iterator[ReadRow]:
     """Yield every sample, whether its id was given by its row, and its line; see `read_samples`.
 
@@ -224,6 +226,7 @@ def read_identified(
         limit: stop after this many samples.
         skip: is told of each row that is set aside.
         only: the rows to read; the others are as if they were not there.
+        bad: takes the rows that cannot be used, and is not ended; without it they end the reading.
     """
 
     def rows() -> Rows:
@@ -232,7 +235,7 @@ def read_identified(
             return opened
         return Rows((row for row in opened if only(row[1])), opened.classes)
 
-    return _identify(rows, source, rules, limit=limit, skip=skip)
+    return _identify(rows, source, rules, limit=limit, skip=skip, bad=bad)
 
 
 def _identify(
@@ -243,9 +246,11 @@ def _identify(
     limit: int | None = None,
     skip: Callable[[Skipped], None] | None = None,
     in_memory: bool = False,
+    bad: BadRows | None = None,
 ) -> Iterator[ReadRow]:
     reading = _survey(rows, source, rules, limit, in_memory=in_memory)
-    bad = _BadRows(source, rules.on_bad_row, skip, in_memory=in_memory)
+    is_own = bad is None
+    bad = bad or BadRows(source, rules.on_bad_row, skip, has_lines=not in_memory)
     ids = _Ids()
     used = 0
     found = _samples_of(rows(), reading, rules, bad)
@@ -257,7 +262,7 @@ def _identify(
         except RowError as error:
             bad.add(line, error)
             continue
-        if bad.stops:
+        if is_own and bad.stops:
             # Only counted from here on.
             used += 1
             continue
@@ -266,11 +271,12 @@ def _identify(
         yield ReadRow(named, explicit, line)
         if limit is not None and used >= limit:
             return
-    bad.end(used)
+    if is_own:
+        bad.end(used)
 
 
 def _samples_of(
-    rows: Iterable[tuple[int, object]], reading: Reading, rules: ReadingRules, bad: "_BadRows"
+    rows: Iterable[tuple[int, object]], reading: Reading, rules: ReadingRules, bad: BadRows
 ) -> Iterator[ReadRow]:
     """Yield the rows that can become samples; the others are counted as bad ones."""
     for line, row in rows:
@@ -354,70 +360,6 @@ def _sample_of(row: object, reading: Reading, rules: ReadingRules) -> tuple[Samp
     return reading.sample(columns, noisy=rules.noisy), explicit
 
 
-class _BadRows:
-    """The rows of a file that cannot be used: set aside, or counted for the message that ends the reading."""
-
-    def __init__(
-        self,
-        source: str | Path,
-        on_bad_row: OnBadRow | None,
-        skip: Callable[[Skipped], None] | None,
-        *,
-        in_memory: bool,
-    ) -> None:
-        self._source = source
-        self._skips = on_bad_row == "skip"
-        self._hints = on_bad_row == "error"
-        self._skip = skip
-        self._in_memory = in_memory
-        self._first: tuple[int, RowError] | None = None
-        self._reasons: Counter[str] = Counter()
-
-    def place(self, line: int) -> str:
-        """Return what messages call a row."""
-        return f"{self._source}[{line}]" if self._in_memory else f"line {line}"
-
-    @property
-    def stops(self) -> bool:
-        """Whether the reading ends with an error."""
-        return self._first is not None and not self._skips
-
-    def add(self, line: int, error: RowError) -> None:
-        """Set a row aside, or count it."""
-        self._first = self._first or (line, error)
-        self._reasons[error.reason] += 1
-        if self._skips and self._skip is not None:
-            self._skip(Skipped(file=str(self._source), line=line, field=error.field, reason=error.message))
-
-    def end(self, used: int) -> None:
-        """End the reading.
-
-        Raises:
-            DataError: a row cannot be used and none may be set aside, or none at all can be used.
-        """
-        if self._first is None:
-            return
-        line, error = self._first
-        bad = self._reasons.total()
-        if self._skips and used:
-            _log.warning(
-                "%s: %d of %d rows are set aside: %s", self._source, bad, used + bad, self._counted()
-            )
-            return
-        path, at = (self.place(line), None) if self._in_memory else (self._source, line)
-        message = error.message
-        if bad > 1:
-            message += f"; in all {bad} of {used + bad} rows cannot be used: {self._counted()}"
-        if self._hints and used:
-            message += "; data.on_bad_row: skip sets such rows aside"
-        raise DataError(message, path=path, line=at, field=error.field) from error
-
-    def _counted(self) -> str:
-        told = [f"{count} {reason}" for reason, count in self._reasons.most_common(5)]
-        others = len(self._reasons) - len(told)
-        return ", ".join(told) + (f", and {others} other reasons" if others else "")
-
-
 def _memory_rows(rows: Iterable[object]) -> Iterator[tuple[int, object]]:
     return ((index, row) for index, row in enumerate(rows))
 
@@ -433,11 +375,8 @@ def _checked(sample: Sample, *, noisy: bool) -> Sample:
     except ValidationError as error:
         field = ".".join(map(str, error.errors()[0]["loc"]))
         raise RowError(field or None, "is none that a Sample may have") from error
-    for name in ("id", "prompt", "response", "task", "gold"):
-        if (value := getattr(sample, name)) is not None:
-            read_text(value, name)
-    for turn in plain_turns((*sample.history, *sample.after)):
-        read_text(turn["content"], "history")
+    for name, value in sample:
+        _check_texts(value, name)
     if not sample.id.strip() or not sample.prompt.strip():
         raise RowError("prompt" if sample.id.strip() else "id", "is empty")
     if sample.options:
@@ -450,6 +389,24 @@ def _checked(sample: Sample, *, noisy: bool) -> Sample:
             if sample.options and value not in sample.options:
                 raise RowError(name, f"{shortened(value)} is neither the letter nor the text of an option")
     return sample
+
+
+def _check_texts(value: object, field: str) -> None:
+    """Check that every text in a value can be sent and written, however deep it is.
+
+    Raises:
+        RowError: one cannot.
+    """
+    if isinstance(value, str):
+        read_text(value, field)
+    elif isinstance(value, BaseModel):
+        for name, inner in value:
+            _check_texts(inner, f"{field}.{name}")
+    elif isinstance(value, Mapping):
+        check_storable(value, field)
+    elif isinstance(value, tuple):
+        for place, inner in enumerate(value):
+            _check_texts(inner, f"{field}[{place}]")
 
 
 def _columns(row: object) -> dict[str, object]:

@@ -267,6 +267,8 @@ class Samples(Part):
     """Relabelled in another form than that of the data, and not trained on."""
     kept: int = 0
     """Relabelled and trained on."""
+    trusted_kept: int = 0
+    """Those of `kept` whose new response the user vouches for: no selection decided about them."""
     training: int = 0
     """Trained on: clean ones and those kept."""
     failed: int = 0
@@ -456,6 +458,8 @@ class Audit(Record):
     """Checked samples that were left out, since the run was told what is right of them."""
     incomparable: int = 0
     """Checked samples that were left out, since nobody can tell whether two responses say the same."""
+    random: bool = False
+    """Whether the file says that its samples were drawn at random, as one of `list --audit` does."""
 
 
 class Summary(Record):

@@ -5,11 +5,13 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from stores.bad_rows import BadRows
 from stores.column_names import IDS, OPTIONS, TURNS
 from stores.columns import has_column, look_up
 from stores.dataset import ReadingRules, read_identified
 from stores.errors import DataError
 from stores.fields import RowError, read_answer, read_truth
+from stores.files.check_cells import DRAWN, DRAWS, Drawn
 from stores.found_columns import find_response
 from stores.head import Head
 from stores.named_columns import keep_those_there
@@ -71,32 +73,38 @@ class TrustedFile:
             samples: starts the samples' stream.
 
         Raises:
-            DataError: the file cannot be read, or vouches for nothing. Or a row matches no sample, or several
-                with different responses, is none of the sample's options, or contradicts another row.
+            DataError: the file cannot be read, or vouches for nothing. Or rows match no sample, or several
+                with different responses, are none of the sample's options, or contradict other rows.
         """
-        rows = self._read()
+        bad = BadRows(self._source, self._rules.on_bad_row, self._skip)
+        rows = self._read(bad)
         meant = _meet(rows, samples)
         found: dict[str, tuple[str, int]] = {}
+        used = 0
         for row in rows:
             try:
                 for sample in _only(meant.get(row.line, []), row):
                     _agree(found, sample, _in_options(row, sample), row.line)
+                used += 1
             except RowError as error:
-                self._refuse(row.line, error)
+                bad.add(row.line, error)
+        bad.end(used)
         if not found:
             raise DataError("vouches for no sample's response", path=self._source)
         return {identifier: response for identifier, (response, _) in found.items()}
 
-    def _refuse(self, line: int, error: RowError) -> None:
-        if self._rules.on_bad_row != "skip":
-            hint = "; data.on_bad_row: skip sets such rows aside" if self._rules.on_bad_row else ""
-            raise DataError(error.message + hint, path=self._source, line=line, field=error.field)
-        if self._skip is not None:
-            skipped = Skipped(file=str(self._source), line=line, field=error.field, reason=error.message)
-            self._skip(skipped)
+    def drawn(self) -> set[Drawn]:
+        """Return how the file says that its samples were chosen; nothing where it does not say.
 
-    def _read(self) -> list[TrustedRow]:
-        """Return the rows that are vouched for."""
+        Raises:
+            DataError: the file cannot be read.
+        """
+        rows = (row for _, row in read_source(self._source) if isinstance(row, Mapping))
+        said = {str(row.get(DRAWN)).strip() for row in rows}
+        return {drawn for drawn in DRAWS if drawn in said}
+
+    def _read(self, bad: BadRows) -> list[TrustedRow]:
+        """Return the rows that are vouched for; `bad` takes those that cannot be read."""
         rows = (row for _, row in read_source(self._source) if isinstance(row, Mapping))
         head = Head(list(islice(rows, _HEAD)))
         columns = keep_those_there(self._rules.columns, head.columns)
@@ -108,7 +116,7 @@ class TrustedFile:
             head, has_options=options, without={mark or "", identifier or ""}
         )
         if identifier is not None and response is not None:
-            return list(self._by_id(identifier, response, mark))
+            return list(self._by_id(identifier, response, mark, bad))
 
         def is_vouched_for(row: object) -> bool:
             # What no column could say is told when the row is read.
@@ -123,7 +131,7 @@ class TrustedFile:
         else:
             columns = self._rules.columns
         rules = self._rules.model_copy(update={"noisy": False, "strict": False, "columns": columns})
-        read = read_identified(self._source, rules, skip=self._skip, only=is_vouched_for)
+        read = read_identified(self._source, rules, only=is_vouched_for, bad=bad)
         return [
             TrustedRow(
                 row.line,
@@ -134,7 +142,7 @@ class TrustedFile:
             for row in read
         ]
 
-    def _by_id(self, identifier: str, response: str, mark: str | None) -> Iterator[TrustedRow]:
+    def _by_id(self, identifier: str, response: str, mark: str | None, bad: BadRows) -> Iterator[TrustedRow]:
         """Yield the rows of a file in which ids tell the samples."""
         for line, row in read_source(self._source):
             try:
@@ -151,7 +159,7 @@ class TrustedFile:
                 texts = value if isinstance(value, list) and value else [value]
                 responses = tuple(read_answer(text, response) for text in texts)
             except RowError as error:
-                self._refuse(line, error)
+                bad.add(line, error)
                 continue
             yield TrustedRow(line, named, None, responses)
 

@@ -133,7 +133,7 @@ def read_tools(value: object, column: str) -> tuple[dict[str, Any], ...]:
     if not all(isinstance(tool, dict) for tool in tools):
         raise RowError(column, "must be a list of objects that describe tools, or the same as JSON text")
     for tool in tools:
-        _check_storable(tool, column)
+        check_storable(tool, column)
     return tuple(tools)
 
 
@@ -230,6 +230,7 @@ def _read_turn(turn: object, field: str) -> list[Message]:
     if isinstance(name, str) and name.strip().lower() in _CALLS:
         content = read_text(turn.get(text_key), f"{field}.{text_key}")
         calls = _calls_in(content)
+        check_storable(calls, f"{field}.{text_key}")
         return [Message(role="assistant", content="" if calls else content, tool_calls=calls)]
     role = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
     if role is None:
@@ -299,7 +300,7 @@ def _tool_calls(turn: Mapping[str, object], field: str) -> tuple[dict[str, Any],
     if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
         raise RowError(f"{field}.tool_calls", "must be a list of objects")
     for call in calls:
-        _check_storable(call, f"{field}.tool_calls")
+        check_storable(call, f"{field}.tool_calls")
     return tuple(calls)
 
 
@@ -322,7 +323,12 @@ def _calls_in(text: str) -> tuple[dict[str, Any], ...]:
     return ()
 
 
-def _check_storable(value: object, field: str) -> None:
+def check_storable(value: object, field: str) -> None:
+    """Check that plain data can be written as JSON.
+
+    Raises:
+        RowError: it holds what JSON has no word for, or text that is none.
+    """
     try:
         read_text(json.dumps(value, ensure_ascii=False, allow_nan=False), field)
     except (TypeError, ValueError, RecursionError) as exc:

@@ -56,8 +56,8 @@ class TrainingConfig(BaseModel):
     too_long: Literal["drop", "cut"] = "drop"
     """What happens to a longer sample: `drop` leaves it out and lists it, `cut` cuts off its end."""
     weighting: Literal["hard", "soft"] = "hard"
-    """`hard`: every sample of the training set counts alike. `soft`: every sample is kept and counts as much
-    as its response is likely to be right (needs `calibrated`)."""
+    """`hard`: every sample of the training set counts alike. `soft`: every sample with a confidence is kept,
+    and counts as much as its response is likely to be right (needs `calibrated`)."""
     lora: LoraSettings = LoraSettings()
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from agents.answers.kind import sample_kind
 from agents.answers.words import normalise
+from stores.counts import counted
 from stores.errors import InputError
 from stores.sample import Sample
 from training.likeness import Vectors, by_likeness, embed_prompts, most_alike
@@ -104,9 +105,9 @@ def inject_noise(
             made += 1
     if made < count:
         raise NoiseError(
-            f"{count} of {len(samples)} samples were to be made wrong, but a wrong response can be found for "
-            f"{made} only: the others' options, or the other samples' responses, all say the same; "
-            "lower the rate or add samples"
+            f"{count} of {counted(len(samples), 'sample')} were to be made wrong, but a wrong response can "
+            f"be found for {made} only: the others' options, or the other samples' responses, all say the "
+            "same; lower the rate or add samples"
         )
     return results
 

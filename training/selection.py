@@ -25,7 +25,8 @@ class SelectionConfig(BaseModel):
     keep: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     """The share of the relabelled samples that goes into the training set (the paper's beta): exactly
     floor(keep * n) of them, the surest first. By default 0.5 of those without a confidence. Where it is set,
-    it holds for those with a confidence too, in place of `min_confidence`."""
+    it holds for those with a confidence too, in place of `min_confidence`; not with
+    `training.weighting: soft`, which keeps all of these."""
     min_confidence: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     """A relabelled sample is kept if its new response is at least this likely to be right (needs
     `calibrated`). By default 0.7. `training.weighting: soft` keeps all that have a confidence instead."""

@@ -21,13 +21,14 @@ from graph.config import VERDICTS, Stage
 from graph.config.errors import explain, suggest
 from graph.config.paths import anchor, find_config
 from graph.config.text import TwiceError, load_yaml
+from stores.bad_rows import OnBadRow
 from stores.columns import ColumnsConfig
-from stores.dataset import OnBadRow, ReadingRules
+from stores.dataset import ReadingRules
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
 from stores.run_directory import holds_run
 from training.lora import TrainingConfig
-from training.selection import DEFAULT_KEEP, SelectionConfig
+from training.selection import SelectionConfig
 
 
 class ConfigError(InputError):
@@ -146,13 +147,11 @@ class RunConfig(BaseModel):
                 "selection.min_confidence: a limit and selection.keep, a share, contradict each other; "
                 "set one"
             )
-        for name, value in (("keep", keep), ("min_confidence", least)):
-            # A config that an earlier version wrote names the default share.
-            if soft and value is not None and (name, value) != ("keep", DEFAULT_KEEP):
-                raise ValueError(
-                    f"selection.{name}: {value} would be ignored: training.weighting: soft keeps every "
-                    f"relabelled sample; leave selection.{name} out"
-                )
+        if soft and least is not None:
+            raise ValueError(
+                f"selection.min_confidence: {least:g} would be ignored: training.weighting: soft keeps every "
+                "relabelled sample that has a confidence; leave selection.min_confidence out"
+            )
         return self
 
     @property

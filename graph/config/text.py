@@ -22,6 +22,13 @@ class _Loader(yaml.SafeLoader):
                 seen.add(name)
         return node
 
+    def construct_scalar(self, node: Any) -> Any:
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and any("\ud800" <= sign <= "\udfff" for sign in value):
+            problem = "holds half of a surrogate pair, which is not valid text"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return value
+
 
 def load_yaml(text: str) -> Any:
     """Read YAML as plain data.

@@ -17,6 +17,7 @@ from typing import Any
 import numpy
 
 from agents.record import SampleRecord
+from graph.run_weights import figures_of_weights, load_weights
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import POLL_SECONDS
 from graph.stages.turned import figures_of, sight_of
@@ -69,21 +70,10 @@ def calibrate_run(work: Workspace) -> None:
     """
     sight = sight_of(work)
     records, measures, fitted = partial(records_of, work), measures_of(work), _calibrate(work, sight)
-    work.journal.validity.invalidate_consensus()
+    work.journal.validity.invalidate_calibration()
     fitted.save(work.files.calibration)
     work.journal.record(record.to_entry() for record in calibrated(records, measures, fitted))
-    rate = fitted.noise_rate
-    calibration = {
-        "noise": None if rate is None else round(rate, 4),
-        "noise_interval": fitted.noise_interval and [round(end, 4) for end in fitted.noise_interval],
-        "estimated": fitted.estimated,
-        "threshold": round(fitted.threshold, 6),
-        "reliability": {name: round(share, 4) for name, share in fitted.reliability.items()},
-        "judged_alone": fitted.judged_alone,
-        "silence": list(fitted.silence),
-        "cautions": list(fitted.cautions),
-        "turned_facts": figures_of(sight),
-    }
+    calibration = {**figures_of_weights(fitted), "turned_facts": figures_of(sight)}
     work.journal.validity.validate_calibration(calibration)
     _warn(fitted)
 
@@ -137,10 +127,11 @@ def fitted_of(work: Workspace) -> FittedCalibration:
     """Return what a run has learned; learned anew where an earlier version did not keep it.
 
     Raises:
-        RecordError: it cannot be read.
+        RecordError: it cannot be read, or is not this run's.
     """
-    folder = work.files.calibration
-    return FittedCalibration.load(folder) if folder.exists() else _calibrate(work, sight_of(work))
+    if not work.files.calibration.exists():
+        return _calibrate(work, sight_of(work))
+    return load_weights(work.files, work.config, work.journal.validity.calibration)
 
 
 def measures_of(work: Workspace) -> Measures:

@@ -201,6 +201,8 @@ class _Figures:
         self._samples["empty"] += status == "relabelled" and state.final is None and not state.other_form
         self._samples["other_form"] += status == "relabelled" and state.other_form
         self._samples["kept"] += status == "relabelled" and kept
+        told = status == "relabelled" and state.sample.trusted is not None
+        self._samples["trusted_kept"] += told and kept
         self._samples["training"] += kept
         self._samples["failed"] += status == "failed"
         self._samples["trusted"] += state.sample.trusted is not None

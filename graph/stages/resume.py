@@ -102,7 +102,7 @@ def read_trusted(
     Args:
         journal: holds the samples.
         data: names the file.
-        skip: is told of each row that is set aside.
+        skip: is told of each row that is set aside; None for a run that has begun.
 
     Raises:
         DataError: a row cannot be used, or matches no sample.
@@ -114,7 +114,10 @@ def read_trusted(
         for sample in journal.samples("train"):
             yield sample.model_copy(update={"trusted": None}) if sample.id in of_a_file else sample
 
-    return TrustedFile(data.trusted or "", data.rules("trusted"), skip).match(samples)
+    rules = data.rules("trusted")
+    if skip is None:
+        rules = rules.of_a_begun_run()
+    return TrustedFile(data.trusted or "", rules, skip).match(samples)
 
 
 def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:

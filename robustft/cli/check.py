@@ -8,6 +8,7 @@ import typer
 
 from robustft.cli.options import Directory, Set
 from robustft.cli.stopping import stoppable
+from stores.counts import counted
 
 if TYPE_CHECKING:
     from graph.config.run import RunConfig
@@ -55,7 +56,9 @@ def _counted(decisions: "list[Decision]") -> str:
     status = Counter(decision.status for decision in decisions)
     noisy = sum(decision.check is not None and decision.check.verdict == "noisy" for decision in decisions)
     failed = f", {status['failed']:,} failed" if status["failed"] else ""
-    return f"{len(decisions):,} samples, {noisy:,} noisy, {status['relabelled']:,} relabelled{failed}"
+    return (
+        f"{counted(len(decisions), 'sample')}, {noisy:,} noisy, {status['relabelled']:,} relabelled{failed}"
+    )
 
 
 def _refuse_failures(decisions: "list[Decision]", config: "RunConfig") -> None:

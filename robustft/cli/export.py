@@ -7,6 +7,7 @@ import typer
 
 from robustft.cli.options import Directory
 from robustft.cli.stopping import stoppable
+from stores.counts import counted
 from stores.export import ExportFormat, What
 
 
@@ -36,6 +37,6 @@ def export(
     with stoppable():
         count = api.export(directory, out, format_, what=what, force=force)
     if str(out) == "-":
-        tell(f"{count} samples")
+        tell(counted(count, "sample"))
     else:
-        say(f"{out}: {count} samples")
+        say(f"{out}: {counted(count, 'sample')}")

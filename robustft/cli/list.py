@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from robustft.cli.stopping import stoppable
+from stores.counts import counted
 from stores.errors import InputError
 
 
@@ -64,7 +65,10 @@ def _write(
         count = write_check_file(
             directory, out, audit or to_check or 0, audit=audit is not None, seed=seed, force=force
         )
-    say(f"{out}: {count} samples. Correct each response, and set `trusted` to true where you have checked it")
+    say(
+        f"{out}: {counted(count, 'sample')}. "
+        "Correct each response, and set `trusted` to true where you have checked it"
+    )
 
 
 def _show_runs(*, as_json: bool) -> None:

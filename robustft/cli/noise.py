@@ -7,6 +7,7 @@ import typer
 
 from robustft.cli.options import Set
 from robustft.cli.stopping import stoppable
+from stores.counts import counted
 from stores.errors import InputError
 from training.noise import ENCODED, NoiseKind, inject_noise
 
@@ -42,4 +43,4 @@ def noise(
         samples = inject_noise(list(read_samples(file, rules=rules)), rate, seed, kind, encoder)
         write_samples(out, samples)
     changed = sum(sample.response != sample.gold for sample in samples)
-    say(f"{out}: {len(samples)} samples, {changed} of them made wrong")
+    say(f"{out}: {counted(len(samples), 'sample')}, {changed} of them made wrong")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph.config import Stage
-from robustft.cli.options import Directory, Set, Trusted, Until
+from robustft.cli.options import Directory, Set, Until
 from robustft.cli.stopping import stoppable
 
 if TYPE_CHECKING:
@@ -17,14 +17,21 @@ def resume(
     directory: Directory,
     until: Until = "evaluate",
     set_: Set = None,
-    trusted: Trusted = None,
+    trusted: Annotated[
+        str | None,
+        typer.Option(
+            help="Responses that you vouch for: a file of id or prompt, and response. "
+            "The run goes on to training with them; --until select stops before that."
+        ),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again about the samples that failed.")
     ] = False,
 ) -> None:
     """Continue an interrupted run; no reply that arrived is asked for again.
 
-    With --set, what no longer agrees with the config is done again, and nothing else.
+    With --set, what no longer agrees with the config is done again, and nothing else. Without --until, the
+    run goes on to training and evaluation, with --trusted too.
     """
     from graph.config.run import load_config
     from stores.run_directory import RunDirectory

@@ -10,6 +10,7 @@ from typing import NamedTuple, TextIO
 
 from stores.errors import DataError
 from stores.fields import RowError
+from stores.files.check_cells import DRAWN, unguard
 from stores.files.encoding import Encoding, open_text
 from stores.files.rows import STATUS, NumberColumns, Revise, Row, changed_columns, own_columns
 from stores.files.splicing import respell
@@ -45,6 +46,8 @@ class _Header(NamedTuple):
         width = max(place for place, name in enumerate(self.names, start=1) if name)
         if not width <= len(cells) <= len(self.names):
             return RowError(None, f"has {len(cells)} cells; the header has {width}")
+        if DRAWN in self.names:
+            cells = list(map(unguard, cells))
         row: Row = {}
         for place, (name, cell) in enumerate(zip(self.names, cells, strict=False), start=1):
             if name or (name is not None and cell.strip()):

@@ -28,7 +28,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def weights_of(directory: Path) -> FrozenWeights:
     files = RunDirectory(directory)
     config = load_config(files.config)
-    return FrozenWeights(files, PromptVectors(files.state, config.encoder), config)
+    with closing(files.open_journal(read_only=True)) as journal:
+        figures = journal.validity.calibration
+    return FrozenWeights(files, PromptVectors(files.state, config.encoder), config, figures)
 
 
 @pytest.fixture

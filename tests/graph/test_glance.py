@@ -13,6 +13,7 @@ from graph.glance import Glance, sure_below
 from graph.sample_graph import sample_graph
 from graph.state import Decided
 from robustft import load_run, run
+from stores.errors import RecordError
 from stores.run_directory import RunDirectory
 from stores.sample import Sample
 from stores.vectors import PromptVectors
@@ -61,7 +62,10 @@ async def test_a_sample_of_a_run_is_decided_as_there_and_nobody_is_asked_again(
     for number in range(0, COUNT, 7):
         found = await sample_graph.ainvoke({"sample": sample(number)}, context={"run": str(finished)})
         decided, decision = Decided.model_validate(found["decided"]), known[f"q{number:03}"]
-        assert (decided.final, decided.noise_probability) == (decision.final, decision.check.noise_probability)
+        assert (decided.final, decided.noise_probability) == (
+            decision.final,
+            decision.check.noise_probability,
+        )
         assert bool(found["turns"]) is ("reasoner" in decision.agents)
     assert len(serving.requests) == before
 
@@ -93,3 +97,10 @@ async def test_a_new_sample_is_asked_about_no_further_where_the_run_is_sure(
 )
 def test_a_response_is_never_sure_from_where_it_is_noisy(checker: dict[str, object], expected: float) -> None:
     assert sure_below(RunConfig.model_validate({"agents": {"checker": checker}})) == expected
+
+
+def test_what_was_learned_of_other_views_is_refused(finished: Path) -> None:
+    files = RunDirectory(finished)
+    config = load_config(files.config)
+    with pytest.raises(RecordError, match="was learned of base, reasoning, not of base"):
+        Glance(files.calibration, PromptVectors(files.state, config.encoder), config)

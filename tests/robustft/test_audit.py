@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from robustft import DataError, InputError, audit, resume, run
+from robustft import DataError, InputError, audit, resume, run, write_check_file
 from robustft.audit import print_audit
 from tests.support.cases import CASES, Finished, script, write_run
 from tests.support.endpoint import Endpoint
@@ -71,5 +71,27 @@ def test_a_response_that_is_spelled_otherwise_is_the_same(mixed: Finished, tmp_p
 def test_a_row_that_is_none_of_the_runs_is_named(mixed: Finished, tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
     file.write_text(json.dumps({"id": "nobody", "response": "x"}))
-    with pytest.raises(DataError, match=r"line 1.*no sample has the id 'nobody'"):
+    with pytest.raises(DataError, match=r"line 1.*no sample has the id 'nobody'") as error:
         audit(mixed.out, file)
+    assert "on_bad_row" not in str(error.value), "no setting of a finished run can be given to audit"
+
+
+@pytest.mark.parametrize("name", ["check.jsonl", "check.csv"])
+def test_samples_that_were_chosen_by_worth_are_no_audit(name: str, mixed: Finished, tmp_path: Path) -> None:
+    write_check_file(mixed.out, tmp_path / name, 5)
+    with pytest.raises(InputError, match=rf"{name}: has samples of `list --to-check`.*--audit N"):
+        audit(mixed.out, tmp_path / name)
+
+
+def test_the_figures_say_whether_the_samples_are_known_to_be_random(mixed: Finished, tmp_path: Path) -> None:
+    own = fill(tmp_path / "own.jsonl", "zamks")
+    drawn = tmp_path / "drawn.jsonl"
+    write_check_file(mixed.out, drawn, 5, audit=True)
+    rows = [json.loads(line) | {"trusted": True} for line in drawn.read_text().splitlines()]
+    drawn.write_text("\n".join(map(json.dumps, rows)))
+    for file, known in ((own, False), (drawn, True)):
+        shown = io.StringIO()
+        found = audit(mixed.out, file)
+        print_audit(Console(file=shown, width=120), found)
+        assert found.random is known
+        assert ("does not say how its samples were drawn" in shown.getvalue()) is not known

@@ -249,12 +249,10 @@ def test_what_needs_calibration_is_refused_without_it(setting: str, named: str) 
         load_config(None, ["agents.checker.policy=hybrid", setting])
 
 
-@pytest.mark.parametrize("setting", ["keep=0.4", "min_confidence=0.4"])
-def test_what_to_keep_is_refused_where_all_are_kept(setting: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^--set selection.{setting}: .*weighting: soft keeps every"):
-        load_config(None, ["training.weighting=soft", f"selection.{setting}"])
-    # As a config of an earlier version has it.
-    assert load_config(None, ["training.weighting=soft", "selection.keep=0.5"]).selection.keep == 0.5
+def test_a_limit_is_refused_where_all_that_have_a_confidence_are_kept() -> None:
+    told = r"^--set selection.min_confidence=0.4: .*weighting: soft keeps every"
+    with pytest.raises(ConfigError, match=told):
+        load_config(None, ["training.weighting=soft", "selection.min_confidence=0.4"])
 
 
 def test_a_share_and_a_limit_at_once_are_refused() -> None:

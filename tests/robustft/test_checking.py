@@ -11,6 +11,7 @@ from agents.checker import Check
 from agents.record import Consensus
 from robustft import DataError, InputError, resume, run, write_check_file
 from robustft.checking import risk_of
+from stores.rows import read_source
 from stores.sample import Sample
 from stores.trusted import TrustedFile
 from tests.support.cases import CASES, Finished, read_lines, script, write_run
@@ -78,6 +79,34 @@ def test_a_file_that_was_filled_in_is_one_of_trusted_responses(
         for case in CASES
     ]
     assert TrustedFile(out).match(lambda: samples) == {"m": "Berlin", "k": "bus", "z": "Paris"}
+
+
+@pytest.mark.parametrize("name", ["check.jsonl", "check.csv"])
+def test_no_cell_is_a_formula_and_all_are_read_back_as_they_are(
+    name: str, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    texts = ["=HYPERLINK(A1)", "+1", "-5", "@a", "\t=1", "\r=1", "'=1", "''-1", "'tis", "1-5"]
+    rows = [{"id": f"={text}", "prompt": f"{text}?", "completion": text} for text in texts]
+    endpoint.reply = lambda messages: "yes"
+    run(write_run(tmp_path, endpoint.url, rows), tmp_path / "run", until="detect")
+    out = tmp_path / name
+    write_check_file(tmp_path / "run", out, 100, audit=True)
+    with out.open(newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row] if name.endswith(".csv") else []
+    assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r\n")]
+    found = {row["id"]: row for _, row in read_source(out) if isinstance(row, dict)}
+    assert {name: (row["prompt"], row["response"]) for name, row in found.items()} == {
+        row["id"]: (row["prompt"], row["completion"]) for row in rows
+    }
+
+
+@pytest.mark.parametrize("name", ["check.jsonl", "check.csv"])
+@pytest.mark.parametrize("is_audit", [True, False])
+def test_a_file_says_how_its_samples_were_drawn(
+    name: str, is_audit: bool, mixed: Finished, tmp_path: Path
+) -> None:
+    write_check_file(mixed.out, tmp_path / name, 3, audit=is_audit)
+    assert TrustedFile(tmp_path / name).drawn() == {"random" if is_audit else "worth"}
 
 
 def test_what_is_trusted_already_is_not_asked_again(tmp_path: Path, endpoint: Endpoint) -> None:

@@ -39,11 +39,11 @@ async def test_all_is_well_where_everything_is_there(endpoint: Endpoint, tmp_pat
     assert {line[0] for line in lines.values()} == {"✓"}
     assert "384 dimensions" in lines["encoder"]
     assert lines["data.train"].endswith(
-        "train.jsonl: 1 samples; the first row reads as an open question; "
+        "train.jsonl: 1 sample; the first row reads as an open question; "
         "the first sample, as the agents are asked it:"
     )
     assert lines["data.test"].endswith(
-        "test.jsonl: 1 samples; the first row reads as a multiple choice question"
+        "test.jsonl: 1 sample; the first row reads as a multiple choice question"
     )
     assert "default answers (scripted)" in lines["models and prompts"]
 
@@ -87,7 +87,7 @@ async def test_a_trusted_file_is_read_beside_its_data(endpoint: Endpoint, tmp_pa
     trusted.write_text(json.dumps({"id": "a", "response": "Lima"}))
     data = {"train": str(train), "trusted": str(trusted)}
     _, lines = await told_of(config(endpoint, data=data))
-    assert lines["data.trusted"] == "✓ trusted.jsonl: vouches for 1 responses"
+    assert lines["data.trusted"] == "✓ trusted.jsonl: vouches for 1 response"
     trusted.write_text(json.dumps({"id": "b", "response": "Lima"}))
     well, lines = await told_of(config(endpoint, data=data))
     assert not well

@@ -75,7 +75,7 @@ def test_where_nothing_was_estimated_no_estimate_is_printed_and_one_line_says_wh
     )
     assert "%" not in text.partition("accuracy")[0]
     assert "│ estimated" not in text
-    assert f"│ not estimated │ {FEW}; 2 responses without a readable verdict stay" in text
+    assert f"│ not estimated │ {FEW}; 2 responses without a readable verdict left as given" in text
     assert "kept by entropy" in text
 
 
@@ -86,6 +86,14 @@ def test_an_estimate_of_some_says_of_how_many() -> None:
     )
     assert "30.0% of the 60 others are wrong " in text
     assert "kept by confidence or entropy" in text
+
+
+def test_responses_that_the_user_vouches_for_are_not_counted_as_kept_by_confidence() -> None:
+    samples = Samples(total=20, clean=10, noisy=10, relabelled=10, kept=7, trusted_kept=3, trusted=4)
+    text = printed(**NOTHING, samples=samples)
+    assert "10, of which 4 kept by " in text
+    assert "and 3 as you say" in text
+    assert "as you say" not in printed(**NOTHING, samples=Samples(total=20, relabelled=10, kept=7))
 
 
 def test_an_estimate_that_points_at_no_sample_says_so() -> None:

@@ -73,6 +73,8 @@ def test_a_trusted_sample_takes_no_part_of_the_share_that_is_kept(tmp_path: Path
     finished = begin(tmp_path, endpoint, "selection.keep=0", trusted=str(trusted))
     kept = {name for name, decision in by_id(finished).items() if decision.kept}
     assert kept == {case.id for case in CASES if case.status == "clean"} | {"m"}
+    samples = finished.summary.samples
+    assert (samples.kept, samples.trusted_kept) == (1, 1)
 
 
 def test_a_column_of_the_data_vouches_for_its_rows(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -137,8 +139,9 @@ def test_the_same_trusted_responses_change_nothing(tmp_path: Path, endpoint: End
 def test_a_broken_trusted_file_leaves_the_run_as_it_was(tmp_path: Path, endpoint: Endpoint) -> None:
     begin(tmp_path, endpoint)
     lines = read_lines(tmp_path / "run" / "decisions.jsonl")
-    with pytest.raises(DataError, match="no sample has the id"):
+    with pytest.raises(DataError, match="no sample has the id") as error:
         resume(tmp_path / "run", trusted=write_trusted(tmp_path, [{"id": "?", "response": "x"}]))
+    assert "on_bad_row" not in str(error.value), "a run that has begun takes no other one"
     assert read_lines(tmp_path / "run" / "decisions.jsonl") == lines
     assert load_run(tmp_path / "run").config.data.trusted is None
 

@@ -10,9 +10,10 @@ import pyarrow.parquet
 import pytest
 
 from stores.columns import ColumnsConfig
-from stores.dataset import ReadingRules, join_gold, read_samples
+from stores.dataset import ReadingRules, join_gold, read_rows, read_samples
 from stores.errors import DataError
 from stores.records import Skipped
+from stores.sample import Annotation, Message, Sample
 
 ROWS: list[dict[str, object]] = [
     {"id": "a", "question": "Colour of the sky?", "answer": "blue"},
@@ -32,6 +33,10 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 def asked(question: str, answer: str, **others: object) -> dict[str, object]:
     return {"question": question, "answer": answer, **others}
+
+
+HALF = "a\ud800b"
+CALLS = [{"function": {"name": HALF, "arguments": "{}"}}]
 
 
 def golds(samples: Path, gold: Path) -> list[str | None]:
@@ -337,6 +342,7 @@ def test_bad_rows_are_counted_by_reason_before_the_reading_stops(tmp_path: Path)
     told = str(caught.value)
     assert told.startswith(f"{path}, line 2, field 'messages': goes on after the last assistant turn")
     assert "in all 3 of 4 rows cannot be used: 2 ends with a user turn, 1 has no assistant turn" in told
+    assert "(lines " in told
     assert told.endswith("data.on_bad_row: skip sets such rows aside")
 
 
@@ -404,3 +410,69 @@ def test_nobody_can_vouch_for_a_response_that_is_noise(
     path = write_jsonl(tmp_path / "d.jsonl", good, asked("Q2", response, trusted=True, options=options))
     with pytest.raises(DataError, match=r"line 2, field 'trusted': vouches for a response that is"):
         list(read_samples(path, noisy=True))
+
+
+def turns(*before: dict[str, object], **others: object) -> dict[str, object]:
+    asked = {"role": "user", "content": "hi"}
+    return {"messages": [asked, *before, {"role": "assistant", "content": "yo"}], **others}
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        (asked("?", "a", id=HALF), "id"),
+        (asked("?", HALF), "answer"),
+        (asked("?", "a", task=HALF), "task"),
+        (asked("?", "a", system=HALF), "system"),
+        (asked("?", "a", gold=HALF), "gold"),
+        (asked("?", "a", options=["a", HALF]), "options[1]"),
+        (asked("?", "a", annotator=HALF), "annotator"),
+        (turns({"role": "system", "content": HALF}), "messages[1].content"),
+        (turns({"role": "tool", "content": "a", "tool_call_id": HALF}), "messages[1].tool_call_id"),
+        (turns({"role": "assistant", "tool_calls": CALLS}), "messages[1].tool_calls"),
+        (turns({"from": "function_call", "value": json.dumps({"name": HALF})}), "messages[1].value"),
+        (turns(tools=[{"name": HALF}]), "tools"),
+        (turns(tools=[{"name": "f", HALF: 1}]), "tools"),
+    ],
+)
+def test_half_a_character_is_refused_in_every_column(
+    row: dict[str, object], field: str, tmp_path: Path
+) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", row)
+    with pytest.raises(DataError, match="half of a surrogate pair") as error:
+        list(read_samples(path, noisy=True))
+    assert str(error.value).startswith(f"{path}, line 1, field '{field}'")
+
+
+def test_half_a_character_is_refused_in_the_name_of_an_annotators_column(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", {"prompt": "?", "ann": "a", HALF: "b"})
+    rules = ReadingRules(columns=ColumnsConfig(prompt="prompt", annotators=("ann", HALF)))
+    with pytest.raises(DataError, match=r"line 1, field 'data.columns.annotators': .*surrogate"):
+        list(read_samples(path, rules=rules))
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"id": HALF}, "id"),
+        ({"task": HALF}, "task"),
+        ({"kind": HALF}, "kind"),
+        ({"trusted": HALF}, "trusted"),
+        ({"options": ("r", HALF)}, "options[1]"),
+        ({"other_responses": (HALF,)}, "other_responses[0]"),
+        ({"gold": "r", "other_golds": (HALF,)}, "other_golds[0]"),
+        ({"tools": ({"name": [HALF]},)}, "tools[0]"),
+        ({"annotations": (Annotation(annotator=HALF, response="r"),)}, "annotations[0].annotator"),
+        ({"annotations": (Annotation(annotator="a", response=HALF),)}, "annotations[0].response"),
+        ({"history": (Message(role="user", content=HALF),)}, "history[0].content"),
+        ({"after": (Message(role="tool", tool_call_id=HALF),)}, "after[0].tool_call_id"),
+        ({"after": (Message(role="assistant", tool_calls=({HALF: 1},)),)}, "after[0].tool_calls[0]"),
+    ],
+)
+def test_half_a_character_is_refused_in_every_field_of_a_sample_in_memory(
+    given: dict[str, object], field: str
+) -> None:
+    sample = Sample.model_validate({"id": "x", "prompt": "?", "response": "r", **given})
+    with pytest.raises(DataError, match="half of a surrogate pair") as error:
+        list(read_rows([sample], "samples", noisy=True))
+    assert f"field '{field}'" in str(error.value)

@@ -133,6 +133,37 @@ def test_a_row_that_cannot_be_used_is_named_with_file_and_line(
     assert said in told
 
 
+UNUSABLE: list[dict[str, Any]] = [
+    {"id": "x", "response": "a"},
+    {"id": "sea", "response": "blue"},
+    {"id": "sky", "response": "pink"},
+    {"id": "sky", "response": ""},
+    {"id": "sea", "response": "red"},
+    {"id": "y", "response": "a"},
+    {"id": "", "response": "a"},
+]
+
+
+@pytest.mark.parametrize("on_bad_row", [None, "error"])
+def test_all_rows_that_cannot_be_used_are_told_at_once(tmp_path: Path, on_bad_row: str | None) -> None:
+    file = write(tmp_path, *UNUSABLE)
+    with pytest.raises(DataError) as caught:
+        match(file, on_bad_row=on_bad_row)
+    told = str(caught.value)
+    assert f"{file}, line 1, field 'id': matches no sample" in told
+    assert "in all 6 of 7 rows cannot be used: 2 is empty, 2 matches no sample, 1 " in told
+    assert "(lines 1, 3, 4, 5, 6 and 1 more)" in told
+    assert ("data.on_bad_row" in told) is (on_bad_row == "error")
+
+
+def test_all_rows_without_ids_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> None:
+    rows = [{"prompt": "", "response": "a"}, {"prompt": "Why?", "response": "a"}]
+    told = failure(write(tmp_path, *rows, {"prompt": "Capital of Peru?", "response": "Lima"}))
+    assert "line 1, field 'prompt'" in told
+    assert "in all 2 of 3 rows cannot be used" in told
+    assert "(lines 1, 2)" in told
+
+
 def test_a_file_contradicts_a_column_of_the_data(tmp_path: Path) -> None:
     samples = [SAMPLES[1].model_copy(update={"trusted": "Lima"})]
     with pytest.raises(DataError, match="contradicts the data, whose column vouches for 'Lima'"):

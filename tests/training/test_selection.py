@@ -87,6 +87,10 @@ def test_a_limit_of_the_users_own_is_told_and_a_share_ranks_confidences_too() ->
 def test_where_samples_weigh_by_their_confidence_all_that_have_one_are_kept() -> None:
     candidates = [by_confidence("a", 0.01), by_entropy("b", 1.0), by_entropy("c", 2.0)]
     assert select(SelectionConfig(), candidates, weighted=True).kept == {"a", "b"}
+    # A share that is set ranks what has no confidence, and nothing else.
+    for keep, surest in ((0.0, set[str]()), (0.5, {"b"}), (1.0, {"b", "c"})):
+        found = select(SelectionConfig(keep=keep), candidates, weighted=True)
+        assert found.kept == {"a"} | surest
 
 
 def test_nan_has_no_place_in_an_order() -> None:

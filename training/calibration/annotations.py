@@ -11,7 +11,7 @@ Most annotators see few of the samples. So there is no column for each, but an e
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy
 
@@ -30,12 +30,14 @@ class Annotations:
         rows: the sample of each annotation, ascending (t).
         who: the place of its annotator among the names (t).
         said: the number of its response, from 0 (t).
+        left_out: how many annotators say nothing, since there are more than can be known.
     """
 
     names: tuple[str, ...]
     rows: Numbers
     who: Numbers
     said: Numbers
+    left_out: int = 0
 
     @classmethod
     def of_columns(cls, columns: Mapping[str, Numbers]) -> "Annotations":
@@ -56,7 +58,7 @@ class Annotations:
         found = places[self.rows]
         order = found.argsort(kind="stable")
         order = order[numpy.count_nonzero(found < 0) :]
-        return Annotations(self.names, found[order], self.who[order], self.said[order])
+        return replace(self, rows=found[order], who=self.who[order], said=self.said[order])
 
     def annotated(self, size: int) -> Bools:
         """Return which samples have an annotation, of so many samples (size)."""
@@ -75,7 +77,7 @@ class Annotations:
         """
         places = places_of(numbers[self.rows], self.said)
         kept = places >= 0
-        return Annotations(self.names, self.rows[kept], self.who[kept], places[kept])
+        return replace(self, rows=self.rows[kept], who=self.who[kept], said=places[kept])
 
     def named(self, size: int) -> Numbers:
         """Return the commonest responses to each of so many samples, -1 for none (size, at most ten)."""
@@ -121,7 +123,9 @@ class AnnotationsBuilder:
         if not known:
             return None
         rows, who, said = numpy.array(known, dtype=numpy.int64).T
-        return Annotations(names, rows, who, said)
+        everyone = {name for _, name, _ in self._entries}
+        left_out = len(everyone) - len(names) if self._names is None else 0
+        return Annotations(names, rows, who, said, left_out)
 
     def _found(self) -> tuple[str, ...]:
         counts = Counter(name for _, name, _ in self._entries)

@@ -1,7 +1,7 @@
 """The agents' answers as one source, where it is learned which of them they give together.
 
-It is learned where prompts tell what annotators say, and little of the given responses (`em.py`). Elsewhere
-there is too little to learn so much from, and `annotators.py` has fewer things to learn.
+It is learned where prompts tell what agents say, and little of the given responses (`em.py`). Elsewhere
+there is too little to learn so much from, and `agent_answers.py` has fewer things to learn.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ NAME = "agents"
 
 @dataclass(frozen=True)
 class AnswersTogether(CategoricalSource):
-    """All that annotators say together, as patterns.
+    """All that agents say together, as patterns.
 
     Args:
-        said: what each annotator says, by pattern (annotators, patterns).
+        said: what each agent says, by pattern (agents, patterns).
     """
 
     said: Numbers = field(default_factory=lambda: numpy.zeros((0, 0), dtype=numpy.int64))
@@ -34,7 +34,7 @@ class AnswersTogether(CategoricalSource):
     def apply(self, learned: Mapping[str, Reals]) -> "FittedTogether":
         """Return the source with what was learned of other samples; see `LabelSource`.
 
-        A pattern that was never seen says what is believed of annotators at first.
+        A pattern that was never seen says what is believed of agents at first.
         """
         size = len(self.prior) // max(self.said.shape[1], 1)
         known = {tuple(pattern): number for number, pattern in enumerate(learned["said"].T.tolist())}
@@ -60,20 +60,20 @@ class FittedTogether(FittedCategorical):
 
 
 def answers_together(answers: Numbers, size: int) -> AnswersTogether:
-    """Return a source whose patterns are all that annotators say together, a group for each response.
+    """Return a source whose patterns are all that agents say together, a group for each response.
 
-    An example with two classes: ("0", "0") and ("0", "1") are two patterns of what two annotators say. Each
+    An example with two classes: ("0", "0") and ("0", "1") are two patterns of what two agents say. Each
     has one probability where response 0 is right and another where response 1 is.
     """
     said = numpy.where(answers < 0, size, answers)
     patterns, seen, times = numpy.unique(said, axis=1, return_inverse=True, return_counts=True)
     candidates = numpy.arange(size)
-    # How many annotators name a candidate (candidates, patterns).
+    # How many agents name a candidate (candidates, patterns).
     named = (patterns[:, None] == candidates[None, :, None]).sum(0)
     prior = times / times.sum() * priors.LIFT**named
     prior = priors.CONFUSION_WEIGHT * (1 + size) * prior / prior.sum(1, keepdims=True)
     numbers = candidates[None] * len(times) + seen.ravel()[:, None]
     groups = numpy.repeat(candidates, len(times))
     beliefs = prior.ravel()
-    share = priors.ANNOTATORS_SHARE
+    share = priors.AGENTS_SHARE
     return AnswersTogether(NAME, numbers, groups, beliefs, share=share, said=patterns)

@@ -12,8 +12,8 @@
 8. Where a number means the same response everywhere, a classifier of the prompts is the prior
    (`prompt_classifier.py`; Raykar et al. 2010, "Learning from Crowds"). It is learned with the rest, and a
    prompt never teaches its own prediction. Of many classes it suggests a few (`many_classes.py`).
-9. Agents of one model err together, so all agents are one source (`annotators.py`). The other sources are the
-   given responses, the people who gave several of them (`crowd.py`), the judge, and which responses are
+9. Agents of one model err together, so all agents are one source (`agent_answers.py`). The other sources are
+   the given responses, the people who gave several of them (`crowd.py`), the judge, and which responses are
    invalid (`sources.py`).
 10. A last classifier is fitted across folds. The sources that it learned from count for less beside it
     (`label_model.py`).

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from stores.counts import counted
 from training.calibration import priors
 from training.calibration.label_model import PROMPTS
 
@@ -16,11 +17,13 @@ class Verdicts(NamedTuple):
         noise: the estimated share that is wrong.
         interval: the lowest and the highest share that the data allow.
         reliability: by view, and by `prompts` where they tell anything, the estimated share that is right.
+        left_out: how many annotators say nothing, since there are more than can be known.
     """
 
     noise: float
     interval: tuple[float, float]
     reliability: Mapping[str, float]
+    left_out: int = 0
 
     @property
     def most_off(self) -> float:
@@ -65,5 +68,11 @@ def cautions(found: Verdicts) -> list[str]:
             f"the model seems to be right less often ({answers}) than a vote of similar prompts "
             f"({by_prompts:.0%}), so that the verdicts rest on the prompts: take a larger model, or spare "
             f"requests with agents.reasoner.max_reflections=0"
+        )
+    if found.left_out:
+        said.append(
+            f"{counted(found.left_out, 'annotator')} with the fewest annotations count for nothing beyond "
+            f"the commonest response, since {priors.MOST_ANNOTATORS:,} can be known: give those with few one "
+            f"name"
         )
     return said

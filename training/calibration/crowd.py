@@ -2,7 +2,7 @@
 
 This is Dawid and Skene's (1979) own case. Annotators are taken to be independent of each other, given what is
 right: they have not seen each other's responses, and no sample is hard for all of them. Where they copy, or
-err together, they are believed too much. Agents are not taken for independent (`annotators.py`).
+err together, they are believed too much. Agents are not taken for independent (`agent_answers.py`).
 
 Where a number means the same response everywhere, an annotator has a confusion: how often it says each class
 where each is right. The confusion of few annotations shrinks to one accuracy, and the accuracy of an

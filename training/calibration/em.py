@@ -3,7 +3,7 @@
 A step has two halves. Each source is fitted to what is believed to be right. Then the fitted sources and a
 prior say anew what is right. The steps are repeated until the beliefs no longer change.
 
-One thing cannot be learned in this way: how many of the given responses are wrong. Two annotators who say the
+One thing cannot be learned in this way: how many of the given responses are wrong. Two agents who say the
 same against a response look alike whether the response is wrong, or both make the same error. So the noise
 rate is not fitted. Each rate of `priors.NOISE_RATES` is taken for the true one, and all else is fitted to it.
 How likely the data are with each rate says how much its fit counts. What is believed in the end is the mean
@@ -16,13 +16,13 @@ wrong with each rate is what its fit has found, and the interval is made of that
 annotations is taken to be wrong as often as an annotation: it is that of somebody unknown.
 
 There is one exception. Clean responses that prompts tell at all, they tell well. Where prompts tell little of
-the given responses, and more than chance of what annotators say, most responses may be wrong. Then it is
-learned which response is taken for which, by the given responses and by the annotators. One fit begins with
-the given responses and one with the annotators alone, and the likelier end is taken. Nothing is known of the
+the given responses, and more than chance of what agents say, most responses may be wrong. Then it is
+learned which response is taken for which, by the given responses and by the agents. One fit begins with
+the given responses and one with the agents alone, and the likelier end is taken. Nothing is known of the
 noise rate there.
 
 A fit ends where its beginning leads it. So the rates are gone through twice: upwards, begun from the given
-responses, and downwards, begun from the annotators' votes. Each fit begins where the one before has ended.
+responses, and downwards, begun from the agents' votes. Each fit begins where the one before has ended.
 The likelier end of the two is taken.
 """
 
@@ -86,7 +86,7 @@ class Fit:
 def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
     """Fit the sources of a dataset.
 
-    Prompts are a source where they tell the given responses, or what annotators say.
+    Prompts are a source where they tell the given responses, or what agents say.
 
     Args:
         matrix: of all samples.
@@ -103,12 +103,12 @@ def fit_sources(matrix: LabelMatrix, rows: Numbers) -> Fit:
         vectors = matrix.prompts[rows]
         classifier = PromptClassifier(vectors)
         told = _tells_given(classifier, vectors, given)
-        tells_annotators = _tells_annotators(classifier, said, voted)
-        looks_wrong = tells_annotators and told < priors.CONSISTENT * _entropy(given)
+        tells_agents = _tells_agents(classifier, said, voted)
+        looks_wrong = tells_agents and told < priors.CONSISTENT * _entropy(given)
         # Where people have annotated, each has a confusion of their own already.
         if looks_wrong and not matrix.annotated().any():
             return _fit_confusion(_Problem(candidates, rows, (), classifier.predict, trusted), matrix, voted)
-        by_prompts = told > priors.PROMPTS_TELL or tells_annotators
+        by_prompts = told > priors.PROMPTS_TELL or tells_agents
         prior = classifier.predict if by_prompts else _shares
     problem = _Problem(candidates, rows, (), prior, trusted)
     rates = priors.NOISE_RATES
@@ -149,7 +149,7 @@ def _mean_of(
 
 
 def _fit_confusion(problem: "_Problem", matrix: LabelMatrix, voted: Reals) -> Fit:
-    """Learn which response is taken for which; begun from given responses, and from annotators alone."""
+    """Learn which response is taken for which; begun from given responses, and from agents alone."""
     given = one_hot(matrix.given[problem.rows], voted.shape[1])
     trusting = _trusting(problem.candidates, given, priors.NOISE)
     sources = sources_of(matrix, None)
@@ -208,17 +208,17 @@ def _trusting(candidates: Bools, given: Reals, noise: float) -> Reals:
 
 
 def _votes(said: Sequence[Numbers], candidates: Bools) -> Reals:
-    """Return how annotators vote (m, candidates)."""
+    """Return how agents vote (m, candidates)."""
     votes = numpy.full(candidates.shape, 1e-6)
     for answers in said:
-        # An answer that an annotator gives to everything says little.
+        # An answer that an agent gives to everything says little.
         share = numpy.bincount(answers[answers >= 0], minlength=candidates.shape[1]) / len(answers)
         votes += one_hot(answers, candidates.shape[1]) / numpy.maximum(share, priors.RAREST_VOTE)
     return normalised(votes * candidates)
 
 
-def _tells_annotators(classifier: PromptClassifier, said: Sequence[Numbers], voted: Reals) -> bool:
-    """Say whether prompts tell what annotators say, alone or together."""
+def _tells_agents(classifier: PromptClassifier, said: Sequence[Numbers], voted: Reals) -> bool:
+    """Say whether prompts tell what agents say, alone or together."""
     size = voted.shape[1]
     alone = [one_hot(numpy.where(answers < 0, size, answers), size + 1) for answers in said]
     return max(map(classifier.tells, [voted, *alone])) > priors.PROMPTS_TELL

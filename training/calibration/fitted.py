@@ -15,6 +15,7 @@ import numpy
 
 from agents.record import Consensus, SampleRecord
 from agents.trusted import trusted_consensus, with_trust
+from stores.counts import counted
 from training.calibration.arrays import Reals, Vectors
 from training.calibration.cautions import Verdicts, cautions
 from training.calibration.fitted_files import read_fitted, write_fitted
@@ -91,8 +92,13 @@ class FittedCalibration:
         said = []
         for group, model in zip(self.groups.groups, self.models, strict=True):
             if model.noise_rate is not None and model.noise_interval is not None:
-                found = cautions(Verdicts(model.noise_rate, model.noise_interval, model.reliability))
-                said += [f"{group.name} ({group.size:,} samples): {one}" if several else one for one in found]
+                found = cautions(
+                    Verdicts(model.noise_rate, model.noise_interval, model.reliability, model.left_out)
+                )
+                said += [
+                    f"{group.name} ({counted(group.size, 'sample')}): {one}" if several else one
+                    for one in found
+                ]
         return tuple(said)
 
     @property

@@ -2,8 +2,13 @@
 
 Both may be damaged or written by another program, and nothing in them is believed before it is checked: no
 pickle is read, nothing is unpacked, and a model is tried before it is handed out.
+
+The text has two digests: of itself, and of the arrays. So a number that was changed by hand is noticed, and
+so are two files that were not written together. This is against damage: a forger can forge a digest, too.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -11,7 +16,7 @@ from typing import Annotated, Any, Literal
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from agents.assessment import VIEWS
 from agents.record import SampleRecord
@@ -30,9 +35,10 @@ from training.calibration.label_space import LabelSpace
 from training.calibration.many_classes import ManyClasses
 from training.calibration.prompt_classifier import FoldModels
 
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
 _TEXT, _ARRAYS = "calibration.json", "calibration.npz"
-_MEND = "calibrate the run again, or take the directory of another run"
+_DIGEST = "digest"
+_MEND = "`robustft run --reuse DIR` makes a new run of this one's replies, and calibrates it anew"
 _NOT_FOUND = "no calibration was kept here"
 # A model of the prompts is the largest array: of thousands of classes some tens of millions of numbers.
 _MOST_BYTES = 4 << 30
@@ -74,10 +80,13 @@ class _Group(_Part):
     reviewer: float = Field(ge=0, le=1)
     replaces: float = Field(ge=0, le=1)
     silence: str
+    left_out: int = Field(ge=0)
 
 
 class _File(_Part):
-    version: Literal[1]
+    version: Literal[2]
+    arrays: str
+    """The digest of the arrays' file."""
     views: tuple[str, ...]
     groups: list[_Group]
     by_options: list[tuple[int, int]]
@@ -91,8 +100,15 @@ def write_fitted(folder: Path, views: Sequence[str], groups: Groups, models: Seq
     arrays: dict[str, Any] = {}
     for place, model in enumerate(models):
         arrays.update({f"{place}.{name}": array for name, array in _arrays_of(model)})
+    folder.mkdir(parents=True, exist_ok=True)
+    # The text comes last: where it is, the arrays are.
+    with atomic_path(folder / _ARRAYS) as part:
+        with part.open("xb") as file:
+            numpy.savez(file, **arrays)
+        written = _digest_of_file(part)
     text = _File(
         version=VERSION,
+        arrays=written,
         views=tuple(views),
         groups=[_group_of(group, model) for group, model in zip(groups.groups, models, strict=True)],
         by_options=list(groups.by_options.items()),
@@ -100,26 +116,35 @@ def write_fitted(folder: Path, views: Sequence[str], groups: Groups, models: Seq
         by_text=list(groups.by_text.items()),
         own=groups.own,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    # The text comes last: where it is, the arrays are.
-    with atomic_path(folder / _ARRAYS) as part, part.open("xb") as file:
-        numpy.savez(file, **arrays)
-    write_text_atomically(folder / _TEXT, text.model_dump_json() + "\n")
+    content = text.model_dump(mode="json")
+    write_text_atomically(folder / _TEXT, json.dumps({_DIGEST: digest_of(content), **content}) + "\n")
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return the digest of a text's content, whatever its spacing and the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _digest_of_file(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def read_fitted(folder: Path) -> tuple[tuple[str, ...], Groups, tuple[GroupModel, ...]]:
     """Return what `write_fitted` wrote: the views, the groups and their models.
 
     Raises:
-        RecordError: a file is missing, damaged or of another version.
+        RecordError: a file is missing, damaged, changed by hand or of another version.
     """
     try:
-        text = _File.model_validate_json((folder / _TEXT).read_bytes())
+        text = _read_text(folder / _TEXT)
     except FileNotFoundError as error:
         raise RecordError(f"{_NOT_FOUND}: {_MEND}", path=folder) from error
-    except (ValidationError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise RecordError(f"{first_line(error)}: {_MEND}", path=folder / _TEXT) from error
     try:
+        if _digest_of_file(folder / _ARRAYS) != text.arrays:
+            raise ValueError(f"was not written together with {_TEXT}, or was changed or damaged since")
         arrays = _read_arrays(folder / _ARRAYS)
         groups = _groups(text)
         models = tuple(_model(kept, place, arrays) for place, kept in enumerate(text.groups))
@@ -129,6 +154,23 @@ def read_fitted(folder: Path) -> tuple[tuple[str, ...], Groups, tuple[GroupModel
     except (OSError, BadZipFile, ValueError, TypeError, LookupError, MemoryError, ArithmeticError) as error:
         raise RecordError(f"{first_line(error)}: {_MEND}", path=folder / _ARRAYS) from error
     return text.views, groups, models
+
+
+def _read_text(file: Path) -> _File:
+    """Return the text.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds something else than RobustFT has written. Deep nesting is a RecursionError.
+    """
+    content = json.loads(file.read_bytes())
+    if not isinstance(content, dict):
+        raise ValueError("holds no object")
+    if content.get("version") != VERSION:
+        raise ValueError(f"is of version {content.get('version')!r:.20}, and this RobustFT reads {VERSION}")
+    if content.pop(_DIGEST, None) != digest_of(content):
+        raise ValueError("was changed or damaged since RobustFT wrote it")
+    return _File.model_validate(content)
 
 
 def _group_of(group: Group, model: GroupModel) -> _Group:
@@ -161,6 +203,7 @@ def _group_of(group: Group, model: GroupModel) -> _Group:
         reviewer=model.reviewer,
         replaces=model.replaces,
         silence=model.silence,
+        left_out=model.left_out,
     )
 
 
@@ -270,6 +313,7 @@ def _model(kept: _Group, place: int, arrays: Mapping[str, Any]) -> GroupModel:
         kept.reviewer,
         kept.silence,
         kept.replaces,
+        kept.left_out,
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy
 
 from agents.record import Consensus, SampleRecord
+from stores.counts import counted
 from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals, Vectors, places_of
 from training.calibration.facts import FactSight, Plausibility
@@ -24,7 +25,7 @@ from training.calibration.label_matrix import LabelMatrix, label_matrix, verdict
 from training.calibration.label_model import PROMPTS, Estimate, LabelModel, Reviews, reviewed, reviews_of
 from training.calibration.label_space import LabelSpace
 
-_UNREAD = "no agent and no judge gave a readable answer to {:,} samples: their responses stay as they are"
+_UNREAD = "no agent and no judge gave a readable answer to {}: what was given stays"
 
 
 class Judged(NamedTuple):
@@ -54,6 +55,7 @@ class GroupModel:
         reviewer: the share of the reviewer's answers that are right; one in two until it is learned.
         silence: why nothing tells how likely responses are wrong; empty where something does.
         replaces: how likely right a new response must be before it takes the place of the given one.
+        left_out: how many annotators say nothing, since there are more than can be known.
     """
 
     space: LabelSpace | None
@@ -65,6 +67,7 @@ class GroupModel:
     reviewer: float = 0.5
     silence: str = ""
     replaces: float = priors.REPLACES
+    left_out: int = 0
 
     @property
     def noise_interval(self) -> tuple[float, float] | None:
@@ -202,12 +205,22 @@ def learn_label_model(
     """
     model = LabelModel.learn(matrix, len(space.classes) if space.many else 0)
     if _is_silent(matrix) and not model.by_prompts:
-        return GroupModel(space, silence=_UNREAD.format(size))
+        return GroupModel(space, silence=_UNREAD.format(counted(size, "sample")))
     found = model.estimate(matrix)
     noise = _rounded(found.noise)
     least = priors.DOUBTFUL if threshold is None else threshold
     rate = float(noise.mean())
-    return GroupModel(space, model, None, rate, least, found.reliability, replaces=replaces_from(matrix))
+    left_out = 0 if matrix.annotations is None else matrix.annotations.left_out
+    return GroupModel(
+        space,
+        model,
+        None,
+        rate,
+        least,
+        found.reliability,
+        replaces=replaces_from(matrix),
+        left_out=left_out,
+    )
 
 
 def replaces_from(matrix: LabelMatrix) -> float:

@@ -3,7 +3,7 @@
 No gold is needed: how far a source can be trusted shows in how it fits the others. The model is Dawid and
 Skene's (1979). A classifier of the prompts is its prior, as in Raykar et al. (2010, "Learning from Crowds").
 It is fitted by expectation-maximisation (`em.py`). In the end a slower classifier learns what was found,
-across folds. Given responses and annotators have taught it already, and count for less beside it.
+across folds. Given responses and agents have taught it already, and count for less beside it.
 
 crowd-kit has Dawid and Skene's model without the classifier, snorkel's label model is not maintained, and
 cleanlab's CROWDLAB takes a classifier to be better than chance.

@@ -6,7 +6,7 @@ the Financial PhraseBank with its noise at 30, 50 and 70 %. "Drawn samples" are 
 means that neither the documents nor the history name an experiment.
 
 Five were chosen on sets that the study reports, whose figures may flatter them: `CONFUSION_WEIGHT`,
-`CLASSIFIER_PENALTY`, `LABEL_SHARE`, `ANNOTATORS_SHARE` and `VERDICT_SHARE`.
+`CLASSIFIER_PENALTY`, `LABEL_SHARE`, `AGENTS_SHARE` and `VERDICT_SHARE`.
 """
 
 import numpy
@@ -63,31 +63,31 @@ Not measured."""
 RAREST_PATTERN = 1e-3
 """How many samples the belief in the rarest patterns is worth. It keeps logarithms finite. Not measured."""
 
-# Annotators (`annotators.py`, `sources.py`).
+# Agents (`agent_answers.py`, `sources.py`).
 
 CONFUSION_WEIGHT = 100.0
-"""How many samples a response the belief in annotators is worth where prompts tell. Chosen among 30, 90, 100
+"""How many samples a response the belief in agents is worth where prompts tell. Chosen among 30, 90, 100
 and 300 on six kinds of noise, over the FPB subset and other sentences of the same data. May be overfitted."""
 
 KNOWS = (0.2, 0.1)
-"""Beta counts, in samples, of how often an annotator knows the answer and does not. It may know nothing.
+"""Beta counts, in samples, of how often an agent knows the answer and does not. It may know nothing.
 Chosen with drawn samples."""
 
 COPIES = (1.0, 2.0)
-"""Beta counts, in samples, of how often an annotator copies the one before it and does not. Chosen with the
+"""Beta counts, in samples, of how often an agent copies the one before it and does not. Chosen with the
 worlds of `NOISE_RATE_PRIOR`, beside (4, 4), which is level with it."""
 
 PLACE = 1.0
 """How many guesses of each place are believed to be seen already. Not measured."""
 
 FIRST_COPIES, FIRST_KNOWS = 0.2, 0.5
-"""Where the fit of an annotator's skill begins. Not measured."""
+"""Where the fit of an agent's skill begins. Not measured."""
 
 SKILL_ITERATIONS, SKILL_CHANGE = 50, 1e-4
 """The fit of a skill ends after so many steps, or when shares change by less in one. Not measured."""
 
 RAREST_VOTE = 0.05
-"""A vote counts by how rare the annotator gives that answer, down to this share. Not measured."""
+"""A vote counts by how rare the agent gives that answer, down to this share. Not measured."""
 
 # Annotations by people (`annotations.py`, `crowd.py`).
 
@@ -145,10 +145,10 @@ with at most 10 % noise 1 and 0 lose more than 2 points, and at 30 to 70 % they 
 PROMPTS_TELL = 8.0
 """Prompts are a source where they tell answers by more nats than this. Agents that know nothing reached 5.9
 at most in 60 draws. Chosen with `benchmarks/harm.py` among 2 and 8: at 2, 19 of 75 runs with responses
-that no prompt tells lost more than 2 points, with another form of annotators."""
+that no prompt tells lost more than 2 points, with another form of agents."""
 
 CONSISTENT = 0.25
-"""Annotators may teach what is right where prompts tell less than this share of what given responses say.
+"""Agents may teach what is right where prompts tell less than this share of what given responses say.
 Clean ones of drawn worlds on the FPB's sentences are told by .58 and more, those with 10 % noise by .29.
 Chosen with the same worlds among .1, .15, .2, .25 and .3."""
 
@@ -214,15 +214,15 @@ LABEL_SHARE = 0.75
 came with the last classifier, which was judged on the FPB subset: area .930 to .944, .904 to .932 and .902 to
 .935. May be overfitted."""
 
-ANNOTATORS_SHARE = 0.5
-"""The same of annotators, with the same history. May be overfitted."""
+AGENTS_SHARE = 0.5
+"""The same of agents, with the same history. May be overfitted."""
 
 VERDICT_LIFT = 1.5
-"""A verdict is believed to be so much likelier where it is right, beside what the first annotator says.
+"""A verdict is believed to be so much likelier where it is right, beside what the first agent says.
 Not measured alone."""
 
 VERDICT_SHARE = 0.25
-"""The same of the judge, and of a reviewer whose model has answered before. Both were shown what annotators
+"""The same of the judge, and of a reviewer whose model has answered before. Both were shown what agents
 say, and repeat much of it. For the reviewer it was chosen among a quarter, a half and 1 on the bundled data:
 65, 63 and 58 % of the relabels come out right. May be overfitted."""
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy
 
 from training.calibration import priors
-from training.calibration.annotators import annotators
+from training.calibration.agent_answers import agents
 from training.calibration.arrays import Numbers, Reals
 from training.calibration.categorical import CategoricalSource
 from training.calibration.crowd import CrowdSource, crowd
@@ -109,11 +109,11 @@ def given_responses(matrix: LabelMatrix, noise: float | None) -> CategoricalSour
 def judge(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
     """Return the judge's verdicts as a source; None where it was never asked.
 
-    A judge speaks of the given response alone, and was shown what the annotators say. Often it repeats the
+    A judge speaks of the given response alone, and was shown what the agents say. Often it repeats the
     first of them. So its verdicts are learned apart, by whether that one matches the given response. Patterns
     of each part are noisy and reliable where the response is wrong, and the same where it is right: 0 to 3
-    where the first annotator does not match, 4 to 7 where it does. 8 is not asked. That a judge was asked at
-    all is no evidence: it only repeats that the annotators disagree, which their own source says.
+    where the first agent does not match, 4 to 7 where it does. 8 is not asked. That a judge was asked at
+    all is no evidence: it only repeats that the agents disagree, which their own source says.
     """
     asked = matrix.verdicts >= 0
     if not asked.any():
@@ -152,7 +152,7 @@ def validity(matrix: LabelMatrix, confusion: bool) -> CategoricalSource | None:
     return CategoricalSource("valid", patterns, groups, numpy.ones(3), observed=observed)
 
 
-SOURCES: tuple[Callable[[LabelMatrix, bool], LabelSource | None], ...] = (annotators, crowd, judge, validity)
+SOURCES: tuple[Callable[[LabelMatrix, bool], LabelSource | None], ...] = (agents, crowd, judge, validity)
 """All sources but the given responses."""
 
 
@@ -162,7 +162,7 @@ def sources_of(matrix: LabelMatrix, noise: float | None) -> list[LabelSource]:
     Args:
         matrix: of the samples.
         noise: the share of given responses that are taken to be wrong; None to learn of responses and
-            annotators which response is taken for which.
+            agents which response is taken for which.
     """
     return [source for source in _built(matrix, noise) if source.observed]
 

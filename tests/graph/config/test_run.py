@@ -74,6 +74,8 @@ def test_a_config_survives_its_own_text(tmp_path: Path, config: RunConfig) -> No
         ({"training": {"model": "none"}}, "training.model: no model 'none' in models; known: default, judge"),
         ({"training": {"weighting": "soft"}, "agents": {"checker": {"policy": "majority"}}},
          "training.weighting: soft needs agents.checker.policy: calibrated"),
+        ({"training": {"weighting": "soft"}, "selection": {"min_confidence": 0.6}},
+         "selection.min_confidence: 0.6 would be ignored: training.weighting: soft keeps every"),
         ({"run": {"sed": 1}}, "unknown key 'run.sed'; did you mean 'seed'?"),
         ({"run": {"seed": "x"}}, "run.seed: "),
     ],
@@ -104,6 +106,11 @@ def test_a_wrong_setting_is_blamed_and_not_the_file(tmp_path: Path, setting: str
     assert str(error.value).startswith("--set ")
     assert message.removeprefix("run.seed: ") in str(error.value)
     assert str(path) not in str(error.value)
+
+
+def test_a_share_is_set_for_what_soft_weights_do_not_keep() -> None:
+    config = parse_config({"training": {"weighting": "soft"}, "selection": {"keep": 0.2}})
+    assert config.selection.share == 0.2
 
 
 def test_a_password_in_a_setting_is_not_repeated() -> None:

@@ -47,3 +47,9 @@ def test_a_mapping_may_overrule_what_it_takes_from_another() -> None:
 def test_what_is_no_plain_data_is_refused(text: str) -> None:
     with pytest.raises(yaml.YAMLError):
         load_yaml(text)
+
+
+@pytest.mark.parametrize("text", ['a: "x\\ud800"', '"\\udc00": 1', 'a: [b, {c: "\\ud83dx"}]'])
+def test_text_that_cannot_be_written_is_refused(text: str) -> None:
+    with pytest.raises(yaml.MarkedYAMLError, match="half of a surrogate pair"):
+        load_yaml(text)

@@ -49,7 +49,7 @@ def test_files_to_fill_in_are_written(
     assert "check.jsonl: 2 samples" in capsys.readouterr().out
     assert len(read_lines(Path("check.jsonl"))) == 2
     assert command(monkeypatch, "list", hostile_run, "--audit", 3, "--out", "audit.csv") == 0
-    assert Path("audit.csv").read_text().startswith("id,prompt,response,trusted\n")
+    assert Path("audit.csv").read_text().startswith("id,prompt,response,trusted,robustft_drawn\n")
 
 
 @pytest.mark.parametrize(

@@ -58,3 +58,11 @@ def test_a_setting_that_cannot_be_taken_leaves_the_run_as_it_was(
     assert command(monkeypatch, "resume", begun, "--set", "selection.kep=1") == 2
     assert "keep" in capsys.readouterr().err
     assert (begun / "config.yaml").read_bytes() == before
+
+
+def test_the_help_says_that_trusted_responses_lead_on_to_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "resume", "--help") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "goes on to training and evaluation, with --trusted too" in told

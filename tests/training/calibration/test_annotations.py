@@ -128,3 +128,10 @@ def test_of_too_many_annotators_those_with_the_most_annotations_are_known(
 
     assert found is not None
     assert found.names == ("ann", "cy")
+    assert found.left_out == 1
+    assert found.of(numpy.array([1])).left_out == 1
+    # Who is asked for by name leaves nobody out unsaid.
+    known = AnnotationsBuilder(SPACE, ("ann",))
+    known.add(0, annotated("a", "oak", OPTIONS, {"ann": "oak", "bob": "sea"}))
+    assert (only := known.build()) is not None
+    assert only.left_out == 0

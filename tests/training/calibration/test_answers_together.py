@@ -1,4 +1,4 @@
-"""What annotators say together, as patterns of one source."""
+"""What agents say together, as patterns of one source."""
 
 import numpy
 import pytest
@@ -11,12 +11,12 @@ ROWS = numpy.arange(90)
 
 
 def swapped() -> AnswersTogether:
-    """Both annotators say 1 where 0 is right, and are right elsewhere."""
+    """Both agents say 1 where 0 is right, and are right elsewhere."""
     said = numpy.where(RIGHT == 0, 1, RIGHT)
     return answers_together(numpy.stack([said, said]), 3)
 
 
-def test_it_is_learned_what_annotators_say_for_which_response() -> None:
+def test_it_is_learned_what_agents_say_for_which_response() -> None:
     likely = swapped().fit(one_hot(RIGHT, 3), ROWS).log_likelihood(ROWS)
 
     # Where both say 1, 0 and 1 are likelier than 2; where both say 2, it is 2.

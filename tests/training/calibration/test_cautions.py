@@ -28,5 +28,13 @@ def test_each_caution_says_what_was_found_and_what_to_do(found: Verdicts, words:
     assert "check some" in said or "Take a larger model" in said or "take a larger model" in said
 
 
+def test_annotators_that_count_for_nothing_are_told_with_what_to_do() -> None:
+    sure = Verdicts(0.3, (0.25, 0.35), {"base": 0.9})
+    assert cautions(sure) == []
+    [said] = cautions(sure._replace(left_out=1234))
+    assert said.startswith("1,234 annotators with the fewest annotations")
+    assert "1,000 can be known: give those with few one name" in said
+
+
 def test_without_agents_the_model_is_not_spoken_of() -> None:
     assert cautions(Verdicts(0.05, (0.01, 0.1), {"prompts": 0.9})) == []

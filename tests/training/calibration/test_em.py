@@ -16,7 +16,7 @@ ROWS = numpy.arange(SAMPLES)
 
 
 def drawn(skill: float, rate: float, *, told: bool) -> tuple[LabelMatrix, Numbers]:
-    """Prompts in three clouds, or anywhere; two annotators of one skill; responses wrong at a rate."""
+    """Prompts in three clouds, or anywhere; two agents of one skill; responses wrong at a rate."""
     random = numpy.random.default_rng(0)
     right = random.integers(0, CLASSES, SAMPLES)
     centres = 3 * numpy.eye(12)[right] if told else numpy.zeros((SAMPLES, 12))

@@ -164,6 +164,6 @@ def test_one_more_source_is_one_file_and_its_entry(tmp_path: Path) -> None:
     assert [line for line in changed if line[0] == "+"] == [
         "+ from training.calibration.nearest import nearest",
         "+ SOURCES: tuple[Callable[[LabelMatrix, bool], LabelSource | None], ...] = "
-        "(annotators, crowd, judge, validity, nearest)",
+        "(agents, crowd, judge, validity, nearest)",
     ]
     assert len(changed) == 3

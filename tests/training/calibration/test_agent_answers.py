@@ -1,9 +1,9 @@
-"""What is learned of annotators that were drawn: how often they know, copy, and guess which place."""
+"""What is learned of agents that were drawn: how often they know, copy, and guess which place."""
 
 import numpy
 import pytest
 
-from training.calibration.annotators import AnnotatorSource, annotators
+from training.calibration.agent_answers import AgentSource, agents
 from training.calibration.arrays import Numbers, Reals, one_hot
 from training.calibration.label_matrix import LabelMatrix
 
@@ -12,8 +12,8 @@ OPTIONS = 4
 ROWS = numpy.arange(SAMPLES)
 
 
-def drawn(knows: float, copies: float, favours: float = 0.0) -> tuple[AnnotatorSource, Reals]:
-    """Two annotators, the second of which may copy the first, and what is right."""
+def drawn(knows: float, copies: float, favours: float = 0.0) -> tuple[AgentSource, Reals]:
+    """Two agents, the second of which may copy the first, and what is right."""
     random = numpy.random.default_rng(0)
     right = random.integers(0, OPTIONS, SAMPLES)
 
@@ -24,12 +24,12 @@ def drawn(knows: float, copies: float, favours: float = 0.0) -> tuple[AnnotatorS
     first, own = answers(), answers()
     second = numpy.where(random.random(SAMPLES) < copies, first, own)
     sizes = numpy.full(SAMPLES, OPTIONS)
-    return AnnotatorSource(numpy.stack([first, second]), sizes, placed=True), one_hot(right, OPTIONS)
+    return AgentSource(numpy.stack([first, second]), sizes, placed=True), one_hot(right, OPTIONS)
 
 
 @pytest.mark.parametrize("knows", [0.0, 0.4, 0.9])
 @pytest.mark.parametrize("copies", [0.0, 0.6])
-def test_how_often_an_annotator_knows_and_copies_is_learned(knows: float, copies: float) -> None:
+def test_how_often_an_agent_knows_and_copies_is_learned(knows: float, copies: float) -> None:
     source, right = drawn(knows, copies)
 
     first, second = source.fit(right, ROWS).skills
@@ -59,7 +59,7 @@ def test_a_guess_of_a_favoured_place_says_less_than_a_rare_one() -> None:
 
 def test_an_unreadable_answer_is_no_evidence() -> None:
     source, right = drawn(knows=0.8, copies=0.0)
-    silent = AnnotatorSource(numpy.full((2, SAMPLES), -1), source.sizes, placed=True)
+    silent = AgentSource(numpy.full((2, SAMPLES), -1), source.sizes, placed=True)
 
     assert not silent.fit(right, ROWS).log_likelihood(ROWS).any()
 
@@ -69,16 +69,16 @@ def test_what_was_copied_is_the_last_readable_answer_before() -> None:
     base = source.answers[0]
     three = numpy.stack([base, numpy.full(SAMPLES, -1), base])
 
-    skills = AnnotatorSource(three, source.sizes, placed=True).fit(right, ROWS).skills
+    skills = AgentSource(three, source.sizes, placed=True).fit(right, ROWS).skills
 
     assert skills[2].copies > 0.9
 
 
-def test_all_annotators_are_one_source() -> None:
+def test_all_agents_are_one_source() -> None:
     source, _ = drawn(knows=0.5, copies=0.0)
     answers = dict(zip(("base", "reasoning"), source.answers, strict=True))
     unasked = numpy.full(SAMPLES, -1)
     matrix = LabelMatrix(unasked, answers, unasked, source.sizes)
 
-    assert isinstance(annotators(matrix, confusion=False), AnnotatorSource)
-    assert annotators(LabelMatrix(unasked, {}, unasked, source.sizes), confusion=True) is None
+    assert isinstance(agents(matrix, confusion=False), AgentSource)
+    assert agents(LabelMatrix(unasked, {}, unasked, source.sizes), confusion=True) is None

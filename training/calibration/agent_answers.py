@@ -1,10 +1,10 @@
-"""The agents' answers as a source: annotators that copy, know or guess.
+"""The agents' answers as a source: agents that copy, know or guess.
 
 In crowdsourcing's words each agent is an annotator, and how far it can be trusted is its skill. Agents of one
 model err together: as two sources they would outvote the given response. So all of them are one source.
 
-An annotator copies the one before it, or knows the right response, or guesses. A guess is judged by how often
-its place is guessed at all, as in Zhao et al. (2021, "Calibrate Before Use"): that annotators agree says
+An agent copies the one before it, or knows the right response, or guesses. A guess is judged by how often
+its place is guessed at all, as in Zhao et al. (2021, "Calibrate Before Use"): that agents agree says
 little where their guesses favour the same place.
 """
 
@@ -21,8 +21,8 @@ from training.calibration.arrays import Numbers, Reals
 from training.calibration.label_matrix import LabelMatrix
 
 
-class AnnotatorSkill(NamedTuple):
-    """How often an annotator copies, knows where it does not copy, and guesses each place (k) otherwise."""
+class AgentSkill(NamedTuple):
+    """How often an agent copies, knows where it does not copy, and guesses each place (k) otherwise."""
 
     copies: float
     knows: float
@@ -30,11 +30,11 @@ class AnnotatorSkill(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AnnotatorSource:
-    """Answers of annotators that were asked one after the other, about n samples.
+class AgentSource:
+    """Answers of agents that were asked one after the other, about n samples.
 
     Args:
-        answers: by annotator, the number of the candidate that it names, -1 for none (annotators, n).
+        answers: by agent, the number of the candidate that it names, -1 for none (agents, n).
         sizes: how many responses each sample has to choose from (n).
         placed: whether a number is a place that guesses may favour; else all places are alike.
         candidates: how many the widest sample has, where that is not the largest size; else 0.
@@ -47,10 +47,10 @@ class AnnotatorSource:
     candidates: int = 0
     observed: bool = True
     name: str = NAME
-    share: float = priors.ANNOTATORS_SHARE
+    share: float = priors.AGENTS_SHARE
 
-    def fit(self, posterior: Reals, rows: Numbers) -> "FittedAnnotators":
-        """Return each annotator's skill, told from what is believed to be right.
+    def fit(self, posterior: Reals, rows: Numbers) -> "FittedAgents":
+        """Return each agent's skill, told from what is believed to be right.
 
         Args:
             posterior: how likely each candidate is to be right (m, candidates).
@@ -65,19 +65,19 @@ class AnnotatorSource:
             numpy.add.at(misses, cell, 1 - posterior[said, answers[said]])
             alike = None if self.placed else float((1 / self.sizes[rows]).mean())
             skills.append(_fit_skill(hits, misses, alike))
-        return FittedAnnotators(self, skills)
+        return FittedAgents(self, skills)
 
-    def apply(self, learned: Mapping[str, Reals]) -> "FittedAnnotators":
+    def apply(self, learned: Mapping[str, Reals]) -> "FittedAgents":
         """Return the source with what was learned of other samples; see `LabelSource`."""
         copies, knows, places = learned["copies"], learned["knows"], learned["places"]
         if not len(copies) == len(knows) == len(places) == len(self.answers) or places.ndim != 2:
-            raise ValueError(f"there are {len(self.answers)} annotators, not {len(copies)}")
+            raise ValueError(f"there are {len(self.answers)} agents, not {len(copies)}")
         # A place that no sample had before is guessed as seldom as any.
         more = numpy.repeat(places.min(1, keepdims=True), max(self.width - places.shape[1], 0), 1)
         known = zip(copies, knows, numpy.hstack([places, more]), strict=True)
-        return FittedAnnotators(self, [AnnotatorSkill(float(one), float(two), at) for one, two, at in known])
+        return FittedAgents(self, [AgentSkill(float(one), float(two), at) for one, two, at in known])
 
-    def log_likelihood(self, skills: list[AnnotatorSkill], rows: Numbers) -> Reals:
+    def log_likelihood(self, skills: list[AgentSkill], rows: Numbers) -> Reals:
         """Return the log-probability of the answers, were each candidate right (m, candidates)."""
         joint = numpy.zeros((len(rows), self.width))
         candidates = numpy.arange(joint.shape[1])
@@ -96,7 +96,7 @@ class AnnotatorSource:
 
     @cached_property
     def _before(self) -> Numbers:
-        """What each annotator may have copied: the last answer before its own, or -1 (annotators, n)."""
+        """What each agent may have copied: the last answer before its own, or -1 (agents, n)."""
         before = numpy.full(self.answers.shape, -1)
         for agent in range(1, len(before)):
             earlier = self.answers[agent - 1]
@@ -105,11 +105,11 @@ class AnnotatorSource:
 
 
 @dataclass(frozen=True)
-class FittedAnnotators:
-    """The source, with each annotator's skill."""
+class FittedAgents:
+    """The source, with each agent's skill."""
 
-    source: AnnotatorSource
-    skills: list[AnnotatorSkill]
+    source: AgentSource
+    skills: list[AgentSkill]
 
     def log_likelihood(self, rows: Numbers) -> Reals:
         """Return the log-probability of the answers, were each candidate right (m, candidates)."""
@@ -117,7 +117,7 @@ class FittedAnnotators:
 
     @property
     def learned(self) -> Mapping[str, Reals]:
-        """What was learned: by annotator, how often it copies and knows, and which places it guesses."""
+        """What was learned: by agent, how often it copies and knows, and which places it guesses."""
         return {
             "copies": numpy.array([skill.copies for skill in self.skills]),
             "knows": numpy.array([skill.knows for skill in self.skills]),
@@ -136,14 +136,14 @@ class FittedAnnotators:
         return total
 
 
-def annotators(matrix: LabelMatrix, confusion: bool) -> AnnotatorSource | AnswersTogether | None:
+def agents(matrix: LabelMatrix, confusion: bool) -> AgentSource | AnswersTogether | None:
     """Return the agents' answers as a source; None where no agent was asked."""
     if not matrix.answers:
         return None
     answers = numpy.stack(list(matrix.answers.values()))
     if confusion:
         return answers_together(answers, matrix.width)
-    return AnnotatorSource(answers, matrix.choices, matrix.has_places, matrix.width)
+    return AgentSource(answers, matrix.choices, matrix.has_places, matrix.width)
 
 
 def _context(answers: Numbers, before: Numbers) -> Numbers:
@@ -151,8 +151,8 @@ def _context(answers: Numbers, before: Numbers) -> Numbers:
     return numpy.where(before < 0, 0, 1 + (answers == before))
 
 
-def _fit_skill(hits: Reals, misses: Reals, alike: float | None) -> AnnotatorSkill:
-    """Return an annotator's likeliest skill, by expectation-maximisation.
+def _fit_skill(hits: Reals, misses: Reals, alike: float | None) -> AgentSkill:
+    """Return an agent's likeliest skill, by expectation-maximisation.
 
     Args:
         hits: how many of its answers are right, by context and place (3, k).
@@ -161,7 +161,7 @@ def _fit_skill(hits: Reals, misses: Reals, alike: float | None) -> AnnotatorSkil
     """
     size = hits.shape[1]
     places = numpy.full(size, 1 / size if alike is None else alike)
-    skill = AnnotatorSkill(priors.FIRST_COPIES, priors.FIRST_KNOWS, places)
+    skill = AgentSkill(priors.FIRST_COPIES, priors.FIRST_KNOWS, places)
     could_copy = hits[1:].sum() + misses[1:].sum()
     for _ in range(priors.SKILL_ITERATIONS):
         copied = numpy.array([0.0, 0.0, skill.copies])[:, None]
@@ -176,7 +176,7 @@ def _fit_skill(hits: Reals, misses: Reals, alike: float | None) -> AnnotatorSkil
         before = skill
         if alike is None:
             places = (guesses + priors.PLACE) / (guesses.sum() + priors.PLACE * size)
-        skill = AnnotatorSkill(
+        skill = AgentSkill(
             (copies + priors.COPIES[0]) / (could_copy + sum(priors.COPIES)),
             (knew + priors.KNOWS[0]) / (knew + float(guesses.sum()) + sum(priors.KNOWS)),
             places,

@@ -1,0 +1,79 @@
+"""A run decides by the weights that it has learned itself, and by no others."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graph.config.run import load_config
+from graph.frozen_run import FrozenRun
+from graph.run_weights import figures_of_weights, load_weights
+from robustft import resume
+from stores.errors import RecordError
+from stores.run_directory import RunDirectory
+from tests.support.drawn_records import LookedUp, classes
+from tests.support.endpoint import Endpoint
+from tests.support.finished import finish
+from training.calibration.calibrate import calibrate
+from training.calibration.measures import Measures
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    endpoint = Endpoint()
+    yield finish(tmp_path_factory.mktemp("finished"), endpoint)
+    endpoint.stop()
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> RunDirectory:
+    """A copy of it, to be damaged."""
+    return RunDirectory(Path(shutil.copytree(finished, tmp_path / "run")))
+
+
+def known_of(run: RunDirectory) -> dict[str, Any] | None:
+    with closing(run.open_journal(read_only=True)) as journal:
+        return journal.validity.calibration
+
+
+def put_another_runs_weights(run: RunDirectory) -> None:
+    encoder = LookedUp()
+    records, _ = classes(encoder, 200, ("good", "bad"), options=True)
+    views = load_config(run.config).agents.checker.views
+    calibrate(lambda: records, Measures(encoder), views).save(run.calibration)
+
+
+def test_a_run_reads_its_own_weights_with_the_figures_in_its_journal(run: RunDirectory) -> None:
+    known = known_of(run)
+    assert known is not None
+    fitted = load_weights(run, load_config(run.config), known)
+    assert json.loads(json.dumps(figures_of_weights(fitted))).items() <= known.items()
+
+
+def test_another_runs_weights_are_refused_wherever_a_run_is_opened(run: RunDirectory) -> None:
+    put_another_runs_weights(run)
+    with pytest.raises(RecordError, match=rf"learned by another run: .*--reuse {run.path}"):
+        FrozenRun(run.path)
+    with closing(run.open_journal()) as journal:
+        journal.validity.invalidate_consensus()
+    with pytest.raises(RecordError, match="learned by another run"):
+        resume(run.path, until="conclude")
+
+
+def test_weights_of_other_views_are_refused(run: RunDirectory) -> None:
+    config = load_config(run.config, ["agents.checker.views=[base]"])
+    with pytest.raises(RecordError, match="not of the views that the config names"):
+        load_weights(run, config, known_of(run))
+
+
+def test_a_number_changed_by_hand_is_refused_before_a_sample_is_decided(run: RunDirectory) -> None:
+    file = run.calibration / "calibration.json"
+    text = json.loads(file.read_text(encoding="utf-8"))
+    text["groups"][0]["threshold"] += 0.01
+    file.write_text(json.dumps(text), encoding="utf-8")
+    with pytest.raises(RecordError, match="changed or damaged"):
+        FrozenRun(run.path)
