@@ -9,10 +9,10 @@ same prompts. The judge saw the response: its verdict counts where the response 
 that the run did not relabel has no review; both shares are told.
 
 Prints a line of JSON a file and group of samples whose responses compare; free text and more than 50 classes
-are left out. For each part left out: the area under the curve (AUC) of the noise probability, the share of
-right responses after, the share that selection keeps and how many of those are right, the estimated noise
-rate, and what was asked, relabeling included. The differences from the default have 95 % intervals of the
-bootstrap over the samples.
+are left out. For each part left out: the area under the curve (AUC) of the noise probability, the F1 of the
+verdicts, the share of right responses after, the share that selection keeps and how many of those are right,
+the estimated noise rate, and what was asked, relabeling included. The differences from the default have 95 %
+intervals of the bootstrap over the samples.
 """
 
 import argparse
@@ -76,6 +76,7 @@ class Judged(NamedTuple):
     """What the default, or what is left of it, makes of the samples (n each)."""
 
     noise: Reals
+    noisy: Bools
     right: Bools
     kept: Bools
     usage: Usage
@@ -160,7 +161,7 @@ def judge(stored: Stored, left: Left) -> Judged:
         for one, number, is_new, was_wrong in zip(stored.records, final, replaced, stored.wrong, strict=True)
     ]
     kept = ~noisy | (confidence >= DEFAULT_MIN_CONFIDENCE)
-    return Judged(found.noise, numpy.array(right), kept, _usage(stored, left, noisy & left.relabels))
+    return Judged(found.noise, noisy, numpy.array(right), kept, _usage(stored, left, noisy & left.relabels))
 
 
 def _usage(stored: Stored, left: Left, relabelled: Bools) -> Usage:
@@ -254,6 +255,7 @@ def report(stored: Stored) -> dict[str, Any]:
         judged = judge(stored, part(stored))
         found[name] = {
             "auc": _rounded(_auc(stored.wrong, judged.noise)),
+            "f1": _rounded(_f1(stored.wrong, judged.noisy)),
             "right_after": _rounded(judged.right.mean()),
             "kept": _rounded(judged.kept.mean()),
             "kept_right": _rounded(judged.right[judged.kept].mean()) if judged.kept.any() else None,
@@ -273,6 +275,13 @@ def _auc(wrong: Bools, noise: Reals) -> float | None:
         return None
     ranks = rankdata(noise)[wrong].sum() - count * (count + 1) / 2
     return float(ranks / (count * (len(wrong) - count)))
+
+
+def _f1(wrong: Bools, noisy: Bools) -> float | None:
+    """Return the F1 of the verdicts; None where nothing is wrong."""
+    if not wrong.any():
+        return None
+    return float(2 * (wrong & noisy).sum() / (wrong.sum() + noisy.sum()))
 
 
 def _differences(wrong: Bools, judged: Judged, default: Judged) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from importlib.resources import files
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,25 @@ async def test_log_probabilities_and_entropy_agree_with_the_embedded_model(base_
         assert math.isclose(
             entropy_of(left.log_probabilities[:count]), entropy_of(right.log_probabilities), abs_tol=2e-3
         )
+
+
+async def test_a_reply_that_is_given_is_rated_as_the_embedded_model_rates_it(base_url: str) -> None:
+    samples = list(islice(read_samples(DATA / "test.jsonl"), 12))
+    replies = [
+        f"The answer is {sample.response}, and not {other.prompt}" for sample, other in pairwise(samples)
+    ]
+    pool = ModelPool()
+    served = await pool.open(VLLMModelConfig(provider="vllm", base_url=base_url), "m")
+    found = []
+    for model in (served, load_embedded(EmbeddedModelConfig(dtype="float32"))):
+        role = Role(model, max_tokens=24)
+        asked = ([Message(role="user", content=sample.prompt)] for sample in samples)
+        ratings = [await role.rate(turns, reply) for turns, reply in zip(asked, replies, strict=False)]
+        assert all(ratings)
+        found.append([rating.log_probabilities for rating in ratings if rating is not None])
+    await pool.close()
+    for left, right in zip(*found, strict=True):
+        assert left == pytest.approx(right, abs=2e-3)
 
 
 async def test_a_running_server_loads_the_adapter_and_answers_as_peft_does(

@@ -15,8 +15,8 @@ from tests.support.graphs import run_input
 def test_every_stage_is_reached_and_every_way_ends_with_the_report() -> None:
     drawn = build_run_graph().get_graph()
     edges = {(edge.source, edge.target) for edge in drawn.edges}
-    order = ["load", "detect", "calibrate", "index", "denoise", "conclude", "select", "train", "evaluate"]
-    order = ["__start__", *order, "report", "__end__"]
+    order = ["load", "glance", "detect", "calibrate", "index", "denoise", "conclude", "select", "train"]
+    order = ["__start__", *order, "evaluate", "report", "__end__"]
     assert set(pairwise(order)) <= edges
     assert {source for source, target in edges if target == "__end__"} == {"report"}
     early = {source for source, target in edges if target == "report"}
@@ -25,7 +25,7 @@ def test_every_stage_is_reached_and_every_way_ends_with_the_report() -> None:
 
 def test_a_run_can_stop_after_every_stage_but_those_that_only_prepare_another() -> None:
     stages = set(build_run_graph().get_graph().nodes) - {"__start__", "__end__"}
-    assert stages - set(get_args(Stage)) == {"load", "index", "report"}
+    assert stages - set(get_args(Stage)) == {"load", "glance", "index", "report"}
 
 
 @pytest.mark.parametrize(

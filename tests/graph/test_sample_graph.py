@@ -1,19 +1,20 @@
 """One sample's journey: which agents it meets, in which order, and what they are asked."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatResult
-from pydantic import Field
 
+from agents.base import Prediction
 from agents.errors import ModelBusyError, ModelCallError
 from agents.models.pool import ModelPool
 from graph.config.run import RunConfig, parse_config
 from graph.context import build_agents, load_models, load_prompts
+from graph.glance import Glance
 from graph.sample_graph import denoise_graph, detect_graph, sample_graph
 from graph.state import Decided, SampleInput, SampleState
 from prompts.template import QuestionTemplate
@@ -26,14 +27,11 @@ CLEAN = Sample(id="clean", prompt="Capital of Norway?", response="Oslo", gold="Q
 NOISY = Sample(id="noisy", prompt="Capital of Norway?", response="Zanzibar-label", gold="Quito-gold")
 
 
-class MeetingModel(ScriptedModel):
-    """Answers no one until two requests have come."""
+class OneSure:
+    """Takes for sure what the base agent says of one sample."""
 
-    meeting: asyncio.Barrier = Field(default_factory=lambda: asyncio.Barrier(2))
-
-    async def _agenerate(self, messages: list[BaseMessage], *args: Any, **sampling: Any) -> ChatResult:
-        await self.meeting.wait()
-        return await super()._agenerate(messages, *args, **sampling)
+    async def is_sure(self, sample: Sample, answer: Prediction) -> bool:
+        return sample.response == answer.answer
 
 
 def says(*replies: str) -> ScriptedModel:
@@ -148,12 +146,15 @@ async def test_the_checker_is_asked_once_however_long_the_loop_is() -> None:
     assert "Lyon" in models["checker"].texts()[0]
 
 
-async def test_base_and_reasoner_run_side_by_side() -> None:
-    model = MeetingModel(script=lambda messages: "Oslo")
-    async with asyncio.timeout(20):
-        state = await journey(CLEAN, {"default": model}, reasoner={"max_reflections": 0})
-    assert state.check is not None
-    assert len(model.requests) == 2
+async def test_where_the_base_agent_leaves_no_doubt_nobody_else_is_asked() -> None:
+    model = ScriptedModel(script=lambda messages: "Oslo")
+    agents = build_agents(RunConfig(), {"default": model}, load_prompts(RunConfig()))
+    agents = replace(agents, glance=cast("Glance", OneSure()))
+    found = await sample_graph.ainvoke(SampleInput(sample=CLEAN), context=agents)
+    assert found["check"].clean
+    assert found["check"].agreed == ("base",)
+    assert (found["turns"], len(model.requests)) == ([], 1)
+    assert (await sample_graph.ainvoke(SampleInput(sample=NOISY), context=agents))["turns"]
 
 
 async def test_many_samples_share_one_set_of_agents() -> None:

@@ -194,8 +194,8 @@ def test_a_whole_run_can_be_started_from_studio(
     }
     stages = outputs(client, "run", input={"config": config, "directory": str(tmp_path / "out")})
 
-    expected = ["load", "detect", "calibrate", "index", "denoise", "conclude", "select", "train", "evaluate"]
-    expected.append("report")
+    expected = ["load", "glance", "detect", "calibrate", "index", "denoise", "conclude", "select", "train"]
+    expected += ["evaluate", "report"]
     assert [name for name, _ in stages] == expected
     decisions = (tmp_path / "out" / "decisions.jsonl").read_text().splitlines()
     assert [json.loads(line)["status"] for line in decisions] == ["relabelled"] * 4 + ["clean"] * 4
