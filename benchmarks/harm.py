@@ -9,9 +9,9 @@ shuffled (`untold`), and without the options (`open`). Labels, agents, judge and
 (`worlds/draw.py`): their skill from guessing to nearly always right, biases, difficulty and wrong answers
 that they share, unreadable replies, and seven rates of five kinds of noise. Every method sees the same draws.
 
-With `--pools` worlds in words are drawn, beside these or alone: long responses (`text`), several tasks in one
-file (`mixture`) and people with errors of their own (`annotators`). There `calibrated` is what a run does: the
-same functions decide, on the same records.
+With `--pools` worlds in words are drawn, beside these or alone: long responses (`text`), several tasks in
+one file (`mixture`) and people with errors of their own (`annotators`). There `calibrated` is what a run
+does: the same functions decide, on the same records.
 
 With `--trusted 40` the user vouches for so many random responses of each run, which `calibrated` learns from.
 They are left out of all figures.

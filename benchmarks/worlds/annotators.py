@@ -16,8 +16,8 @@ from worlds.questions import Questions
 from worlds.written import Known, Worded, with_sample, write
 
 Kind = Literal["careful", "even", "favourite", "swap", "careless"]
-"""How people err. careful: seldom, and evenly. even: any other response. favourite: always the same one in the
-place of others. swap: two responses for each other. careless: often, and evenly."""
+"""How people err. careful: seldom, and evenly. even: any other response. favourite: always the same one in
+the place of others. swap: two responses for each other. careless: often, and evenly."""
 
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _OFTEN = {"careful": 0.2, "even": 1.0, "favourite": 1.0, "swap": 1.0, "careless": 4.0}
@@ -38,7 +38,7 @@ class People(NamedTuple):
     encoder: Known
 
     def draw(self, world: World, samples: int, random: Generator) -> Drawn:
-        """Draw people whose commonest responses are as often wrong as the world's labels; its kind is unused."""
+        """Draw people whose commonest responses are wrong at the world's rate."""
         pool = self.pools[str(random.choice(list(self.pools)))]
         worded = pool.take(choose(len(pool.prompts), samples, random))
         said = annotate(worded.questions, world.noise, random)

@@ -16,8 +16,8 @@ Noise = Literal["uniform", "class", "systematic", "topic", "invalid"]
 other. topic: uniform, but for the questions most like one of them. invalid: mostly what cannot be right."""
 
 TextNoise = Literal["turned", "other", "cut", "padded", "mixed"]
-"""turned: the same with another fact. other: the response to another prompt. cut: its first part. padded: said
-twice, with words around it. mixed: any of these."""
+"""turned: the same with another fact. other: the response to another prompt. cut: its first part. padded:
+said twice, with words around it. mixed: any of these."""
 
 Bias = Literal["none", "never", "swap", "topic", "place"]
 """none. never: one response is never said, another in its place. swap: two are said for each other. topic:

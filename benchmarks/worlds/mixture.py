@@ -17,9 +17,9 @@ _FEWEST = 10
 class Mixture(NamedTuple):
     """A pool of parts, which are drawn in any proportion.
 
-    Half of the files name the task of each sample. In half of them all parts have the file's rate of noise. In
-    the others one part after the other has up to twice that rate, and the rest less. Each part has agents and
-    a kind of noise of its own.
+    Half of the files name the task of each sample. In half of them all parts have the file's rate of noise.
+    In the others one part after the other has up to twice that rate, and the rest less. Each part has agents
+    and a kind of noise of its own.
 
     Args:
         parts: by their names.
@@ -60,9 +60,7 @@ def join(parts: Sequence[Drawn]) -> Drawn:
     )
 
 
-def _part(
-    pool: Worded, world: World, samples: int, random: Generator, encoder: Known, named: bool
-) -> Drawn:
+def _part(pool: Worded, world: World, samples: int, random: Generator, encoder: Known, named: bool) -> Drawn:
     worded = pool.take(choose(len(pool.prompts), samples, random))
     drawn = draw_agents(worded.questions, world, labels(world, worded.questions, random), random)
     matrix = drawn.matrix

@@ -15,8 +15,8 @@ class Outcome(NamedTuple):
         warned: whether it warned of its own verdicts.
         left_out: which samples it would rather not train on (n); None where it trains on all.
         interval: between which noise rates it takes the true one to lie; None where it does not say.
-        doubts: how likely it takes each given response to be wrong (n), NaN where it does not say of one; None
-            where it does not of any.
+        doubts: how likely it takes each given response to be wrong (n), NaN where it does not say of one;
+            None where it does not of any.
     """
 
     final: Numbers

@@ -51,7 +51,7 @@ def _relabelled(record: SampleRecord, answer: str) -> SampleRecord:
     if record.status != "noisy":
         return record
     context = ContextAnswer(answer=answer, reply=answer, neighbours=(), log_probabilities=_entropic(answer))
-    review = Review(answer=answer, reason="same")
+    review = Review(answer=answer, reason="reviewed")
     return record.model_copy(update={"context": context, "review": review})
 
 

@@ -1,4 +1,4 @@
-"""Free text: long responses to exam questions, of which some say another thing, are cut, padded or misplaced."""
+"""Free text: long responses to exam questions; some say another thing, are cut, padded or misplaced."""
 
 from typing import NamedTuple, get_args
 
@@ -8,7 +8,7 @@ from numpy.random import Generator
 from agents.assessment import Assessment
 from stores.sample import Sample
 from training.calibration import priors
-from training.calibration.arrays import Bools, Numbers, Reals
+from training.calibration.arrays import Bools, Numbers
 from training.calibration.facts import FactSight, Plausibility, see_facts
 from training.calibration.free_text import plausibility_row
 from training.calibration.label_matrix import LabelMatrix
@@ -110,9 +110,14 @@ class Texts(NamedTuple):
         verdicts = judge(world, given, base, questions.right, random)
         verdicts = numpy.where(random.random(len(rows)) < world.unreadable, -1, verdicts)
         lent = rows[random.permutation(len(rows))]
-        texts = [self._response(row, int(said), other) for row, said, other in zip(rows, given, lent, strict=True)]
+        texts = [
+            self._response(row, int(said), other) for row, said, other in zip(rows, given, lent, strict=True)
+        ]
         wordings = random.integers(0, len(_SAID), (3, len(rows)))
-        said = [self._said(rows, at, ways) for at, ways in zip((base, reasoning, drawn.review), wordings, strict=True)]
+        said = [
+            self._said(rows, at, ways)
+            for at, ways in zip((base, reasoning, drawn.review), wordings, strict=True)
+        ]
         model = _Model(world, float(random.choice(_SHARP)) if random.random() < 0.5 else None, random)
         plausible = model.find_plausible(given, base, questions.right)
         records = []

@@ -34,9 +34,7 @@ def words_of_options(file: Path, questions: Questions) -> Worded:
 def without_options(worded: Worded) -> Worded:
     """Return those whose options are short answers, as open prompts."""
     rows = [
-        row
-        for row, words in enumerate(worded.words)
-        if all(answer_kind(word).comparable for word in words)
+        row for row, words in enumerate(worded.words) if all(answer_kind(word).comparable for word in words)
     ]
     kept = worded.take(numpy.array(rows))
     return kept._replace(questions=kept.questions._replace(name="open", placed=False), options=False)
