@@ -61,12 +61,12 @@ def crowdlab(drawn: Drawn) -> Outcome | None:
 
 def dawid_skene(drawn: Drawn) -> Outcome | None:
     """Take the labels and the agents for annotators (crowd-kit's Dawid and Skene)."""
-    import pandas
-    from crowdkit.aggregation import DawidSkene
-
     matrix = drawn.matrix
     if not any((said >= 0).any() for said in matrix.answers.values()):
         return None
+    import pandas
+    from crowdkit.aggregation import DawidSkene
+
     said = [
         pandas.DataFrame({"task": numpy.arange(len(matrix)), "worker": name, "label": numbers})
         for name, numbers in _voices(matrix).items()
