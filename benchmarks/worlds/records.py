@@ -1,6 +1,6 @@
 """What the default makes of a draw in words: a run's own functions, from the judged records to selection."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy
 
@@ -77,7 +77,7 @@ def _left_out(ended: Sequence[SampleRecord]) -> numpy.ndarray:
     )
 
 
-def _number(record: SampleRecord, names: dict[str, int]) -> int:
+def _number(record: SampleRecord, names: Mapping[str, int]) -> int:
     """Return the number of a sample's final response; -1 where there is none."""
     return -1 if record.final is None else names[record.final]
 

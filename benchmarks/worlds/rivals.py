@@ -17,7 +17,7 @@ import numpy
 from training.calibration.arrays import Numbers, Reals, normalised
 from training.calibration.label_matrix import LabelMatrix
 from worlds.draw import Drawn
-from worlds.methods import Outcome
+from worlds.outcome import Outcome
 
 _FOLDS = 5
 _STEPS = 50

@@ -101,7 +101,8 @@ class Texts(NamedTuple):
 
         In half of the worlds the model rates no text, and nothing is known of how plausible it is.
         """
-        world = world._replace(kind=KINDS[NOISES.index(world.kind)])  # type: ignore[arg-type]
+        # Each kind of noise among classes has one of texts in its place.
+        world = world._replace(kind=KINDS[(*NOISES, *KINDS).index(world.kind) % len(NOISES)])
         rows = choose(len(self.bank.prompts), samples, random)
         questions = self.bank.questions.take(rows)
         given = _given(world, questions, random)
@@ -143,7 +144,7 @@ class Texts(NamedTuple):
         if number == _OTHER:
             # The lender may be the sample itself.
             other = other if other != row else (row + 1) % len(self.bank.prompts)
-            return self.bank.written[other][self.bank.questions.right[other]]
+            return self.bank.written[other][int(self.bank.questions.right[other])]
         if number in (_CUT, _PADDED):
             return cut(written[right]) if number == _CUT else pad(written[right])
         return written[number]
