@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy
+from worlds.asked import asked_where, in_doubt
 from worlds.methods import decide_by_default
 
 from agents.base import Prediction
@@ -35,11 +36,9 @@ from stores.dataset import ReadingRules, read_samples
 from stores.encoder import load_encoder
 from stores.records import Decision, Usage
 from stores.sample import Sample
-from training.calibration import priors
 from training.calibration.arrays import Bools, Numbers, Reals
 from training.calibration.groups import Group, Groups
 from training.calibration.label_matrix import LabelMatrix, label_matrix
-from training.calibration.label_model import estimate
 from training.calibration.label_space import LabelSpace
 from training.metrics import is_right
 from training.selection import DEFAULT_MIN_CONFIDENCE
@@ -205,10 +204,7 @@ def _reasoning_where(asks: Callable[[LabelMatrix], Bools], *left_out: str, relab
     def part(stored: Stored) -> Left:
         matrix = _without(*left_out)(stored).matrix
         asked = asks(matrix)
-        reasoning = numpy.where(asked, matrix.answers[_REASONING], -1)
-        verdicts = numpy.where(asked, matrix.verdicts, -1)
-        answers = {**matrix.answers, _REASONING: reasoning}
-        return Left(replace(matrix, answers=answers, verdicts=verdicts), relabels, asked)
+        return Left(asked_where(matrix, asked), relabels, asked)
 
     return part
 
@@ -218,25 +214,17 @@ def _base_differs(matrix: LabelMatrix) -> Bools:
     return differs
 
 
-def _in_doubt(matrix: LabelMatrix) -> Bools:
-    """Return where the base view alone leaves a doubt: of these samples a run asks its other agents (n)."""
-    base = matrix.answers[_BASE]
-    alone = replace(matrix, answers={_BASE: base}, verdicts=numpy.full(len(matrix), -1))
-    doubt: Bools = (estimate(alone).noise >= priors.SURE_BELOW) | (base < 0)
-    return doubt
-
-
 PARTS: dict[str, Part] = {
-    _DEFAULT: _reasoning_where(_in_doubt),
+    _DEFAULT: _reasoning_where(in_doubt),
     "every agent about every sample": _without(),
-    "without prompts": _reasoning_where(_in_doubt, "prompts"),
+    "without prompts": _reasoning_where(in_doubt, "prompts"),
     "without base": _without(_BASE),
     "without reasoning": _without(_REASONING),
-    "without judge": _reasoning_where(_in_doubt, "judge"),
+    "without judge": _reasoning_where(in_doubt, "judge"),
     "base alone": _without(_REASONING, "judge"),
     "base alone, no relabeling": _without(_REASONING, "judge", relabels=False),
     "no agents": _without(_BASE, _REASONING, "judge", relabels=False),
-    "no relabeling": _reasoning_where(_in_doubt, relabels=False),
+    "no relabeling": _reasoning_where(in_doubt, relabels=False),
     "reasoning where base differs": _reasoning_where(_base_differs),
 }
 

@@ -152,7 +152,7 @@ def measure(
     world: World = draw_world([questions.name], noise, random)
     order = random.permutation(len(questions.right))
     cleaned, held_out = numpy.sort(order[:samples]), order[samples : 3 * samples]
-    decided = decide(draw(world, questions.take(cleaned), samples, random))
+    decided = decide(draw(questions.take(cleaned), world, samples, random))
     found = {name: figures(decided, weigh(decided), questions.shared) for name, weigh in WAYS.items()}
     if words is None:
         return found

@@ -1,5 +1,6 @@
 """Draw a world: labels with noise, and the answers of agents whose every property is set."""
 
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy
@@ -8,10 +9,15 @@ from numpy.random import Generator
 from training.calibration.arrays import Bools, Numbers
 from training.calibration.label_matrix import LabelMatrix
 from worlds.questions import Questions
+from worlds.written import Written
 
 Noise = Literal["uniform", "class", "systematic", "topic", "invalid"]
 """uniform: any other response. class: always the next one. systematic: one response is always given for one
 other. topic: uniform, but for the questions most like one of them. invalid: mostly what cannot be right."""
+
+TextNoise = Literal["turned", "other", "cut", "padded", "mixed"]
+"""turned: the same with another fact. other: the response to another prompt. cut: its first part. padded:
+said twice, with words around it. mixed: any of these."""
 
 Bias = Literal["none", "never", "swap", "topic", "place"]
 """none. never: one response is never said, another in its place. swap: two are said for each other. topic:
@@ -43,7 +49,7 @@ class World(NamedTuple):
 
     questions: str
     noise: float
-    kind: Noise
+    kind: Noise | TextNoise
     skill: float
     bias: Bias
     shared: float
@@ -61,11 +67,21 @@ class Drawn(NamedTuple):
         matrix: what is known.
         right: the right responses (n).
         review: what the reviewer would say, were it asked (n).
+        written: the same in words, where a method is applied to a run's records; else None.
+        parts: those of a mixture, in the order of its rows; none where there is one.
     """
 
     matrix: LabelMatrix
     right: Numbers
     review: Numbers
+    written: Written | None = None
+    parts: tuple["Drawn", ...] = ()
+
+    def vouch(self, known: Bools) -> "Drawn":
+        """Return the draw whose user vouches for some of the right responses (n)."""
+        matrix = replace(self.matrix, trusted=numpy.where(known, self.right, -1))
+        written = None if self.written is None else self.written.vouch(known, self.right)
+        return self._replace(matrix=matrix, written=written)
 
 
 def draw_world(pools: list[str], noise: float, random: Generator) -> World:
@@ -85,16 +101,26 @@ def draw_world(pools: list[str], noise: float, random: Generator) -> World:
     )
 
 
-def draw(world: World, pool: Questions, samples: int, random: Generator) -> Drawn:
+def draw(pool: Questions, world: World, samples: int, random: Generator) -> Drawn:
     """Draw the labels of some questions of a pool, and all that agents say of them."""
-    rows = random.choice(len(pool.right), min(samples, len(pool.right)), replace=False)
-    questions = pool.take(numpy.sort(rows))
-    given = _labels(world, questions, random)
+    questions = pool.take(choose(len(pool.right), samples, random))
+    return draw_agents(questions, world, labels(world, questions, random), random)
+
+
+def choose(size: int, samples: int, random: Generator) -> Numbers:
+    """Return which of so many questions are drawn, at most all, in ascending order."""
+    return numpy.sort(random.choice(size, min(samples, size), replace=False))
+
+
+def draw_agents(questions: Questions, world: World, given: Numbers, random: Generator) -> Drawn:
+    """Draw all that agents say of some questions with given responses (n)."""
     base, reasoning, review = _answers(world, questions, random)
+    asked = (base != given) | (reasoning != given)
+    verdicts = judge(world, given, base, questions.right, random)
     matrix = LabelMatrix(
         given,
         {"base": base, "reasoning": reasoning},
-        _verdicts(world, given, base, reasoning, questions.right, random),
+        numpy.where(asked, verdicts, -1),
         questions.sizes,
         prompts=questions.vectors if questions.shared else None,
         placed=questions.placed,
@@ -103,7 +129,7 @@ def draw(world: World, pool: Questions, samples: int, random: Generator) -> Draw
     return Drawn(matrix, questions.right, review)
 
 
-def _labels(world: World, questions: Questions, random: Generator) -> Numbers:
+def labels(world: World, questions: Questions, random: Generator) -> Numbers:
     """Return the given responses (n), wrong at the world's rate wherever its kind of noise can be."""
     right, size = questions.right, len(questions.right)
     wrong = numpy.zeros(size, dtype=bool)
@@ -164,14 +190,10 @@ def _answers(world: World, questions: Questions, random: Generator) -> tuple[Num
     return numpy.where(unread[0], -1, base), numpy.where(unread[1], -1, reasoning), review
 
 
-def _verdicts(
-    world: World, given: Numbers, base: Numbers, reasoning: Numbers, right: Numbers, random: Generator
-) -> Numbers:
-    """Return the judge's verdicts (n): 1 reliable, 0 noisy, -1 where the views settle it unasked."""
+def judge(world: World, given: Numbers, base: Numbers, right: Numbers, random: Generator) -> Numbers:
+    """Return what the judge would say of each response, were it asked (n): 1 reliable, 0 noisy."""
     size = len(given)
     truth = (given == right).astype(numpy.int64)
     knows = random.random(size) < world.judge
     verdicts = numpy.where(knows, truth, random.integers(0, 2, size))
-    verdicts = numpy.where(random.random(size) < world.gullible, given == base, verdicts)
-    asked = (base != given) | (reasoning != given)
-    return numpy.where(asked, verdicts, -1)
+    return numpy.where(random.random(size) < world.gullible, given == base, verdicts)

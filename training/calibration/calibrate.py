@@ -26,7 +26,8 @@
 14. All that was learned is a `FittedCalibration` (`fitted.py`). It decides the samples of the run block by
     block, and any other sample in the same way.
 15. When the noisy samples have new answers, the reviewer's counts as one more view. The likeliest response is
-    the consensus where it is sure. Elsewhere the given one stays, and selection leaves it out.
+    the consensus where it is sure. Elsewhere the given one stays, and selection leaves it out. New free text
+    has rules of its own (`new_texts.py`).
 
 What is learned follows from at most so many samples of a group (`priors.LEARNED_FROM`). Which ones, and their
 folds, follows from the hashes of their ids: no verdict depends on the order of the samples. Samples come in

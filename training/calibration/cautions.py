@@ -32,6 +32,20 @@ class Verdicts(NamedTuple):
         return max(most - self.noise, self.noise - least)
 
 
+def caution_of_texts(unlike: float) -> list[str]:
+    """Return the sentence that goes with free text of which so large a share seems to be wrong; or none.
+
+    Likeness does not tell who errs: no noise rate from 0 to that share can be excluded.
+    """
+    if unlike <= priors.WIDEST_INTERVAL:
+        return []
+    return [
+        f"{unlike:.0%} of the free texts are unlike the model's answers. They may be wrong, or the answers "
+        f"are, so they are left out of training, and replaced only where they are unlike their prompts as "
+        f"well: look at some (`robustft list DIR`), or let another model review (agents.reviewer.model)"
+    ]
+
+
 def cautions(found: Verdicts) -> list[str]:
     """Return the sentences that go with some verdicts; none where they can be taken as they are.
 

@@ -17,11 +17,12 @@ from agents.record import Consensus, SampleRecord
 from agents.trusted import trusted_consensus, with_trust
 from stores.counts import counted
 from training.calibration.arrays import Reals, Vectors
-from training.calibration.cautions import Verdicts, cautions
+from training.calibration.cautions import Verdicts, caution_of_texts, cautions
 from training.calibration.fitted_files import read_fitted, write_fitted
 from training.calibration.group_model import GroupModel, Judged, consensus_of
 from training.calibration.groups import Groups
 from training.calibration.judge_alone import decide_alone
+from training.calibration.new_texts import new_texts
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,16 @@ class FittedCalibration:
         several = len(self.models) > 1
         said = []
         for group, model in zip(self.groups.groups, self.models, strict=True):
-            if model.noise_rate is not None and model.noise_interval is not None:
+            if model.noise_rate is None:
+                continue
+            if model.noise_interval is None:
+                found = caution_of_texts(model.noise_rate)
+            else:
                 found = cautions(
                     Verdicts(model.noise_rate, model.noise_interval, model.reliability, model.left_out)
                 )
-                said += [
-                    f"{group.name} ({counted(group.size, 'sample')}): {one}" if several else one
-                    for one in found
-                ]
+            name = f"{group.name} ({counted(group.size, 'sample')}): " if several else ""
+            said += [f"{name}{one}" for one in found]
         return tuple(said)
 
     @property
@@ -264,19 +267,10 @@ class FittedCalibration:
             new = model.conclude(chosen, self.views, _rows(vectors, asked), repeated)
             found.update(zip(asked, new, strict=True))
         elif asked and model.similarity is not None and model.similarity.groups:
-            found.update(zip(asked, _texts(model, chosen, _rows(similarities, asked)), strict=True))
+            repeated = [repeats[row] for row in asked]
+            texts = new_texts(model, chosen, _rows(similarities, asked), repeated)
+            found.update(zip(asked, texts, strict=True))
         return list(found.values())
-
-
-def _texts(
-    model: GroupModel, records: Sequence[SampleRecord], similarities: Reals | None
-) -> Iterator[Consensus | None]:
-    """Yield the reviewer's free text in place of each noisy one, with a confidence of the same model."""
-    if similarities is None or model.similarity is None:
-        raise ValueError("the similarities of new answers are needed")
-    noise = model.similarity.noise(similarities)
-    for record, doubt in zip(records, noise, strict=True):
-        yield consensus_of(record.review.answer if record.review else None, 1 - doubt)
 
 
 def _decided(record: SampleRecord, threshold: float, found: Judged | None, at: int) -> SampleRecord:

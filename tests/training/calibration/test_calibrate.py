@@ -120,7 +120,8 @@ def test_free_text_is_measured_and_judged_by_the_same_call() -> None:
     said = {name for one in judged if one.check for name in one.check.weights}
     assert said <= {*VIEWS, "prompts", "prior"}
     again, _ = streamed(relabelled(judged))
-    for one in conclude(again, measures, found, lambda one: True):
+    # Another model reviews.
+    for one in conclude(again, measures, found, lambda one: False):
         assert one.consensus is not None
         right = one.sample.response if one.status == "clean" else one.answers()["base"]
         assert one.consensus.answer == right

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.calibration.cautions import Verdicts, cautions
+from training.calibration.cautions import Verdicts, caution_of_texts, cautions
 
 
 def test_nothing_is_said_of_a_model_that_knows_more_than_the_responses() -> None:
@@ -38,3 +38,11 @@ def test_annotators_that_count_for_nothing_are_told_with_what_to_do() -> None:
 
 def test_without_agents_the_model_is_not_spoken_of() -> None:
     assert cautions(Verdicts(0.05, (0.01, 0.1), {"prompts": 0.9})) == []
+
+
+def test_many_texts_unlike_the_answers_are_said_to_tell_nothing_of_who_errs() -> None:
+    [said] = caution_of_texts(0.41)
+
+    assert "41% of the free texts are unlike the model's answers" in said
+    assert "look at some" in said
+    assert caution_of_texts(0.1) == []
