@@ -1,7 +1,7 @@
 """The stage that asks the base agent alone, and learns of which samples nobody else need be asked.
 
-With little noise, the base agent's answer settles most of it: on stored answers of a small model, half to two
-thirds of all requests were spared (`docs/measurements.md`). It is a part of the calibrated checker. With any
+With little noise, the base agent's answer is enough for most samples (`docs/measurements.md`, "Asking no
+further"). It is a part of the calibrated checker. With any
 other policy, and where the checker does not compare the base view with another, there is nothing to do here.
 """
 

@@ -213,8 +213,9 @@ def carry_out(work: Workspace, plan: ResumePlan) -> None:
 def _take_trusted(work: Workspace, trusted: Mapping[str, str]) -> None:
     """Take the trusted responses of another file: what was decided without them is invalid, and nothing else.
 
-    The samples that change are judged again, which costs no request. Relabels are made again, since trusted
-    samples are shown as examples. A calibrated run does both when it is calibrated again.
+    The samples that change are judged again. That costs a request only of agents that were spared
+    (`graph/stages/glance.py`). Relabels are made again, since trusted samples are shown as examples. A
+    calibrated run does both when it is calibrated again.
     """
     if not work.config.calibrates:
         work.journal.record(_back_to_noisy(work.journal))

@@ -21,7 +21,7 @@ def test_the_figures_are_told_for_people_and_as_json(
     assert command(monkeypatch, "audit", hostile_run, "audit.jsonl") == 0
     told = capsys.readouterr().out
     assert "responses that are wrong" in told
-    assert "2 of 3 samples are checked" in told
+    assert "checked: 2 of 3 samples" in told
     assert command(monkeypatch, "audit", hostile_run, "audit.jsonl", "--json") == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["noise_rate"]["value"] == 0.5

@@ -30,6 +30,7 @@ OTHERS = {
     ("out", "list"),
     ("directory", "list"),
     ("until", "doctor"),
+    ("trusted", "resume"),
 }
 
 
