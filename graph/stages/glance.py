@@ -56,27 +56,28 @@ def _is_needed(work: Workspace) -> bool:
 
 async def _ask(
     work: Workspace, base: BaseAgent, progress: StageProgress, total: int
-) -> dict[str, Prediction] | None:
+) -> dict[str, str | None] | None:
     """Return the base agent's answers by the samples' ids, without free text; None where too many failed.
+
+    An unreadable answer is None.
 
     A sample that fails here fails again in detection, which counts it.
     """
-    answers: dict[str, Prediction] = {}
+    answers: dict[str, str | None] = {}
     most = work.config.run.max_failed * total
     failed = 0
 
     async def ask(sample: Sample) -> tuple[str, Prediction | None]:
         try:
-            answer = await base.answer(sample)
+            return sample.id, await base.answer(sample)
         except (AgentError, PromptError):
             return sample.id, None
-        # The reply is in the cache: it is the answer alone that is needed here.
-        return sample.id, Prediction(answer=answer.answer)
 
     def keep(found: list[tuple[str, Prediction | None]]) -> None:
         nonlocal failed
-        answers.update((name, answer) for name, answer in found if answer is not None)
-        failed += sum(answer is None for _, answer in found)
+        # Not the replies: they are in the cache.
+        answers.update((name, one.answer) for name, one in found if one is not None)
+        failed += sum(one is None for _, one in found)
         progress.done += len(found)
         if failed > most:
             raise _TooManyFailed
@@ -99,9 +100,13 @@ class _TooManyFailed(Exception):  # noqa: N818
     """Too many requests failed for the rest to be worth asking now."""
 
 
-def _learn(work: Workspace, answers: dict[str, Prediction]) -> None:
+def _learn(work: Workspace, answers: dict[str, str | None]) -> None:
+    """Learn what the base view alone tells, keep it, and say of how many samples nobody else is asked."""
+
     def records() -> Iterator[SampleRecord]:
-        return (glanced(sample, answers.get(sample.id)) for sample in work.journal.samples("train"))
+        for sample in work.journal.samples("train"):
+            known = sample.id in answers
+            yield glanced(sample, Prediction(answer=answers[sample.id]) if known else None)
 
     measures, below = measures_of(work), sure_below(work.config)
     groups = groups_of(work).without_texts()
