@@ -175,10 +175,10 @@ def _choose(logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
 def pad_left(prompts: list[list[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Return prompts of any lengths as one matrix, and the mask of its padding, which is on the left."""
     longest = max(len(prompt) for prompt in prompts)
-    # Any token will do: the mask hides it.
-    tokens = torch.zeros((len(prompts), longest), dtype=torch.long, device=device)
-    mask = torch.zeros((len(prompts), longest), dtype=torch.long, device=device)
+    # Any token will do: the mask hides it. A device gets them whole, and not row by row.
+    tokens = torch.zeros((len(prompts), longest), dtype=torch.long)
+    mask = torch.zeros((len(prompts), longest), dtype=torch.long)
     for row, prompt in enumerate(prompts):
         tokens[row, longest - len(prompt) :] = torch.tensor(prompt)
         mask[row, longest - len(prompt) :] = 1
-    return tokens, mask
+    return tokens.to(device), mask.to(device)

@@ -40,11 +40,12 @@ def _rate(model: "PreTrainedModel", requests: Sequence[Request]) -> list[Complet
     import torch
 
     longest = max(map(_length, requests))
-    tokens = torch.zeros((len(requests), longest), dtype=torch.long, device=model.device)
+    tokens = torch.zeros((len(requests), longest), dtype=torch.long)
     mask = torch.zeros_like(tokens)
     for row, request in enumerate(requests):
         tokens[row, : _length(request)] = torch.tensor([*request.prompt, *request.rated])
         mask[row, : _length(request)] = 1
+    tokens, mask = tokens.to(model.device), mask.to(model.device)
     with torch.inference_mode():
         logits = model(input_ids=tokens, attention_mask=mask, use_cache=False).logits
         found = []
