@@ -149,8 +149,23 @@ def _machine() -> dict[str, Any]:
     }
 
 
+def measure_all(arguments: argparse.Namespace, results: Results) -> None:
+    """Measure the chosen parts one after another, as long as there is time."""
+    ends = time.monotonic() + arguments.budget
+    with tempfile.TemporaryDirectory(prefix="robustft-gpu-") as folder:
+        for part in [part for part in LIMITS if part in arguments.parts]:
+            # The largest first: a cut leaves its figures.
+            for weights in arguments.models[-1:] if part in _LARGEST_ALONE else arguments.models[::-1]:
+                named = {"part": part, "weights": weights, "folder": folder}
+                left = ends - time.monotonic()
+                # On a CPU nobody knows how long it takes.
+                most = min(left, LIMITS[part]) if torch.cuda.is_available() else left
+                if most > 0:
+                    measure_apart(Task.model_validate({**vars(arguments), **named}), results, most)
+
+
 def main() -> None:
-    """Measure the parts one after another, and print all figures."""
+    """Measure, and print all figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -162,7 +177,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2048, help="the most samples of a measurement")
     parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 32, 256, 1024])
     parser.add_argument("--max-tokens", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=20, help="of training, two or more")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--python", help="the Python that has vLLM")
     parser.add_argument("--task", help=argparse.SUPPRESS)
@@ -170,20 +185,8 @@ def main() -> None:
     if arguments.task:
         measure(Task.model_validate_json(arguments.task))
         return
-    results, began = Results(arguments.out), time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="robustft-gpu-") as folder:
-        for part in LIMITS:
-            if part not in arguments.parts:
-                continue
-            # The largest first: a cut leaves its figures.
-            models = arguments.models[-1:] if part in _LARGEST_ALONE else arguments.models[::-1]
-            for weights in models:
-                task = Task.model_validate(
-                    {**vars(arguments), "part": part, "weights": weights, "folder": folder}
-                )
-                left = arguments.budget - (time.monotonic() - began)
-                if left > 0:
-                    measure_apart(task, results, min(left, LIMITS[part]))
+    results = Results(arguments.out)
+    measure_all(arguments, results)
     results.write()
     print(json.dumps(results.figures, indent=2))
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-Item = TypeVar("Item")
+Asked = TypeVar("Asked")
 Result = TypeVar("Result")
 
 # On a CPU, rows times padded length of one batch: more brought nothing (`docs/measurements.md`). The cache is
@@ -83,7 +83,7 @@ def rated_tokens(model: "PreTrainedModel") -> int:
 
 
 def in_halves(
-    work: Callable[[list[Item]], Sequence[Result]], items: list[Item]
+    work: Callable[[list[Asked]], Sequence[Result]], items: list[Asked]
 ) -> list["Result | ModelCallError"]:
     """Work on all items at once; where the memory is not enough, on each half by itself.
 
@@ -97,7 +97,7 @@ def in_halves(
     try:
         return list(work(items))
     except (RuntimeError, MemoryError) as exc:
-        if not is_out_of_memory(exc):
+        if not is_too_large(exc):
             raise
     # Out here nothing holds the tensors that were too many.
     _release()
@@ -107,7 +107,7 @@ def in_halves(
     return [*in_halves(work, items[:half]), *in_halves(work, items[half:])]
 
 
-def is_out_of_memory(exc: BaseException) -> bool:
+def is_too_large(exc: BaseException) -> bool:
     """Say whether an error is about memory, of a GPU or of the machine."""
     import torch
 

@@ -101,7 +101,7 @@ def complete_batch(
         tokens = chosen[:, None]
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         position = position[:, -1:] + 1
-    return [row.completion for row in rows]
+    return [row.result for row in rows]
 
 
 @dataclass
@@ -119,7 +119,7 @@ class Row:
         self.generator = torch.Generator().manual_seed(self.request.seed)
 
     @property
-    def completion(self) -> Completion:
+    def result(self) -> Completion:
         """What was completed."""
         return Completion(self.tokens, self.log_probabilities, self.finished, self.among)
 

@@ -288,7 +288,7 @@ class _Steps:
                     going.remove(position)
         done = {position: row for position, row in rows.items() if position in self._generation.open}
         self._generation.close(
-            {position: row.completion for position, row in done.items() if position not in going}
+            {position: row.result for position, row in done.items() if position not in going}
         )
         return going
 

@@ -90,6 +90,11 @@ def rows_of(task: Task, name: str, *, weighted: bool = False) -> Path:
     return path
 
 
+def adapter_of(task: Task) -> Path:
+    """Return where the adapter is that the part `training` makes of a task's model."""
+    return task.folder / f"adapter-{Path(task.weights).name}"
+
+
 def release() -> None:
     """Give back what nothing holds any more, and count the peak anew."""
     import gc

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from agents.models.chat_template import ChatTemplate
-from on_gpu.task import Said, Task, peak_gib, rows_of
+from on_gpu.task import Said, Task, adapter_of, peak_gib, rows_of
 from stores.pretrained import load_tokenizer
 from stores.weights import resolve_weights
 from training.finetune import train_adapter
@@ -51,8 +51,7 @@ def measure(task: Task, said: Said) -> None:
     said.say(liger=_has("liger_kernel"), flash_attention=_has("flash_attn"))
     rows = rows_of(task, "rows")
     with said.errors_of("ours"):
-        adapter = task.folder / f"adapter-{Path(weights).name}"
-        said.say("ours", **_train_ours(task, weights, rows, adapter, "hard"))
+        said.say("ours", **_train_ours(task, weights, rows, adapter_of(task), "hard"))
     with said.errors_of("ours, soft"):
         weighted = rows_of(task, "weighted", weighted=True)
         said.say("ours, soft", **_train_ours(task, weights, weighted, task.folder / "soft", "soft"))

@@ -12,7 +12,7 @@ from agents.models.batches import (
     cache_bytes,
     free_bytes,
     in_halves,
-    is_out_of_memory,
+    is_too_large,
     rated_tokens,
     row_bytes,
 )
@@ -96,4 +96,4 @@ def test_another_error_is_no_reason_to_try_again() -> None:
 def test_what_torch_says_of_a_cpus_memory_is_known() -> None:
     with pytest.raises(RuntimeError) as raised:
         torch.empty(10**15)
-    assert is_out_of_memory(raised.value)
+    assert is_too_large(raised.value)
