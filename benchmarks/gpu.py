@@ -1,4 +1,4 @@
-"""Sections of a GPU's page in one script: inference, training and vLLM on the card at hand (`docs/gpu.md`).
+"""Inference, training and vLLM on the card at hand, beside what their libraries do alone (`docs/gpu.md`).
 
     python benchmarks/gpu.py [--models FOLDER...] [--parts embedded verdicts training finite qlora vllm]
         [--data FILE] [--out gpu.json] [--budget 580] [--samples 2048] [--in-flight 1 32 256 1024]
@@ -8,16 +8,16 @@ It writes `--out` after each figure, so that a cut leaves what was measured, and
 part and model is a process of its own. A model is a folder or an alias; the last one is the largest. The
 times are what each part is expected to take on an H200 with SmolLM2, Qwen 0.5B and 1.5B. None was taken yet.
 
-    vllm      150 s  the largest: a run beside a bare replay of its requests, the prefix cache, one request
-                     at a time, the adapter served, and what a killed owner leaves. Without --python it needs
-                     vLLM beside RobustFT. Only after `training` is there an adapter.
-    embedded  150 s  tokens and requests a second, the first answer's time and the peak memory with so many in
+    embedded  140 s  tokens and requests a second, the first answer's time and the peak memory with so many in
                      flight: ours, `generate` on sorted batches, continuous batching with log-probabilities
-    verdicts   30 s  the largest: a run's first verdict, and samples a second
-    training  150 s  samples a second, peak memory and losses of 20 steps: ours, with soft weights too, beside
+    training  140 s  samples a second, peak memory and losses of 20 steps: ours, with soft weights too, beside
                      plain TRL and PEFT in bfloat16 and float32; Liger, padding-free and packed where Liger
                      and flash attention are installed
-    finite     60 s  the largest: where training stops being finite (`finite.py`, three variants)
+    verdicts   30 s  the largest: a run's first verdict, and samples a second
+    vllm      170 s  the largest: a run beside a bare replay of its requests, the prefix cache, one request
+                     at a time, the adapter served, and what a killed owner leaves. Without --python it needs
+                     vLLM beside RobustFT. Only after `training` is there an adapter.
+    finite     40 s  the largest: where training stops being finite (`finite.py`, three variants)
     qlora      20 s  the largest in 4 bits: its peak memory, with bitsandbytes
 
 On a CPU it is tried with `--samples 8 --in-flight 1 8 --max-tokens 4 --steps 3 --batch 2`.
@@ -45,7 +45,7 @@ from stores.atomic import atomic_writer
 from stores.weights import SMOLLM2
 
 # In the order in which they are measured, with the most seconds that each may take a model.
-LIMITS = {"embedded": 150, "training": 150, "verdicts": 90, "vllm": 300, "finite": 120, "qlora": 60}
+LIMITS = {"embedded": 100, "training": 100, "verdicts": 60, "vllm": 240, "finite": 90, "qlora": 45}
 _LARGEST_ALONE = ("verdicts", "vllm", "finite", "qlora")
 _PACKAGES = (
     "transformers",

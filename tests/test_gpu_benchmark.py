@@ -27,7 +27,7 @@ def test_every_part_gives_figures_on_a_cpu(tmp_path: Path) -> None:
     found = measure(tmp_path / "gpu.json", "--budget", "1000", "--parts", *parts)
     assert "torch" in found["versions"]
     (embedded,) = found["parts"]["embedded"].values()
-    for in_flight, requests in (("1", 4), ("4", 8)):
+    for in_flight, requests in (("1", 2), ("4", 8)):
         assert set(embedded[in_flight]) == {"ours", "generate", "continuous"}
         for figures in embedded[in_flight].values():
             assert figures["requests"] == requests

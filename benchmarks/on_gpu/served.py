@@ -22,7 +22,9 @@ from on_gpu.task import Said, Task, adapter_of, samples_of
 from replay import Recording, forget, prefix_cache, record, replay
 from stores.export import write_samples
 
+# The bare client's requests at once; samples of a run, and of the one before it that warms the server up.
 _BARE = 256
+_SAMPLES, _WARM = 300, 32
 # Every n-th request is sent alone.
 _EVERY = 20
 _OWNER = """
@@ -62,19 +64,22 @@ async def _measure(task: Task, said: Said) -> None:
 
 async def _load(task: Task, said: Said, base_url: str, folder: Path) -> None:
     data = folder / "train.jsonl"
-    write_samples(data, samples_of(task, task.samples))
+    samples = min(_SAMPLES, task.samples)
+    write_samples(data, samples_of(task, samples))
     concurrency = min(256, max(task.in_flight))
 
-    async def run(name: str, agents: dict[str, Any] | None = None) -> tuple[Recording, float]:
+    async def run(
+        name: str, agents: dict[str, Any] | None = None, samples: int = samples
+    ) -> tuple[Recording, float]:
         await forget(base_url)
         hits, queries = await prefix_cache(base_url)
         done = await record(
-            base_url, str(data), task.samples, concurrency, folder / name, agents, name=task.weights
+            base_url, str(data), samples, concurrency, folder / name, agents, name=task.weights
         )
         more_hits, more_queries = await prefix_cache(base_url)
         return done, (more_hits - hits) / max(1.0, more_queries - queries)
 
-    await run("warm")
+    await run("warm", samples=min(_WARM, samples))
     ours, cached = await run("ours")
     await forget(base_url)
     bare = await replay(base_url, ours.stages, _BARE)
