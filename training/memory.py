@@ -24,6 +24,8 @@ _QUANTISED_BYTES = {"4bit": 0.5 + 0.127 / 8, "8bit": 1.0}
 _TILE = (4096, 32_768, 2 * _FLOAT32)
 # Bytes a logit of torch's cross entropy: log-probabilities, their gradient and the logits', in float32.
 _LOGIT_BYTES = 3 * _FLOAT32
+# What allocators hold of freed tensors, as a share: 10 to 28 % on a CPU (`docs/measurements.md`).
+_HELD = 1.15
 # What a GPU's libraries take beside tensors. Not measured.
 _CONTEXT = 2**29
 # An estimate may be so far below the peak. Measured on a CPU alone (`docs/measurements.md`).
@@ -149,8 +151,8 @@ def _estimate(
     return Peak(
         weights=(stored or _weights(outline, config, setting)) + on_gpu * _CONTEXT,
         matrices=_MATRIX_BYTES * _adapted(outline, config),
-        activations=round(passed * a_token),
-        logits=_logits(outline, setting, passed),
+        activations=round(_HELD * passed * a_token),
+        logits=round(_HELD * _logits(outline, setting, passed)),
         recomputes=recomputes,
     )
 
@@ -191,27 +193,28 @@ class _LayerSizes(NamedTuple):
         norms = 2 * self.hidden * _FLOAT32
         # Of a gated MLP: the gate, its activation, and what it is multiplied by.
         gate = 3 * self.middle * self.bytes
-        return norms + gate + self._attention(setting) + self._inputs(config, setting)
+        copies = not setting.own_layers and self.bytes != _FLOAT32
+        return norms + gate + self._attention(setting, copies) + self._inputs(config.lora.r, copies)
 
-    def _attention(self, setting: Setting) -> int:
+    def _attention(self, setting: Setting, copies: bool) -> int:
+        if setting.attention == "eager":
+            # Keys and values are repeated for each query. The shares are float32, and as they are multiplied.
+            share = _FLOAT32 if self.bytes == _FLOAT32 else _FLOAT32 + self.bytes
+            return 3 * self.queries * self.bytes + self.heads * self.longest * share
+        # The result is the next layer's input, which is counted there, unless that is a copy.
+        turned = self.queries * (2 if copies else 1)
         if setting.padding_free:
-            return (2 * self.queries + 2 * self.keys) * self.bytes
-        # Keys and values are repeated for each query.
-        turned = 3 * self.queries * self.bytes
-        if setting.attention != "eager":
-            return turned + self.queries * self.bytes
-        # The shares of attention in float32, and as they are multiplied.
-        share = _FLOAT32 if self.bytes == _FLOAT32 else _FLOAT32 + self.bytes
-        return turned + self.heads * self.longest * share
+            return (turned + 2 * self.keys) * self.bytes
+        # Beside keys and values, repeated for each query, a row of the mask.
+        return (turned + 2 * self.queries + self.longest) * self.bytes
 
-    def _inputs(self, config: TrainingConfig, setting: Setting) -> int:
+    def _inputs(self, rank: int, copies: bool) -> int:
         """Return the bytes of the adapted layers' inputs, and of what their first matrices make of them."""
-        narrow = 7 * config.lora.r
-        if setting.own_layers or self.bytes == _FLOAT32:
-            # Layers that read the same tensor keep it once.
-            return (2 * self.hidden + self.queries + self.middle + narrow) * self.bytes
-        # PEFT makes a float32 copy for each layer.
-        return (5 * self.hidden + self.queries + self.middle + narrow) * _FLOAT32
+        if copies:
+            # PEFT makes a float32 copy for each layer.
+            return (5 * self.hidden + self.queries + self.middle + 7 * rank) * _FLOAT32
+        # Layers that read the same tensor keep it once.
+        return (2 * self.hidden + self.queries + self.middle + 7 * rank) * self.bytes
 
 
 def _weights(outline: Any, config: TrainingConfig, setting: Setting) -> int:
