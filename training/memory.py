@@ -28,7 +28,7 @@ _LOGIT_BYTES = 3 * _FLOAT32
 _HELD = 1.15
 # What a GPU's libraries take beside tensors. Not measured.
 _CONTEXT = 2**29
-# An estimate may be so far below the peak. Measured on a CPU alone (`docs/measurements.md`).
+# An estimate may be so far below the peak; on a CPU it was by a tenth (`docs/measurements.md`).
 _MARGIN = 1.2
 
 
