@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -98,4 +99,31 @@ def test_an_adapter_is_trained_on_a_quantised_model(tmp_path: Path, quantization
     assert steps[-1].loss < 0.8 * steps[0].loss
     values = load_file(tmp_path / "adapter" / "adapter_model.safetensors").values()
     assert {value.dtype for value in values} == {torch.float32}
+    assert all(torch.isfinite(value).all() for value in values)
+
+
+@pytest.mark.slow
+def test_a_quantised_training_is_retried_with_activations_computed_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("bitsandbytes")
+    folder = save_tiny_model(tmp_path / "model", hidden=128)
+    config = TrainingConfig(epochs=4, batch_size=4, quantization="4bit", gradient_checkpointing=True)
+    whole, calls = torch.nn.functional.cross_entropy, 0
+
+    def poisoned(*arguments: Any, **named: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return whole(*arguments, **named) * (float("nan") if calls == 4 else 1)
+
+    monkeypatch.setattr("torch.nn.functional.cross_entropy", poisoned)
+    file = tmp_path / "training.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
+    outcome = train_adapter(
+        file, str(folder), tmp_path / "adapter", config, seed=0, report=lambda _: None, stop=threading.Event()
+    )
+    assert outcome.retry is not None
+    assert (outcome.steps, outcome.retry.step) == (8, 4)
+    assert "since a quantised model cannot be float32" in outcome.retry.setting
+    values = load_file(tmp_path / "adapter" / "adapter_model.safetensors").values()
     assert all(torch.isfinite(value).all() for value in values)

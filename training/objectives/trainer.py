@@ -139,7 +139,8 @@ def _with_samples(
         if weighted:
             weights = torch.tensor([example["weight"] for example in examples])
             if "attention_mask" in batch:
-                batch["weight"] = weights[:, None].expand(batch["labels"].shape)
+                # A copy, since what shares its memory cannot be pinned for a GPU.
+                batch["weight"] = weights[:, None].expand(batch["labels"].shape).contiguous()
             else:
                 # Without padding, the samples of a batch are one long row.
                 lengths = torch.tensor([len(example["input_ids"]) for example in examples])
