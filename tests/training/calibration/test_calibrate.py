@@ -184,7 +184,7 @@ def test_a_threshold_of_ones_own_decides() -> None:
 
 
 def test_the_room_opens_no_file_but_its_own_and_knows_no_run() -> None:
-    below = ("agents", "stores.sample", "stores.records", "training.calibration")
+    below = ("agents", "stores.sample", "stores.records", "stores.counts", "training.calibration")
     others = ("numpy", "sklearn", "pydantic", "langchain_core.embeddings", "collections", "dataclasses")
     small = ("typing", "functools", "itertools", "bisect", "math", "statistics", "hashlib")
     # What was learned is saved and loaded by one module, on behalf of one more.
