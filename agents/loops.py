@@ -60,6 +60,9 @@ def is_circling(tokens: Sequence[int]) -> bool:
         (True, False)
     """
     tail = tokens[-_TOKENS:][::-1]
+    # Most have not even their last token six times: a batch of a thousand is looked at in no time.
+    if not tail or tail.count(tail[0]) < _TIMES_IF_ENDED:
+        return False
     return any(
         period + same >= max(_TIMES_IF_ENDED * period, _SHORTEST_IN_TOKENS)
         for period, same in enumerate(_matches(tail))

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from agents.models.chat import to_turns
+from agents.base import request_as_trained
+from agents.models.chat import to_messages, to_turns
 from agents.models.config import EmbeddedModelConfig
 from agents.models.embedded import EmbeddedChatModel
 from agents.models.loading import load_embedded
@@ -58,7 +59,7 @@ def ask_generate(model: Any, tokenizer: Any, texts: list[str], batch: int, max_t
     tokens = 0
     for start in range(0, len(texts), batch):
         inputs = tokenizer(texts[start : start + batch], return_tensors="pt", padding=True).to(model.device)
-        answers = model.generate(**inputs, max_new_tokens=max_tokens, do_sample=False)
+        answers = model.generate(**inputs, max_new_tokens=max_tokens, do_sample=False, repetition_penalty=1.0)
         answers = answers[:, inputs["input_ids"].shape[1] :]
         # Up to and with the first end of a turn; what follows is padding.
         ended = (answers == tokenizer.eos_token_id).cumsum(1).sub((answers == tokenizer.eos_token_id).int())
@@ -73,7 +74,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(weights, padding_side="left")
     template = QuestionTemplate(RunConfig().agents.base.prompt)
     samples = islice(read_samples(arguments.data), arguments.samples)
-    prompts: list[list[BaseMessage]] = [[HumanMessage(template.render(sample))] for sample in samples]
+    prompts = [to_messages(request_as_trained(sample, template)) for sample in samples]
     texts = [
         str(tokenizer.apply_chat_template(to_turns(prompt), add_generation_prompt=True, tokenize=False))
         for prompt in prompts

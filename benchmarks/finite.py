@@ -27,6 +27,7 @@ from training.linear import LoraLinear
 from training.lora import LoraSettings, TrainingConfig
 from training.objectives.sft import build_trainer
 from training.objectives.tokens import IGNORED, Tokens
+from training.setting import Setting
 
 
 class Variant(NamedTuple):
@@ -80,7 +81,10 @@ def train(weights: str, rows: Path, variant: Variant, steps: int) -> dict[str, A
         tokens.read(rows, ChatTemplate(tokenizer, weights), threading.Event())
         set_seed(0)
         model = _load(weights, variant)
-        trainer = build_trainer(model, tokenizer, tokens, config, seed=0)
+        setting = Setting(dtype="bfloat16", own_layers=variant.own_layer)
+        trainer = build_trainer(model, tokenizer, tokens, config, setting, seed=0)
+        # Here it is looked at after each pass, and more closely.
+        trainer.remove_callback(trainer.watch)
         if not variant.padded:
             trainer.args.gradient_accumulation_steps = config.batch_size
             trainer.args.per_device_train_batch_size = trainer._train_batch_size = 1

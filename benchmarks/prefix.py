@@ -19,7 +19,7 @@ from typing import Any
 from replay import forget, parser_for, prefix_cache, record, server
 
 _FOLDER = Path(__file__).parent / "role_first"
-_ROLE_FIRST = {
+ROLE_FIRST = {
     "reasoner": {"prompt": str(_FOLDER / "reason.md"), "reflect_prompt": str(_FOLDER / "reflect.md")},
     "checker": {"prompt": str(_FOLDER / "check.md")},
     "reviewer": {"prompt": str(_FOLDER / "review.md")},
@@ -33,7 +33,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for data in arguments.data:
             orders: dict[str, dict[str, list[float]]] = {}
             for _ in range(arguments.rounds):
-                for order, agents in (("sample_first", {}), ("role_first", _ROLE_FIRST)):
+                for order, agents in (("sample_first", {}), ("role_first", ROLE_FIRST)):
                     found = await _run(base_url, data, arguments, agents)
                     for name, value in found.items():
                         orders.setdefault(order, {}).setdefault(name, []).append(value)

@@ -92,12 +92,13 @@ async def record(
     out: Path,
     agents: dict[str, Any] | None = None,
     gold: str | None = None,
+    name: str = NAME,
 ) -> Recording:
     """Detect and denoise a dataset on a server, noting every request; probing the model is left out."""
     config = RunConfig.model_validate(
         {
             "data": {"train": data, "gold": gold},
-            "models": {"default": {"provider": "vllm", "name": NAME, "base_url": base_url}},
+            "models": {"default": {"provider": "vllm", "name": name, "base_url": base_url}},
             "agents": {name: {**_AGENTS[name], **(agents or {}).get(name, {})} for name in _AGENTS},
             "run": {"concurrency": concurrency},
         }

@@ -128,7 +128,8 @@ def _kind(annotation: Any) -> str:
     if origin is dict:
         return "mapping"
     if origin is Literal:
-        return ", ".join(f"`{value}`" for value in arguments)
+        said = (str(value).lower() if isinstance(value, bool) else value for value in arguments)
+        return ", ".join(f"`{value}`" for value in said)
     if origin in (UnionType, typing.Union):
         return " or ".join(_kind(part) for part in arguments if part is not NoneType)
     if origin is tuple:

@@ -176,6 +176,9 @@ def _tuned(summary: Summary) -> list[tuple[str, str]]:
     training, evaluation = summary.training, summary.evaluation
     if training is not None and training.dropped:
         rows.append(("too long", f"{training.dropped} left out (training.max_length; see dropped.jsonl)"))
+    if training is not None and (retry := training.retry) is not None:
+        told = f"{retry.fault} at step {retry.step}; it went on with {retry.setting}"
+        rows.append(("training retried", f"{told} (likely cause: {retry.cause})"))
     for stage, figures in (("training", training), ("evaluation", evaluation)):
         if figures is not None and figures.skipped:
             rows.append((stage, f"skipped: {figures.skipped}"))

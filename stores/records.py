@@ -401,6 +401,25 @@ class RunUsage(Usage):
     by_agent: dict[str, Usage]
 
 
+class TrainingRetry(Part):
+    """Why training stopped before a step, and how it went on from there."""
+
+    step: int
+    """The step whose loss or gradient was not finite, from 1."""
+    samples: tuple[str, ...]
+    """Ids of the samples whose loss it was, or of the whole step's."""
+    fault: str
+    """What was not finite."""
+    cause: str
+    """The likely cause, or `unknown`."""
+    setting: str
+    """What the retry was computed with."""
+    float32: bool
+    """Whether that was float32."""
+    halved: bool
+    """Whether the learning rate was halved."""
+
+
 class TrainingFigures(Part):
     """What training did."""
 
@@ -415,6 +434,8 @@ class TrainingFigures(Part):
     """Samples that were too long (`training.max_length`); dropped.jsonl names them."""
     cut: int = 0
     """Samples whose end was cut off."""
+    retry: TrainingRetry | None = None
+    """What was not finite on the way; none where everything was."""
 
 
 class EvaluationFigures(Part):

@@ -119,6 +119,7 @@ ALLOWED = {
     "agents.models.completion.read_completion": "an OpenAI-compatible endpoint calls its reply so",
     "agents.models.decoding.Completion": "what a causal model does to a prompt of tokens",
     "agents.models.vllm_command.free_memory": "the machine's",
+    "training.memory": "the machine's",
     "agents.agent.AgentConfig.load_prompts.question": "the block that shows that variable",
     "graph.context.Prompts.question": "the block that shows that variable",
     "prompts.template.QuestionTemplate": "`question` is a variable of the templates",

@@ -52,7 +52,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_used() -> None:
 
 
 def test_the_extras_are_those_that_the_documentation_names() -> None:
-    extras = {"embedded", "vllm", "studio", "study", "docs", "dev"}
+    extras = {"embedded", "vllm", "quantization", "studio", "study", "docs", "dev"}
     assert set(PROJECT["optional-dependencies"]) == extras
 
 

@@ -1,23 +1,31 @@
 """Fine-tune a LoRA adapter on the training file with TRL and PEFT (paper Eq. 9)."""
 
-import math
+import gc
+import logging
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
 from agents.models.chat_template import ChatTemplate
-from stores.pretrained import load_tokenizer
-from training.errors import NothingToTrainError, TrainingError, TrainingInterrupted
+from stores.pretrained import load_outline, load_tokenizer
+from stores.records import TrainingRetry
+from training.errors import NotFiniteError, NothingToTrainError, TrainingError, TrainingInterrupted
 from training.lora import TrainingConfig, load_model, save_adapter
+from training.memory import estimate_peak, quantised_bytes
 from training.objectives.sft import build_trainer
 from training.objectives.tokens import Tokens
 from training.progress import TrainingStep, last_checkpoint, make_progress
+from training.retry import keep_retry, make_slower, plan_retry, read_retry
+from training.setting import Setting, choose_setting, safer_setting
+
+_LOG = logging.getLogger("robustft")
 
 
 class TrainingOutcome(BaseModel):
@@ -31,6 +39,7 @@ class TrainingOutcome(BaseModel):
         dropped: ids of the samples left out: longer than `max_length`, without a response token in it, or of
             turns that the chat template cannot render.
         cut: ids of the samples whose end was cut off.
+        retry: why and how training went on in a safer setting, where a step was not finite.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +50,7 @@ class TrainingOutcome(BaseModel):
     seconds: float
     dropped: tuple[str, ...]
     cut: tuple[str, ...]
+    retry: TrainingRetry | None = None
 
 
 def train_adapter(
@@ -75,7 +85,7 @@ def train_adapter(
         NothingToTrainError: the file has no sample that fits.
         WeightsError: the weights or the tokenizer cannot be read.
         InputError: the config names layers that the model does not have.
-        TrainingError: the loss was not a number.
+        TrainingError: the loss or a gradient was not finite, in the safer setting too.
         TrainingInterrupted: `stop` was set.
     """
     adapter.parent.mkdir(parents=True, exist_ok=True)
@@ -110,34 +120,110 @@ def _train(
     report: Callable[[TrainingStep], None],
     stop: threading.Event,
 ) -> TrainingOutcome:
-    from transformers import set_seed
-
     tokenizer = load_tokenizer(weights)
     tokens = Tokens(work / "tokens.arrow", config)
     tokens.read(training_file, ChatTemplate(tokenizer, weights), stop)
-    set_seed(seed)
-    trainer = build_trainer(load_model(weights, config.lora), tokenizer, tokens, config, seed)
-    progress = make_progress(report, stop, config.batch_size)
-    trainer.add_callback(progress)
-    began = time.monotonic()
-    trainer.train(resume_from_checkpoint=last_checkpoint(work))
-    seconds = time.monotonic() - began
-    if not math.isfinite(progress.total_loss):
+    attempt = _Attempt(weights, work, config, tokens, tokenizer, seed, report, stop)
+    retry = read_retry(work)
+    if retry is None:
+        setting = choose_setting(weights, config, tokens.longest)
+        try:
+            return attempt.train(setting)
+        except NotFiniteError as exc:
+            # Its traceback holds the model.
+            failed = exc.with_traceback(None)
+        _free()
+        retry = plan_retry(failed, weights, config, setting, tokens.longest)
+        keep_retry(work, retry)
+        _LOG.warning("%s; training goes on before that step with %s", failed, retry.setting)
+    try:
+        return attempt.train_again(retry)
+    except NotFiniteError as exc:
         raise TrainingError(
-            f"the loss was {progress.loss} at step {trainer.state.global_step}; "
-            "a lower training.learning_rate may help"
+            f"{exc}. This was the second try, with {retry.setting}; in the first, {retry.fault} at step "
+            f"{retry.step} (likely cause: {retry.cause}). No adapter was made. A lower "
+            "training.learning_rate may help, or data without these samples"
+        ) from exc
+
+
+def _free() -> None:
+    """Give back the memory of a trainer, whose model and optimiser refer to each other in circles."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+class _Attempt(NamedTuple):
+    """Training on samples that are read: from the start, or from where an earlier one came to."""
+
+    weights: str
+    work: Path
+    config: TrainingConfig
+    tokens: Tokens
+    tokenizer: Any
+    seed: int
+    report: Callable[[TrainingStep], None]
+    stop: threading.Event
+
+    def train(self, setting: Setting) -> TrainingOutcome:
+        """Train in a setting; where a step is not finite, leave a checkpoint of before it."""
+        trainer, progress = self._trainer(self.config, setting)
+        try:
+            return self._outcome(trainer, progress)
+        except NotFiniteError:
+            # Nothing public writes one between two steps. Before the first there is nothing to keep.
+            if trainer.state.global_step:
+                trainer._save_checkpoint(trainer.model, trial=None)
+            raise
+
+    def train_again(self, retry: TrainingRetry) -> TrainingOutcome:
+        """Train on from that checkpoint in the retry's setting."""
+        setting = safer_setting(
+            self.config, choose_setting(self.weights, self.config, self.tokens.longest), widen=retry.float32
         )
-    if stop.is_set():
-        raise TrainingInterrupted(f"training was stopped after step {trainer.state.global_step}")
-    save_adapter(trainer.model, work / "adapter")
-    return TrainingOutcome(
-        samples=tokens.samples,
-        steps=trainer.state.global_step,
-        loss=progress.total_loss / trainer.state.global_step,
-        seconds=seconds,
-        dropped=tuple(tokens.dropped),
-        cut=tuple(tokens.cut),
-    )
+        rate = self.config.learning_rate / 2 if retry.halved else self.config.learning_rate
+        config = self.config.model_copy(update={"learning_rate": rate})
+        trainer, progress = self._trainer(config, setting)
+        trainer.add_callback(make_slower(rate))
+        return self._outcome(trainer, progress).model_copy(update={"retry": retry})
+
+    def _trainer(self, config: TrainingConfig, setting: Setting) -> tuple[Any, Any]:
+        from transformers import set_seed
+
+        outline = load_outline(self.weights)
+        stored = quantised_bytes(self.weights)
+        peak = estimate_peak(outline, config, setting, self.tokens.longest, stored=stored)
+        set_seed(self.seed)
+        trainer = build_trainer(
+            load_model(self.weights, config, setting),
+            self.tokenizer,
+            self.tokens,
+            config,
+            setting,
+            self.seed,
+            recomputes=peak.recomputes,
+        )
+        progress = make_progress(self.report, self.stop, config.batch_size)
+        trainer.add_callback(progress)
+        return trainer, progress
+
+    def _outcome(self, trainer: Any, progress: Any) -> TrainingOutcome:
+        began = time.monotonic()
+        trainer.train(resume_from_checkpoint=last_checkpoint(self.work))
+        seconds = time.monotonic() - began
+        if self.stop.is_set():
+            raise TrainingInterrupted(f"training was stopped after step {trainer.state.global_step}")
+        save_adapter(trainer.model, self.work / "adapter")
+        return TrainingOutcome(
+            samples=self.tokens.samples,
+            steps=trainer.state.global_step,
+            loss=progress.total_loss / trainer.state.global_step,
+            seconds=seconds,
+            dropped=tuple(self.tokens.dropped),
+            cut=tuple(self.tokens.cut),
+        )
 
 
 @contextmanager

@@ -3,20 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from stores.errors import InputError, first_line
 from stores.pretrained import load_causal_model
 
 if TYPE_CHECKING:
-    import torch
+    from training.setting import Setting
 
-
-# Parameters up to which a GPU trains in float32: there it takes longer to launch kernels than to run them,
-# and bfloat16's conversions are more of them (`docs/measurements.md`).
-_SMALL = 500_000_000
-# What torch calls a processor's instructions that multiply matrices of bfloat16.
-_BFLOAT16 = ("amx_bf16", "avx512_bf16", "sve_bf16")
+Quantization = Literal["none", "4bit", "8bit"]
 
 
 class LoraSettings(BaseModel):
@@ -45,10 +40,15 @@ class TrainingConfig(BaseModel):
     """Passes over the training set."""
     learning_rate: float = Field(default=2e-4, gt=0, lt=1, allow_inf_nan=False)
     """The highest learning rate of AdamW. LoRA wants about ten times the rate of full fine-tuning."""
-    scheduler: Literal["linear", "cosine"] = "linear"
-    """How the learning rate falls to 0: in a straight line, or as half a cosine."""
+    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup", "inverse_sqrt"] = "linear"
+    """How the learning rate goes on after the warm-up: it falls to 0 in a straight line or as half a cosine,
+    stays, or falls with the root of the steps. `constant` has no warm-up, `inverse_sqrt` needs one."""
     warmup: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False)
-    """The share of all steps in which the learning rate rises from 0 before it falls."""
+    """The share of all steps in which the learning rate rises from 0."""
+    weight_decay: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False)
+    """AdamW's decay of the adapter's matrices."""
+    max_grad_norm: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    """The gradient's norm that a step is cut to. 0 cuts nothing."""
     batch_size: int = Field(default=8, gt=0)
     """Samples per optimiser step. With 8, 150 samples give 38 steps in two epochs."""
     max_length: int = Field(default=1024, gt=0)
@@ -58,31 +58,34 @@ class TrainingConfig(BaseModel):
     weighting: Literal["hard", "soft"] = "hard"
     """`hard`: every sample of the training set counts alike. `soft`: every sample with a confidence is kept,
     and counts as much as its response is likely to be right (needs `calibrated`)."""
+    quantization: Quantization = "none"
+    """Train on a model whose layers bitsandbytes quantises (QLoRA): `4bit` (NF4) takes a quarter of
+    bfloat16's memory, `8bit` a half. It needs `pip install 'robustft[quantization]'`."""
+    gradient_checkpointing: Literal["auto", True, False] = "auto"
+    """Compute activations twice instead of keeping them. `auto` does so where they do not fit."""
     lora: LoraSettings = LoraSettings()
+    args: dict[str, JsonValue] = {}
+    """Any other field of TRL's `SFTConfig`, such as `{optim: adamw_bnb_8bit}`. They are checked before
+    anything is asked. A field that RobustFT sets itself is refused."""
+
+    @model_validator(mode="after")
+    def _check_warmup(self) -> "TrainingConfig":
+        if self.scheduler == "constant" and self.warmup:
+            raise ValueError(
+                "scheduler: constant has no warm-up; use constant_with_warmup, or leave warmup out"
+            )
+        if self.scheduler == "inverse_sqrt" and not self.warmup:
+            raise ValueError("scheduler: inverse_sqrt falls from the end of the warm-up on; set warmup")
+        return self
 
 
-def training_dtype() -> "torch.dtype":
-    """Return the dtype that a frozen model computes in while its adapter, in float32, is trained.
-
-    bfloat16 where the device multiplies it at full speed; a CPU that cannot takes longer for it than for
-    float32.
-    """
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    able = torch.cpu.get_capabilities()
-    return torch.bfloat16 if any(able.get(name) for name in _BFLOAT16) else torch.float32
-
-
-def load_model(weights: str, settings: LoraSettings) -> Any:
-    """Return a model wrapped with new LoRA matrices, in this machine's training dtype.
-
-    On a GPU, a small model is trained in float32.
+def load_model(weights: str, config: TrainingConfig, setting: "Setting") -> Any:
+    """Return a model wrapped with new LoRA matrices, which are float32.
 
     Args:
         weights: a folder or a hub id, as `stores.model_hub.fetchable_weights` returns it.
-        settings: the matrices to add. They start at random (A) and at zero (B).
+        config: names the matrices to add and the quantisation. They start at random (A) and at zero (B).
+        setting: how the model is computed.
 
     Raises:
         WeightsError: the weights cannot be read.
@@ -90,19 +93,29 @@ def load_model(weights: str, settings: LoraSettings) -> Any:
     """
     import torch
 
-    model = load_causal_model(weights, dtype=training_dtype())
-    quantised = getattr(model, "is_quantized", False)
-    if torch.cuda.is_available() and model.num_parameters() < _SMALL and not quantised:
-        model = model.to(torch.float32)
-    return add_matrices(model, settings)
+    from training.quantization import quantize
+
+    how = quantize(config.quantization, setting.dtype)
+    model = load_causal_model(weights, dtype=getattr(torch, setting.dtype), **how)
+    if setting.attention is not None:
+        model.set_attn_implementation(setting.attention)
+    if how:
+        from peft import prepare_model_for_kbit_training
+
+        # The trainer turns checkpointing on, where there is to be any.
+        model = prepare_model_for_kbit_training(  # type: ignore[no-untyped-call]
+            model, use_gradient_checkpointing=False
+        )
+    return add_matrices(model, config.lora, own=setting.own_layers)
 
 
-def add_matrices(model: Any, settings: LoraSettings) -> Any:
+def add_matrices(model: Any, settings: LoraSettings, *, own: bool = False) -> Any:
     """Return a model wrapped with new LoRA matrices.
 
     Args:
         model: as it was loaded, or its outline (`stores.pretrained.load_outline`).
         settings: the matrices to add.
+        own: whether linear layers get `training.linear.LoraLinear` instead of PEFT's own class.
 
     Raises:
         InputError: `target_modules` names a layer that the model does not have, or none that can be tuned.
@@ -120,7 +133,7 @@ def add_matrices(model: Any, settings: LoraSettings) -> Any:
         target_modules=layers if isinstance(layers, str) else list(layers),
         task_type="CAUSAL_LM",
     )
-    if not getattr(model, "is_quantized", False):
+    if own:
         # https://huggingface.co/docs/peft/developer_guides/custom_models
         matrices._register_custom_module({Linear: LoraLinear})
     try:

@@ -1,7 +1,6 @@
 """What a training reports after each step, and when it writes a checkpoint."""
 
 import json
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -71,7 +70,6 @@ def make_progress(report: Callable[[TrainingStep], None], stop: threading.Event,
             self.total_loss += self.loss
             # Written into the checkpoint; a long run would fill the memory with every step's.
             state.log_history[:] = [{"step": state.global_step, "total_loss": self.total_loss}]
-            control.should_training_stop |= not math.isfinite(self.loss)
             steps = state.global_step - self._first_step
             report(
                 TrainingStep(

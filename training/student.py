@@ -5,22 +5,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from agents.errors import TurnsRefusedError
 from agents.models.chat_template import ChatTemplate, Example
 from stores.errors import InputError, WeightsError
-from stores.pretrained import check_vocabulary, is_quantised, load_outline, load_tokenizer
+from stores.pretrained import check_vocabulary, load_outline, load_tokenizer
 from stores.records import TrainingRow
 from stores.weight_files import check_weight_files
-from training.lora import TrainingConfig, add_matrices, training_dtype
+from training.arguments import read_arguments
+from training.lora import TrainingConfig, add_matrices
+from training.memory import estimate_peak, find_room, fits, quantised_bytes
 from training.objectives.tokens import tokenize
+from training.quantization import check_quantization
+from training.setting import choose_setting
 
 _LOG = logging.getLogger("robustft")
 
 
 def check_student(weights: str, config: TrainingConfig, rows: Sequence[TrainingRow] = ()) -> str:
-    """Check that a model can be tuned: its files, tokenizer, chat template, layers and size.
+    """Check that a model can be tuned as configured: its files, tokenizer, chat template, layers and size.
 
     No weights are read.
 
@@ -35,8 +37,11 @@ def check_student(weights: str, config: TrainingConfig, rows: Sequence[TrainingR
     Raises:
         WeightsError: a file is missing or damaged, a package is missing that reads it, the model has no chat
             template or no token that ends a turn, or it is larger than this machine's whole memory.
-        InputError: `target_modules` names a layer that the model does not have, or no row can be rendered.
+        InputError: `target_modules` names a layer that the model does not have, no row can be rendered,
+            `training.args` has a field that cannot be used, or bitsandbytes is missing for a quantisation.
     """
+    read_arguments(config)
+    check_quantization(weights, config)
     if Path(weights).is_dir():
         check_weight_files(Path(weights))
     tokenizer = load_tokenizer(weights)
@@ -44,9 +49,9 @@ def check_student(weights: str, config: TrainingConfig, rows: Sequence[TrainingR
     _check_rows(template, config, rows)
     outline = load_outline(weights)
     check_vocabulary(weights, tokenizer, outline)
-    size = _check_size(weights, outline)
+    size = _check_size(weights, outline, config)
     add_matrices(outline, config.lora)
-    return f"its files, chat template and layers fit, {size:.1f} GiB of weights in training"
+    return f"its files, chat template and layers fit; {size}"
 
 
 def _check_rows(template: ChatTemplate, config: TrainingConfig, rows: Sequence[TrainingRow]) -> None:
@@ -64,31 +69,34 @@ def _check_rows(template: ChatTemplate, config: TrainingConfig, rows: Sequence[T
         )
 
 
-def _check_size(weights: str, outline: Any) -> float:
-    """Return the GiB that a model's weights take in training; warn where they may not fit."""
-    import torch
-
-    files = sum(file.stat().st_size for file in Path(weights).glob("*.safetensors")) / 2**30
-    wide = outline.num_parameters() * training_dtype().itemsize / 2**30
-    # A quantised model stays as small as its files.
-    size = files if files and is_quantised(weights) else wide
-    if torch.cuda.is_available():
-        free, whole = (number / 2**30 for number in torch.cuda.mem_get_info())
-        kind = "GPU memory"
-    else:
-        memory = psutil.virtual_memory()
-        free, whole, kind = memory.available / 2**30, memory.total / 2**30, "memory"
-    if size > whole:
+def _check_size(weights: str, outline: Any, config: TrainingConfig) -> str:
+    """Return what a training takes at its peak and what is free; warn where it may not fit."""
+    # As if every sample had the greatest length.
+    setting = choose_setting(weights, config, config.max_length)
+    peak = estimate_peak(outline, config, setting, config.max_length, stored=quantised_bytes(weights))
+    room = find_room()
+    free, whole = room.free / 2**30, room.whole / 2**30
+    if peak.weights > room.whole:
         raise WeightsError(
-            f"model '{weights}': its weights take {size:.1f} GiB in training, and this machine has "
-            f"{whole:.1f} GiB of {kind}; tune a smaller or quantised model, or stop at --until select"
+            f"model '{weights}': its weights take {peak.weights / 2**30:.1f} GiB in training, and this "
+            f"machine has {whole:.1f} GiB of {room.kind}; {_smaller(config)}, or stop at --until select"
         )
-    if size > free:
-        _LOG.warning(
-            "%s: its weights take %.1f GiB in training, and %.1f GiB of %s are free",
-            weights,
-            size,
-            free,
-            kind,
-        )
-    return size
+    told = (
+        f"training takes {peak} with {config.max_length} tokens a sample, and {free:.1f} GiB of {room.kind} "
+        "are free"
+    )
+    if not fits(peak, room):
+        _LOG.warning("%s: %s; it may not fit: %s", weights, told, _smaller(config))
+    return told
+
+
+def _smaller(config: TrainingConfig) -> str:
+    """Return what would make a training take less."""
+    ways = ["tune a smaller model"]
+    if config.quantization != "4bit":
+        ways.append("set training.quantization: 4bit")
+    if config.gradient_checkpointing is False:
+        ways.append("set training.gradient_checkpointing: auto")
+    if config.batch_size > 1:
+        ways.append("lower training.batch_size or training.max_length")
+    return ", ".join(ways[:-1]) + f" or {ways[-1]}" if len(ways) > 1 else ways[0]

@@ -51,8 +51,8 @@ class EmbeddedModelConfig(BaseModel):
     """An alias, a local folder or a hub id."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` is float32 on a CPU and bfloat16 on a GPU. In float32 an answer does not depend on its batch."""
-    batch_size: int = Field(default=64, gt=0)
-    """Prompts answered at once."""
+    batch_size: Annotated[int, Field(gt=0)] | Literal["auto"] = "auto"
+    """The most prompts answered at once. `auto` is what the free memory takes on a GPU, and 64 on a CPU."""
     chat_template_kwargs: dict[str, Any] = {}
     """What the chat template is given besides the turns, for example `{enable_thinking: false}`."""
 

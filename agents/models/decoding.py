@@ -1,7 +1,8 @@
-"""Completes a batch of prompts token by token, with each token's log-probability.
+"""Completes a batch of prompts token by token, with each token's log-probability: the loop for a CPU.
 
 Transformers' own continuous batching returns log-probabilities too, but on a CPU it answered at about a
 third of this loop's speed, took 5 GB, and its answers depended on the batch (`docs/measurements.md`).
+A GPU waits for the host at every token of this loop; there `agents/models/generate.py` completes.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -14,7 +15,7 @@ from transformers import DynamicCache, PreTrainedModel
 from agents.errors import ModelCallError
 
 # In tokens: a look takes as long as a hundredth of these.
-_LOOKED_AT_EVERY = 16
+LOOKED_AT_EVERY = 16
 
 
 class Request(NamedTuple):
@@ -64,11 +65,11 @@ def complete_batch(
     Raises:
         ModelCallError: nobody waits any more.
     """
-    rows = [_Row(request, torch.Generator().manual_seed(request.seed)) for request in requests]
+    rows = [Row(request) for request in requests]
     prompts = [request.prompt for request in requests]
     cache = DynamicCache(config=model.config)
-    shared = _read_shared_prefix(model, prompts, cache)
-    tokens, mask = _pad_left([prompt[shared:] for prompt in prompts], model.device)
+    shared = read_shared_prefix(model, prompts, cache)
+    tokens, mask = pad_left([prompt[shared:] for prompt in prompts], model.device)
     position = mask.cumsum(1).sub(1).clamp(min=0).add(shared)
     mask = torch.cat([mask.new_ones(len(mask), shared), mask], dim=1)
     going = rows
@@ -100,23 +101,32 @@ def complete_batch(
         tokens = chosen[:, None]
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         position = position[:, -1:] + 1
-    return [Completion(row.tokens, row.log_probabilities, row.finished, row.among) for row in rows]
+    return [row.result for row in rows]
 
 
 @dataclass
-class _Row:
+class Row:
+    """One prompt under way, and what has followed it so far."""
+
     request: Request
-    # One a row, on the CPU: what is drawn depends on the seed, not on the batch or device.
-    generator: torch.Generator
     tokens: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
     finished: bool = False
     among: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        # One a row, on the CPU: what is drawn depends on the seed, not on the batch or device.
+        self.generator = torch.Generator().manual_seed(self.request.seed)
+
+    @property
+    def result(self) -> Completion:
+        """What was completed."""
+        return Completion(self.tokens, self.log_probabilities, self.finished, self.among)
+
     @property
     def is_due(self) -> bool:
         """Whether it is time to look whether the completion runs in circles."""
-        return len(self.tokens) % _LOOKED_AT_EVERY == 0
+        return len(self.tokens) % LOOKED_AT_EVERY == 0
 
     def takes(self, token: int, log_probability: float, ends: Collection[int]) -> bool:
         """Take a token; returns whether another may follow."""
@@ -131,7 +141,7 @@ class _Row:
         return len(self.tokens) < self.request.max_tokens
 
 
-def _read_shared_prefix(model: PreTrainedModel, prompts: list[list[int]], cache: DynamicCache) -> int:
+def read_shared_prefix(model: PreTrainedModel, prompts: list[list[int]], cache: DynamicCache) -> int:
     """Read what all prompts begin with once, for all rows; returns how many tokens that is.
 
     The chat template's system turn alone is half of a short prompt.
@@ -149,7 +159,7 @@ def _read_shared_prefix(model: PreTrainedModel, prompts: list[list[int]], cache:
     return shared
 
 
-def _choose(logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
+def _choose(logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
     chosen = logits.argmax(-1)
     for index, row in enumerate(rows):
         if among := row.request.among:
@@ -162,12 +172,13 @@ def _choose(logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
     return chosen
 
 
-def _pad_left(prompts: list[list[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def pad_left(prompts: list[list[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return prompts of any lengths as one matrix, and the mask of its padding, which is on the left."""
     longest = max(len(prompt) for prompt in prompts)
-    # Any token will do: the mask hides it.
-    tokens = torch.zeros((len(prompts), longest), dtype=torch.long, device=device)
-    mask = torch.zeros((len(prompts), longest), dtype=torch.long, device=device)
+    # Any token will do: the mask hides it. A device gets them whole, and not row by row.
+    tokens = torch.zeros((len(prompts), longest), dtype=torch.long)
+    mask = torch.zeros((len(prompts), longest), dtype=torch.long)
     for row, prompt in enumerate(prompts):
         tokens[row, longest - len(prompt) :] = torch.tensor(prompt)
         mask[row, longest - len(prompt) :] = 1
-    return tokens, mask
+    return tokens.to(device), mask.to(device)

@@ -12,17 +12,20 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from agents.errors import ModelCallError, TurnsRefusedError
 from agents.loops import is_circling, is_loop
+from agents.models.batches import batch_tokens, in_halves, rated_tokens
 from agents.models.chat import DirectChatModel, defuse_all, to_messages, to_turns, with_arguments
 from agents.models.chat_template import ChatTemplate
 from agents.models.decoding import Completion, Request, complete_batch
+from agents.models.generate import Alone, Generation
 from agents.models.rating import rate_batch
 from agents.models.turn_end import end_tokens
 from agents.thoughts import is_mark, split_thoughts
 from stores.batcher import Batcher
 from stores.sample import Message
 
-# Rows times padded length of one batch: bounds the key-value cache (46 KB a token with SmolLM2 in float32).
-_BATCH_TOKENS = 16_384
+# Seconds that a batch waits for more, and the most while more keep coming: a GPU answers 256 in about the
+# time of one. Chosen, not measured.
+_GATHER_FOR_GPU, _LONGEST_FOR_GPU = 0.005, 0.1
 # With less room than this, a prompt is too long for its model.
 _LEAST_ROOM = 16
 _DEFAULT_ROOM = 256
@@ -38,6 +41,8 @@ class EmbeddedChatModel(DirectChatModel):
 
     name_or_path: str
     batch_size: int
+    generates: bool = False
+    """Whether transformers' `generate` answers, as on a GPU, or the loop of `decoding.py`."""
     rates_letters: bool = True
     rates_replies: bool = True
     template_settings: dict[str, Any] = Field(default_factory=dict)
@@ -49,6 +54,7 @@ class EmbeddedChatModel(DirectChatModel):
     _ends: tuple[int, ...] = PrivateAttr()
     _hidden: set[int] = PrivateAttr()
     _opened: str = PrivateAttr()
+    _texts: dict[int, str] = PrivateAttr(default_factory=dict)
 
     def __init__(self, *, model: PreTrainedModel, tokenizer: Tokenizer, **fields: Any) -> None:
         super().__init__(**fields)
@@ -63,7 +69,11 @@ class EmbeddedChatModel(DirectChatModel):
         self._opened = self._opening_mark()
         self.thinks = bool(self._opened) or self._may_think()
         # Several batches' worth at once: the loop sorts them by length, which saves padding.
-        self._batcher = Batcher(self._complete_awaited, self.batch_size)
+        if self.generates:
+            times = {"gather": _GATHER_FOR_GPU, "longest": _LONGEST_FOR_GPU}
+            self._batcher = Batcher(self._generate_awaited, self.batch_size, **times)
+        else:
+            self._batcher = Batcher(self._complete_awaited, self.batch_size)
 
     @property
     def _llm_type(self) -> str:
@@ -77,7 +87,10 @@ class EmbeddedChatModel(DirectChatModel):
         **sampling: Any,
     ) -> ChatResult:
         request = self._to_request(messages, sampling)
-        return self._to_result(request, self._complete([request])[0])
+        (completion,) = self._generate_alone([request]) if self.generates else self._complete([request])
+        if isinstance(completion, Exception):
+            raise completion
+        return self._to_result(request, completion)
 
     async def _agenerate(
         self,
@@ -167,14 +180,14 @@ class EmbeddedChatModel(DirectChatModel):
 
     def _to_result(self, request: Request, completion: Completion) -> ChatResult:
         # Not `batch_decode`: it makes one text of no tokens.
-        texts = [str(self._tokenizer.decode([token])) for token in completion.tokens]
+        texts = list(map(self._text_of, completion.tokens))
         content = [
             {"token": text, "bytes": list(text.encode()), "logprob": logprob, "top_logprobs": []}
             for text, logprob in zip(texts, completion.log_probabilities, strict=True)
         ]
         if completion.among:
             content[0]["top_logprobs"] = [
-                {"token": str(self._tokenizer.decode([token])), "logprob": value}
+                {"token": self._text_of(token), "logprob": value}
                 for token, value in zip(request.among, completion.among, strict=True)
             ]
         shown = [token for token in completion.tokens if token not in self._hidden]
@@ -193,31 +206,50 @@ class EmbeddedChatModel(DirectChatModel):
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
+    def _text_of(self, token: int) -> str:
+        # Each is looked up once: meanwhile the thread that generates has to wait.
+        if (text := self._texts.get(token)) is None:
+            text = self._texts[token] = str(self._tokenizer.decode([token]))
+        return text
+
     def _circles(self, tokens: list[int]) -> bool:
         """Say whether a reply under way is a loop already, and would be one however long it went on."""
         return is_circling(tokens) and is_loop(str(self._tokenizer.decode(tokens)), ended=True)
 
-    def _complete_awaited(self, requests: list[Request]) -> list[Completion]:
+    def _generate_awaited(self, requests: list[Request]) -> list[Completion | ModelCallError]:
+        Generation(self._model, self._ends, self._batcher, self._circles).complete(requests)
+        # All were handed back when they were done.
+        return []
+
+    def _generate_alone(self, requests: list[Request]) -> list[Completion | Exception]:
+        caller = Alone()
+        Generation(self._model, self._ends, caller, self._circles).complete(requests)
+        return [caller.replies[index] for index in range(len(requests))]
+
+    def _complete_awaited(self, requests: list[Request]) -> list[Completion | ModelCallError]:
         return self._complete(requests, self._batcher.is_awaited)
 
     def _complete(
         self, requests: list[Request], is_awaited: Callable[[], bool] = lambda: True
-    ) -> list[Completion]:
+    ) -> list[Completion | ModelCallError]:
         """Complete any number of prompts, those of like length together."""
         rated = [index for index, request in enumerate(requests) if request.rated]
-        ratings = rate_batch(self._model, [requests[index] for index in rated])
-        done: dict[int, Completion] = dict(zip(rated, ratings, strict=True))
+        ratings = rate_batch(self._model, [requests[index] for index in rated], rated_tokens(self._model))
+        done: dict[int, Completion | ModelCallError] = dict(zip(rated, ratings, strict=True))
         asked = [index for index in range(len(requests)) if index not in done]
         order = sorted(asked, key=lambda index: _length(requests[index]))
+
+        def complete(batch: list[Request]) -> list[Completion]:
+            return complete_batch(self._model, batch, self._ends, is_awaited, self._circles)
+
+        most = batch_tokens(self._model)
         while order:
             # The longest of a batch is its last; take as many as the token bound allows, at least one.
             rows = len(order)
-            while rows > 1 and rows * _length(requests[order[rows - 1]]) > _BATCH_TOKENS:
+            while rows > 1 and rows * _length(requests[order[rows - 1]]) > most:
                 rows -= 1
             batch, order = order[:rows], order[rows:]
-            completions = complete_batch(
-                self._model, [requests[index] for index in batch], self._ends, is_awaited, self._circles
-            )
+            completions = in_halves(complete, [requests[index] for index in batch])
             done.update(zip(batch, completions, strict=True))
         return [done[index] for index in range(len(requests))]
 

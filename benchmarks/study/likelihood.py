@@ -12,8 +12,8 @@ from agents.errors import TurnsRefusedError
 from agents.models.chat_template import ChatTemplate, Example
 from stores.pretrained import load_tokenizer
 from stores.records import TrainingRow
-from training.lora import training_dtype
 from training.objectives.tokens import tokenize
+from training.setting import training_dtype
 
 _BATCH = 16
 

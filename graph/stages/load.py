@@ -243,7 +243,8 @@ def check_tuned_model(config: RunConfig, prompts: Prompts, samples: Sequence[Sam
 
 
 def _is_untuned(work: Workspace, config: RunConfig) -> bool:
-    return _tuned_weights(config) != _tuned_weights(work.config) or not work.files.adapter.is_dir()
+    same = _tuned_weights(config) == _tuned_weights(work.config) and config.training == work.config.training
+    return not same or not work.files.adapter.is_dir()
 
 
 def _check_student(config: RunConfig, prompts: Prompts, journal: Journal) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,19 @@ async def test_a_trusted_file_is_read_beside_its_data(endpoint: Endpoint, tmp_pa
     well, lines = await told_of(config(endpoint, data=data))
     assert not well
     assert "no sample has the id 'b'" in lines["data.trusted"]
+
+
+async def test_what_training_takes_is_said_and_arguments_that_cannot_be_used_are_refused(
+    endpoint: Endpoint,
+) -> None:
+    _, lines = await told_of(config(endpoint))
+    assert re.search(
+        r"training takes about \d\.\d GiB at its peak .* GiB of \w+ are free", lines["training.model"]
+    )
+    training = {"model": "tuned", "args": {"learning_rat": 1}}
+    well, lines = await told_of(config(endpoint, training=training))
+    assert not well
+    assert lines["training.model"].startswith(
+        "✗ training.args.learning_rat: trl's SFTConfig has no such field"
+    )
+    assert "did you mean 'learning_rate'?" in lines["training.model"]

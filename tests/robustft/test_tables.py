@@ -16,6 +16,8 @@ from stores.records import (
     Relabel,
     Samples,
     Summary,
+    TrainingFigures,
+    TrainingRetry,
     TrainingSet,
 )
 from tests.support.records import SUMMARY
@@ -119,3 +121,21 @@ def test_free_text_is_described_and_not_called_right() -> None:
     assert "relabels right" not in text
     assert "right responses" not in text
     assert "9 (1 without a readable answer, 4 of another form than the data), of which 2 kept" in text
+
+
+def test_a_training_that_was_retried_says_why_and_how() -> None:
+    retry = TrainingRetry(
+        step=7,
+        samples=("a", "b"),
+        fault="the loss was nan",
+        cause="unknown",
+        setting="float32, eager attention",
+        float32=True,
+        halved=False,
+    )
+    told = printed(training=TrainingFigures(samples=2, steps=9, loss=0.5, retry=retry))
+    assert "training retried" in told
+    assert (
+        "the loss was nan at step 7; it went on with float32, eager attention (likely cause: unknown)" in told
+    )
+    assert "training retried" not in printed()

@@ -151,3 +151,99 @@ async def test_work_can_ask_whether_anybody_still_waits_for_it() -> None:
     go_on.set()
     await asyncio.to_thread(batcher.close)
     assert awaited == [True, False]
+
+
+async def test_those_who_wait_can_join_the_work_and_replies_go_back_early() -> None:
+    started, go_on, early = threading.Event(), threading.Event(), threading.Event()
+    seen: list[list[int]] = []
+
+    def work(numbers: list[int]) -> list[int]:
+        started.set()
+        go_on.wait(20)
+        joinable = batcher.count_joinable()
+        seen.extend([numbers, batcher.join()])
+        assert joinable == len(seen[1])
+        # The second of the batch, and the first of those who joined.
+        batcher.hand_back({1: 11, 2: 22})
+        early.wait(20)
+        return [0, 33]
+
+    batcher: Batcher[int, int] = Batcher(work, 4, gather=MEET)
+    calls = [batcher.submit(number) for number in range(2)]
+    await asyncio.to_thread(started.wait, 20)
+    calls += [batcher.submit(number) for number in (2, 3, 4)]
+    go_on.set()
+    assert await asyncio.gather(calls[1], calls[2]) == [11, 22]
+    assert not calls[0].done()
+    early.set()
+    assert await asyncio.gather(calls[0], calls[3]) == [0, 33]
+    # The fifth was above the limit, and comes with the next batch.
+    assert seen == [[0, 1], [2, 3]]
+    calls[4].cancel()
+
+
+async def test_an_error_reaches_those_who_joined_and_nobody_who_has_a_reply() -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def work(numbers: list[int]) -> list[int]:
+        started.set()
+        go_on.wait(20)
+        batcher.join()
+        batcher.hand_back({0: 1, 1: KeyError("alone")})
+        raise ValueError("all others")
+
+    batcher: Batcher[int, int] = Batcher(work, 10, gather=MEET)
+    calls = [batcher.submit(number) for number in range(3)]
+    await asyncio.to_thread(started.wait, 20)
+    calls.append(batcher.submit(3))
+    go_on.set()
+    replies = await asyncio.gather(*calls, return_exceptions=True)
+    assert replies[0] == 1
+    assert [type(reply) for reply in replies[1:]] == [KeyError, ValueError, ValueError]
+
+
+class Clock:
+    """Stands for the time of the batcher's thread: a number of calls comes with each sleep."""
+
+    def __init__(self, coming: list[int]) -> None:
+        self.coming, self.slept = coming, 0.0
+        self.batcher: Batcher[int, int] | None = None
+        self.loop = asyncio.get_running_loop()
+        self.calls: list[asyncio.Future[int]] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        for _ in range(self.coming.pop(0) if self.coming else 0):
+            asyncio.run_coroutine_threadsafe(self.call(), self.loop).result(20)
+
+    async def call(self) -> None:
+        assert self.batcher is not None
+        self.calls.append(self.batcher.submit(len(self.calls)))
+
+
+@pytest.mark.parametrize(
+    ("coming", "limit", "first", "slept"),
+    [
+        ([3, 4, 5, 0, 6], 100, 13, 4.0),
+        ([3, 4, 5, 6, 7, 8, 9, 9], 100, 26, 5.0),
+        ([3, 4, 5, 6], 8, 8, 2.0),
+        ([], 100, 1, 2.0),
+    ],
+    ids=["until none comes", "no longer than allowed", "until it is full", "alone"],
+)
+async def test_a_batch_fills_while_requests_keep_coming(
+    monkeypatch: pytest.MonkeyPatch, coming: list[int], limit: int, first: int, slept: float
+) -> None:
+    work, clock = Work(), Clock(coming)
+    at: list[float] = []
+
+    def note(numbers: list[int]) -> list[int]:
+        at.append(clock.slept)
+        return work(numbers)
+
+    clock.batcher = Batcher(note, limit, gather=1.0, longest=5.0)
+    monkeypatch.setattr("stores.batcher.time.sleep", clock.sleep)
+    await clock.call()
+    await clock.calls[0]
+    assert (len(work.batches[0]), at[0]) == (first, slept)
+    await asyncio.to_thread(clock.batcher.close)

@@ -9,8 +9,10 @@ from agents.models.chat_template import ChatTemplate
 from stores.pretrained import load_tokenizer
 from stores.weights import SMOLLM2, resolve_weights
 from training.finetune import TrainingOutcome, train_adapter
-from training.lora import TrainingConfig
+from training.lora import TrainingConfig, load_model
+from training.objectives.sft import build_trainer
 from training.objectives.tokens import Tokens
+from training.setting import Setting, choose_setting
 
 COLOURS = {
     "a ripe banana": "yellow",
@@ -61,3 +63,12 @@ def read(folder: Path, rows: list[dict[str, Any]], config: TrainingConfig = CONF
     tokens = Tokens(folder / "tokens.arrow", config)
     tokens.read(written(folder, rows), ChatTemplate(tokenizer, SMOLLM2), threading.Event())
     return tokens, tokenizer
+
+
+def trainer_of(
+    tokens: Tokens, tokenizer: Any, config: TrainingConfig = CONFIG, setting: Setting | None = None
+) -> Any:
+    """Return the trainer of SmolLM2 on tokens, in the setting of this machine without another one."""
+    weights = resolve_weights(SMOLLM2)
+    setting = setting or choose_setting(weights, config, tokens.longest)
+    return build_trainer(load_model(weights, config, setting), tokenizer, tokens, config, setting, 0)

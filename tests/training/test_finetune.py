@@ -90,8 +90,8 @@ def test_stopping_leaves_nothing_behind(tmp_path: Path, after: int) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["training.jsonl"]
 
 
-@pytest.mark.parametrize("torn", [False, True])
-def test_an_interrupted_training_ends_as_one_that_was_not(torn: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("after", "torn"), [(1, False), (1, True), (4, False)])
+def test_an_interrupted_training_ends_as_one_that_was_not(after: int, torn: bool, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     config = CONFIG.model_copy(update={"epochs": 2})
@@ -101,8 +101,13 @@ def test_an_interrupted_training_ends_as_one_that_was_not(torn: bool, tmp_path: 
     expected = trained(whole, ROWS, config)
 
     stop = threading.Event()
+
+    def interrupt(step: TrainingStep) -> None:
+        if step.step == after:
+            stop.set()
+
     with pytest.raises(TrainingInterrupted):
-        trained(cut, ROWS, config, report=lambda _: stop.set(), stop=stop, checkpoints=cut / "checkpoints")
+        trained(cut, ROWS, config, report=interrupt, stop=stop, checkpoints=cut / "checkpoints")
     (checkpoint,) = (cut / "checkpoints").glob("checkpoint-*")
     if torn:
         state = checkpoint / "trainer_state.json"
@@ -110,7 +115,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(torn: bool, tmp_path: 
 
     steps: list[TrainingStep] = []
     outcome = trained(cut, ROWS, config, report=steps.append, checkpoints=cut / "checkpoints")
-    assert [step.step for step in steps] == list(range(1 if torn else 3, 7))
+    assert [step.step for step in steps] == list(range(1 if torn else after + 2, 7))
     assert (outcome.samples, outcome.steps) == (expected.samples, expected.steps)
     assert outcome.loss == pytest.approx(expected.loss, rel=1e-4)
     before = load_file(whole / "adapter" / "adapter_model.safetensors")

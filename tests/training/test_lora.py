@@ -1,7 +1,6 @@
 """What LoRA fine-tuning can be told, and the model that it trains."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -9,9 +8,10 @@ from pydantic import ValidationError
 
 from stores.errors import InputError, WeightsError
 from stores.pretrained import load_outline
-from stores.weights import SMOLLM2, resolve_weights
 from tests.support.tiny_models import save_tiny_model
+from training.linear import LoraLinear
 from training.lora import LoraSettings, TrainingConfig, add_matrices, load_model
+from training.setting import Setting
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,14 @@ from training.lora import LoraSettings, TrainingConfig, add_matrices, load_model
         {"learning_rate": 0},
         {"batch_size": 0},
         {"scheduler": "step"},
+        {"scheduler": "constant", "warmup": 0.1},
+        {"scheduler": "inverse_sqrt"},
         {"warmup": 1},
+        {"weight_decay": 1},
+        {"max_grad_norm": -1},
+        {"quantization": "2bit"},
+        {"gradient_checkpointing": "sometimes"},
+        {"args": ["optim"]},
         {"max_length": 0},
         {"too_long": "split"},
         {"lora": {"r": 0}},
@@ -35,18 +42,17 @@ def test_the_config_refuses_unknown_keys_and_values_out_of_bounds(fields: dict[s
         TrainingConfig.model_validate(fields)
 
 
-@pytest.mark.slow
-def test_on_a_gpu_a_small_model_is_trained_in_float32_and_a_large_one_in_bfloat16(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("own", [False, True])
+def test_the_model_is_computed_as_the_setting_says_and_its_matrices_are_float32(
+    tmp_path: Path, own: bool
 ) -> None:
-    def dtype_of(model: Any) -> torch.dtype:
-        return next(weight.dtype for name, weight in model.named_parameters() if "base_layer" in name)
-
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
-    assert dtype_of(load_model(resolve_weights(SMOLLM2), LoraSettings())) == torch.float32
-    monkeypatch.setattr("training.lora._SMALL", 100_000_000)
-    assert dtype_of(load_model(resolve_weights(SMOLLM2), LoraSettings())) == torch.bfloat16
+    folder = save_tiny_model(tmp_path / "model")
+    setting = Setting(dtype="bfloat16", attention="eager", own_layers=own)
+    model = load_model(str(folder), TrainingConfig(), setting)
+    assert model.config._attn_implementation == "eager"
+    dtypes = {matrix.requires_grad: matrix.dtype for matrix in model.parameters()}
+    assert dtypes == {False: torch.bfloat16, True: torch.float32}
+    assert any(isinstance(layer, LoraLinear) for layer in model.modules()) == own
 
 
 @pytest.mark.parametrize("layers", [("no_such_layer",), ("norm",), ("model.layers.9.mlp.up_proj",)])
@@ -61,4 +67,4 @@ def test_layers_that_are_none_of_the_models_are_a_typed_error(
 
 def test_weights_that_cannot_be_read_are_a_typed_error(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"holds no config\.json"):
-        load_model(str(tmp_path), LoraSettings())
+        load_model(str(tmp_path), TrainingConfig(), Setting(dtype="float32"))

@@ -63,15 +63,6 @@ def test_the_losses_before_an_interruption_count() -> None:
     assert after.steps[0].step == 3
 
 
-@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_ends_training(loss: float) -> None:
-    trainer = Trainer()
-    trainer.step(2.0)
-    assert not trainer.control.should_training_stop
-    trainer.step(loss)
-    assert trainer.control.should_training_stop
-
-
 def test_a_training_that_is_told_to_stop_writes_a_checkpoint_and_ends() -> None:
     trainer = Trainer()
     trainer.step(2.0)

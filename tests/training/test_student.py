@@ -100,9 +100,18 @@ def test_a_model_larger_than_the_machine_is_refused_and_one_larger_than_what_is_
     folder = save_tiny_model(tmp_path / "model")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     memory = SimpleNamespace(available=10, total=2**40)
-    monkeypatch.setattr("training.student.psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("training.memory.psutil.virtual_memory", lambda: memory)
+    told = check(folder)
+    assert "training takes about 0.0 GiB at its peak" in told
+    assert (
+        "and 0.0 GiB of memory are free; it may not fit: tune a smaller model, set training.quant"
+        in caplog.text
+    )
+    memory.available = 2**40
+    caplog.clear()
     check(folder)
-    assert "GiB of memory are free" in caplog.text
+    assert not caplog.text
+    memory.available = 10
     memory.total = 10
     with pytest.raises(WeightsError, match=r"this machine has 0\.0 GiB of memory; tune a smaller"):
         check(folder)
@@ -113,3 +122,14 @@ def test_a_sample_that_is_too_long_is_told_before_training(
 ) -> None:
     check(save_tiny_model(tmp_path / "model"), TrainingConfig(max_length=8))
     assert "training.max_length is 8" in caplog.text
+
+
+def test_arguments_and_a_quantisation_that_cannot_be_used_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_tiny_model(tmp_path / "model")
+    with pytest.raises(InputError, match=r"^training\.args\.seed: use run\.seed"):
+        check(folder, TrainingConfig(args={"seed": 1}))
+    monkeypatch.setattr("transformers.quantizers.quantizer_bnb_8bit.is_bitsandbytes_available", lambda: False)
+    with pytest.raises(InputError, match=r"^training\.quantization: 8bit needs bitsandbytes"):
+        check(folder, TrainingConfig(quantization="8bit"))

@@ -1,25 +1,26 @@
 """TRL's trainer, set up for a LoRA adapter on the device at hand (paper Eq. 9)."""
 
-from collections.abc import Callable
+import warnings
 from typing import Any
 
+from training.arguments import read_arguments
 from training.lora import TrainingConfig
-from training.objectives.tokens import IGNORED, Tokens
-
-# Tokens, padding included, of one forward pass. A batch of more is cut into several passes of one step.
-_CPU_TOKENS = 1024
-_DEVICE_TOKENS = 16_384
-# Numbers that a layer keeps for the backward pass, a token and hidden unit: with SmolLM2-135M in bfloat16,
-# 1.3 megabytes a token were measured.
-_KEPT = 40
-# The share of a GPU's free memory that they may take. Models have wider layers than SmolLM2, and weights too.
-_SHARE = 0.25
-# On a CPU, torch's fused attention is the slower one up to here: its backward pass in bfloat16 took 17 ms a
-# layer at 128 tokens, where plain matrix products took 9; at 256 they are even.
-_SHORT = 192
+from training.objectives.tokens import Tokens
+from training.objectives.trainer import make_trainer
+from training.setting import Setting, rows_per_pass
+from training.watch import make_watch
 
 
-def build_trainer(model: Any, tokenizer: Any, tokens: Tokens, config: TrainingConfig, seed: int) -> Any:
+def build_trainer(
+    model: Any,
+    tokenizer: Any,
+    tokens: Tokens,
+    config: TrainingConfig,
+    setting: Setting,
+    seed: int,
+    *,
+    recomputes: bool = False,
+) -> Any:
     """Return the `trl.SFTTrainer` that trains a model on tokens.
 
     Args:
@@ -27,131 +28,80 @@ def build_trainer(model: Any, tokenizer: Any, tokens: Tokens, config: TrainingCo
         tokenizer: the model's own.
         tokens: the samples, read. The folder they are in is TRL's output folder.
         config: how to train.
+        setting: how the model is computed.
         seed: of the order of the samples.
+        recomputes: whether activations are computed twice.
+
+    Raises:
+        InputError: `training.args` has a field that cannot be used.
     """
     import torch
     from datasets import Dataset  # type: ignore[import-untyped]
     from transformers import PrinterCallback
-    from trl.trainer.sft_config import SFTConfig
 
-    cuda = torch.cuda.is_available()
-    budget = _DEVICE_TOKENS if cuda else _CPU_TOKENS
-    rows = _rows_per_pass(config.batch_size, budget // tokens.longest)
-    recompute = must_recompute(model, rows * tokens.longest) if cuda else tokens.longest > budget
-    settings = SFTConfig(
-        output_dir=str(tokens.file.parent),
-        num_train_epochs=config.epochs,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.scheduler,
-        # Below 1 it is a share of all steps.
-        warmup_steps=config.warmup,
-        per_device_train_batch_size=rows,
-        gradient_accumulation_steps=config.batch_size // rows,
-        gradient_checkpointing=recompute,
-        # The model is in its training dtype already, and its adapter in float32: there is nothing to cast.
-        bf16=False,
-        max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        remove_unused_columns=False,
-        train_sampling_strategy="group_by_length",
-        dataloader_pin_memory=cuda,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        # Checkpoints are written when `training/progress.py` says so.
-        save_strategy="no",
-        save_total_limit=1,
-        report_to="none",
-        disable_tqdm=True,
-        seed=seed,
-        data_seed=seed,
-    )
-    # One process trains on one device: with several in sight, TRL would refuse to start.
-    settings._n_gpu = min(settings.n_gpu, 1)
-    if not cuda and tokens.longest <= _SHORT:
-        model.set_attn_implementation("eager")
+    settings = _settings(tokens, config, setting, seed, recomputes=recomputes)
     dataset = Dataset.from_file(str(tokens.file))
-    soft = config.weighting == "soft"
-    trainer = _trainer_class()(
-        model,
-        args=settings,
-        train_dataset=dataset if soft else dataset.remove_columns("weight"),
-        processing_class=tokenizer,
-    )
-    if soft:
-        trainer.data_collator = _with_weights(trainer.data_collator)
+    watch = make_watch(config.learning_rate, setting.dtype, padding_is_safe=setting.attention == "eager")
+    # What TRL will rename in a later version is no news to a user.
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        trainer = make_trainer(
+            model,
+            settings,
+            dataset if config.weighting == "soft" else dataset.remove_columns("weight"),
+            tokenizer,
+            setting,
+            watch,
+        )
     # It prints every step on stdout.
     trainer.remove_callback(PrinterCallback)
+    for matrix in model.parameters():
+        # TRL makes those of a quantised model bfloat16, where small steps are rounded away.
+        if matrix.requires_grad:
+            matrix.data = matrix.data.to(torch.float32)
     return trainer
 
 
-def _trainer_class() -> Any:
+def _settings(
+    tokens: Tokens, config: TrainingConfig, setting: Setting, seed: int, *, recomputes: bool
+) -> Any:
     import torch
-    from trl.trainer.sft_trainer import SFTTrainer
+    from trl.trainer.sft_config import SFTConfig
 
-    class ResponseTrainer(SFTTrainer):
-        """`SFTTrainer` that, without a GPU, projects only the positions with a label on the vocabulary.
-
-        TRL does so on a GPU alone; elsewhere it projects them all, which made training 1.6 times as slow.
-        Nor does TRL weigh samples: where they have weights, this does, and a batch's loss is still divided by
-        its tokens, so that doubtful samples teach less.
-        """
-
-        def compute_loss(
-            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-        ) -> Any:
-            weights = inputs.pop("weight", None)
-            if weights is None and (
-                self.accelerator.device.type not in ("cpu", "mps") or self.aux_loss_enabled
-            ):
-                return super().compute_loss(  # type: ignore[no-untyped-call]
-                    model, inputs, return_outputs, num_items_in_batch
-                )
-            labels = inputs["labels"][:, 1:]
-            positions = (labels != IGNORED).any(dim=0).nonzero().squeeze(1)
-            logits = model(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                use_cache=False,
-                logits_to_keep=positions,
-            ).logits
-            losses = torch.nn.functional.cross_entropy(
-                logits.float().flatten(0, 1),
-                labels[:, positions].flatten(),
-                ignore_index=IGNORED,
-                reduction="none",
-            ).view(len(labels), -1)
-            total = losses.sum() if weights is None else (losses * weights[:, None]).sum()
-            return total / ((labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
-
-    return ResponseTrainer
-
-
-def _with_weights(collate: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    import torch
-
-    def collate_with_weights(examples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch = collate(examples)
-        batch["weight"] = torch.tensor([example["weight"] for example in examples])
-        return batch
-
-    return collate_with_weights
-
-
-def must_recompute(model: Any, tokens: int) -> bool:
-    """Say whether the activations of a pass are too many for a GPU's free memory, and must be computed twice.
-
-    Args:
-        model: the one that is trained.
-        tokens: of one pass, padding included.
-    """
-    import torch
-
-    sizes = model.config.get_text_config()
-    kept = _KEPT * sizes.num_hidden_layers * sizes.hidden_size * model.dtype.itemsize * tokens
-    free, _ = torch.cuda.mem_get_info()
-    return bool(kept > _SHARE * free)
-
-
-def _rows_per_pass(batch_size: int, most: int) -> int:
-    """Return the largest divisor of the batch size that is at most `most`, and at least 1."""
-    return max((rows for rows in range(1, most + 1) if batch_size % rows == 0), default=1)
+    rows = rows_per_pass(config.batch_size, tokens.longest)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        settings = SFTConfig(
+            output_dir=str(tokens.file.parent),
+            num_train_epochs=config.epochs,
+            learning_rate=config.learning_rate,
+            lr_scheduler_type=config.scheduler,
+            # Below 1 it is a share of all steps.
+            warmup_steps=config.warmup,
+            weight_decay=config.weight_decay,
+            max_grad_norm=config.max_grad_norm,
+            per_device_train_batch_size=rows,
+            gradient_accumulation_steps=config.batch_size // rows,
+            gradient_checkpointing=recomputes,
+            # The model is in its training dtype already, and its adapter in float32.
+            bf16=False,
+            max_length=None,
+            padding_free=setting.padding_free,
+            use_liger_kernel=setting.liger,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            remove_unused_columns=False,
+            # Without padding, nothing is saved by samples of like length.
+            train_sampling_strategy="random" if setting.padding_free else "group_by_length",
+            dataloader_pin_memory=torch.cuda.is_available(),
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            # Checkpoints are written when `training/progress.py` says so.
+            save_strategy="no",
+            save_total_limit=1,
+            report_to="none",
+            disable_tqdm=True,
+            seed=seed,
+            data_seed=seed,
+            **read_arguments(config),
+        )
+    # One process trains on one device: with several in sight, TRL would refuse to start.
+    settings._n_gpu = min(settings.n_gpu, 1)
+    return settings

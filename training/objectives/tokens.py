@@ -71,6 +71,7 @@ class Tokens:
             ("labels", numbers),
             ("length", pa.int32()),
             ("weight", pa.float32()),
+            ("id", pa.string()),
         ]
         schema = pa.schema(columns)
         rows = read_records(training_file, TrainingRow)
@@ -119,6 +120,7 @@ class Tokens:
                 "labels": [IGNORED] * start + kept[start:],
                 "length": len(kept),
                 "weight": 1.0 if row.weight is None else row.weight,
+                "id": row.id,
             }
 
 

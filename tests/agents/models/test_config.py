@@ -65,6 +65,13 @@ def test_the_arithmetic_of_an_embedded_model_tells_it_from_another() -> None:
     assert identify(one) == identify(batched) != identify(precise)
 
 
+@pytest.mark.parametrize("size", [0, -1, "all", 2.5])
+def test_a_batch_is_a_number_of_prompts_or_auto(size: object) -> None:
+    with pytest.raises(ValidationError, match="batch_size"):
+        READ.validate_python({"provider": "embedded", "batch_size": size})
+    assert READ.validate_python({"provider": "embedded"}).batch_size == "auto"
+
+
 SHAPES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({}, {"seed": 1, "max_tokens": 8}, {"seed": 1, "max_tokens": 8}),
     ({"drop": ["seed"]}, {"seed": 1, "temperature": 0}, {"temperature": 0}),

@@ -1,4 +1,4 @@
-"""The model inside this process: its answers do not depend on what else is asked at the time."""
+"""The model inside this process: its answers do not depend on what else is asked, nor on how it decodes."""
 
 import asyncio
 from typing import Any
@@ -31,9 +31,9 @@ PROMPTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def model() -> EmbeddedChatModel:
-    return load_embedded(EmbeddedModelConfig(dtype="float32", batch_size=8))
+@pytest.fixture(scope="module", params=[False, True], ids=["own loop", "generate"])
+def model(request: pytest.FixtureRequest) -> EmbeddedChatModel:
+    return load_embedded(EmbeddedModelConfig(dtype="float32", batch_size=8), generates=request.param)
 
 
 async def ask_together(model: EmbeddedChatModel, prompts: list[str], **sampling: Any) -> list[AIMessage]:
@@ -259,3 +259,39 @@ def test_a_reply_that_repeats_itself_is_stopped_and_is_a_loop(model: EmbeddedCha
     assert reply.usage_metadata["output_tokens"] < 250
     assert reply.response_metadata["finish_reason"] == "length"
     assert outcome_of(split_thoughts(reply.text), "length") == "looped"
+
+
+async def test_both_ways_to_decode_give_the_same_replies(model: EmbeddedChatModel) -> None:
+    other = EmbeddedChatModel(
+        model=model._model,
+        tokenizer=model._tokenizer,
+        name_or_path="other",
+        batch_size=8,
+        generates=not model.generates,
+    )
+    replies = await ask_together(model, PROMPTS[::2], max_tokens=12)
+    others = await ask_together(other, PROMPTS[::2], max_tokens=12)
+    for left, right in zip(replies, others, strict=True):
+        assert left.text == right.text
+        assert log_probabilities(left) == pytest.approx(log_probabilities(right), abs=1e-4)
+
+
+async def test_memory_that_is_used_up_fails_only_a_request_that_is_too_large_alone(
+    model: EmbeddedChatModel,
+) -> None:
+    plain = [reply.text for reply in await ask_together(model, PROMPTS[:6], max_tokens=3)]
+
+    def use_up(module: object, args: object, kwargs: dict[str, torch.Tensor]) -> None:
+        rows, tokens = kwargs["input_ids"].shape
+        if rows > 2 or tokens > 300:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with model._model.register_forward_pre_hook(use_up, with_kwargs=True):
+        asked = [*PROMPTS[:6], "word " * 400]
+        replies = await asyncio.gather(
+            *(model.ainvoke(prompt, max_tokens=3) for prompt in asked), return_exceptions=True
+        )
+        with pytest.raises(ModelCallError, match="memory"):
+            model.invoke("word " * 400, max_tokens=3)
+    assert [reply.text for reply in replies[:6] if isinstance(reply, AIMessage)] == plain
+    assert isinstance(replies[6], ModelCallError)

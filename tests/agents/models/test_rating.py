@@ -6,7 +6,7 @@ import pytest
 import torch
 from langchain_core.messages import AIMessage, HumanMessage
 
-from agents.models.decoding import Request
+from agents.models.decoding import Completion, Request
 from agents.models.embedded import EmbeddedChatModel
 from agents.models.rating import rate_batch
 from tests.agents.models.test_embedded import log_probabilities, model
@@ -22,7 +22,8 @@ async def test_a_reply_that_the_model_wrote_is_rated_as_when_it_was_written(mode
     said = model._tokenizer(
         "".join(token["token"] for token in written.response_metadata["logprobs"]["content"])
     )
-    rated = rate_batch(model._model, [Request(prompt, 0, 0.0, 0, rated=tuple(said["input_ids"]))])[0]
+    (rated,) = rate_batch(model._model, [Request(prompt, 0, 0.0, 0, rated=tuple(said["input_ids"]))], 1024)
+    assert isinstance(rated, Completion)
     with torch.inference_mode():
         logits = model._model(torch.tensor([[*prompt, *said["input_ids"]]])).logits[0].float()
     plain = [

@@ -141,6 +141,21 @@ async def test_a_student_that_cannot_be_tuned_is_told_before_anything_is_asked(
     assert endpoint.requests == []
 
 
+async def test_a_tuned_run_is_checked_again_where_it_is_to_be_trained_otherwise(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    folder = save_tiny_model(tmp_path / "student")
+    settings = [f"models.tuned={{provider: embedded, name: '{folder}'}}", "training.model=tuned"]
+    await load_run_of(request_of(tmp_path, endpoint, *settings, until="train"))
+    (tmp_path / "run" / "adapter").mkdir()
+    # The model is gone; nothing is trained again, so nobody looks for it.
+    (folder / "config.json").unlink()
+    await load_run_of(request_of(tmp_path, endpoint, *settings, until="train"))
+    other = request_of(tmp_path, endpoint, *settings, "training.args={no_such: 1}", until="train")
+    with pytest.raises(InputError, match=r"training\.args\.no_such: trl's SFTConfig has no such field"):
+        await load_run_of(other)
+
+
 @pytest.mark.parametrize("bad", [{"prompt": "Who?"}, {"prompt": "", "completion": "x"}, "Who?"])
 async def test_a_sample_that_cannot_be_used_ends_the_run_before_a_model_is_asked(
     bad: Any, tmp_path: Path, endpoint: Endpoint

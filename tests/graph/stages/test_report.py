@@ -112,6 +112,14 @@ async def test_what_training_left_out_as_too_long_is_dropped_for_that(work: Work
     decide(work, *map(of, "abc"))
     select(work)
     outcome = {"samples": 2, "steps": 1, "loss": 0.5, "seconds": 1.0, "dropped": ["b"], "cut": ["a", "c"]}
+    retry = {
+        "step": 3,
+        "samples": ["a"],
+        "fault": "the loss was nan",
+        "cause": "unknown",
+        "setting": "float32",
+    }
+    outcome["retry"] = {**retry, "float32": True, "halved": False}
     work.journal.end_stage("train", 1.0, json.dumps({**outcome, "inputs": "x"}))
     decisions, dropped, summary = await reported(work)
     assert {name: known.kept for name, known in decisions.items()} == {"a": True, "b": False, "c": True}
@@ -119,6 +127,8 @@ async def test_what_training_left_out_as_too_long_is_dropped_for_that(work: Work
     assert summary.samples.training == 2
     assert summary.training is not None
     assert (summary.training.dropped, summary.training.cut, summary.training.loss) == (1, 2, 0.5)
+    assert summary.training.retry is not None
+    assert (summary.training.retry.step, summary.training.retry.samples) == (3, ("a",))
 
 
 async def test_figures_of_decisions_that_have_changed_are_left_out(work: Workspace) -> None:

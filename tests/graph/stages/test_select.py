@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,6 +161,29 @@ async def test_the_same_training_set_has_the_same_inputs_and_another_has_others(
     work.adopt(RunConfig.model_validate(keep_all), work.prompts)
     assert (await selected(work)).training_inputs != first
     assert set(rows(work)) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"quantization": "4bit"},
+        {"gradient_checkpointing": True},
+        {"scheduler": "constant"},
+        {"weight_decay": 0.1},
+        {"max_grad_norm": 0},
+        {"args": {"optim": "sgd"}},
+    ],
+    ids=str,
+)
+async def test_a_checkpoint_of_other_settings_is_not_gone_on_from(
+    work: Workspace, setting: dict[str, Any]
+) -> None:
+    decide(work)
+    first = (await selected(work)).training_inputs
+    other = work.config.model_dump(mode="json")
+    other["training"] |= setting
+    work.adopt(RunConfig.model_validate(other), work.prompts)
+    assert (await selected(work)).training_inputs != first
 
 
 async def test_what_was_made_of_another_training_set_is_forgotten(work: Workspace) -> None:
