@@ -3,7 +3,7 @@
 import difflib
 import typing
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -123,9 +123,7 @@ def read_arguments(config: TrainingConfig) -> dict[str, Any]:
         if (instead := _instead(name)) is not None:
             raise InputError(f"training.args.{name}: {instead}")
         if name not in fields:
-            near = difflib.get_close_matches(name, fields, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise InputError(f"training.args.{name}: trl's SFTConfig has no such field{hint}")
+            raise InputError(f"training.args.{name}: trl's SFTConfig has no such field{_hint(name, fields)}")
         read[name] = _converted(name, value, kinds[name], fields[name].metadata.get("choices"))
     _have_checked(read, config)
     if config.weighting == "soft" and has_other_loss(config):
@@ -134,6 +132,15 @@ def read_arguments(config: TrainingConfig) -> dict[str, Any]:
             "or training.weighting: soft"
         )
     return read
+
+
+def _hint(name: str, fields: Collection[str]) -> str:
+    """Return the field that a name is like, and what to use in its place where that is not free either."""
+    near = difflib.get_close_matches(name, fields, n=1)
+    if not near:
+        return ""
+    instead = _instead(near[0])
+    return f"; did you mean '{near[0]}'?" if instead is None else f"; for {near[0]}, {instead}"
 
 
 def _instead(name: str) -> str | None:

@@ -31,6 +31,7 @@ def test_fields_are_handed_through_in_the_types_of_trls_config() -> None:
     ("args", "message"),
     [
         ({"adam_beta_1": 0.9}, r"trl's SFTConfig has no such field; did you mean 'adam_beta1'\?"),
+        ({"learning_rte": 0.1}, "no such field; for learning_rate, use training.learning_rate"),
         ({"quite_unlike": 1}, r"trl's SFTConfig has no such field$"),
         ({"output_dir": "/"}, "the run's directory is `--out`"),
         ({"seed": 3}, r"use run\.seed"),
