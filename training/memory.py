@@ -82,7 +82,9 @@ def find_room() -> Room:
 
     if torch.cuda.is_available():
         free, whole = torch.cuda.mem_get_info()
-        return Room(free + torch.cuda.memory_reserved(), whole, "GPU memory")
+        # What torch holds without using it is free for torch.
+        free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return Room(free, whole, "GPU memory")
     memory = psutil.virtual_memory()
     return Room(memory.available, memory.total, "memory")
 
