@@ -15,7 +15,7 @@ from training.lora import TrainingConfig, load_model, save_adapter
 from training.memory import estimate_peak, quantised_bytes
 from training.objectives.sft import build_trainer
 from training.objectives.tokens import Tokens
-from training.processes import any_says, share_of_one, world_size
+from training.processes import any_says, world_size
 from training.progress import Stop, TrainingStep, last_checkpoint, make_progress
 from training.retry import make_slower
 from training.setting import Setting, safer_setting
@@ -107,8 +107,8 @@ class Attempt(NamedTuple):
 
         outline = load_outline(self.weights)
         stored = quantised_bytes(self.weights)
-        share = share_of_one(config, world_size())
-        peak = estimate_peak(outline, share, setting, self.tokens.longest, stored=stored)
+        longest, processes = self.tokens.longest, world_size()
+        peak = estimate_peak(outline, config, setting, longest, stored=stored, processes=processes)
         (recomputes,) = any_says(peak.recomputes)
         set_seed(self.seed)
         trainer = build_trainer(

@@ -58,24 +58,22 @@ class _EpochOrder(torch.utils.data.Sampler[int]):
     Args:
         order: a sampler of torch or transformers with a `generator`.
         seed: of the training.
+        epoch: tells the epoch. What accelerate tells its samplers does not reach this one where a training of
+            several processes goes on within an epoch.
         shared: the samples of one pass of all processes: the order is filled up to a multiple of it.
     """
 
-    def __init__(self, order: Any, seed: int, shared: int = 1) -> None:
+    def __init__(self, order: Any, seed: int, epoch: Callable[[], int], shared: int = 1) -> None:
         self._order = order
         self._seed = seed
         self._fillers = -len(order) % shared
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the order of an epoch; accelerate calls it before each."""
         self._epoch = epoch
 
     def __len__(self) -> int:
         return len(self._order) + self._fillers
 
     def __iter__(self) -> Iterator[int]:
-        self._order.generator = torch.Generator().manual_seed((self._seed << 24) + self._epoch)
+        self._order.generator = torch.Generator().manual_seed((self._seed << 24) + self._epoch())
         # The sample after the last is the one that teaches nothing.
         return chain(self._order, repeat(len(self._order), self._fillers))
 
@@ -101,7 +99,7 @@ def _trainer_class() -> Any:
             grouped = isinstance(sampler, LengthGroupedSampler)
             processes = self.args.world_size
             if processes == 1:
-                return _EpochOrder(sampler, self.args.seed) if grouped else sampler
+                return _EpochOrder(sampler, self.args.seed, self._epoch) if grouped else sampler
             # As one process would have it: batches of all processes together, without the filler.
             dataset: Any = self.train_dataset
             real = range(len(dataset) - 1)
@@ -109,7 +107,11 @@ def _trainer_class() -> Any:
             if grouped:
                 batch = sampler.batch_size * processes
                 order = LengthGroupedSampler(batch, lengths=dataset["length"][: len(real)])
-            return _EpochOrder(order, self.args.seed, self.args.train_batch_size * processes)
+            shared = self.args.train_batch_size * processes
+            return _EpochOrder(order, self.args.seed, self._epoch, shared)
+
+        def _epoch(self) -> int:
+            return int(self.state.epoch or 0)
 
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
             ids, mask = inputs.pop("id"), inputs.get("attention_mask")

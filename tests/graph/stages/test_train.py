@@ -16,8 +16,8 @@ from stores.records import TrainingRow
 from stores.sample import Message
 from tests.support.stages import run_stage
 from tests.support.waiting import until
+from training.attempt import TrainingOutcome
 from training.errors import NothingToTrainError, TrainingInterrupted
-from training.finetune import TrainingOutcome
 from training.progress import TrainingStep
 
 
