@@ -40,7 +40,7 @@ _OWNED = {
     "truncation_mode": "use training.too_long",
     "bf16": _BY_DEVICE,
     "fp16": _BY_DEVICE,
-    "use_cpu": f"{_BY_DEVICE}; hide a GPU with CUDA_VISIBLE_DEVICES",
+    "use_cpu": "hide a GPU with CUDA_VISIBLE_DEVICES",
     "padding_free": _BY_DEVICE,
     "use_liger_kernel": _BY_DEVICE,
     "dataloader_pin_memory": _BY_DEVICE,

@@ -140,18 +140,25 @@ class Launch(NamedTuple):
         faults = [found.fault for _, found in sorted(reports.items()) if found.fault is not None]
         if faults:
             raise _joined(faults)
-        failed = {rank: found for rank, found in reports.items() if found.failure is not None}
-        if self.stop.is_set() and not failed:
+        if self.stop.is_set() and not any(found.failure for found in reports.values()):
             raise TrainingInterrupted("training was stopped")
-        if failed:
-            # The others fail since the first one has.
-            rank = min(failed, key=lambda one: failed[one].at)
-            reason = f"process {rank + 1} of {self.processes} failed: {_escaped(str(failed[rank].failure))}"
-        else:
-            reason = f"one of {self.processes} processes ended without a word"
         raise LostProcessError(
-            f"training: {reason}\nthe log of the processes ends with:\n{_last_words(files.log)}"
+            f"training: {self._failures(reports)}\nthe log of the processes ends with:\n"
+            f"{_last_words(files.log)}"
         )
+
+    def _failures(self, reports: dict[int, RankReport]) -> str:
+        """Say which process failed first, and which ended without a report: killed, or by the launcher."""
+        failed = [(found.at, rank, found.failure) for rank, found in reports.items() if found.failure]
+        silent = [str(rank + 1) for rank in range(self.processes) if rank not in reports]
+        told = []
+        if failed:
+            # Others fail since the first one has.
+            _, rank, said = min(failed)
+            told.append(f"process {rank + 1} of {self.processes} failed: {_escaped(said)}")
+        if silent:
+            told.append(f"process {', '.join(silent)} of {self.processes} ended without a word")
+        return "; ".join(told) or "the first process has no outcome"
 
 
 def _environment(count: int) -> dict[str, str]:
