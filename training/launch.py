@@ -157,7 +157,8 @@ class Launch(NamedTuple):
             _, rank, said = min(failed)
             told.append(f"process {rank + 1} of {self.processes} failed: {_escaped(said)}")
         if silent:
-            told.append(f"process {', '.join(silent)} of {self.processes} ended without a word")
+            who = "process" if len(silent) == 1 else "processes"
+            told.append(f"{who} {', '.join(silent)} of {self.processes} ended without a word")
         return "; ".join(told) or "the first process has no outcome"
 
 
