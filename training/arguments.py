@@ -17,7 +17,7 @@ _TOKENS = "RobustFT makes the tokens itself"
 _NO_EVALUATION = "name data.test; the model is evaluated after training"
 _CHECKPOINTS = "RobustFT writes checkpoints, every minute, and removes them"
 _PROGRESS = "RobustFT reports every step itself"
-_ONE_PROCESS = "RobustFT trains in one process"
+_PROCESSES = "use training.processes and training.parallel"
 
 # What to use instead of a field that RobustFT sets, or that would have no effect.
 _OWNED = {
@@ -40,7 +40,7 @@ _OWNED = {
     "truncation_mode": "use training.too_long",
     "bf16": _BY_DEVICE,
     "fp16": _BY_DEVICE,
-    "use_cpu": f"{_BY_DEVICE}; hide a GPU with CUDA_VISIBLE_DEVICES",
+    "use_cpu": "hide a GPU with CUDA_VISIBLE_DEVICES",
     "padding_free": _BY_DEVICE,
     "use_liger_kernel": _BY_DEVICE,
     "dataloader_pin_memory": _BY_DEVICE,
@@ -58,10 +58,10 @@ _OWNED = {
     "shuffle_dataset": "samples are shuffled",
     "packing": _TOKENS,
     "packing_strategy": _TOKENS,
-    "accelerator_config": _ONE_PROCESS,
-    "parallelism_config": _ONE_PROCESS,
-    "deepspeed": _ONE_PROCESS,
-    "local_rank": _ONE_PROCESS,
+    "accelerator_config": _PROCESSES,
+    "parallelism_config": _PROCESSES,
+    "deepspeed": _PROCESSES,
+    "local_rank": _PROCESSES,
     "ignore_data_skip": _CHECKPOINTS,
     "enable_jit_checkpoint": _CHECKPOINTS,
     "resume_from_checkpoint": "use `robustft resume`",
@@ -96,8 +96,8 @@ _OWNED_FAMILIES = {
     "trackio_": _PROGRESS,
     "hub_": "use `robustft export --format hub`",
     "dataset_": _TOKENS,
-    "ddp_": _ONE_PROCESS,
-    "fsdp": _ONE_PROCESS,
+    "ddp_": _PROCESSES,
+    "fsdp": _PROCESSES,
 }
 
 

@@ -34,6 +34,10 @@ class NotFiniteError(TrainingError):
         self.rising = rising
 
 
+class LostProcessError(TrainingError):
+    """One of several processes that train together failed. The message has its last words."""
+
+
 class TrainingInterrupted(RobustFTError):  # noqa: N818 (it is no error: somebody asked for it)
     """Fine-tuning was asked to stop."""
 

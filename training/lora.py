@@ -1,17 +1,19 @@
 """What LoRA fine-tuning can be told, the model it trains, and the adapter folder it leaves (paper Eq. 9)."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from stores.errors import InputError, first_line
 from stores.pretrained import load_causal_model
+from training.processes import is_first, whole
 
 if TYPE_CHECKING:
     from training.setting import Setting
 
 Quantization = Literal["none", "4bit", "8bit"]
+Parallel = Literal["ddp", "fsdp"]
 
 
 class LoraSettings(BaseModel):
@@ -63,6 +65,11 @@ class TrainingConfig(BaseModel):
     bfloat16's memory, `8bit` a half. It needs `pip install 'robustft[quantization]'`."""
     gradient_checkpointing: Literal["auto", True, False] = "auto"
     """Compute activations twice instead of keeping them. `auto` does so where they do not fit."""
+    processes: Literal["auto"] | Annotated[int, Field(gt=0)] = 1
+    """How many processes train together, one a GPU. `auto` takes all GPUs in sight, and 1 on a CPU. A step
+    has `batch_size` samples all the same, so that it must divide by the processes."""
+    parallel: Parallel = "ddp"
+    """What several processes share: with `ddp` each holds the whole model; `fsdp` splits it between them."""
     lora: LoraSettings = LoraSettings()
     args: dict[str, JsonValue] = {}
     """Any other field of TRL's `SFTConfig`, such as `{optim: adamw_bnb_8bit}`. They are checked before
@@ -76,6 +83,21 @@ class TrainingConfig(BaseModel):
             )
         if self.scheduler == "inverse_sqrt" and not self.warmup:
             raise ValueError("scheduler: inverse_sqrt falls from the end of the warm-up on; set warmup")
+        return self
+
+    @model_validator(mode="after")
+    def _check_processes(self) -> "TrainingConfig":
+        if self.processes != "auto" and self.batch_size % self.processes:
+            raise ValueError(
+                f"batch_size: {self.batch_size} samples cannot be shared by processes: {self.processes} "
+                "alike; choose a batch_size that divides by it"
+            )
+        if self.parallel == "fsdp" and self.processes == 1:
+            raise ValueError("parallel: fsdp splits the model between processes; set processes: auto")
+        if self.parallel == "fsdp" and self.quantization != "none":
+            raise ValueError(
+                f"parallel: fsdp cannot split a model with quantization: {self.quantization}; use ddp"
+            )
         return self
 
 
@@ -145,10 +167,17 @@ def add_matrices(model: Any, settings: LoraSettings, *, own: bool = False) -> An
 def save_adapter(model: Any, folder: Path) -> None:
     """Write a trained adapter: `adapter_config.json` and `adapter_model.safetensors`, and no more.
 
+    Of several processes all are to call it. The first one writes.
+
     Args:
         model: what `load_model` returned, trained.
         folder: a new folder, which PEFT makes.
     """
+    matrices = {name: whole(value) for name, value in model.named_parameters() if value.requires_grad}
+    if not is_first():
+        return
     # "auto", PEFT's default for the embeddings, asks the model hub; they are not trained here.
-    model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    model.save_pretrained(
+        str(folder), state_dict=matrices, safe_serialization=True, save_embedding_layers=False
+    )
     (folder / "README.md").unlink(missing_ok=True)

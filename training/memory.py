@@ -5,6 +5,7 @@ The formulas count what autograd keeps of a transformer's layer with a gated MLP
 one does. Korthikanti et al. count full training in this way (arXiv 2205.05198, section 4).
 """
 
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from stores.pretrained import is_quantised
 from training.lora import TrainingConfig
+from training.processes import share_of_one
 from training.setting import Setting, rows_per_pass, tokens_per_pass
 
 _FLOAT32 = 4
@@ -76,23 +78,43 @@ class Room(NamedTuple):
     kind: str
 
 
-def find_room() -> Room:
-    """Return the GPU's memory where there is one, else the machine's."""
+def find_room(processes: int = 1) -> Room:
+    """Return the memory that each process has: its GPU's where there is one, else its share of the machine's.
+
+    Args:
+        processes: how many train together. Of their GPUs, the one with the least free is told.
+    """
     import torch
 
     if torch.cuda.is_available():
-        free, whole = torch.cuda.mem_get_info()
-        # What torch holds without using it is free for torch.
-        free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-        return Room(free, whole, "GPU memory")
+        cards = [()] if processes == 1 else [(card,) for card in range(processes)]
+        return min(map(_room_of, cards))
     memory = psutil.virtual_memory()
-    return Room(memory.available, memory.total, "memory")
+    return Room(memory.available // processes, memory.total // processes, "memory")
+
+
+def _room_of(card: tuple[int, ...]) -> Room:
+    """Return a card's memory; of the current one where none is named."""
+    import torch
+
+    free, whole = torch.cuda.mem_get_info(*card)
+    # What torch holds without using it is free for torch.
+    free += torch.cuda.memory_reserved(*card) - torch.cuda.memory_allocated(*card)
+    return Room(free, whole, "GPU memory")
 
 
 def estimate_peak(
-    outline: Any, config: TrainingConfig, setting: Setting, longest: int, *, stored: int = 0
+    outline: Any,
+    config: TrainingConfig,
+    setting: Setting,
+    longest: int,
+    *,
+    stored: int = 0,
+    processes: int = 1,
 ) -> Peak:
-    """Return what a training takes, with activations computed twice where the config or the room asks for it.
+    """Return what each process of a training takes at its peak.
+
+    Activations are computed twice where the config or the room asks for it.
 
     Args:
         outline: the model, or `stores.pretrained.load_outline` of it; without matrices.
@@ -100,13 +122,19 @@ def estimate_peak(
         setting: how the model is computed.
         longest: the tokens of the longest sample. All samples of its pass are taken to be as long.
         stored: what `quantised_bytes` says of its files.
+        processes: how many share a batch, and with `parallel: fsdp` the model too. What they hold of the
+            others' parts while they compute with them is not counted.
     """
-    kept = _estimate(outline, config, setting, longest, stored, recomputes=False)
+    parts = processes if config.parallel == "fsdp" else 1
+    config = share_of_one(config, processes)
+    kept = _estimate(outline, config, setting, longest, stored, parts, recomputes=False)
     if config.gradient_checkpointing == "auto":
         recomputes = must_recompute(kept, longest)
     else:
         recomputes = config.gradient_checkpointing
-    return _estimate(outline, config, setting, longest, stored, recomputes=True) if recomputes else kept
+    return (
+        _estimate(outline, config, setting, longest, stored, parts, recomputes=True) if recomputes else kept
+    )
 
 
 def must_recompute(kept: Peak, longest: int) -> bool:
@@ -138,7 +166,14 @@ def fits(peak: Peak, room: Room) -> bool:
 
 
 def _estimate(
-    outline: Any, config: TrainingConfig, setting: Setting, longest: int, stored: int, *, recomputes: bool
+    outline: Any,
+    config: TrainingConfig,
+    setting: Setting,
+    longest: int,
+    stored: int,
+    parts: int,
+    *,
+    recomputes: bool,
 ) -> Peak:
     import torch
 
@@ -151,8 +186,8 @@ def _estimate(
     a_token = number * layer.hidden * layer.bytes + whole if recomputes else number * whole
     on_gpu = torch.cuda.is_available()
     return Peak(
-        weights=(stored or _weights(outline, config, setting)) + on_gpu * _CONTEXT,
-        matrices=_MATRIX_BYTES * _adapted(outline, config),
+        weights=ceil((stored or _weights(outline, config, setting)) / parts) + on_gpu * _CONTEXT,
+        matrices=ceil(_MATRIX_BYTES * _adapted(outline, config) / parts),
         activations=round(_HELD * passed * a_token),
         logits=round(_HELD * _logits(outline, setting, passed)),
         recomputes=recomputes,

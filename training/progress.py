@@ -1,16 +1,24 @@
 """What a training reports after each step, and when it writes a checkpoint."""
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from training.processes import any_says
+
 # A kill costs this much training at most; writing an adapter and its optimiser takes a fraction of a second.
 _CHECKPOINT_SECONDS = 60
+
+
+class Stop(Protocol):
+    """What tells a training to end after the step under way, such as a `threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether it is to end."""
 
 
 class TrainingStep(BaseModel):
@@ -31,11 +39,12 @@ class TrainingStep(BaseModel):
     samples_per_second: float
 
 
-def make_progress(report: Callable[[TrainingStep], None], stop: threading.Event, batch_size: int) -> Any:
+def make_progress(report: Callable[[TrainingStep], None], stop: Stop, batch_size: int) -> Any:
     """Return a `transformers.TrainerCallback` that reports each step, and ends training when told to.
 
     Its `loss` is that of the last step, its `total_loss` the sum over all steps, those before an interruption
-    included. A checkpoint is written every minute, and when training is told to stop.
+    included. A checkpoint is written every minute, and when training is told to stop. Several processes agree
+    on both.
 
     Args:
         report: called after each step.
@@ -55,9 +64,10 @@ def make_progress(report: Callable[[TrainingStep], None], stop: threading.Event,
                 self.total_loss = state.log_history[-1]["total_loss"]
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            due = time.monotonic() - self._saved > _CHECKPOINT_SECONDS
-            control.should_training_stop |= stop.is_set()
-            control.should_save |= due or stop.is_set()
+            # Together, since a checkpoint is written by all.
+            due, stops = any_says(time.monotonic() - self._saved > _CHECKPOINT_SECONDS, stop.is_set())
+            control.should_training_stop |= stops
+            control.should_save |= due or stops
 
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self._saved = time.monotonic()

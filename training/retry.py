@@ -11,6 +11,7 @@ from stores.records import TrainingRetry
 from training.errors import NotFiniteError
 from training.lora import TrainingConfig
 from training.memory import estimate_peak, find_room, fits
+from training.processes import process_count
 from training.setting import Setting, safer_setting
 
 _FILE = "retry.json"
@@ -33,8 +34,10 @@ def plan_retry(
     """
     quantised = config.quantization != "none" or is_quantised(weights)
     widened = safer_setting(config, setting, widen=True)
-    room = find_room()
-    enough = quantised or fits(estimate_peak(load_outline(weights), config, widened, longest), room)
+    processes = process_count(config)
+    room = find_room(processes)
+    peak = estimate_peak(load_outline(weights), config, widened, longest, processes=processes)
+    enough = quantised or fits(peak, room)
     safer = safer_setting(config, setting, widen=enough and not quantised)
     if quantised:
         dtype = f"{safer.dtype} as before, since a quantised model cannot be float32"

@@ -15,6 +15,7 @@ from training.arguments import read_arguments
 from training.lora import TrainingConfig, add_matrices
 from training.memory import estimate_peak, find_room, fits, quantised_bytes
 from training.objectives.tokens import tokenize
+from training.processes import process_count
 from training.quantization import check_quantization
 from training.setting import choose_setting
 
@@ -38,8 +39,10 @@ def check_student(weights: str, config: TrainingConfig, rows: Sequence[TrainingR
         WeightsError: a file is missing or damaged, a package is missing that reads it, the model has no chat
             template or no token that ends a turn, or it is larger than this machine's whole memory.
         InputError: `target_modules` names a layer that the model does not have, no row can be rendered,
-            `training.args` has a field that cannot be used, or bitsandbytes is missing for a quantisation.
+            `training.args` has a field that cannot be used, bitsandbytes is missing for a quantisation, or
+            `training.processes` asks for more than there are GPUs or than share a batch.
     """
+    process_count(config)
     read_arguments(config)
     check_quantization(weights, config)
     if Path(weights).is_dir():
@@ -73,17 +76,20 @@ def _check_size(weights: str, outline: Any, config: TrainingConfig) -> str:
     """Return what a training takes at its peak and what is free; warn where it may not fit."""
     # As if every sample had the greatest length.
     setting = choose_setting(weights, config, config.max_length)
-    peak = estimate_peak(outline, config, setting, config.max_length, stored=quantised_bytes(weights))
-    room = find_room()
+    stored, processes = quantised_bytes(weights), process_count(config)
+    peak = estimate_peak(outline, config, setting, config.max_length, stored=stored, processes=processes)
+    room = find_room(processes)
+    each = " for each process" if processes > 1 else ""
     free, whole = room.free / 2**30, room.whole / 2**30
     if peak.weights > room.whole:
         raise WeightsError(
             f"model '{weights}': its weights take {peak.weights / 2**30:.1f} GiB in training, and this "
-            f"machine has {whole:.1f} GiB of {room.kind}; {_smaller(config)}, or stop at --until select"
+            f"machine has {whole:.1f} GiB of {room.kind}{each}; {_smaller(config)}, or stop at --until select"
         )
+    who = "training" if processes == 1 else f"each of {processes} processes ({config.parallel})"
     told = (
-        f"training takes {peak} with {config.max_length} tokens a sample, and {free:.1f} GiB of {room.kind} "
-        "are free"
+        f"{who} takes {peak} with {config.max_length} tokens a sample, and {free:.1f} GiB of {room.kind} "
+        f"are free{each}"
     )
     if not fits(peak, room):
         _LOG.warning("%s: %s; it may not fit: %s", weights, told, _smaller(config))
@@ -93,10 +99,12 @@ def _check_size(weights: str, outline: Any, config: TrainingConfig) -> str:
 def _smaller(config: TrainingConfig) -> str:
     """Return what would make a training take less."""
     ways = ["tune a smaller model"]
-    if config.quantization != "4bit":
+    if config.quantization != "4bit" and config.parallel != "fsdp":
         ways.append("set training.quantization: 4bit")
     if config.gradient_checkpointing is False:
         ways.append("set training.gradient_checkpointing: auto")
+    if process_count(config) > 1 and config.parallel == "ddp" and config.quantization == "none":
+        ways.append("set training.parallel: fsdp")
     if config.batch_size > 1:
         ways.append("lower training.batch_size or training.max_length")
     return ", ".join(ways[:-1]) + f" or {ways[-1]}" if len(ways) > 1 else ways[0]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training.errors import NotFiniteError
+from training.processes import mean_of_all, whole
 
 if TYPE_CHECKING:
     import torch
@@ -15,6 +16,9 @@ _STEPS = 3
 _RISEN = 1.5
 # Losses that are looked at.
 _KEPT = 200
+
+FILLER = ""
+"""The id of what fills a batch that is not whole, where several processes share it."""
 
 
 class Pass(NamedTuple):
@@ -59,20 +63,25 @@ def make_watch(learning_rate: float, dtype: str, *, padding_is_safe: bool) -> An
             passes, self._passes = self._passes, []
             gradients = [value.grad for value in kwargs["model"].parameters() if value.grad is not None]
             # One transfer from the device a step.
-            found = torch.stack([*(one.loss.float() for one in passes), get_total_norm(gradients).float()])
+            norm_of_all = whole(get_total_norm(gradients)).float()
+            found = torch.stack([*(one.loss.float() for one in passes), norm_of_all])
             *losses, norm = found.tolist()
-            loss = sum(losses)
+            # With several processes, each has the loss of its samples times their number.
+            loss = mean_of_all(sum(losses))
             if all(map(_is_finite, [loss, norm])):
                 self._losses.append(loss)
                 return
-            blamed = [one for one, part in zip(passes, losses, strict=True) if not _is_finite(part)]
+            by_loss = not _is_finite(loss)
+            blamed = [
+                one for one, part in zip(passes, losses, strict=True) if not by_loss or not _is_finite(part)
+            ]
             cause = likely_cause(
                 self._losses, passes, learning_rate, dtype=dtype, padding_is_safe=padding_is_safe
             )
             raise NotFiniteError(
                 step=state.global_step + 1,
-                samples=[name for one in blamed or passes for name in one.ids],
-                fault=f"the loss was {loss}" if blamed else f"the gradient's norm was {norm}",
+                samples=[name for one in blamed for name in one.ids if name != FILLER],
+                fault=f"the loss was {loss}" if by_loss else f"the gradient's norm was {norm}",
                 cause=cause,
                 rising=has_risen(self._losses),
             )

@@ -12,8 +12,31 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from io import FileIO
 
 _SECONDS_TO_END = 10.0
+
+
+def start_supervised(
+    command: Sequence[str], log: FileIO, environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    """Start a command below a supervisor, and return that. Close its standard input to end both.
+
+    Args:
+        command: what to run, as a list of arguments.
+        log: an open file that takes what it prints.
+        environment: of the command.
+    """
+    return subprocess.Popen(  # noqa: S603 - no shell is between
+        [sys.executable, "-I", __file__, *command],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        # Ctrl-C in a terminal reaches a whole group; this one is stopped by its owner.
+        start_new_session=True,
+        env=dict(environment),
+    )
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from io import FileIO
@@ -16,10 +15,10 @@ import aiohttp
 
 from agents.errors import EndpointError
 from agents.models.config import VLLMModelConfig
+from agents.models.supervisor import start_supervised
 from agents.models.vllm_command import HOST, serve_command, serve_environment
 
 _LOG = logging.getLogger("robustft")
-_SUPERVISOR = Path(__file__).parent / "supervisor.py"
 _SECONDS_TO_STOP = 30.0
 _SAY_EVERY = 15.0
 _SHOWN_LINES = 8
@@ -109,15 +108,7 @@ class VLLMServer:
             process.kill()
 
     def _spawn(self, command: list[str]) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(  # noqa: S603 - the command is the user's own config
-            [sys.executable, "-I", str(_SUPERVISOR), *command],
-            stdin=subprocess.PIPE,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C in a terminal reaches a whole group; this one is stopped by us, after the run.
-            start_new_session=True,
-            env=serve_environment(self._config.args),
-        )
+        return start_supervised(command, self._log, serve_environment(self._config.args))
 
     async def _wait_until_healthy(self) -> None:
         started = said = time.monotonic()

@@ -49,6 +49,7 @@ def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any
     # Imported here: TRL takes seconds, and only this stage needs it.
     from training.errors import NothingToTrainError
     from training.finetune import train_adapter
+    from training.processes import process_count
     from training.progress import TrainingStep
 
     def report(step: TrainingStep) -> None:
@@ -64,7 +65,7 @@ def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any
             seed=work.config.run.seed,
             report=report,
             stop=stop,
-            checkpoints=_checkpoints_of(work.files.checkpoints, inputs),
+            checkpoints=_checkpoints_of(work.files.checkpoints, inputs, process_count(config)),
         )
     except NothingToTrainError as exc:
         # One of an earlier training set must not pass for this one's.
@@ -77,9 +78,14 @@ def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any
     return outcome.model_dump(mode="json")
 
 
-def _checkpoints_of(folder: Path, inputs: str) -> Path:
-    """Return the folder of checkpoints, without those of a training on other inputs."""
+def _checkpoints_of(folder: Path, inputs: str, processes: int) -> Path:
+    """Return the folder of checkpoints, without those of a training on other inputs.
+
+    How many processes there are may be another machine's (`auto`). What is split is saved in another form.
+    """
     owner = folder / "inputs"
+    if processes > 1:
+        inputs = f"{inputs} by {processes} processes"
     if not owner.is_file() or owner.read_text(encoding="utf-8") != inputs:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()

@@ -17,7 +17,7 @@ from stores.lock import RunLock
 from stores.run_directory import RunDirectory, storage_errors
 from tests.support.cases import CASES, command, read_lines, script, write_run
 from tests.support.endpoint import Endpoint
-from training.finetune import TrainingOutcome
+from training.attempt import TrainingOutcome
 
 # An endpoint cannot be tuned.
 TUNED = ["models.tuned={provider: embedded}", "training.model=tuned"]

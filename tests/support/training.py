@@ -8,7 +8,8 @@ from typing import Any
 from agents.models.chat_template import ChatTemplate
 from stores.pretrained import load_tokenizer
 from stores.weights import SMOLLM2, resolve_weights
-from training.finetune import TrainingOutcome, train_adapter
+from training.attempt import TrainingOutcome
+from training.finetune import train_adapter
 from training.lora import TrainingConfig, load_model
 from training.objectives.sft import build_trainer
 from training.objectives.tokens import Tokens

@@ -43,6 +43,8 @@ def test_fields_are_handed_through_in_the_types_of_trls_config() -> None:
         ({"trust_remote_code": True}, "a model's own code is never run"),
         ({"packing": True}, "RobustFT makes the tokens itself"),
         ({"fp16": True}, "chooses it by the device"),
+        ({"fsdp": True}, r"use training\.processes and training\.parallel"),
+        ({"ddp_backend": "gloo"}, r"use training\.processes and training\.parallel"),
         ({"adam_beta1": "high"}, r"input should be a valid number.*\(given: 'high'\)"),
         ({"max_steps": 1.5}, "input should be a valid integer"),
         ({"loss_type": "mse"}, r"one of nll, dft, chunked_nll \(given: 'mse'\)"),

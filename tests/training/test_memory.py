@@ -177,3 +177,32 @@ def test_the_estimate_is_within_a_fifth_of_a_measured_peak() -> None:
     done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
     measured, estimated = json.loads(done.stdout.splitlines()[-1])
     assert estimated == pytest.approx(measured, rel=0.2)
+
+
+def test_each_of_several_processes_has_its_share_of_the_batch_and_with_fsdp_of_the_model() -> None:
+    outline, setting = outline_of(SMALL), Setting(dtype="float32", attention="eager")
+    one, two = (
+        estimate_peak(outline, TrainingConfig(batch_size=4, processes=count), setting, 64, processes=count)
+        for count in (1, 2)
+    )
+    assert (two.weights, two.matrices) == (one.weights, one.matrices)
+    assert two.activations == pytest.approx(one.activations / 2, abs=1)
+    split = TrainingConfig(batch_size=4, processes=2, parallel="fsdp")
+    parts = estimate_peak(outline, split, setting, 64, processes=2)
+    assert parts.weights == pytest.approx(one.weights / 2, abs=1)
+    assert parts.matrices == pytest.approx(one.matrices / 2, abs=1)
+    assert parts.activations == two.activations
+
+
+def test_the_room_of_several_processes_is_that_of_the_fullest_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = {0: 20, 1: 5, 2: 1}
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda card=0: (free[card], 24))
+    monkeypatch.setattr("torch.cuda.memory_reserved", lambda card=0: 2)
+    monkeypatch.setattr("torch.cuda.memory_allocated", lambda card=0: 0)
+    assert find_room() == Room(22, 24, "GPU memory")
+    assert find_room(2) == Room(7, 24, "GPU memory")
+
+
+def test_processes_of_a_cpu_share_its_memory() -> None:
+    assert find_room(4).whole == find_room().whole // 4

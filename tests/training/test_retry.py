@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from stores.records import TrainingRetry
 from tests.support.tiny_models import save_tiny_model
+from training.attempt import TrainingOutcome
 from training.errors import NotFiniteError, TrainingError, TrainingInterrupted
-from training.finetune import TrainingOutcome, train_adapter
+from training.finetune import train_adapter
 from training.lora import TrainingConfig
 from training.memory import Room
 from training.progress import TrainingStep
@@ -204,7 +205,7 @@ def test_the_learning_rate_is_halved_where_the_loss_had_been_rising(
         callback.on_train_begin = on_train_begin
         return callback
 
-    monkeypatch.setattr("training.finetune.make_slower", note)
+    monkeypatch.setattr("training.attempt.make_slower", note)
     outcome = train(weights, tmp_path)
     assert outcome.retry is not None
     assert outcome.retry.halved
@@ -237,7 +238,7 @@ def test_a_retry_is_float32_only_where_that_fits(weights: str, monkeypatch: pyte
     monkeypatch.setattr("training.setting.training_dtype", lambda: "bfloat16")
     usual = choose_setting(weights, CONFIG, 40)
     assert plan_retry(failed(), weights, CONFIG, usual, 40).float32
-    monkeypatch.setattr("training.retry.find_room", lambda: Room(1000, 1000, "memory"))
+    monkeypatch.setattr("training.retry.find_room", lambda _: Room(1000, 1000, "memory"))
     retry = plan_retry(failed(), weights, CONFIG, usual, 40)
     assert not retry.float32
     assert retry.setting.startswith(

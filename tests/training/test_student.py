@@ -133,3 +133,21 @@ def test_arguments_and_a_quantisation_that_cannot_be_used_are_told(
     monkeypatch.setattr("transformers.quantizers.quantizer_bnb_8bit.is_bitsandbytes_available", lambda: False)
     with pytest.raises(InputError, match=r"^training\.quantization: 8bit needs bitsandbytes"):
         check(folder, TrainingConfig(quantization="8bit"))
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_what_each_of_several_processes_takes_is_told(tmp_path: Path, parallel: Any) -> None:
+    folder = save_tiny_model(tmp_path / "model")
+    told = check(folder, TrainingConfig(processes=2, parallel=parallel))
+    assert f"each of 2 processes ({parallel}) takes about 0.0 GiB at its peak" in told
+    assert "GiB of memory are free for each" in told
+
+
+def test_processes_without_a_gpu_each_are_refused_before_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_tiny_model(tmp_path / "model")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(InputError, match=r"^training\.processes: 2 need a GPU each, and 1 in sight"):
+        check(folder, TrainingConfig(processes=2))

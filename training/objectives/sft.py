@@ -7,6 +7,7 @@ from training.arguments import read_arguments
 from training.lora import TrainingConfig
 from training.objectives.tokens import Tokens
 from training.objectives.trainer import make_trainer
+from training.processes import world_size
 from training.setting import Setting, rows_per_pass
 from training.watch import make_watch
 
@@ -67,7 +68,10 @@ def _settings(
     import torch
     from trl.trainer.sft_config import SFTConfig
 
-    rows = rows_per_pass(config.batch_size, tokens.longest)
+    processes = world_size()
+    of_one = config.batch_size // processes
+    rows = rows_per_pass(of_one, tokens.longest)
+    splits: Any = (processes > 1 and config.parallel == "fsdp") or None
     with warnings.catch_warnings(action="ignore", category=FutureWarning):
         settings = SFTConfig(
             output_dir=str(tokens.file.parent),
@@ -79,7 +83,7 @@ def _settings(
             weight_decay=config.weight_decay,
             max_grad_norm=config.max_grad_norm,
             per_device_train_batch_size=rows,
-            gradient_accumulation_steps=config.batch_size // rows,
+            gradient_accumulation_steps=of_one // rows,
             gradient_checkpointing=recomputes,
             # The model is in its training dtype already, and its adapter in float32.
             bf16=False,
@@ -90,6 +94,11 @@ def _settings(
             remove_unused_columns=False,
             # Without padding, nothing is saved by samples of like length.
             train_sampling_strategy="random" if setting.padding_free else "group_by_length",
+            # Several processes of a CPU find each other by gloo.
+            use_cpu=processes > 1 and not torch.cuda.is_available(),
+            # Version 2 splits each layer's parameters alone, so that frozen and trained ones may be mixed.
+            fsdp=splits,
+            fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"},
             dataloader_pin_memory=torch.cuda.is_available(),
             logging_steps=1,
             logging_nan_inf_filter=False,

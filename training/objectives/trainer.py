@@ -1,13 +1,15 @@
 """TRL's trainer with the loss that suits the device, weights of samples, and a watch over each step."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import torch
+from torch.utils.data import RandomSampler
 
 from training.objectives.tokens import IGNORED
 from training.setting import Setting
-from training.watch import Pass
+from training.watch import FILLER, Pass
 
 
 def make_trainer(
@@ -23,12 +25,28 @@ def make_trainer(
         setting: how the loss is computed.
         watch: what `training.watch.make_watch` returned; it sees every pass.
     """
+    if settings.world_size > 1:
+        dataset = _with_filler(dataset)
     trainer = _trainer_class()(model, args=settings, train_dataset=dataset, processing_class=tokenizer)
     trainer.own_loss = setting.own_loss
     trainer.watch = watch
     trainer.add_callback(watch)
     trainer.data_collator = _with_samples(trainer.data_collator, weighted="weight" in dataset.column_names)
     return trainer
+
+
+def _with_filler(dataset: Any) -> Any:
+    """Return the tokens with one more sample, the last, that teaches nothing.
+
+    Accelerate fills the last batches of an epoch with its first samples, so that all processes have as many.
+    Those would count twice.
+    """
+    from datasets import Dataset, concatenate_datasets  # type: ignore[import-untyped]
+
+    few = dataset[0]["input_ids"][:2]
+    row = {"input_ids": few, "labels": [IGNORED] * len(few), "length": len(few), "weight": 0.0, "id": FILLER}
+    columns = {name: [row[name]] for name in dataset.column_names}
+    return concatenate_datasets([dataset, Dataset.from_dict(columns, features=dataset.features)])
 
 
 class _EpochOrder(torch.utils.data.Sampler[int]):
@@ -38,25 +56,26 @@ class _EpochOrder(torch.utils.data.Sampler[int]):
     another order there: it saw some samples twice and others not at all.
 
     Args:
-        grouped: transformers' `LengthGroupedSampler`.
+        order: a sampler of torch or transformers with a `generator`.
         seed: of the training.
+        epoch: tells the epoch. What accelerate tells its samplers does not reach this one where a training of
+            several processes goes on within an epoch.
+        shared: the samples of one pass of all processes: the order is filled up to a multiple of it.
     """
 
-    def __init__(self, grouped: Any, seed: int) -> None:
-        self._grouped = grouped
+    def __init__(self, order: Any, seed: int, epoch: Callable[[], int], shared: int = 1) -> None:
+        self._order = order
         self._seed = seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the order of an epoch; accelerate calls it before each."""
+        self._fillers = -len(order) % shared
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._grouped)
+        return len(self._order) + self._fillers
 
     def __iter__(self) -> Iterator[int]:
-        self._grouped.generator = torch.Generator().manual_seed((self._seed << 24) + self._epoch)
-        return iter(self._grouped)
+        self._order.generator = torch.Generator().manual_seed((self._seed << 24) + self._epoch())
+        # The sample after the last is the one that teaches nothing.
+        return chain(self._order, repeat(len(self._order), self._fillers))
 
 
 def _trainer_class() -> Any:
@@ -76,9 +95,23 @@ def _trainer_class() -> Any:
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             # Where nothing is padded, accelerate seeds the order of each epoch.
-            sampler = super()._get_train_sampler(train_dataset)
+            sampler: Any = super()._get_train_sampler(train_dataset)
             grouped = isinstance(sampler, LengthGroupedSampler)
-            return _EpochOrder(sampler, self.args.seed) if grouped else sampler
+            processes = self.args.world_size
+            if processes == 1:
+                return _EpochOrder(sampler, self.args.seed, self._epoch) if grouped else sampler
+            # As one process would have it: batches of all processes together, without the filler.
+            dataset: Any = self.train_dataset
+            real = range(len(dataset) - 1)
+            order: Any = RandomSampler(real)
+            if grouped:
+                batch = sampler.batch_size * processes
+                order = LengthGroupedSampler(batch, lengths=dataset["length"][: len(real)])
+            shared = self.args.train_batch_size * processes
+            return _EpochOrder(order, self.args.seed, self._epoch, shared)
+
+        def _epoch(self) -> int:
+            return int(self.state.epoch or 0)
 
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
             ids, mask = inputs.pop("id"), inputs.get("attention_mask")
@@ -98,6 +131,9 @@ def _trainer_class() -> Any:
             labels = inputs["labels"][:, 1:]
             total = _own_losses(model, inputs, weights) if own else self._fused_losses(model, inputs, weights)
             loss = total / ((labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
+            if num_items_in_batch is not None:
+                # The tokens are those of all processes, and the gradient is the mean of theirs.
+                loss = loss * self.accelerator.num_processes
             if not own and self.aux_loss_enabled:
                 parts = self.current_gradient_accumulation_steps if num_items_in_batch is not None else 1
                 loss = loss + self.router_aux_loss_coef * self._aux_loss / parts
@@ -117,6 +153,9 @@ def _own_losses(model: Any, inputs: dict[str, Any], weights: Any) -> Any:
     """Return the sum of the tokens' losses by torch's cross entropy, weighted where there are weights."""
     labels = inputs["labels"][:, 1:]
     positions = (labels != IGNORED).any(dim=0).nonzero().squeeze(1)
+    if not len(positions):
+        # One that does not count, so that a pass of fillers alone has a gradient, of zeros.
+        positions = positions.new_zeros(1)
     others = {name: value for name, value in inputs.items() if name != "labels"}
     logits = model(**others, use_cache=False, logits_to_keep=positions).logits
     losses = torch.nn.functional.cross_entropy(

@@ -171,6 +171,8 @@ async def test_the_same_training_set_has_the_same_inputs_and_another_has_others(
         {"scheduler": "constant"},
         {"weight_decay": 0.1},
         {"max_grad_norm": 0},
+        {"processes": 2},
+        {"processes": 2, "parallel": "fsdp"},
         {"args": {"optim": "sgd"}},
     ],
     ids=str,

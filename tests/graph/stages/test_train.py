@@ -16,8 +16,8 @@ from stores.records import TrainingRow
 from stores.sample import Message
 from tests.support.stages import run_stage
 from tests.support.waiting import until
+from training.attempt import TrainingOutcome
 from training.errors import NothingToTrainError, TrainingInterrupted
-from training.finetune import TrainingOutcome
 from training.progress import TrainingStep
 
 
@@ -145,6 +145,17 @@ async def test_training_goes_on_from_checkpoints_of_the_same_inputs_alone(
         work.journal.end_stage("train", 0.0, None)
         await run_stage(train, state_of(work, inputs))
     assert trainer.found == [["inputs"], ["checkpoint-1", "inputs"], ["inputs"]]
+
+
+async def test_checkpoints_of_another_number_of_processes_are_not_gone_on_from(
+    work: Workspace, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # `processes: auto` on a machine with other GPUs.
+    for count in (1, 2, 2, 1):
+        monkeypatch.setattr("training.processes.process_count", lambda _, count=count: count)
+        work.journal.end_stage("train", 0.0, None)
+        await run_stage(train, state_of(work))
+    assert trainer.found == [["inputs"], ["inputs"], ["checkpoint-1", "inputs"], ["inputs"]]
 
 
 async def test_a_run_that_is_stopped_waits_for_the_step_that_is_under_way(
