@@ -45,7 +45,7 @@ def _categories(figures: EvaluationFigures) -> Iterable[str]:
         yield f"{short} ({size.n if size else 0}): {said}"
     others = len(named) - _SHOWN + figures.other_categories
     if others > 0:
-        yield f"and {counted(others, 'smaller category', 'smaller categories')} (summary.json)"
+        yield f"and {counted(others, 'smaller category')} (summary.json)"
 
 
 def _wordings(paraphrases: ParaphraseFigures) -> Iterable[str]:

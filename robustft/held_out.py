@@ -49,9 +49,7 @@ def read_held_out(
     if guard is not None:
         found["guard"] = _read(guard, "guard", data.rules("guard"))
     if not found:
-        raise InputError(
-            "nothing to evaluate on; name held-out data with --test, or a guard set with --guard"
-        )
+        raise InputError("nothing to evaluate on; name held-out data with --test or a guard set with --guard")
     return found
 
 

@@ -18,7 +18,7 @@ from agents.errors import EndpointError, TurnsRefusedError
 from agents.models.chat_template import ChatTemplate
 from agents.models.config import EmbeddedModelConfig, OpenAIModelConfig, VLLMModelConfig, identify
 from agents.models.pool import ModelPool
-from agents.room import measure
+from agents.room import Lengths, measure
 from graph.config.run import ConfigError, RunConfig
 from graph.context import RunContext, endpoint_settings
 from graph.stages.base_role import BaseRole
@@ -117,12 +117,10 @@ async def compare(
         WeightsError: the model or the adapter cannot be loaded.
     """
     # Each has its own room: a request about one does not change with the other.
-    roles = {
-        part: BaseRole(
-            config.agents.base, prompt, await asyncio.to_thread(lambda start=start: measure(start()))
-        )
-        for part, start in samples.items()
-    }
+    roles = {}
+    for part, start in samples.items():
+        lengths = await asyncio.to_thread(_lengths, start)
+        roles[part] = BaseRole(config.agents.base, prompt, lengths)
     found: dict[HeldOut, dict[Contender, Accuracy]] = {part: {} for part in samples}
     done = 0
     async for name, model, identity in _contenders(pool, config, adapter, logs):
@@ -147,6 +145,10 @@ async def compare(
         del model
         await asyncio.to_thread(gc.collect)
     return evaluation_figures(found.get("test", {}), found.get("guard", {}))
+
+
+def _lengths(samples: Callable[[], Iterator[Sample]]) -> Lengths:
+    return measure(samples())
 
 
 async def _contenders(

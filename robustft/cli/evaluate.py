@@ -40,9 +40,7 @@ def evaluate(
 
     is_run = holds_run(config)
     if is_run and set_:
-        raise InputError(
-            f"--set: {config} is a run; `robustft resume {config} --set ...` changes its settings"
-        )
+        raise InputError(f"--set: {config} is a run; `robustft resume {config} --set` changes its settings")
     # A run that is stopped here is gone on with by the same command.
     with stoppable(), LiveProgress(errors) as progress:
         figures = api.evaluate(

@@ -32,9 +32,7 @@ Trusted = Annotated[
 ]
 Guard = Annotated[
     str | None,
-    typer.Option(
-        help="Data with right responses that the training has nothing to do with: what is forgotten."
-    ),
+    typer.Option(help="Data with right responses, foreign to the training: was any of it forgotten?"),
 ]
 Paraphrases = Annotated[
     str | None, typer.Option(help="Other wordings of the held-out prompts: a file of id and prompt.")
