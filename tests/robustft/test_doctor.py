@@ -105,11 +105,11 @@ async def test_a_guard_set_and_other_wordings_are_read_beside_the_test_samples(
     }
     data = {name: str(tmp_path / f"{name}.jsonl") for name in rows}
     for name, row in rows.items():
-        Path(data[name]).write_text(json.dumps(row))
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row))
     _, lines = await told_of(config(endpoint, data=data))
     assert lines["data.guard"].startswith("✓ guard.jsonl: 1 sample;")
     assert lines["data.paraphrases"] == "✓ paraphrases.jsonl: 1 wording of 1 sample"
-    Path(data["paraphrases"]).write_text(json.dumps({"id": "b", "prompt": "Which?"}))
+    (tmp_path / "paraphrases.jsonl").write_text(json.dumps({"id": "b", "prompt": "Which?"}))
     well, lines = await told_of(config(endpoint, data=data))
     assert not well
     assert "no test sample has the id 'b'" in lines["data.paraphrases"]
