@@ -53,6 +53,9 @@ class _Tools:
     def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
         raise NotImplementedError("no model is asked here")
 
+    def likelihood_as_given(self, samples: Sequence[Sample]) -> list[float]:
+        raise NotImplementedError("no model is tuned here")
+
 
 def measure(samples: list[Sample], states: list[SampleState], encoder: Embeddings) -> dict[str, Any]:
     """Return the figures of one data set, its samples' answers taken from states (n each)."""

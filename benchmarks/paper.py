@@ -7,6 +7,11 @@ A folder holds `labeled`, `test` and `noisyNN` as CSV, JSONL, JSON or Parquet. R
 docs/results/paper.jsonl, from which docs/results.md is made. A cell that is there is not run again, unless
 --paraphrased asks more of it; one that was stopped goes on where it was. Several can be at work on one file
 of records, each in a --work of its own.
+
+    python benchmarks/paper.py FOLDER... --agents-model MODELS/1.5b --student-model smollm2-135m-instruct
+
+A record says its models, its seed and the commit of its code. The page shows one version of the code, with
+tables of their own for each pair of models. --render refuses records of several versions; --commit chooses.
 """
 
 import argparse
@@ -14,12 +19,9 @@ import fcntl
 import json
 import logging
 import os
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,15 +29,15 @@ from study.cells import Cell, Study
 from study.data import Folder, open_folder
 from study.methods import EVERY, GROUPS
 from study.page import SETTINGS, check_settings, render
+from study.versions import EARLIER, models_of, models_of_config, version_of, versions
 
-from graph.config.run import load_config
+from graph.config.run import load_config, parse_config
 from stores.atomic import write_text_atomically
 from stores.errors import RobustFTError
 from training.noise import NoiseKind
 
 _REPOSITORY = Path(__file__).parents[1]
 _RECORDS = _REPOSITORY / "docs" / "results" / "paper.jsonl"
-_VERSIONED = ("robustft", "transformers", "torch", "trl", "peft", "cleanlab")
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
@@ -58,8 +60,9 @@ def add_record(path: Path, record: dict[str, Any]) -> None:
 
 
 def cell_of(record: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what tells a record from every other: its cell, the subsets and the settings."""
-    return tuple(record[name] for name in (*Cell._fields, *SETTINGS))
+    """Return what tells a record from every other: its cell, the subsets, the settings, models and code."""
+    known = tuple(record[name] for name in (*Cell._fields, *SETTINGS))
+    return (*known, *models_of(record), version_of(record))
 
 
 def is_done(record: dict[str, Any], paraphrased: bool) -> bool:
@@ -78,15 +81,22 @@ def cells(arguments: argparse.Namespace, folders: list[Folder]) -> Iterator[tupl
                         yield Cell(folder.name, rate, kind, name, seed), folder
 
 
-def versions() -> dict[str, Any]:
-    """Return the versions that made a record, our own by its commit too."""
-    command = ["git", "-C", str(_REPOSITORY), "rev-parse", "--short=12", "HEAD"]
-    try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        commit = None
-    named = {name: version(name) for name in _VERSIONED}
-    return {"python": platform.python_version(), "commit": commit, **named}
+def with_models(content: dict[str, Any], agents: str | None, student: str | None) -> dict[str, Any]:
+    """Return a config as plain data with other models: one for all agents, and one that is tuned.
+
+    Args:
+        content: the config; changed in place.
+        agents: a folder, an alias or a hub id; None keeps the config's.
+        student: likewise; None is the agents' where those are given, else the config's.
+    """
+    if agents is not None:
+        content["models"]["agents"] = {"provider": "embedded", "name": agents}
+        for agent in content["agents"].values():
+            agent["model"] = "agents"
+    if student is not None or agents is not None:
+        content["models"]["student"] = {"provider": "embedded", "name": student or agents}
+        content["training"]["model"] = "student"
+    return content
 
 
 def main() -> None:
@@ -116,19 +126,26 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE")
     parser.add_argument("--work", type=Path, default=Path("runs/paper"), help="for what is in between")
     parser.add_argument("--records", type=Path, default=_RECORDS)
+    parser.add_argument("--agents-model", help="of all agents: a folder, an alias or a hub id")
+    parser.add_argument("--student-model", help="the model that is tuned; by default the agents'")
     parser.add_argument("--render", action="store_true", help="only make the page anew")
+    parser.add_argument(
+        "--commit", help=f"the version whose records the page shows; `{EARLIER}`: before each said its models"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         if not arguments.render:
-            _run(arguments)
-        render(read_records(arguments.records), arguments.records.parent)
+            arguments.commit = _run(arguments)
+        render(read_records(arguments.records), arguments.records.parent, arguments.commit)
     except RobustFTError as exc:
         sys.exit(f"paper.py: {exc}")
 
 
-def _run(arguments: argparse.Namespace) -> None:
-    config = load_config(arguments.config, arguments.set)
+def _run(arguments: argparse.Namespace) -> str:
+    """Run what is missing of this version of the code; returns the version."""
+    content = load_config(arguments.config, arguments.set).model_dump(mode="json")
+    config = parse_config(with_models(content, arguments.agents_model, arguments.student_model))
     folders = [open_folder(path) for path in arguments.folders]
     study = Study(
         config,
@@ -139,17 +156,18 @@ def _run(arguments: argparse.Namespace) -> None:
         paraphrased=arguments.paraphrased,
         examples=arguments.examples,
     )
-    check_settings([*read_records(arguments.records), study.settings])
+    made_by = {"models": models_of_config(config), "versions": versions()}
+    check_settings([*_alike(arguments.records, made_by), {**study.settings, **made_by}])
     wanted = list(cells(arguments, folders))
     arguments.records.parent.mkdir(parents=True, exist_ok=True)
     began, ran = time.monotonic(), 0
     for number, (cell, folder) in enumerate(wanted, start=1):
-        records = read_records(arguments.records)
-        sought = (*cell, *study.settings.values())
+        records = _alike(arguments.records, made_by)
+        sought = cell_of({**cell._asdict(), **study.settings, **made_by})
         there = (record for record in records if cell_of(record) == sought)
         if any(is_done(record, arguments.paraphrased) for record in there):
             continue
-        record = {**study.measure(cell, folder, EVERY[cell.method], records), "versions": versions()}
+        record = {**study.measure(cell, folder, EVERY[cell.method], records), **made_by}
         add_record(arguments.records, record)
         ran += 1
         left = (time.monotonic() - began) / ran * (len(wanted) - number) / 60
@@ -157,6 +175,13 @@ def _run(arguments: argparse.Namespace) -> None:
         print(
             f"{number}/{len(wanted)} {place}: {record['accuracy']:.3f}, {left:.0f} min left", file=sys.stderr
         )
+    return version_of(made_by)
+
+
+def _alike(path: Path, made_by: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the records of the same code and models: what they have measured is not measured again."""
+    wanted = version_of(made_by), models_of(made_by)
+    return [record for record in read_records(path) if (version_of(record), models_of(record)) == wanted]
 
 
 if __name__ == "__main__":

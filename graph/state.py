@@ -57,6 +57,9 @@ class RunInput(BaseModel):
         until: the stage to stop after.
         retry_failed: ask again about the samples that failed.
         reuse: another run's directory, whose replies are taken over.
+        guard: a file of samples to guard, which takes the place of `data.guard`. It is read even if the run
+            has read it before.
+        paraphrases: a file of other wordings, likewise of `data.paraphrases`.
         trusted: a file of trusted responses, which takes the place of `data.trusted`. It is read even if the
             run has read it before.
         keep_prompts: of a run that is continued with this config: keep the run's own text of every prompt
@@ -75,6 +78,8 @@ class RunInput(BaseModel):
     reuse: str | None = None
     keep_prompts: bool = False
     trusted: str | None = None
+    guard: str | None = None
+    paraphrases: str | None = None
 
 
 class RunState(RunInput):
@@ -82,6 +87,7 @@ class RunState(RunInput):
 
     sample_count: int = 0
     test_count: int = 0
+    guard_count: int = 0
     noisy: int = 0
     indexed: bool = False
     """Whether the clean samples were indexed while they were detected."""

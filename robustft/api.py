@@ -6,8 +6,10 @@ too.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +21,25 @@ from graph.config.run import RunConfig, load_config
 from graph.frozen_run import FrozenRun
 from graph.results import export_data_file, read_results
 from graph.run_graph import run_graph
-from graph.stages.evaluate import check_contenders, compare
+from graph.stages.evaluate import HeldOutSamples, check_contenders, compare
 from graph.stages.hold import holding
+from graph.stages.outcomes import valid_outcomes
 from graph.stages.select import training_set
 from graph.stages.stage import Progress
 from graph.state import RunInput
 from prompts.template import QuestionTemplate
 from robustft.blocking import blocking
+from robustft.held_out import Rows, read_held_out
 from robustft.run import Run, load_run
 from stores.dataset import read_rows, read_samples
-from stores.errors import InputError
+from stores.errors import InputError, RunDirectoryError
 from stores.export import STDOUT, ExportFormat, What, check_target, export_results, to_standard_output
 from stores.records import Decision, EvaluationFigures, Skipped
-from stores.run_directory import RunDirectory, ensure_free
+from stores.run_directory import RunDirectory, ensure_free, holds_run
 from stores.sample import Sample
 
 _LOG = logging.getLogger("robustft")
 ProgressListener = Callable[[Progress], None]
-Rows = Iterable[Sample | Mapping[str, Any]]
-"""Samples in memory: each a `Sample`, or a row in a shape that a data file may have."""
 
 
 async def arun(
@@ -146,46 +148,91 @@ async def aresume(
 
 async def aevaluate(
     config: RunConfig | str | Path,
-    test: str | Path | Rows,
+    test: str | Path | Rows | None = None,
     adapter: str | Path | None = None,
     *,
+    guard: str | Path | Rows | None = None,
+    paraphrases: str | Path | None = None,
     progress: ProgressListener | None = None,
 ) -> EvaluationFigures:
     """Measure how often the model of `training.model` answers right, with and without an adapter.
 
     Args:
         config: names the model, the base agent's prompt, the concurrency and how the held-out samples
-            are read (`data.columns`, `data.on_bad_row`); or the path of a config file.
-        test: held-out samples with right responses; or a file or Hugging Face dataset id that holds them.
+            are read (`data.columns`, `data.on_bad_row`); or the path of a config file. Or the directory of a
+            run that was trained: its own adapter and test samples are used, and its summary has the figures
+            afterwards. What its models replied before is not asked again.
+        test: held-out samples with right responses; or a file or Hugging Face dataset id that holds them. By
+            default `data.test`, and the run's own.
         adapter: a PEFT adapter, or None for the bare model alone.
+        guard: samples with right responses that the training has nothing to do with, likewise; by default
+            `data.guard`. The figures say what was forgotten of them.
+        paraphrases: a file of other wordings of the test samples' prompts: an `id` and a prompt a row. By
+            default `data.paraphrases`, where `test` is not given.
         progress: is told how many samples are done.
 
     Returns:
-        The number of samples, and the share that each model answered right.
+        The number of samples, and the share that each model answered right: in all, by category, in every
+        wording and of the guard set.
 
     Raises:
-        InputError: the config, the samples, the model or the adapter cannot be used.
+        InputError: the config, the samples, the model or the adapter cannot be used. Or the run was not
+            trained, or has other test samples.
     """
+    if isinstance(config, str | Path) and await asyncio.to_thread(holds_run, Path(config)):
+        return await _evaluate_run(Path(config), test, adapter, guard, paraphrases, progress)
     resolved = config if isinstance(config, RunConfig) else load_config(Path(config))
     tuned = Path(adapter) if adapter is not None else None
-    rules = resolved.data.rules("test")
-    if isinstance(test, str | Path):
-        reading = read_samples(test, rules=rules)
-    else:
-        reading = read_rows(test, "test", rules=rules)
-    samples = await asyncio.to_thread(list, reading)
-    total = len(samples) * (1 if tuned is None else 2)
+    held_out = await asyncio.to_thread(read_held_out, resolved, test, guard, paraphrases)
+    total = sum(map(len, held_out.values())) * (1 if tuned is None else 2)
 
     def report(done: int) -> None:
         if progress is not None:
             progress(Progress("evaluate", done, total))
 
     prompt = await asyncio.to_thread(QuestionTemplate, resolved.agents.base.prompt)
-    await asyncio.to_thread(check_contenders, resolved, prompt, tuned, samples[:8])
+    first = next(iter(held_out.values()))
+    await asyncio.to_thread(check_contenders, resolved, prompt, tuned, first[:8])
+    samples: HeldOutSamples = {part: partial(iter, given) for part, given in held_out.items()}
     async with ModelPool() as models:
-        return await compare(
-            models, resolved, prompt, tuned, lambda: iter(samples), lambda answers: None, report
-        )
+        return await compare(models, resolved, prompt, tuned, samples, lambda answers: None, report)
+
+
+async def _evaluate_run(
+    directory: Path,
+    test: str | Path | Rows | None,
+    adapter: str | Path | None,
+    guard: str | Path | Rows | None,
+    paraphrases: str | Path | None,
+    progress: ProgressListener | None,
+) -> EvaluationFigures:
+    """Evaluate a run that was trained, as its stage does; its summary has the figures afterwards."""
+    if adapter is not None:
+        raise InputError(f"{directory}: is a run, which has its own adapter; leave --adapter out")
+    for name, given in (("test", test), ("guard", guard)):
+        if given is not None and not isinstance(given, str | Path):
+            raise InputError(f"{name}: samples in memory cannot be added to the run {directory}; name a file")
+    await asyncio.to_thread(_check_trained, directory)
+    config: RunConfig | None = None
+    if isinstance(test, str | Path):
+        config = await asyncio.to_thread(load_config, RunDirectory(directory).config, test=_absolute(test))
+    request = RunInput(
+        config=await asyncio.to_thread(_settled, config) if config else {},
+        directory=str(directory),
+        guard=_absolute(guard) if isinstance(guard, str | Path) else None,
+        paraphrases=_absolute(paraphrases) if paraphrases is not None else None,
+        keep_prompts=True,
+    )
+    finished = await _invoke(request, progress)
+    return finished.summary.evaluation or EvaluationFigures()
+
+
+def _check_trained(directory: Path) -> None:
+    with closing(RunDirectory(directory).open_journal(read_only=True)) as journal:
+        if "train" not in valid_outcomes(journal):
+            raise RunDirectoryError(
+                f"{directory}: has not been trained; `robustft resume {directory}` goes on to training"
+            )
 
 
 async def acheck(

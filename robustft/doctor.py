@@ -29,9 +29,10 @@ from stores.records import Skipped
 from stores.sample import Sample
 from stores.trusted import TrustedFile
 from stores.weights import cache_folder
+from stores.wordings import read_wordings
 
 Check = Callable[[], Awaitable[str]]
-Split = Literal["train", "test", "gold"]
+Split = Literal["train", "test", "guard", "gold"]
 
 # Samples of which the student's chat template must render one.
 _TRIED = 8
@@ -54,9 +55,11 @@ async def examine(config: RunConfig, console: Console, until: Stage = "evaluate"
         *([("training.model", lambda: _tuned_model(config))] if until in TRAINING else []),
         ("encoder", lambda: _encoder(config)),
     ]
-    for split in ("train", "test", "gold"):
+    for split in ("train", "test", "guard", "gold"):
         if getattr(config.data, split):
             checks.append((f"data.{split}", lambda split=split: _data(config, split)))  # type: ignore[misc]
+    if config.data.paraphrases and config.data.test:
+        checks.append(("data.paraphrases", lambda: _paraphrases(config)))
     if config.data.trusted and config.data.train:
         checks.append(("data.trusted", lambda: _trusted(config)))
     well = True
@@ -158,6 +161,21 @@ async def _trusted(config: RunConfig) -> str:
     found = await asyncio.to_thread(file.match, samples)
     bad = f", {counted(len(aside), 'row')} set aside" if aside else ""
     return f"{Path(str(data.trusted)).name}: vouches for {counted(len(found), 'response')}{bad}"
+
+
+async def _paraphrases(config: RunConfig) -> str:
+    """Read the other wordings beside the test samples that they are of."""
+    data = config.data
+
+    def read() -> dict[str, tuple[str, ...]]:
+        def samples() -> Iterator[Sample]:
+            return read_samples(str(data.test), rules=data.rules("test"))
+
+        return read_wordings(str(data.paraphrases), samples, rules=data.rules("paraphrases"))
+
+    found = await asyncio.to_thread(read)
+    wordings = counted(sum(map(len, found.values())), "wording")
+    return f"{Path(str(data.paraphrases)).name}: {wordings} of {counted(len(found), 'sample')}"
 
 
 async def _data(config: RunConfig, split: Split) -> str:

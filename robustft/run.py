@@ -9,7 +9,7 @@ from graph.config.run import RunConfig, load_config
 from prompts.template import PromptError, read_kept
 from stores.errors import InputError, RunDirectoryError
 from stores.record_files import read_records, read_summary
-from stores.records import Decision, Dropped, Evaluation, Record, Skipped, Summary, TrainingRow
+from stores.records import Decision, Dropped, Evaluation, HeldOut, Record, Skipped, Summary, TrainingRow
 from stores.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -98,8 +98,12 @@ class Run:
         file = self._files.skipped
         return read_records(file, Skipped) if file.is_file() else iter(())
 
-    def evaluation(self) -> Iterator[Evaluation]:
+    def evaluation(self, part: HeldOut = "test", *, reworded: bool = False) -> Iterator[Evaluation]:
         """Yield what the models answered to the held-out samples; nothing where there are none.
+
+        Args:
+            part: the test samples, or those of the guard set.
+            reworded: the answers to other wordings of the prompts, in place of those to the samples' own.
 
         Raises:
             RunDirectoryError: there is no evaluation, or one of decisions that have changed since.
@@ -107,7 +111,10 @@ class Run:
         figures = self.summary.evaluation
         if figures is None:
             raise self._missing("evaluation")
-        return iter(()) if figures.skipped else self._records(self._files.evaluation, Evaluation)
+        if figures.skipped:
+            return iter(())
+        answers = self._records(self._files.evaluation, Evaluation)
+        return (answer for answer in answers if answer.part == part and bool(answer.wording) == reworded)
 
     def prompts(self) -> dict[str, str]:
         """Return the templates that the run has used, by their names: `TURN`, or `TURN/FORM`.

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from robustft.evaluation_table import evaluation_rows, percent
 from stores.counts import counted
 from stores.records import CalibrationFigures, FreeText, JudgedAlone, Summary
 from training.balance import off_balance
@@ -94,8 +95,8 @@ def _found(summary: Summary) -> list[tuple[str, str]]:
             (
                 "wrong responses",
                 f"{detection.wrong} in the data, {detection.found} of them found: "
-                f"precision {_percent(detection.precision)}, recall {_percent(detection.recall)}, "
-                f"F1 {_percent(detection.f1)}",
+                f"precision {percent(detection.precision)}, recall {percent(detection.recall)}, "
+                f"F1 {percent(detection.f1)}",
             )
         )
     if summary.incomparable:
@@ -123,14 +124,14 @@ def _found(summary: Summary) -> list[tuple[str, str]]:
 
 def _estimated(calibration: CalibrationFigures, alone: JudgedAlone | None) -> str:
     responses = f"{calibration.samples} others" if alone else "responses"
-    share = f"{_percent(calibration.noise_rate)} of the {responses} are wrong"
+    share = f"{percent(calibration.noise_rate)} of the {responses} are wrong"
     if calibration.noise_interval is not None:
         least, most = calibration.noise_interval
-        share += f" ({_percent(least)} to {_percent(most)} may be)"
+        share += f" ({percent(least)} to {percent(most)} may be)"
     # Where all are doubted alike, none can be singled out.
     if calibration.noisy == 0 and calibration.noise_rate * calibration.samples >= 1:
         share += ", but not which"
-    shares = [f"{name} {_percent(right)}" for name, right in calibration.reliability.items()]
+    shares = [f"{name} {percent(right)}" for name, right in calibration.reliability.items()]
     return share + (f"; right, it seems: {', '.join(shares)}" if shares else "")
 
 
@@ -142,16 +143,16 @@ def _repaired(summary: Summary) -> list[tuple[str, str]]:
         rows.append(
             (
                 "relabels right",
-                f"{_percent(relabel.accuracy)} of all, {_percent(relabel.kept_accuracy)} of those kept, "
-                f"{_percent(relabel.dropped_accuracy)} of those dropped",
+                f"{percent(relabel.accuracy)} of all, {percent(relabel.kept_accuracy)} of those kept, "
+                f"{percent(relabel.dropped_accuracy)} of those dropped",
             )
         )
     if (purity := summary.training_set) and purity.purity_before is not None:
         rows.append(
             (
                 "right responses",
-                f"{_percent(purity.purity_before)} of the data as given, "
-                f"{_percent(purity.purity)} of the {purity.size} trained on",
+                f"{percent(purity.purity_before)} of the data as given, "
+                f"{percent(purity.purity)} of the {purity.size} trained on",
             )
         )
     if off := off_balance(summary.balance):
@@ -179,15 +180,9 @@ def _tuned(summary: Summary) -> list[tuple[str, str]]:
     if training is not None and (retry := training.retry) is not None:
         told = f"{retry.fault} at step {retry.step}; it went on with {retry.setting}"
         rows.append(("training retried", f"{told} (likely cause: {retry.cause})"))
-    for stage, figures in (("training", training), ("evaluation", evaluation)):
-        if figures is not None and figures.skipped:
-            rows.append((stage, f"skipped: {figures.skipped}"))
-    if evaluation is not None and not evaluation.skipped:
-        tuned = f", tuned {_percent(evaluation.tuned)}" if evaluation.tuned is not None else ""
-        left_out = f" ({evaluation.left_out} left out: free text)" if evaluation.left_out else ""
-        shares = f"untuned {_percent(evaluation.untuned)}{tuned} on {evaluation.n} held-out{left_out}"
-        rows.append(("accuracy", shares))
-    return rows
+    if training is not None and training.skipped:
+        rows.append(("training", f"skipped: {training.skipped}"))
+    return rows + (evaluation_rows(evaluation) if evaluation is not None else [])
 
 
 def _costs(summary: Summary) -> list[tuple[str, str]]:
@@ -198,7 +193,3 @@ def _costs(summary: Summary) -> list[tuple[str, str]]:
         ("asked", f"{counted(usage.requests, 'request')}, {tokens}"),
         ("time", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary.timing.items())),
     ]
-
-
-def _percent(share: float | None) -> str:
-    return "n/a" if share is None else f"{share:.1%}"

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from stores.database import Database, Layout
 from stores.errors import reading_row
-from stores.sample import Sample
+from stores.sample import Sample, with_wordings
 from stores.validity import SCHEMA as VALIDITY
 from stores.validity import Validity
 
-Split = Literal["train", "test"]
+Split = Literal["train", "test", "guard"]
 Status = Literal["clean", "noisy", "relabelled", "failed"]
 
 _BATCH = 1000
@@ -72,10 +72,11 @@ class Journal:
         self._database.close()
 
     def add_samples(self, split: Split, samples: Iterable[Sample]) -> int:
-        """Store a dataset in its order, streaming; returns how many there were."""
+        """Store a dataset in its order, streaming, in place of any that there was; returns its size."""
         count = 0
         iterator = iter(samples)
         with self._database.transaction() as connection:
+            connection.execute("DELETE FROM samples WHERE split = ?", (split,))
             while batch := list(islice(iterator, _BATCH)):
                 connection.executemany(
                     "INSERT INTO samples VALUES (?, ?, ?, ?)",
@@ -89,13 +90,19 @@ class Journal:
 
     def set_kinds(self, split: Split, kind: Callable[[Sample], str]) -> None:
         """Set the kind of the answers of every sample of a dataset, in one transaction."""
-        updated = (
-            (
-                sample.model_copy(update={"kind": kind(sample)}).model_dump_json(exclude_defaults=True),
-                sample.id,
-            )
-            for sample in self.samples(split)
-        )
+        samples = self.samples(split)
+        self._change(split, (sample.model_copy(update={"kind": kind(sample)}) for sample in samples))
+
+    def set_wordings(self, wordings: Mapping[str, tuple[str, ...]]) -> None:
+        """Set the other wordings of the test samples' prompts, in one transaction; those before are gone.
+
+        Args:
+            wordings: by the samples' ids.
+        """
+        self._change("test", with_wordings(self.samples("test"), wordings))
+
+    def _change(self, split: Split, samples: Iterable[Sample]) -> None:
+        updated = ((sample.model_dump_json(exclude_defaults=True), sample.id) for sample in samples)
         query = f"UPDATE samples SET data = ? WHERE split = '{split}' AND id = ?"  # noqa: S608 (a literal)
         self._database.change_each(query, updated)
 

@@ -36,6 +36,8 @@ Source = Literal["original", "relabelled", "trusted"]
 """Whose response is trained on: the data's own, a new one, or one that the user vouches for."""
 Contender = Literal["untuned", "tuned"]
 """The model without and with its adapter."""
+HeldOut = Literal["test", "guard"]
+"""What a model is evaluated on: the test samples, or a guard set that the training has nothing to do with."""
 
 
 class Part(BaseModel):
@@ -251,6 +253,12 @@ class Evaluation(Record):
     """None where the reply holds none, or the request failed."""
     reply: str | None = None
     failure: str | None = None
+    part: HeldOut = "test"
+    """What the sample is of."""
+    task: str | None = None
+    """The sample's category, where the data say it."""
+    wording: int = 0
+    """0 for the sample's own prompt; else which of its other wordings `prompt` is, from 1."""
 
 
 class Samples(Part):
@@ -438,6 +446,66 @@ class TrainingFigures(Part):
     """What was not finite on the way; none where everything was."""
 
 
+class Share(Part):
+    """A share of n samples, with its 95 % interval (Wilson)."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class CategoryFigures(Part):
+    """The share of a category's held-out samples that each model answers right."""
+
+    untuned: Share | None = None
+    tuned: Share | None = None
+
+
+class Steadiness(Part):
+    """How a model stands other wordings of the same prompts: shares of the samples that have any."""
+
+    right: Share
+    """Those that it answers right in every wording, the sample's own one included."""
+    same: Share
+    """Those to which it gives the same answer in every wording. An unreadable one is none."""
+
+
+class ParaphraseFigures(Part):
+    """What other wordings of the prompts change (`data.paraphrases`)."""
+
+    samples: int
+    """Held-out samples with other wordings."""
+    wordings: int
+    """How many other wordings they have in all."""
+    untuned: Steadiness | None = None
+    tuned: Steadiness | None = None
+
+
+class GuardFigures(Part):
+    """What tuning does to answers that the training has nothing to do with (`data.guard`)."""
+
+    n: int = 0
+    left_out: int | None = None
+    """Samples whose right responses are free text, which nobody can compare."""
+    failed: int | None = None
+    """Samples about which a request failed: the change is not measured on them."""
+    untuned: Share | None = None
+    tuned: Share | None = None
+    lost: int | None = None
+    """Samples that are answered right before tuning alone."""
+    won: int | None = None
+    """Samples that are answered right after tuning alone."""
+    change: float | None = None
+    """The share answered right after tuning, less that before, on the same samples."""
+    change_interval: tuple[float, float] | None = None
+    """Its 95 % interval (Newcombe's, of paired samples)."""
+    p: float | None = None
+    """How likely chance alone loses or wins as much (the exact McNemar test)."""
+    caution: str | None = None
+    """Where more was forgotten than by chance: how much."""
+
+
 class EvaluationFigures(Part):
     """The share of the held-out samples that the model answers right."""
 
@@ -448,6 +516,18 @@ class EvaluationFigures(Part):
     """Held-out samples whose right responses are free text, which nobody can compare."""
     untuned: float | None = None
     tuned: float | None = None
+    intervals: dict[Contender, tuple[float, float]] = {}
+    """The 95 % intervals (Wilson) of the two shares above."""
+    by_category: dict[str, CategoryFigures] = {}
+    """By the samples' tasks, the largest first; none where the data name no task."""
+    other_categories: int = 0
+    """How many further categories there are, which `by_category` leaves out."""
+    paraphrases: ParaphraseFigures | None = None
+    guard: GuardFigures | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain data, without the parts that were not measured."""
+        return {"n": self.n, **self.model_dump(mode="json", exclude_defaults=True)}
 
 
 class Figure(Part):

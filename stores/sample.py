@@ -1,6 +1,6 @@
 """One row of instruction data, in the only form the rest of RobustFT knows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -51,7 +51,8 @@ class Sample(BaseModel):
     task tells (`agents.answers.kind`). `gold` and `other_golds` feed metrics alone and must never reach a
     request. `trusted` is the response that the user vouches for; it may be learned from. Where it differs,
     `response` is wrong. `annotations` are what several annotators gave, by their names; `response` is the
-    commonest of them (`stores.annotations`).
+    commonest of them (`stores.annotations`). `wordings` are other wordings of the prompt, which an evaluation
+    asks as well.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,8 +71,16 @@ class Sample(BaseModel):
     kind: str | None = None
     trusted: str | None = None
     annotations: tuple[Annotation, ...] = ()
+    wordings: tuple[str, ...] = ()
 
     @property
     def says_something(self) -> bool:
         """Whether there is a response. An empty one is noise."""
         return bool(self.response.strip())
+
+
+def with_wordings(samples: Iterable[Sample], wordings: Mapping[str, tuple[str, ...]]) -> Iterator[Sample]:
+    """Yield samples with these other wordings of their prompts, in place of any that they had."""
+    for sample in samples:
+        found = wordings.get(sample.id, ())
+        yield sample if sample.wordings == found else sample.model_copy(update={"wordings": found})

@@ -51,7 +51,7 @@ def test_what_is_said_of_the_study_is_what_it_found(method: str) -> None:
         f"{statistics.mean(accuracies(records, dataset='fpb', kind=None, method=method, rate=rate)):.1f}"
         for rate in (30, 50, 70)
     )
-    page = (ROOT / "docs" / "results" / "conclusion.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "results" / "conclusion-earlier.md").read_text(encoding="utf-8")
     assert f"{low}, {middle} and {high}" in " ".join(page.split())
 
 

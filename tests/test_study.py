@@ -1,6 +1,8 @@
 """The study's methods: what each makes of a handful of samples, and what becomes of its records."""
 
 import json
+import re
+import statistics
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import numpy
 import pytest
 from langchain_core.embeddings import Embeddings
-from paper import add_record, is_done, read_records
+from paper import add_record, is_done, read_records, with_models
 from study import rules
 from study.cells import Cell, Study, seconds_to_decide
 from study.data import open_folder
@@ -17,6 +19,7 @@ from study.figures import agents_of, costs_of, examples_of, figures_of
 from study.methods import EVERY, METHODS, Method, Pipeline
 from study.page import render
 from study.rules import Case, Label
+from study.versions import models_of_config, versions
 
 from agents.agent import Usage
 from agents.base import Prediction
@@ -47,6 +50,9 @@ class Likes:
 
     def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
         return [self._liked.get(response, -9.0) for response in responses]
+
+    def likelihood_as_given(self, samples: Sequence[Sample]) -> list[float]:
+        return self.likelihood(samples, [sample.response for sample in samples])
 
 
 class ByWord(Embeddings):
@@ -499,3 +505,151 @@ def test_a_subset_has_about_the_noise_of_the_whole(tmp_path: Path) -> None:
     write_samples(tmp_path / "noisy50.jsonl", noisy)
     some = open_folder(tmp_path).noisy_samples(50, None, 100, 0, ByWord())
     assert 35 <= sum(sample.response != sample.gold for sample in some) <= 65
+
+
+def moods(**wrong: int) -> list[Case]:
+    """Return cases whose questions tell the right mood; so many of each have the next one as a response."""
+    rows = []
+    for word, right in zip(("Gloom", "Calm", "Joy"), MOODS, strict=True):
+        for number in range(12):
+            given = MOODS[(MOODS.index(right) + 1) % 3] if number < wrong.get(word, 0) else right
+            made = Sample(
+                id=f"{word}{number}",
+                prompt=f"{word} {'x' * number}?",
+                response=given,
+                options=MOODS,
+                gold=right,
+            )
+            answered = Prediction(answer=right, reply=right, usage=ONE)
+            rows.append(Case(SampleState(sample=made, base=answered)))
+    return rows
+
+
+@pytest.mark.parametrize("rule", [rules.relabelled_by_classifier, rules.crowd_consensus])
+def test_what_a_classifier_or_a_crowd_contradicts_gets_their_class(rule: rules.Rule) -> None:
+    cases = moods(Gloom=3, Joy=2)
+    labels = rule(cases, Likes())
+    pairs = list(zip(labels, cases, strict=True))
+    assert all(label.response == case.sample.gold for label, case in pairs if label.noisy)
+    assert all(label.response == case.sample.response for label, case in pairs if not label.noisy)
+    assert 4 <= sum(label.noisy is True for label in labels) <= 5
+    found = [label.score for label in labels if label.noisy]
+    trusted = [label.score for label in labels if not label.noisy]
+    assert (
+        statistics.mean(score or 0 for score in found)
+        > 0.5
+        > statistics.mean(score or 0 for score in trusted)
+    )
+
+
+@pytest.mark.parametrize("rule", [rules.relabelled_by_classifier, rules.crowd_consensus])
+def test_where_there_is_nothing_to_tell_apart_responses_stay(rule: rules.Rule) -> None:
+    cases = [case("bad")] * 6
+    assert rule(cases, Likes()) == rules.as_given(cases, Likes())
+
+
+def test_small_loss_keeps_as_many_as_are_right() -> None:
+    cases = [case("good"), case("bad"), case("so-so"), case("good")]
+    labels = rules.small_loss(cases, Likes(**{"good": -1.0, "so-so": -2.0, "bad": -8.0}))
+    assert [label.response for label in labels] == ["good", None, None, "good"]
+    assert (labels[1].score, labels[0].score) == (1.0, 0.0)
+
+
+def test_a_linear_probe_answers_held_out_questions_by_itself(tmp_path: Path) -> None:
+    study = Study(RunConfig(), tmp_path, samples=36, tests=36, seed=0)
+    study.__dict__["encoder"] = ByWord()
+    samples = [case.sample for case in moods()]
+    figures = study._probe(samples, samples)["figures"]
+    assert (figures["accuracy"], figures["unreadable"]) == (1, 0)
+
+
+def test_label_smoothing_trains_otherwise_on_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"question": f"Day {n}?", "options": MOODS, "answer": MOODS[n % 3]} for n in range(12)]
+    for name in ("labeled", "test"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    trained: list[dict[str, Any]] = []
+
+    def train(study: Study, rows: list[Any], config: Any, *others: object) -> dict[str, Any]:
+        trained.append(config.args)
+        tested = {"accuracy": 0.5, "unreadable": 0, "by_category": {}, "test_loss": {}, "paraphrased": []}
+        return {"figures": tested, "seconds": {"train": 1.0, "test": 2.0}}
+
+    monkeypatch.setattr(Study, "_train_and_test", train)
+    study = Study(RunConfig(), tmp_path / "work", samples=12, tests=12, seed=0)
+    records: list[dict[str, Any]] = []
+    for method in ("sft", "label-smoothing"):
+        cell = Cell("moods", 30, "uniform", method, 0)
+        records.append(study.measure(cell, open_folder(tmp_path), METHODS[method], records))
+    assert trained == [{}, {"label_smoothing_factor": 0.1}]
+
+
+def of_code(commit: str, agents: str = "big", student: str = "small", **more: Any) -> dict[str, Any]:
+    return {"models": {"agents": agents, "student": student}, "versions": {"commit": commit}, **more}
+
+
+def test_records_of_several_versions_are_refused_by_name_until_one_is_chosen(tmp_path: Path) -> None:
+    records = [
+        record("sft", 30, 0.4, versions={"commit": None}),
+        record("sft", 30, 0.5, **of_code("abc")),
+        record("sft", 30, 0.6, **of_code("def+")),
+    ]
+    told = r"abc \(1 records\), def\+ \(1 records\), earlier \(1 records\); choose with --commit"
+    with pytest.raises(InputError, match=told):
+        render(records, tmp_path / "results")
+    with pytest.raises(InputError, match="no record is of the version xyz"):
+        render(records, tmp_path / "results", "xyz")
+    assert not (tmp_path / "results.md").exists()
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "conclusion-earlier.md").write_text("It was so.")
+    render(records, tmp_path / "results", "abc")
+    page = (tmp_path / "results.md").read_text()
+    assert (
+        page.split("\n")[2]
+        == "The figures on this page are of commit abc, and of big as agents with small tuned."
+    )
+    assert "| sft | 50.0 |" in page
+    assert "It was so." not in page
+    render(records, tmp_path / "results", "earlier")
+    page = (tmp_path / "results.md").read_text()
+    assert page.split("\n")[2].startswith("The figures on this page are of earlier commits, not of today's")
+    assert "| sft | 40.0 |" in page
+    assert "It was so." in page
+
+
+def test_each_pair_of_models_has_tables_of_its_own(tmp_path: Path) -> None:
+    records = [
+        record("sft", 30, 0.5, config_hash="1", **of_code("abc")),
+        record("sft", 30, 0.7, config_hash="2", **of_code("abc", student="big")),
+    ]
+    render(records, tmp_path / "results")
+    page = (tmp_path / "results.md").read_text()
+    assert "## moods-big\n" in page
+    assert "## moods-big-tunes-small\n" in page
+    assert "| sft | 50.0 |" in page
+    assert "| sft | 70.0 |" in page
+    assert "moods-big-tunes-small-accuracy.svg" in page
+
+
+def test_a_record_of_other_code_or_models_takes_no_place(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    for made_by in (of_code("abc"), of_code("def"), of_code("abc", agents="small"), of_code("abc")):
+        add_record(path, record("sft", 30, 0.5, **made_by))
+    assert len(read_records(path)) == 3
+
+
+def test_agents_and_student_can_be_two_models() -> None:
+    def config(agents: str | None, student: str | None) -> RunConfig:
+        return parse_config(with_models(RunConfig().model_dump(mode="json"), agents, student))
+
+    assert models_of_config(config("/models/1.5b", "tiny")) == {"agents": "1.5b", "student": "tiny"}
+    assert models_of_config(config("/models/1.5b", None)) == {"agents": "1.5b", "student": "1.5b"}
+    assert models_of_config(config(None, "tiny"))["student"] == "tiny"
+    assert config(None, None) == RunConfig()
+
+
+def test_versions_name_the_commit_of_the_code() -> None:
+    found = versions()
+    assert found["commit"] is None or re.fullmatch(r"[0-9a-f]{12}\+?", found["commit"])
+    assert found["torch"]

@@ -26,9 +26,8 @@ from typing import NamedTuple
 import numpy
 
 from training.calibration.arrays import Bools, Reals
+from training.shares import wilson
 
-# The two-sided 95 % quantile of the normal distribution.
-_Z = 1.959964
 # A weight is learned where so many checked samples are right, and so many wrong. Chosen: with fewer, the
 # variance that it saves cannot be told from chance, and intervals would be too narrow.
 _FEWEST = 5
@@ -119,7 +118,7 @@ def estimate_share(told: Reals, predicted: Reals, others: Reals) -> Share:
     value = min(max(value, 0.0), 1.0)
     # Checking without replacement: the more of the group is checked, the less is left open.
     enough = count / spared * (size - 1) / (size - count)
-    low, high = _wilson(value, enough)
+    low, high = wilson(value, enough)
     return Share(value, low, high, count)
 
 
@@ -150,18 +149,6 @@ def _weight(told: Reals, predicted: Reals) -> tuple[float, float]:
     left = (off - weight * centred) / (1 - leverage)
     spared = float((left**2).mean() / ((off / (1 - 1 / count)) ** 2).mean())
     return (weight, spared) if spared < 1 else (0.0, 1.0)
-
-
-def _wilson(share: float, count: float) -> tuple[float, float]:
-    """Return Wilson's interval of a share that was measured on so many samples."""
-    if not math.isfinite(count):
-        return share, share
-    square = _Z**2 / count
-    middle = (share + square / 2) / (1 + square)
-    half = _Z * math.sqrt(share * (1 - share) / count + square / (4 * count)) / (1 + square)
-    low, high = middle - half, middle + half
-    # Rounding would leave out the share itself.
-    return max(0.0, min(low, share)), min(1.0, max(high, share))
 
 
 def _part(flagged: Share, passed: Share, many: int, others: int) -> Share:

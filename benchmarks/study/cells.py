@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +41,7 @@ from study.data import Folder, save
 from study.figures import agents_of, costs_of, examples_of, figures_of
 from study.likelihood import mean_log_probabilities
 from study.methods import EVERY_AGENT, Method, Pipeline
-from study.rules import Case, Label
+from study.rules import Case, Label, class_of
 from training.evaluation import evaluate
 from training.finetune import train_adapter
 from training.lora import TrainingConfig
@@ -141,8 +141,10 @@ class Study:
         test = folder.test_samples(self._tests, self._seed)
         if method.retrieves:
             outcome = self._answer_in_context([case.sample for case in cases], test)
+        elif method.probes:
+            outcome = self._probe([case.sample for case in cases], test)
         else:
-            outcome = self._tune(cases, labels, test, cell.seed, records)
+            outcome = self._tune(cases, labels, test, cell.seed, records, method.training)
         return {
             **cell._asdict(),
             **self.settings,
@@ -155,6 +157,17 @@ class Study:
             "examples": examples_of(cases) if self._examples and cell.method == "robustft" else [],
             "seconds": {"decide": decided, **outcome["seconds"]},
         }
+
+    def likelihood_as_given(self, samples: Sequence[Sample]) -> list[float]:
+        """Return each given response's mean log-probability a token, after one epoch on all of them."""
+        rows = [self._row(sample, sample.response) for sample in samples]
+        one = self._config.training.model_copy(update={"epochs": 1.0})
+        adapter = self._work / "adapters" / "warm-up"
+        try:
+            self._train(rows, one, self._config.run.seed, adapter)
+            return mean_log_probabilities(self._weights, adapter, rows)
+        finally:
+            shutil.rmtree(adapter, ignore_errors=True)
 
     @property
     def _weights(self) -> str:
@@ -205,6 +218,7 @@ class Study:
         test: list[Sample],
         seed: int,
         records: Sequence[dict[str, Any]],
+        other_training: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Train on what a method decided, and test; done once for equal training sets."""
         rows = []
@@ -215,7 +229,8 @@ class Study:
         trained_on = {"prompt", "completion", "weight"}
         content = [list(row.model_dump(include=trained_on, exclude_none=True).values()) for row in rows]
         soft = any(row.weight is not None for row in rows)
-        training = self._config.training.model_copy(update={"weighting": "soft"} if soft else {})
+        changes = {**other_training, **({"weighting": "soft"} if soft else {})}
+        training = self._config.training.model_copy(update=changes)
         settings = training.model_dump_json(exclude={"weighting"})
         prompt = QuestionTemplate(self._config.agents.base.prompt).source
         parts = [
@@ -246,20 +261,7 @@ class Study:
     ) -> dict[str, Any]:
         began = time.monotonic()
         if rows:
-            training = adapter.with_suffix(".jsonl")
-            training.parent.mkdir(parents=True, exist_ok=True)
-            write_records(training, rows)
-            train_adapter(
-                training,
-                self._weights,
-                adapter,
-                config,
-                seed=seed,
-                report=lambda step: None,
-                stop=threading.Event(),
-                checkpoints=adapter.with_suffix(".checkpoints"),
-            )
-            training.unlink()
+            self._train(rows, config, seed, adapter)
         trained = time.monotonic()
         tuned = adapter if rows else None
         model = load_tuned(self._config, tuned)
@@ -279,6 +281,49 @@ class Study:
         figures = {**_accuracy(answers, test), "test_loss": _quantiles([-value for value in likely])}
         figures["paraphrased"] = other_words
         return {"figures": figures, "seconds": seconds}
+
+    def _train(self, rows: list[TrainingRow], config: TrainingConfig, seed: int, adapter: Path) -> None:
+        training = adapter.with_suffix(".jsonl")
+        training.parent.mkdir(parents=True, exist_ok=True)
+        write_records(training, rows)
+        train_adapter(
+            training,
+            self._weights,
+            adapter,
+            config,
+            seed=seed,
+            report=lambda step: None,
+            stop=threading.Event(),
+            checkpoints=adapter.with_suffix(".checkpoints"),
+        )
+        training.unlink()
+
+    def _probe(self, samples: list[Sample], test: list[Sample]) -> dict[str, Any]:
+        """Answer held-out questions by a linear model on embeddings, trained on the responses as given."""
+        from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+
+        began = time.monotonic()
+        names = [class_of(sample.response, sample.options) for sample in samples]
+        vectors = self.encoder.embed_documents([sample.prompt for sample in samples])
+        asked = self.encoder.embed_documents([sample.prompt for sample in test])
+        model = LogisticRegression(max_iter=1000)
+        # Where all responses say the same there is nothing to learn.
+        said = (
+            list(model.fit(vectors, names).predict(asked)) if len(set(names)) > 1 else names[:1] * len(test)
+        )
+        answers = [
+            Evaluation(
+                model="tuned",
+                id=sample.id,
+                prompt=sample.prompt,
+                gold=_gold(sample),
+                answer=name,
+                right=name == class_of(_gold(sample), sample.options),
+            )
+            for sample, name in zip(test, said, strict=True)
+        ]
+        seconds = {"train": 0.0, "test": round(time.monotonic() - began, 1)}
+        return {"figures": _accuracy(answers, test), "seconds": seconds}
 
     def _answer_in_context(self, samples: list[Sample], test: list[Sample]) -> dict[str, Any]:
         """Answer held-out questions with the nearest noisy samples as examples, untuned."""

@@ -25,6 +25,10 @@ class Method(NamedTuple):
     agents: tuple[str, ...] = ()
     retrieves: bool = False
     """Answers held-out questions in the light of the noisy samples, and is not tuned."""
+    probes: bool = False
+    """A linear model on the questions' embeddings answers in place of the language model."""
+    training: Mapping[str, Any] = {}
+    """What differs in training."""
     about: str = ""
     """What the page says of it, departures from its source included."""
 
@@ -107,8 +111,40 @@ METHODS: dict[str, Method] = {
         ("base",),
         about="S3FT: the model's own reply where it says what the given response says, else that response.",
     ),
+    "linear-probe": Method(
+        None,
+        rules.nothing,
+        probes=True,
+        about="No language model: a logistic regression on the questions' embeddings, trained on all "
+        "responses as given. Its classes are the places of options, else what responses say.",
+    ),
+    "relabel-by-classifier": Method(
+        None,
+        rules.relabelled_by_classifier,
+        about="As cleanlab, but what it finds gets the classifier's class for a response.",
+    ),
+    "small-loss": Method(
+        None,
+        rules.small_loss,
+        about="After one epoch on all responses, keeps those of the smallest loss: as many as are right, "
+        "which it is told (as Co-teaching is, but with one model).",
+    ),
+    "label-smoothing": Method(
+        None,
+        rules.as_given,
+        training={"args": {"label_smoothing_factor": 0.1}},
+        about="Plain fine-tuning on all responses as given, with a tenth of each token's target spread over "
+        "all tokens (`label_smoothing_factor: 0.1`).",
+    ),
+    "crowdlab": Method(
+        _OURS,
+        rules.crowd_consensus,
+        EVERY_AGENT,
+        about="CROWDLAB: the given responses and all agents are annotators beside cleanlab's classifier. It "
+        "trains on the consensus.",
+    ),
 }
-"""Our own, the baselines of the paper's Table 1, and three of later work."""
+"""Our own, the baselines of the paper's Table 1, and those of other work."""
 
 ABLATIONS: dict[str, Method] = {
     "no-selection": _ours(selection={"keep": 1.0}),
@@ -122,15 +158,31 @@ ABLATIONS: dict[str, Method] = {
 """The paper's Table 3. Without the checker every label counts as noisy; without context the relabeler is
 shown no examples."""
 
+_LEAST = {"keep": None, "min_confidence": 0.0}
+DEFAULT_ABLATIONS: dict[str, Method] = {
+    "default-no-selection": _ours(checker=_CALIBRATED, selection=_LEAST),
+    "default-no-reviewer": _ours(
+        "base", "reasoner", "checker", "relabeler", checker=_CALIBRATED, reviewer={"policy": "context"}
+    ),
+    "default-no-context": _ours(checker=_CALIBRATED, relabeler={"neighbours": 0}),
+    "default-no-reasoning": _ours(
+        "base", "checker", "relabeler", "reviewer", checker={**_CALIBRATED, "views": ["base"]}
+    ),
+    "default-asks-all": _ours(checker={**_CALIBRATED, "sure_below": 0.0}),
+}
+"""The same parts taken from our default. `benchmarks/ablation.py` takes out what no setting does, as what
+similar prompts tell. The last asks further about every sample, also where the base agent leaves no doubt."""
+
 SENSITIVITY: dict[str, Method] = {
     **{f"keep-{share}": _ours(selection={"keep": share / 100}) for share in range(10, 101, 10)},
     **{f"k-{count}": _ours(relabeler={"neighbours": count}) for count in range(9)},
 }
 """The paper's Figure 3."""
 
-EVERY: dict[str, Method] = {**METHODS, **ABLATIONS, **SENSITIVITY}
+EVERY: dict[str, Method] = {**METHODS, **ABLATIONS, **DEFAULT_ABLATIONS, **SENSITIVITY}
 GROUPS: dict[str, tuple[str, ...]] = {
     "baselines": tuple(METHODS),
     "ablations": ("robustft", *ABLATIONS),
+    "default-ablations": ("robustft-calibrated", *DEFAULT_ABLATIONS),
     "sensitivity": tuple(SENSITIVITY),
 }

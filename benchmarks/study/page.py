@@ -1,14 +1,15 @@
 """docs/results.md, made from the records alone: nothing in it is typed but its words between the tables."""
 
 import math
+import re
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from stores.atomic import write_text_atomically
 from stores.errors import InputError
-from study.methods import ABLATIONS, EVERY, METHODS, SENSITIVITY
+from study.methods import ABLATIONS, DEFAULT_ABLATIONS, EVERY, METHODS, SENSITIVITY
 from study.plots import draw
 from study.tables import (
     NOT_RUN,
@@ -23,14 +24,14 @@ from study.tables import (
     share,
     table,
 )
+from study.versions import EARLIER, describe, models_of, of_version, version_of
 from training.noise import NoiseKind
 
 SETTINGS = ("samples", "tests", "subset_seed", "config_hash")
 """What all records of a file share: figures of different subsets or settings are no rows of one table."""
 
-_HEAD = """# Does it work?
-
-This page shows every method on folders of noisy files. `python benchmarks/paper.py FOLDER...` makes
+_TITLE = "# Does it work?\n"
+_HEAD = """It shows every method on folders of noisy files. `python benchmarks/paper.py FOLDER...` makes
 it from the records in [results/paper.jsonl](results/paper.jsonl). A cell that was not run says so.
 Accuracy is the share of held-out questions that the tuned model answers right, in percent. It is
 the mean over the seeds of training, with their range where there are several.
@@ -65,28 +66,41 @@ _OF_KINDS: dict[str, Callable[[Record], str]] = {
 
 
 def check_settings(records: Iterable[Record]) -> None:
-    """Check that records are of the same subsets and settings.
+    """Check that records of the same models are of the same subsets and settings.
 
     Raises:
         InputError: they are not.
     """
-    found = {tuple(record[name] for name in SETTINGS) for record in records}
-    if len(found) > 1:
+    pairs: dict[tuple[str, str], set[tuple[Any, ...]]] = {}
+    for record in records:
+        pairs.setdefault(models_of(record), set()).add(tuple(record[name] for name in SETTINGS))
+    for found in pairs.values():
+        if len(found) == 1:
+            continue
         several = "; ".join(", ".join(map(str, values)) for values in sorted(found))
         raise InputError(
             f"the records differ in {', '.join(SETTINGS)}: {several}; give each of them --records of its own"
         )
 
 
-def render(records: list[Record], folder: Path) -> None:
+def render(records: list[Record], folder: Path, commit: str | None = None) -> None:
     """Write the page beside the folder of the records, and its pictures into that folder.
 
+    Each pair of models has tables of its own.
+
+    Args:
+        records: of any versions of the code.
+        folder: theirs.
+        commit: the version to show; None where there is but one.
+
     Raises:
-        InputError: the records are of different subsets or settings.
+        InputError: the records are of several versions, or of different subsets or settings.
     """
+    records = of_version(records, commit)
     check_settings(records)
-    parts = [_HEAD]
-    conclusion = folder / "conclusion.md"
+    parts = [_TITLE, describe(records) + "\n", _HEAD]
+    # What was concluded from other records does not hold for these.
+    conclusion = folder / f"conclusion-{version_of(records[0]) if records else EARLIER}.md"
     if conclusion.is_file():
         parts.append(conclusion.read_text(encoding="utf-8").strip() + "\n")
     parts.append("## The methods\n")
@@ -94,10 +108,19 @@ def render(records: list[Record], folder: Path) -> None:
     parts.append(_WORDS)
     # As they were run, records lie in any order.
     records = sorted(records, key=_place)
-    for dataset in dict.fromkeys(record["dataset"] for record in records):
-        given = [record for record in records if record["dataset"] == dataset]
-        parts.extend(_dataset(dataset, given, folder))
+    pairs = sorted(set(map(models_of, records)))
+    for pair in pairs:
+        of_pair = [record for record in records if models_of(record) == pair]
+        for dataset in dict.fromkeys(record["dataset"] for record in of_pair):
+            given = [record for record in of_pair if record["dataset"] == dataset]
+            parts.extend(_dataset(dataset if len(pairs) == 1 else _named_with(dataset, pair), given, folder))
     write_text_atomically(folder.parent / "results.md", "\n".join(parts))
+
+
+def _named_with(dataset: str, pair: tuple[str, str]) -> str:
+    """Return what a data set is called where several pairs of models were run on it; it names files too."""
+    agents, student = (re.sub(r"[^\w.-]+", "-", name) for name in pair)
+    return f"{dataset}-{agents}" if agents == student else f"{dataset}-{agents}-tunes-{student}"
 
 
 def _dataset(dataset: str, records: list[Record], folder: Path) -> Iterator[str]:
@@ -199,15 +222,19 @@ def _reliability(dataset: str, records: list[Record], folder: Path) -> Iterator[
 
 
 def _ablations(records: list[Record]) -> Iterator[str]:
-    """Show Table 3 of the paper."""
-    if not named(records, ABLATIONS):
-        yield f"Ablations (the paper's Table 3): {NOT_RUN}.\n"
-        return
+    """Show Table 3 of the paper, and the same of the default."""
     rates = _rates(records)
-    yield "Ablations (the paper's Table 3), accuracy:\n"
-    names = ("robustft", *ABLATIONS)
-    rows = {name: [accuracy(records, method=name, rate=rate) for rate in rates] for name in names}
-    yield table("without", _headings(rates), rows)
+    for title, whole, parts in (
+        ("Ablations (the paper's Table 3)", "robustft", ABLATIONS),
+        ("Ablations of the default", "robustft-calibrated", DEFAULT_ABLATIONS),
+    ):
+        if not named(records, parts):
+            yield f"{title}: {NOT_RUN}.\n"
+            continue
+        yield f"{title}, accuracy:\n"
+        names = (whole, *parts)
+        rows = {name: [accuracy(records, method=name, rate=rate) for rate in rates] for name in names}
+        yield table("without", _headings(rates), rows)
 
 
 def _sensitivity(dataset: str, records: list[Record], folder: Path) -> Iterator[str]:

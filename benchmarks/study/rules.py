@@ -5,7 +5,7 @@ The rules look at what the agents said, which is asked once and shared by all me
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy
 from langchain_core.embeddings import Embeddings
@@ -52,6 +52,9 @@ class Tools(Protocol):
     @property
     def encoder(self) -> Embeddings:
         """Tells which prompts are similar."""
+
+    def likelihood_as_given(self, samples: Sequence[Sample]) -> list[float]:
+        """Return the same of the given responses, under the model tuned on all of them for one epoch."""
 
     def likelihood(self, samples: Sequence[Sample], responses: Sequence[str]) -> list[float]:
         """Return each response's mean log-probability a token under the model that is to be tuned."""
@@ -182,24 +185,11 @@ def contradicted(cases: list[Case], tools: Tools) -> list[Label]:
     Northcutt et al. 2021, "Confident Learning"; `cleanlab.filter.find_label_issues`.
     """
     from cleanlab.filter import find_label_issues  # type: ignore[import-untyped]
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-    from sklearn.model_selection import (  # type: ignore[import-untyped]
-        StratifiedKFold,
-        cross_val_predict,
-    )
 
-    names = [_class_of(case.sample) for case in cases]
-    counts = Counter(names)
-    # A class that cannot be in every fold cannot be cross-validated: its samples are left unjudged.
-    rows = [at for at, name in enumerate(names) if counts[name] >= _FOLDS]
-    classes = sorted({names[at] for at in rows})
-    if len(classes) < 2:
+    classed = _classify(cases, tools)
+    if classed is None:
         return as_given(cases, tools)
-    labels = numpy.array([classes.index(names[at]) for at in rows])
-    vectors = numpy.array(tools.encoder.embed_documents([cases[at].sample.prompt for at in rows]))
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-    model = LogisticRegression(max_iter=1000)
-    likely = cross_val_predict(model, vectors, labels, cv=folds, method="predict_proba")
+    rows, labels, likely, _ = classed
     issues = find_label_issues(labels, likely)
     found = {
         at: Label(None if issue else cases[at].sample.response, bool(issue), float(1 - row[label]))
@@ -208,10 +198,126 @@ def contradicted(cases: list[Case], tools: Tools) -> list[Label]:
     return [found.get(at, Label(case.sample.response, False)) for at, case in enumerate(cases)]
 
 
-def _class_of(sample: Sample) -> str:
-    if sample.response in sample.options:
-        return str(sample.options.index(sample.response))
-    return normalise(sample.response)
+def relabelled_by_classifier(cases: list[Case], tools: Tools) -> list[Label]:
+    """Put the classifier's class in place of each response that confident learning finds; ask no model."""
+    from cleanlab.filter import find_label_issues
+
+    classed = _classify(cases, tools)
+    if classed is None:
+        return as_given(cases, tools)
+    rows, labels, likely, classes = classed
+    found = {}
+    for at, issue, row, label in zip(rows, find_label_issues(labels, likely), likely, labels, strict=True):
+        new = _response_of(classes[int(row.argmax())], cases, cases[at].sample) if issue else None
+        response = cases[at].sample.response if not issue else new
+        found[at] = Label(response, bool(issue), float(1 - row[label]), new)
+    return [found.get(at, Label(case.sample.response, False)) for at, case in enumerate(cases)]
+
+
+def crowd_consensus(cases: list[Case], tools: Tools) -> list[Label]:
+    """CROWDLAB: the given responses and all agents are annotators beside the classifier.
+
+    The response is their consensus.
+
+    Source: Goh et al. 2022, "CROWDLAB"; `cleanlab.multiannotator.get_label_quality_multiannotator`.
+    """
+    import pandas  # type: ignore[import-untyped]
+    from cleanlab.multiannotator import (  # type: ignore[import-untyped]
+        get_label_quality_multiannotator,
+    )
+
+    classed = _classify(cases, tools)
+    if classed is None:
+        return as_given(cases, tools)
+    rows, labels, likely, classes = classed
+    said: dict[str, list[float]] = {"given": [float(label) for label in labels]}
+    for place, at in enumerate(rows):
+        for agent, answer in cases[at].state.answers().items():
+            column = said.setdefault(agent, [numpy.nan] * len(rows))
+            name = None if answer is None else class_of(answer, cases[at].sample.options)
+            column[place] = classes.index(name) if name in classes else numpy.nan
+    frame = pandas.DataFrame(said).dropna(axis=1, how="all")
+    quality = get_label_quality_multiannotator(frame, likely, verbose=False)["label_quality"]
+    found = {}
+    for at, label, best, score in zip(
+        rows, labels, quality["consensus_label"], quality["consensus_quality_score"], strict=True
+    ):
+        new = None if best == label else _response_of(classes[int(best)], cases, cases[at].sample)
+        noisy = new is not None
+        # How sure the consensus is speaks against a response that it contradicts, and for one that it is.
+        found[at] = Label(
+            new if noisy else cases[at].sample.response, noisy, float(score if noisy else 1 - score), new
+        )
+    return [found.get(at, Label(case.sample.response, False)) for at, case in enumerate(cases)]
+
+
+def small_loss(cases: list[Case], tools: Tools) -> list[Label]:
+    """Small-loss selection: after an epoch on all, keep those of the smallest loss, as many as are right.
+
+    The share that is right is told, as Co-teaching (Han et al. 2018) is told it; one model selects, not two.
+    """
+    losses = [-value for value in tools.likelihood_as_given([case.sample for case in cases])]
+    wrong = sum(
+        case.sample.gold is not None and not _same(case.sample.response, case.sample.gold, case.sample)
+        for case in cases
+    )
+    ranked = sorted(range(len(cases)), key=lambda at: losses[at])
+    noisy = set(ranked[len(cases) - wrong :])
+    place = {at: rank / max(len(cases) - 1, 1) for rank, at in enumerate(ranked)}
+    return [
+        Label(None if at in noisy else case.sample.response, at in noisy, place[at])
+        for at, case in enumerate(cases)
+    ]
+
+
+class Classed(NamedTuple):
+    """What a cross-validated classifier on the questions' embeddings says of the responses.
+
+    `rows` are the places of the judged samples (n), `labels` their classes' numbers (n), and `likely` the
+    probability of each class (n x classes).
+    """
+
+    rows: list[int]
+    labels: Any
+    likely: Any
+    classes: list[str]
+
+
+def _classify(cases: list[Case], tools: Tools) -> Classed | None:
+    """Return what the classifier says; None where there are no two classes to tell apart."""
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.model_selection import (  # type: ignore[import-untyped]
+        StratifiedKFold,
+        cross_val_predict,
+    )
+
+    names = [class_of(case.sample.response, case.sample.options) for case in cases]
+    counts = Counter(names)
+    # A class that cannot be in every fold cannot be cross-validated: its samples are left unjudged.
+    rows = [at for at, name in enumerate(names) if counts[name] >= _FOLDS]
+    classes = sorted({names[at] for at in rows})
+    if len(classes) < 2:
+        return None
+    labels = numpy.array([classes.index(names[at]) for at in rows])
+    vectors = numpy.array(tools.encoder.embed_documents([cases[at].sample.prompt for at in rows]))
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+    model = LogisticRegression(max_iter=1000)
+    likely = cross_val_predict(model, vectors, labels, cv=folds, method="predict_proba")
+    return Classed(rows, labels, likely, classes)
+
+
+def class_of(response: str, options: Sequence[str]) -> str:
+    """Return the class of a response: the place of its option, else what it says."""
+    if response in options:
+        return str(options.index(response))
+    return normalise(response)
+
+
+def _response_of(name: str, cases: list[Case], sample: Sample) -> str | None:
+    """Return a class as a response to a sample; None where it has no such option."""
+    if sample.options:
+        return sample.options[int(name)] if name.isdigit() and int(name) < len(sample.options) else None
+    return next((case.sample.response for case in cases if class_of(case.sample.response, ()) == name), None)
 
 
 def _is_noisy(state: SampleState) -> bool | None:

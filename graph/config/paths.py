@@ -51,7 +51,7 @@ def resolve_paths(content: dict[str, Any]) -> None:
 def _paths(content: dict[str, Any], folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield the sections and keys whose values are paths. The content is not validated yet."""
     data = _section(content, "data")
-    for key in ("train", "test", "gold", "trusted"):
+    for key in ("train", "test", "paraphrases", "guard", "gold", "trusted"):
         if _is_text(data, key) and _names_data(data[key], folder):
             yield data, key
     agents = _section(content, "agents")

@@ -30,6 +30,8 @@ from stores.run_directory import holds_run
 from training.lora import TrainingConfig
 from training.selection import SelectionConfig
 
+DataFile = Literal["train", "test", "paraphrases", "guard", "gold", "trusted"]
+
 
 class ConfigError(InputError):
     """The config, or a setting given on the command line, is wrong."""
@@ -44,6 +46,11 @@ class DataConfig(BaseModel):
     """The data to clean: a file, or a hub id (`owner/name`, `owner/name:split`)."""
     test: str | None = None
     """Held-out samples with right responses. Without them nothing is evaluated."""
+    paraphrases: str | None = None
+    """Other wordings of the prompts of `test`: a file of `id` and prompt. The evaluation asks them too."""
+    guard: str | None = None
+    """Samples with right responses that the training has nothing to do with. The evaluation says what was
+    forgotten of them."""
     gold: str | None = None
     """The rows of `train` with their right responses. They feed metrics alone and reach no prompt."""
     trusted: str | None = None
@@ -57,7 +64,7 @@ class DataConfig(BaseModel):
     """What becomes of a row that cannot be used: `error` stops and counts such rows by reason; `skip` sets
     them aside in skipped.jsonl."""
 
-    def rules(self, split: Literal["train", "test", "gold", "trusted"]) -> ReadingRules:
+    def rules(self, split: DataFile) -> ReadingRules:
         """Return how one of the files is read."""
         return ReadingRules(
             columns=self.columns,

@@ -2,8 +2,11 @@
 
 import asyncio
 import gc
+import hashlib
+import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from agents.errors import EndpointError, TurnsRefusedError
 from agents.models.chat_template import ChatTemplate
 from agents.models.config import EmbeddedModelConfig, OpenAIModelConfig, VLLMModelConfig, identify
 from agents.models.pool import ModelPool
-from agents.room import measure
+from agents.room import Lengths, measure
 from graph.config.run import ConfigError, RunConfig
 from graph.context import RunContext, endpoint_settings
 from graph.stages.base_role import BaseRole
@@ -25,19 +28,28 @@ from graph.stages.threads import in_thread
 from graph.state import RunState
 from prompts.template import QuestionTemplate
 from stores.atomic import atomic_writer
+from stores.journal import Journal
 from stores.model_hub import fetchable_weights
 from stores.pretrained import check_adapter, load_outline, load_tokenizer, put_adapter
-from stores.records import Contender, Evaluation, EvaluationFigures
+from stores.records import Contender, Evaluation, EvaluationFigures, HeldOut
 from stores.sample import Sample, plain_turns
+from training.evaluation import Accuracy
 from training.evaluation import evaluate as evaluate_agent
+from training.held_out import evaluation_figures
 
 _LOG = logging.getLogger("robustft")
+# Which figures there are: an evaluation that lacks some is made again, from the replies that there are.
+_FIGURES = "with categories"
+
+HeldOutSamples = Mapping[HeldOut, Callable[[], Iterator[Sample]]]
+"""What a model is evaluated on; each call starts the samples anew."""
 
 
 async def evaluate(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]:
     """Answer the held-out samples with and without the adapter."""
     async with open_stage(state.directory, "evaluate") as work:
-        if not state.test_count:
+        held_out = {part: count for part, count in _counts(state).items() if count}
+        if not held_out:
             work.outcome = {"skipped": "no test data (--test or data.test)"}
             return {}
         adapter, inputs, done = await asyncio.to_thread(_prepare, work)
@@ -54,14 +66,20 @@ async def evaluate(state: RunState, runtime: Runtime[RunContext]) -> dict[str, A
                 work.config,
                 work.prompts.agents["base"]["prompt"],
                 adapter,
-                lambda: work.journal.samples("test"),
+                {part: partial(work.journal.samples, part) for part in held_out},
                 record,
-                lambda done: work.report(done, state.test_count * (2 if adapter else 1)),
+                lambda done: work.report(done, sum(held_out.values()) * (2 if adapter else 1)),
                 work.files.state,
                 cache,
             )
-        keep_outcome(work, figures.model_dump(exclude_none=True), inputs)
+        keep_outcome(work, figures.to_json(), inputs)
+        if figures.guard is not None and figures.guard.caution:
+            _LOG.warning("%s", figures.guard.caution)
     return {}
+
+
+def _counts(state: RunState) -> dict[HeldOut, int]:
+    return {"test": state.test_count, "guard": state.guard_count}
 
 
 async def compare(
@@ -69,7 +87,7 @@ async def compare(
     config: RunConfig,
     prompt: QuestionTemplate,
     adapter: Path | None,
-    samples: Callable[[], Iterator[Sample]],
+    samples: HeldOutSamples,
     record: Callable[[list[Evaluation]], None],
     report: Callable[[int], None],
     logs: Path | None = None,
@@ -85,41 +103,52 @@ async def compare(
         config: names the model, and says how much it is asked at once.
         prompt: the base agent's.
         adapter: a PEFT adapter; None for the bare model alone.
-        samples: starts the held-out samples anew.
+        samples: starts the samples of each part anew.
         record: takes the records of finished samples.
         report: takes how many samples are done, over both models.
         logs: the folder for the log of a server that is started.
         cache: what the models have replied before.
 
     Returns:
-        `n`, and the share that each model answered right.
+        The share that each model answered right, by category and wording too, and what was forgotten.
 
     Raises:
         EndpointError: the server cannot be started or reached.
         WeightsError: the model or the adapter cannot be loaded.
     """
-    role = BaseRole(config.agents.base, prompt, await asyncio.to_thread(lambda: measure(samples())))
-    figures = EvaluationFigures()
+    # Each has its own room: a request about one does not change with the other.
+    roles = {}
+    for part, start in samples.items():
+        lengths = await asyncio.to_thread(_lengths, start)
+        roles[part] = BaseRole(config.agents.base, prompt, lengths)
+    found: dict[HeldOut, dict[Contender, Accuracy]] = {part: {} for part in samples}
     done = 0
     async for name, model, identity in _contenders(pool, config, adapter, logs):
         recall = cache.of(name, identity) if cache else None
-        agent = role.agent(model, recall)
-        del model
 
         def note(answers: list[Evaluation]) -> None:
             nonlocal done
-            done += len(answers)
+            done += sum(not answer.wording for answer in answers)
             record(answers)
             report(done)
 
-        accuracy = await evaluate_agent(samples(), agent, name, note, concurrency=config.run.concurrency)
-        figures = figures.model_copy(
-            update={"n": accuracy.n, "left_out": accuracy.left_out or None, name: accuracy.share}
-        )
+        for part, start in samples.items():
+            found[part][name] = await evaluate_agent(
+                start(),
+                roles[part].agent(model, recall),
+                name,
+                note,
+                concurrency=config.run.concurrency,
+                part=part,
+            )
         # One model in memory at a time: its modules refer to each other in circles.
-        del agent
+        del model
         await asyncio.to_thread(gc.collect)
-    return figures
+    return evaluation_figures(found.get("test", {}), found.get("guard", {}))
+
+
+def _lengths(samples: Callable[[], Iterator[Sample]]) -> Lengths:
+    return measure(samples())
 
 
 async def _contenders(
@@ -215,13 +244,25 @@ def load_tuned(config: RunConfig, adapter: Path | None) -> BaseChatModel:
 def _prepare(work: Workspace) -> tuple[Path | None, str, dict[str, Any] | None]:
     """Return the adapter, a hash of what an evaluation is made from, and what was made of the same before.
 
-    The samples are not hashed: the journal keeps those that a run began with.
+    The test samples are not hashed: the journal keeps those that a run began with.
     """
     adapter = work.files.adapter if work.files.adapter.is_dir() else None
     model = identify(work.config.models[work.config.training.model])
     role = BaseRole(work.config.agents.base, work.prompts.agents["base"]["prompt"])
-    inputs = hash_inputs(model, *role.inputs, _hash_of(adapter) if adapter else "")
+    told = _hash_of_what_may_change(work.journal)
+    inputs = hash_inputs(_FIGURES, model, *role.inputs, _hash_of(adapter) if adapter else "", told)
     return adapter, inputs, reuse_outcome(work, "evaluate", inputs, work.files.evaluation)
+
+
+def _hash_of_what_may_change(journal: Journal) -> str:
+    """Return a hash of the guard set and of the other wordings, which a run can be given later."""
+    digest = hashlib.sha256()
+    for sample in journal.samples("guard"):
+        digest.update(sample.model_dump_json().encode())
+    for sample in journal.samples("test"):
+        if sample.wordings:
+            digest.update(json.dumps([sample.id, *sample.wordings]).encode())
+    return digest.hexdigest()
 
 
 def _hash_of(adapter: Path) -> str:

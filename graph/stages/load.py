@@ -21,7 +21,7 @@ from graph.frozen_run import keep_thinking, thinking_models
 from graph.preview import preview
 from graph.stages.base_role import BaseRole
 from graph.stages.kinds import keep_kinds
-from graph.stages.resume import ResumePlan, carry_out, plan_resume, read_trusted, resumed_config
+from graph.stages.resume import NO_TEST, ResumePlan, carry_out, plan_resume, read_trusted, resumed_config
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import finish_in_thread
 from graph.state import RunInput
@@ -34,10 +34,12 @@ from stores.model_hub import fetchable_weights
 from stores.record_files import append_records
 from stores.records import Skipped
 from stores.run_directory import RunDirectory, StagedRun, holds_run, storage_errors
-from stores.sample import Sample
+from stores.sample import Sample, with_wordings
+from stores.wordings import read_wordings
 
 SKIPPED = "skipped.jsonl"
 _LOG = logging.getLogger("robustft")
+_HELD_OUT: tuple[Split, ...] = ("test", "guard")
 # Enough to see whether a model begins with thoughts.
 _PROBED = 32
 
@@ -172,7 +174,8 @@ def _begin(work: Workspace, state: RunInput, plan: ResumePlan | None) -> dict[st
         carry_out(work, plan)
     samples = work.journal.count_samples("train")
     work.report(samples, samples)
-    return {"sample_count": samples, "test_count": work.journal.count_samples("test")}
+    counts = {f"{split}_count": work.journal.count_samples(split) for split in _HELD_OUT}
+    return {"sample_count": samples, **counts}
 
 
 async def _check_what_is_asked(
@@ -273,9 +276,14 @@ def _fill(journal: Journal, config: RunConfig, request: RunInput, skipped: Path)
         if config.data.trusted is not None:
             journal.trust(read_trusted(journal, config.data, aside.append))
     if not journal.count_samples("test"):
-        journal.add_samples("test", _test_samples(config, request, aside.append))
+        wordings = _wordings(config, request, aside.append)
+        samples = _test_samples(config, request, aside.append)
+        journal.add_samples("test", with_wordings(samples, wordings) if wordings else samples)
+    if config.data.guard is not None and not journal.count_samples("guard"):
+        rules = config.data.rules("guard")
+        journal.add_samples("guard", read_samples(config.data.guard, rules=rules, skip=aside.append))
     # A run that stopped between the two has samples without kinds.
-    splits: tuple[Split, ...] = ("train", "test")
+    splits: tuple[Split, ...] = ("train", *_HELD_OUT)
     for split in splits:
         if any(sample.kind is None for sample in journal.samples(split)):
             keep_kinds(journal, split)
@@ -313,6 +321,23 @@ def _test_samples(config: RunConfig, request: RunInput, skip: Callable[[Skipped]
     if config.data.test is None:
         return iter(())
     return read_samples(config.data.test, rules=rules, skip=skip)
+
+
+def _wordings(
+    config: RunConfig, request: RunInput, skip: Callable[[Skipped], None]
+) -> dict[str, tuple[str, ...]]:
+    """Return the other wordings that `data.paraphrases` has of the test samples' prompts."""
+    if config.data.paraphrases is None:
+        return {}
+    if config.data.test is None and request.test_samples is None:
+        raise ConfigError(NO_TEST)
+    return read_wordings(
+        config.data.paraphrases,
+        # What is set aside of the test samples is told where they are taken in.
+        lambda: _test_samples(config, request, lambda row: None),
+        rules=config.data.rules("paraphrases"),
+        skip=skip,
+    )
 
 
 def _check_unnamed(key: str, path: str | None) -> None:

@@ -23,8 +23,13 @@ from stores.records import Skipped
 from stores.sample import Sample
 from stores.trusted import TrustedFile
 from stores.validity import DecisionInputs
+from stores.wordings import read_wordings
 
 _LOG = logging.getLogger("robustft")
+
+NO_TEST = (
+    "data.paraphrases: there are no test samples that it could be of; name them with --test or data.test"
+)
 
 # Who asks with a prompt.
 _ASKS = {
@@ -54,6 +59,10 @@ class ResumePlan(NamedTuple):
     """The trusted responses of a file that was read, by the samples' ids; None where none was."""
     trust_differs: bool = False
     """Whether they are others than the run's own."""
+    wordings: Mapping[str, tuple[str, ...]] | None = None
+    """The other wordings of a file that was read, by the test samples' ids; None where none was."""
+    reads_guard: bool = False
+    """Whether the guard set is read anew."""
 
     @property
     def redoes(self) -> bool:
@@ -78,20 +87,20 @@ def resumed_config(known: RunConfig, request: RunInput) -> RunConfig:
         ConfigError: a key or value of the new one is wrong.
     """
     if not request.config:
-        return _trusting(known, request)
+        return _naming(known, request)
     config = parse_config(request.config)
     default = DataConfig()
     named = {key: getattr(config.data, key) for key in DataConfig.model_fields}
     changes = {key: value for key, value in named.items() if value != getattr(default, key)}
     data = known.data.model_copy(update=changes)
-    return _trusting(config.model_copy(update={"data": data}), request)
+    return _naming(config.model_copy(update={"data": data}), request)
 
 
-def _trusting(config: RunConfig, request: RunInput) -> RunConfig:
-    """Return a config with the file of trusted responses that the request names, if it names one."""
-    if request.trusted is None:
-        return config
-    return config.model_copy(update={"data": config.data.model_copy(update={"trusted": request.trusted})})
+def _naming(config: RunConfig, request: RunInput) -> RunConfig:
+    """Return a config with the files that the request names beside it."""
+    named = {"trusted": request.trusted, "guard": request.guard, "paraphrases": request.paraphrases}
+    changes = {key: path for key, path in named.items() if path is not None}
+    return config.model_copy(update={"data": config.data.model_copy(update=changes)}) if changes else config
 
 
 def read_trusted(
@@ -162,8 +171,39 @@ def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:
         counts=work.journal.count_status(),
         retry_failed=request.retry_failed,
         trusted=trusted,
+        wordings=_new_wordings(work, config, request),
+        reads_guard=_reads_guard(work, config, request),
         trust_differs=trusted is not None and _trusts_otherwise(work.journal, trusted),
     )
+
+
+def _new_wordings(
+    work: Workspace, config: RunConfig, request: RunInput
+) -> Mapping[str, tuple[str, ...]] | None:
+    """Return the other wordings of a file that the run has not read; None where there is none."""
+    path, journal = config.data.paraphrases, work.journal
+    if path is None or (request.paraphrases is None and path == work.config.data.paraphrases):
+        return None
+    test, has_read = config.data.test, journal.count_samples("test") > 0
+    if not has_read and test is None:
+        raise ConfigError(NO_TEST)
+
+    def samples() -> Iterator[Sample]:
+        return (
+            journal.samples("test") if has_read else read_samples(str(test), rules=config.data.rules("test"))
+        )
+
+    rules = config.data.rules("paraphrases").of_a_begun_run()
+    return read_wordings(path, samples, rules=rules)
+
+
+def _reads_guard(work: Workspace, config: RunConfig, request: RunInput) -> bool:
+    """Say whether a config names a guard set that the run has not read, and check that it can be read."""
+    path = config.data.guard
+    if path is None or (request.guard is None and path == work.config.data.guard):
+        return False
+    deque(read_samples(path, rules=config.data.rules("guard").of_a_begun_run()), maxlen=0)
+    return True
 
 
 def _trusts_otherwise(journal: Journal, trusted: Mapping[str, str]) -> bool:
@@ -195,6 +235,12 @@ def carry_out(work: Workspace, plan: ResumePlan) -> None:
         journal.add_samples("test", read_samples(config.data.test, rules=rules, skip=aside.append))
         keep_kinds(journal, "test")
         append_records(work.files.skipped, aside)
+    if plan.wordings is not None:
+        journal.set_wordings(plan.wordings)
+    if plan.reads_guard:
+        rules = config.data.rules("guard").of_a_begun_run()
+        journal.add_samples("guard", read_samples(str(config.data.guard), rules=rules))
+        keep_kinds(journal, "guard")
     if plan.redoes:
         journal.validity.invalidate_selection()
     if plan.trust_differs and plan.trusted is not None:
@@ -314,9 +360,13 @@ def _check_same_samples(work: Workspace, split: Split, given: Iterator[Sample], 
 def _as_given(known: Sample, given: Sample, of_a_file: Container[str]) -> Sample:
     """Return a sample of the journal without what its data did not give it.
 
-    That is the gold of another file, a trusted response of another file, and the kind of its task.
+    That is the gold, a trusted response and the wordings of other files, and the kind of its task.
     """
-    told: dict[str, Any] = {"gold": given.gold, "other_golds": given.other_golds}
+    told: dict[str, Any] = {
+        "gold": given.gold,
+        "other_golds": given.other_golds,
+        "wordings": given.wordings,
+    }
     if known.id in of_a_file:
         told["trusted"] = None
     return known.model_copy(update=told if given.kind is not None else {**told, "kind": None})

@@ -30,5 +30,12 @@ Set = Annotated[
 Trusted = Annotated[
     str | None, typer.Option(help="Responses that you vouch for: a file of id or prompt, and response.")
 ]
+Guard = Annotated[
+    str | None,
+    typer.Option(help="Data with right responses, foreign to the training: was any of it forgotten?"),
+]
+Paraphrases = Annotated[
+    str | None, typer.Option(help="Other wordings of the held-out prompts: a file of id and prompt.")
+]
 Out = Annotated[Path | None, typer.Option(help="The new run directory.", show_default="runs/NAME-TIME")]
 Until = Annotated[Stage, typer.Option(help="Stop after this stage; `robustft resume` goes on from there.")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph.config import Stage
-from robustft.cli.options import Config, Out, Set, Trusted, Until
+from robustft.cli.options import Config, Guard, Out, Paraphrases, Set, Trusted, Until
 from robustft.cli.stopping import stoppable
 from stores.errors import InputError
 
@@ -18,6 +18,8 @@ def run(
     config: Config,
     data: Annotated[str | None, typer.Option(help="Training data: a file or a Hugging Face id.")] = None,
     test: Annotated[str | None, typer.Option(help="Held-out data with right responses.")] = None,
+    guard: Guard = None,
+    paraphrases: Paraphrases = None,
     gold: Annotated[str | None, typer.Option(help="The same rows with right responses; for metrics.")] = None,
     trusted: Trusted = None,
     out: Out = None,
@@ -39,7 +41,8 @@ def run(
 
     if resume and out is None:
         raise InputError("--resume: name the run to go on with by --out DIR")
-    resolved = load_config(config, set_ or (), train=data, test=test, gold=gold, trusted=trusted, limit=limit)
+    files = {"train": data, "test": test, "guard": guard, "paraphrases": paraphrases, "gold": gold}
+    resolved = load_config(config, set_ or (), **files, trusted=trusted, limit=limit)
     directory = out or default_directory(config.stem)
     if resume and holds_run(directory):
         resume_run(directory, until, config=resolved, reuse=reuse)

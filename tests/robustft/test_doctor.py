@@ -95,6 +95,26 @@ async def test_a_trusted_file_is_read_beside_its_data(endpoint: Endpoint, tmp_pa
     assert "no sample has the id 'b'" in lines["data.trusted"]
 
 
+async def test_a_guard_set_and_other_wordings_are_read_beside_the_test_samples(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    rows = {
+        "test": {"id": "a", "prompt": "Capital of Peru?", "completion": "Lima"},
+        "guard": {"prompt": "How much is 2 and 2?", "completion": "4"},
+        "paraphrases": {"id": "a", "prompt": "Which city is the capital of Peru?"},
+    }
+    data = {name: str(tmp_path / f"{name}.jsonl") for name in rows}
+    for name, row in rows.items():
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row))
+    _, lines = await told_of(config(endpoint, data=data))
+    assert lines["data.guard"].startswith("✓ guard.jsonl: 1 sample;")
+    assert lines["data.paraphrases"] == "✓ paraphrases.jsonl: 1 wording of 1 sample"
+    (tmp_path / "paraphrases.jsonl").write_text(json.dumps({"id": "b", "prompt": "Which?"}))
+    well, lines = await told_of(config(endpoint, data=data))
+    assert not well
+    assert "no test sample has the id 'b'" in lines["data.paraphrases"]
+
+
 async def test_what_training_takes_is_said_and_arguments_that_cannot_be_used_are_refused(
     endpoint: Endpoint,
 ) -> None:

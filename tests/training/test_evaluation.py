@@ -83,3 +83,40 @@ async def test_free_text_is_left_out_and_counted_since_no_two_texts_have_the_sam
     assert (accuracy.n, accuracy.left_out, len(records)) == (4, 3, 4)
     alone = await evaluate(iter(free), Scripted(), "tuned", records.extend, concurrency=2)
     assert (alone.n, alone.left_out, alone.share) == (0, 3, None)
+
+
+class Wavering(BaseAgent):
+    """Says Paris, but Lyon where it is asked politely, and nothing readable where it is shouted at."""
+
+    def __init__(self) -> None: ...
+
+    async def answer(self, sample: Sample) -> Prediction:
+        said = "Lyon" if "please" in sample.prompt else "paris."
+        return Prediction(answer=None if "!" in sample.prompt else said, reply="...", usage=Usage())
+
+
+async def test_other_wordings_are_asked_and_must_all_be_right() -> None:
+    asked = [
+        Sample(id=name, prompt="Capital?", response="Paris", wordings=wordings, task="t")
+        for name, wordings in (
+            ("steady", ("The capital is?", "Capital of it?")),
+            ("wavers", ("Capital, please?",)),
+            ("silent", ("Capital!",)),
+            ("alone", ()),
+        )
+    ]
+    records: list[Evaluation] = []
+    accuracy = await evaluate(iter(asked), Wavering(), "tuned", records.extend, concurrency=2, part="guard")
+    assert (accuracy.n, accuracy.right, accuracy.by_task) == (4, 4, {"t": (4, 4)})
+    assert (accuracy.reworded, accuracy.wordings) == (3, 4)
+    assert (accuracy.all_right, accuracy.all_same) == (1, 1)
+    assert accuracy.told == {"steady": True, "wavers": True, "silent": True, "alone": True}
+    told = sorted((record.id, record.wording, record.prompt) for record in records)
+    assert told[:3] == [("alone", 0, "Capital?"), ("silent", 0, "Capital?"), ("silent", 1, "Capital!")]
+    assert {record.part for record in records} == {"guard"}
+
+
+async def test_the_same_wrong_answer_in_every_wording_is_alike_but_not_right() -> None:
+    asked = Sample(id="x", prompt="Capital, please?", response="Paris", wordings=("And now, please?",))
+    accuracy = await evaluate(iter([asked]), Wavering(), "tuned", lambda records: None, concurrency=1)
+    assert (accuracy.all_right, accuracy.all_same) == (0, 1)

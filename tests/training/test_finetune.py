@@ -153,3 +153,20 @@ def test_an_error_keeps_the_older_adapter(tmp_path: Path) -> None:
         trained(tmp_path, ROWS, report=fail)
     assert {file.name for file in tmp_path.iterdir()} == {"training.jsonl", "adapter"}
     assert (tmp_path / "adapter" / "old").exists()
+
+
+def test_label_smoothing_raises_the_loss_of_the_same_first_step(tmp_path: Path) -> None:
+    losses = []
+    for factor in (0.0, 0.1):
+        steps: list[TrainingStep] = []
+        folder = tmp_path / str(factor)
+        folder.mkdir()
+        trained(
+            folder,
+            ROWS,
+            CONFIG.model_copy(update={"args": {"label_smoothing_factor": factor}}),
+            report=steps.append,
+        )
+        losses.append(steps[0].loss)
+    # The mean log-probability over all tokens of a vocabulary is far below that of the response's.
+    assert losses[1] > losses[0] + 0.5

@@ -33,7 +33,8 @@ def test_what_was_measured_is_printed_as_json(
     test = write_rows(Path("test.jsonl"), [*rows, {"prompt": "Capital of Italy?", "completion": "Rome"}])
     assert command(monkeypatch, "evaluate", "my.yaml", "--test", test) == 0
     told = capsys.readouterr()
-    assert json.loads(told.out) == {"n": 4, "untuned": 0.75}
+    interval = pytest.approx([0.3006, 0.9544], abs=1e-4)
+    assert json.loads(told.out) == {"n": 4, "untuned": 0.75, "intervals": {"untuned": interval}}
     assert "4/4" in told.err
 
 
@@ -49,5 +50,5 @@ def test_held_out_data_are_read_in_published_columns_and_in_those_that_the_confi
     hub = write_rows(Path("hub.jsonl"), [{**passage, "id": "a", "answers": {"text": ["Rome", "Paris"]}}])
     for test, figures in ((own, {"n": 2, "untuned": 0.5}), (hub, {"n": 1, "untuned": 1.0})):
         assert command(monkeypatch, "evaluate", "my.yaml", "--test", test) == 0
-        assert json.loads(capsys.readouterr().out) == figures
+        assert json.loads(capsys.readouterr().out).items() >= figures.items()
     assert "Paris is in France." in endpoint.texts()[-1]
