@@ -23,13 +23,14 @@ import asyncio
 import itertools
 import json
 import logging
-import math
 import random
 import statistics
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from interval import wilson
 
 from agents.agent import AgentRecord, AnswerRecord
 from agents.answers.kind import sample_kind
@@ -193,10 +194,8 @@ def _outcome(sample: Sample, record: AgentRecord) -> bool | None:
 
 def _share(count: int, total: int) -> dict[str, float]:
     """Return a share of samples with its 95 % interval (Wilson)."""
-    z, share = 1.96, count / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return {"share": round(share, 3), "low": round(middle - half, 3), "high": round(middle + half, 3)}
+    low, high = wilson(count, total)
+    return {"share": round(count / total, 3), "low": round(low, 3), "high": round(high, 3)}
 
 
 def main() -> None:
