@@ -78,9 +78,9 @@ def test_a_letter_holds_every_fact_that_is_listed() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_set_is_the_same_every_time_and_has_no_prompt_twice(name: str) -> None:
-    samples = drawn(name)
-    assert samples == drawn(name)
-    assert len({sample.prompt for sample in samples}) == 450
+    samples = draw_samples(name, SETS[name], 700)
+    assert samples == draw_samples(name, SETS[name], 700)
+    assert len({sample.prompt for sample in samples}) == 700
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,4 +106,4 @@ def test_noise_can_be_made_of_a_set(name: str) -> None:
 
 def test_a_set_that_is_too_small_says_so() -> None:
     with pytest.raises(ValueError, match="one of its templates holds fewer questions"):
-        draw_samples("code", SETS["code"][10:11], 100)
+        draw_samples("code", SETS["code"][11:12], 100)

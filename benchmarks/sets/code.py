@@ -94,7 +94,7 @@ NUMBERS = (
 TEXTS = (
     Function(
         "def f(text):\n    return text.upper()",
-        lambda draw: (draw.choice(_WORDS),),
+        lambda draw: (" ".join(draw.sample(_WORDS, 2)),),
         lambda text, a, b: text.upper(),
     ),
     Function(
