@@ -32,18 +32,18 @@ def order(draw: Draw) -> tuple[str, Mapping[str, str]]:
     here, there = draw.sample(TOWNS, 2)
     number = draw.randint(20_000, 99_999)
     text = (
-        f"Order {number} was placed on {placed} by {buyer} for {before} {other}. Two days later the order "
-        f"was changed to {after} {goods}, and {clerk} confirmed the change by telephone. The parcel left our "
-        f"warehouse in {here} on {shipped} and goes to {there}, where it is due on {due}."
+        f"Order {number} was placed on {placed} by {buyer} for {other}, {before} of them. Two days later the "
+        f"order was changed to {goods}, {after} of them, and {clerk} confirmed the change by telephone. The "
+        f"parcel left our warehouse in {here} on {shipped} and goes to {there}, where it is due on {due}."
     )
     return text, {
         "person|Who placed the order?": buyer,
         "person|Who confirmed the change?": clerk,
         "date|On which day is the parcel due?": due,
         "date|On which day did the parcel leave the warehouse?": shipped,
-        "number|How many things are in the order after the change?": str(after),
+        "number|How many pieces are in the order after the change?": str(after),
         "place|To which town does the parcel go?": there,
-        "thing|What was ordered in the end?": goods,
+        "thing|Which goods are in the order after the change?": goods,
     }
 
 
@@ -55,15 +55,15 @@ def meeting(draw: Draw) -> tuple[str, Mapping[str, str]]:
     budget, spent = draw.sample(range(200, 3000, 50), 2)
     town = draw.choice(TOWNS)
     text = (
-        f"Minutes of the choir's meeting on {day}, {start}, in the town hall of {town}. {absent} had sent "
-        f"apologies, so {chair} took the chair, and {minutes} wrote the minutes. The treasurer reported that "
-        f"{spent} euros had been spent on sheet music. For the summer concert {budget} euros were set aside. "
-        f"The next meeting is on {following}."
+        f"Minutes of the choir's meeting on {day} in the town hall of {town}. It began at {start}. "
+        f"{absent} had sent apologies, so {chair} took the chair, and {minutes} wrote the minutes. The "
+        f"treasurer reported that {spent} euros had been spent on sheet music. For the summer concert {budget} "
+        f"euros were set aside. The next meeting is on {following}."
     )
     return text, {
         "person|Who took the chair?": chair,
         "person|Who wrote the minutes?": minutes,
-        "person|Who did not come?": absent,
+        "person|Who was absent?": absent,
         "date|On which day is the next meeting?": following,
         "time|At what time did the meeting begin?": start,
         "number|How many euros were set aside for the concert?": str(budget),
@@ -79,14 +79,14 @@ def notice(draw: Draw) -> tuple[str, Mapping[str, str]]:
     role, former = draw.sample(_ROLES, 2)
     town = draw.choice(TOWNS)
     text = (
-        f"We look for a {role} in {town}, {hours} hours a week at {pay} euros an hour, in place of "
-        f"{leaving}, who works for us as a {former} from now on. Applications reach {contact} until "
-        f"{deadline}. Those whom we invite come to a talk on {talks}, and work begins on {start}."
+        f"We look for a {role} in {town}. The work is {hours} hours a week at {pay} euros an hour, in place "
+        f"of {leaving}, who works for us as a {former} from now on. Please write to {contact}. The deadline "
+        f"is {deadline}. Those whom we invite come to a talk on {talks}, and work begins on {start}."
     )
     return text, {
-        "person|To whom are applications sent?": contact,
+        "person|To whom do people write who want the job?": contact,
         "thing|Which job is vacant?": role,
-        "date|Until which day can people apply?": deadline,
+        "date|Which day is the deadline?": deadline,
         "date|On which day does the work begin?": start,
         "number|How many hours a week is the job?": str(hours),
         "place|In which town is the job?": town,
@@ -107,14 +107,14 @@ def lost(draw: Draw) -> tuple[str, Mapping[str, str]]:
         f"{there}. The {other} is still missing."
     )
     return text, {
-        "person|Who found something?": finder,
-        "person|Who lost something?": owner,
-        "thing|What is still missing?": other,
-        "thing|What was handed in?": thing,
-        "colour|Which colour does the thing that was found have?": one,
+        "person|Who handed something in?": finder,
+        "person|Who forgot two things on the train?": owner,
+        "thing|Which thing is still missing?": other,
+        "thing|Which thing was handed in?": thing,
+        "colour|Which colour is the thing that was found?": one,
         "number|What is the number of the seat?": str(seat),
         "place|From which town did the train come?": here,
-        "date|On which day was something found?": found_on,
+        "date|On which day was a thing found?": found_on,
     }
 
 
