@@ -110,7 +110,12 @@ def add_replies(path: Path | None, data: Path, said: Said) -> None:
     with path.open("a", encoding="utf-8") as file:
         for role, replies in said.items():
             for sample, record in replies:
-                line = {"data": str(data), "role": role, "id": sample.id, "prompt": sample.prompt}
+                line: dict[str, Any] = {
+                    "data": str(data),
+                    "role": role,
+                    "id": sample.id,
+                    "prompt": sample.prompt,
+                }
                 line |= {"expected": sample.response, "right": _outcome(sample, record)}
                 line |= record.model_dump(mode="json", include={"answer", "reply"})
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")

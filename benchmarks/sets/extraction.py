@@ -57,8 +57,8 @@ def meeting(draw: Draw) -> tuple[str, Mapping[str, str]]:
     text = (
         f"Minutes of the choir's meeting on {day} in the town hall of {town}. It began at {start}. "
         f"{absent} had sent apologies, so {chair} took the chair, and {minutes} wrote the minutes. The "
-        f"treasurer reported that {spent} euros had been spent on sheet music. For the summer concert {budget} "
-        f"euros were set aside. The next meeting is on {following}."
+        f"treasurer reported that {spent} euros had been spent on sheet music. For the summer concert "
+        f"{budget} euros were set aside. The next meeting is on {following}."
     )
     return text, {
         "person|Who took the chair?": chair,

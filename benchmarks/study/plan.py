@@ -193,7 +193,7 @@ class Plan:
         request = _speed(self._given.device, "request")
         train = _of(_speed(self._given.device, "train"), pair.student) * self._given.samples * _EPOCHS
         test = _of(request, pair.student) * min(self._given.tests, 500)
-        seconds = (train + test) * rates * methods * seeds
+        seconds: float = (train + test) * rates * methods * seeds
         if asks:
             asked = self._given.samples * _REQUESTS * (1 + _ANEW * (rates - 1))
             seconds += asked * _of(request, pair.agents)
