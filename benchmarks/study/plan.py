@@ -122,6 +122,8 @@ class Plan:
     ) -> Step:
         """Return a step of `paper.py`; what is in its records already takes no time in it."""
         rates = rates or self._given.rates
+        # The largest model's core cells at the rates that tell most are there by then.
+        there = self._telling if (pair, about) == (self._alone, "core") and rates == self._given.rates else ()
         given = [rate for rate in rates if any(folder.glob(f"noisy{rate}.*"))]
         made = [rate for rate in rates if rate not in given]
         command = [*_script("paper.py"), str(folder), "--methods", *methods]
@@ -132,7 +134,9 @@ class Plan:
         if given:
             commands.append([*command, "--rates", *map(str, given)])
         count = {"baselines": 15, "ablations": 6, "sensitivity": 19}.get(about, len(methods))
-        seconds = self._seconds(pair, len(rates), count, len(seeds), about in ("core", "sensitivity"))
+        seconds = self._seconds(
+            pair, len(rates) - len(there), count, len(seeds), about in ("core", "sensitivity")
+        )
         at = "" if rates == self._given.rates else f" at {', '.join(map(str, rates))} %"
         return Step(f"{pair.name}: {folder.name}, {about}{at}", seconds, commands)
 
