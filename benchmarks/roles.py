@@ -2,6 +2,7 @@
 
     python benchmarks/roles.py DATA... [--config my.yaml] [--samples 40] [--seed 1] [--skip 0]
         [--prompts shipped benchmarks/one_for_all] [--roles base reasoner relabeler reviewer checker]
+        [--replies FILE]
 
 DATA are dataset files with right responses (`gold`, or the responses themselves). Each role is asked about
 the same samples: `base` and `relabeler` once, the `reasoner` without reflection, the `reviewer` wherever the
@@ -12,6 +13,8 @@ folder laid out as a run keeps its prompts; `benchmarks/one_for_all` has one pro
 Prints JSON. Of each role: how many samples, what could be read and what was right with 95 % intervals
 (Wilson), the tokens read and written a sample, and the length of free text as a ratio to the right one's.
 
+`--replies` adds every reply to a file, with what was read out of it, to be read by a person.
+
 Choose words on one part of a file and report another: `--skip` leaves out the first of the shuffled samples.
 """
 
@@ -20,13 +23,14 @@ import asyncio
 import itertools
 import json
 import logging
-import math
 import random
 import statistics
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from interval import wilson
 
 from agents.agent import AgentRecord, AnswerRecord
 from agents.answers.kind import sample_kind
@@ -40,6 +44,8 @@ from stores.encoder import load_encoder
 from stores.examples import Example, ExampleStore
 from stores.sample import Sample
 
+# By role, each sample and what the role said of it.
+Said = dict[str, list[tuple[Sample, AgentRecord]]]
 ROLES = ("base", "reasoner", "relabeler", "reviewer", "checker")
 
 
@@ -59,7 +65,9 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                 for name in arguments.prompts:
                     prompts = load_prompts(config, None if name == "shipped" else Path(name))
                     agents = build_agents(config, models, prompts, examples, lengths=lengths)
-                    found = await _ask_all(agents, asked, config, arguments.roles)
+                    said = await _ask_all(agents, asked, config, arguments.roles)
+                    add_replies(arguments.replies, Path(path), said)
+                    found = {role: _figures(replies) for role, replies in said.items()}
                     figures.setdefault(Path(path).stem, {})[Path(name).name] = found
                     logging.info("%s, %s: %s", path, name, json.dumps(found))
                 examples.close()
@@ -79,7 +87,7 @@ def _split(path: str, arguments: argparse.Namespace) -> tuple[list[Sample], list
 
 async def _ask_all(
     agents: Agents, samples: Sequence[Sample], config: RunConfig, roles: Sequence[str]
-) -> dict[str, Any]:
+) -> Said:
     limit = asyncio.Semaphore(config.run.concurrency)
     done = itertools.count(1)
 
@@ -92,7 +100,25 @@ async def _ask_all(
 
     said = await asyncio.gather(*(one(at) for at in range(len(samples))))
     names = sorted({name for replies in said for name in replies})
-    return {name: _figures([replies[name] for replies in said if name in replies]) for name in names}
+    return {name: [replies[name] for replies in said if name in replies] for name in names}
+
+
+def add_replies(path: Path | None, data: Path, said: Said) -> None:
+    """Add to a file what every role replied, what was read out of it, and whether it is right."""
+    if path is None:
+        return
+    with path.open("a", encoding="utf-8") as file:
+        for role, replies in said.items():
+            for sample, record in replies:
+                line: dict[str, Any] = {
+                    "data": str(data),
+                    "role": role,
+                    "id": sample.id,
+                    "prompt": sample.prompt,
+                }
+                line |= {"expected": sample.response, "right": _outcome(sample, record)}
+                line |= record.model_dump(mode="json", include={"answer", "reply"})
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 async def _ask(
@@ -173,10 +199,8 @@ def _outcome(sample: Sample, record: AgentRecord) -> bool | None:
 
 def _share(count: int, total: int) -> dict[str, float]:
     """Return a share of samples with its 95 % interval (Wilson)."""
-    z, share = 1.96, count / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return {"share": round(share, 3), "low": round(middle - half, 3), "high": round(middle + half, 3)}
+    low, high = wilson(count, total)
+    return {"share": round(count / total, 3), "low": round(low, 3), "high": round(high, 3)}
 
 
 def main() -> None:
@@ -191,6 +215,7 @@ def main() -> None:
     parser.add_argument("--prompts", nargs="+", default=["shipped", "benchmarks/one_for_all"])
     parser.add_argument("--roles", nargs="+", choices=ROLES, default=list(ROLES))
     parser.add_argument("--policy", default="judge", help="the checker's: `judge` asks it about every sample")
+    parser.add_argument("--replies", type=Path, help="a file to which every reply is added")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for library in ("httpx", "sentence_transformers"):
         logging.getLogger(library).setLevel(logging.WARNING)

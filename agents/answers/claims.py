@@ -11,6 +11,8 @@ says something else; of a longer name nobody can tell.
 | `Paris` | `Paris, Texas`, `Paris and London` | no |
 | `1990` | `before 1990` | no |
 | `New York` | `New York City` | cannot be told |
+| `Jane Austen` | `Jane Austen wrote it` | yes |
+| `Jane Austen` | `Jane Austen wrote Emma` | cannot be told: two are named |
 """
 
 from itertools import islice
@@ -21,6 +23,7 @@ from agents.answers.lexicon import (
     ARTICLES,
     ASKS,
     COPULAS,
+    DEEDS,
     DENIALS,
     FILLERS,
     JOINS,
@@ -56,12 +59,32 @@ def claims(longer: tuple[str, ...], answer: tuple[str, ...]) -> bool | None:
     folded = tuple(map(fold, answer))
     # Of a name that a sentence holds twice, one place alone may tell: "Khmer, a form of the Khmer language".
     told = [
-        _claims_at(tuple(longer[:at]), folded, tuple(longer[at + len(answer) :]))
+        _did(longer[:at], answer, longer[at + len(answer) :])
+        or _claims_at(tuple(longer[:at]), folded, tuple(longer[at + len(answer) :]))
         for at in _places(longer, answer)
     ]
     if not told:
         return False
     return next((said for said in reversed(told) if said is not None), None)
+
+
+def _did(before: tuple[str, ...], answer: tuple[str, ...], after: tuple[str, ...]) -> bool:
+    """Say whether a sentence is what one person did: "Jane Austen wrote it". Nobody else is named in it.
+
+    A single word may be the name of a thing, and what the thing did may be what was asked about.
+    """
+    if len(answer) < 2 or not all(word.isalpha() and word[0].isupper() for word in (*answer, *before)):
+        return False
+    # Whatever stands before the name is a title of the person's.
+    if len(before) > 1 or {fold(word) for word in before} & (DENIALS | LIMITS | JOINS | FILLERS | ABOUT):
+        return False
+    verb, rest = after[:1], [fold(word) for word in after[1:]]
+    if not verb or not (
+        verb[0] in DEEDS or (len(verb[0]) > 4 and verb[0].endswith("ed") and verb[0].islower())
+    ):
+        return False
+    plain = all(word.islower() or word.isdecimal() for word in after)
+    return plain and not (DENIALS | JOINS | TURNS | LIMITS | ABOUT | ASKS).intersection(rest)
 
 
 def takes_back(sentence: tuple[str, ...], answer: tuple[str, ...]) -> bool:

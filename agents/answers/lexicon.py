@@ -5,7 +5,7 @@ answer, with `FILLERS` between; `LATE_COPULAS` end a sentence behind it. `REASON
 `TURNS` begin another clause: "not Rome but"; with words that `TAKES_BACK` has, it may undo the first.
 `SORTS` name what an answer is: "the city of Rome"; `LANGUAGE` does so behind it: "the Thai language".
 `ALTERNATIVES` are those of the `JOINS` that name either. `ASKS` begin what is left open. `PLACED` lead to a
-place, with a preposition behind them.
+place, with a preposition behind them. `DEEDS` say what somebody did, where the word does not end in "ed".
 """
 
 
@@ -68,6 +68,10 @@ SORTS = _words(
 ALTERNATIVES = _words("or oder ou o u lub или або أو या veya hoặc หรือ 或 또는")
 ASKS = _words("whether ob")
 LANGUAGE = _words("language sprache langue idioma lengua lingua język язык 语 語 语言 言語 언어")
+DEEDS = _words(
+    "wrote took found lost made did sent gave won built drew led ran sold bought paid taught told said kept "
+    "chose began spoke sang held met left brought became broke went came put set saw got knew"
+)
 PLACED = _words("located situated spoken found lies lie born set based held lives")
 TAKES_BACK = _words(
     "not no never should could may might would can actually really rather now today instead wrong false"

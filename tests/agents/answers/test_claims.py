@@ -65,3 +65,30 @@ def test_a_sentence_around_an_answer_gives_it_wherever_it_stands(
 )
 def test_a_later_sentence_takes_an_answer_back_or_goes_on_about_it(text: str, taken_back: bool) -> None:
     assert takes_back(cut_tokens(text), ("Rome",)) is taken_back
+
+
+@pytest.mark.parametrize(
+    ("sentence", "same"),
+    [
+        ("Jane Austen wrote it", True),
+        ("Jane Austen confirmed the change in 1811", True),
+        ("Dr Jane Austen took the chair", True),
+        # Another name, a further item or a condition may be the answer, or take it back.
+        ("Jane Austen wrote Emma", None),
+        ("Jane Austen asked John Keats", None),
+        ("Jane Austen found it and lost it", None),
+        ("Jane Austen wanted it until noon", None),
+        ("Jane Austen asked whether it was late", None),
+        ("Jane Austen never wrote it", False),
+        ("Jane Austen did not come", False),
+        ("not Jane Austen wrote it", False),
+        ("Jane Austen Society met", None),
+        ("Jane Austen red", None),
+    ],
+)
+def test_a_sentence_of_what_one_person_did_names_that_person(sentence: str, same: bool | None) -> None:
+    assert claims(cut_tokens(sentence), ("Jane", "Austen")) is same
+
+
+def test_what_a_single_word_did_may_not_be_what_was_asked() -> None:
+    assert claims(cut_tokens("Mercury moved it"), ("Mercury",)) is None
