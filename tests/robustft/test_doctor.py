@@ -128,4 +128,4 @@ async def test_what_training_takes_is_said_and_arguments_that_cannot_be_used_are
     assert lines["training.model"].startswith(
         "✗ training.args.learning_rat: trl's SFTConfig has no such field"
     )
-    assert "did you mean 'learning_rate'?" in lines["training.model"]
+    assert "for learning_rate, use training.learning_rate" in lines["training.model"]
