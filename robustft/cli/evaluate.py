@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from configs import shipped_configs
 from robustft.cli.options import Guard, Paraphrases, Set
 from robustft.cli.stopping import stoppable
 from stores.errors import InputError
@@ -15,7 +16,8 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="CONFIG|DIR",
-            help="A YAML config, the name of one that ships, or the directory of a run that was trained.",
+            help=f"A YAML config, the name of one that ships ({', '.join(shipped_configs())}), or the directory "
+            "of a run that was trained.",
             show_default=False,
         ),
     ],
