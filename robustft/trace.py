@@ -93,7 +93,8 @@ def _panels(decision: Decision, journal: Journal, asked: Asked) -> list[Panel]:
     for name in before:
         panels += _agent(name, agents.pop(name), journal, asked)
     if decision.check is not None:
-        panels.append(_checker(decision.check, checker, asked))
+        spared = before == ["base"] and journal.validity.has_glance
+        panels.append(_checker(decision.check, checker, asked, spared=spared))
     for name, agent in agents.items():
         panels += _agent(name, agent, journal, asked)
     if decision.consensus is not None:
@@ -135,12 +136,13 @@ def _said(agent: AgentAnswer | ReasoningTurn, name: str = "reply") -> list[Line]
     return lines
 
 
-def _checker(check: Verdict, judge: AgentAnswer | None, asked: Asked) -> Panel:
+def _checker(check: Verdict, judge: AgentAnswer | None, asked: Asked, *, spared: bool) -> Panel:
     return _panel(
         "checker",
         f"{check.policy}: {check.verdict}",
         ("because", check.reason),
         ("views that match", ", ".join(check.agreed) or "none"),
+        *([("nobody else was asked", "the base agent's answer left no doubt")] if spared else []),
         *_weights(check),
         *([*asked("checker", 0), *_said(judge, "judge's reply")] if judge is not None else []),
     )

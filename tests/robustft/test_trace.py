@@ -13,6 +13,7 @@ from stores.errors import RunDirectoryError
 from stores.run_directory import RunDirectory
 from tests.support.cases import CASES, Finished, script, write_run
 from tests.support.endpoint import Endpoint
+from tests.support.glanced import config_of
 
 
 def told(directory: Path, identifier: str, *, terminal: bool = False, prompts: bool = False) -> str:
@@ -36,6 +37,15 @@ def test_a_trace_of_a_clean_sample_ends_with_the_checker(hostile_run: Path) -> N
     assert ": clean" in shown
     assert "relabeler" not in shown
     assert "reviewer" not in shown
+
+
+def test_a_sample_about_which_the_base_agent_left_no_doubt_says_so(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    run(config_of(tmp_path, endpoint), tmp_path / "run", until="detect")
+    said = "nobody else was asked: the base agent's answer left no doubt"
+    assert said in told(tmp_path / "run", "q001")
+    assert said not in told(tmp_path / "run", "q000")
 
 
 def test_a_trace_obeys_nothing_that_the_data_says(hostile_run: Path) -> None:
