@@ -16,8 +16,8 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="CONFIG|DIR",
-            help=f"A YAML config, the name of one that ships ({', '.join(shipped_configs())}), or the directory "
-            "of a run that was trained.",
+            help=f"A YAML config, the name of one that ships ({', '.join(shipped_configs())}), or the "
+            "directory of a run that was trained.",
             show_default=False,
         ),
     ],
