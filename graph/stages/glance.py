@@ -1,8 +1,8 @@
 """The stage that asks the base agent alone, and learns of which samples nobody else need be asked.
 
 With little noise, the base agent's answer is enough for most samples (`docs/measurements.md`, "Asking no
-further"). It is a part of the calibrated checker. With any
-other policy, and where the checker does not compare the base view with another, there is nothing to do here.
+further"). It is a part of the calibrated checker. With any other policy, and where the checker does not
+compare the base view with another, there is nothing to do here.
 """
 
 import asyncio
@@ -51,7 +51,10 @@ def _is_needed(work: Workspace) -> bool:
     """Return whether there is something to be asked, and nothing has told yet of which samples."""
     if not sure_below(work.config) or work.journal.validity.has_glance:
         return False
-    return sum(work.journal.count_status().values()) < work.journal.count_samples("train")
+    if sum(work.journal.count_status().values()) == work.journal.count_samples("train"):
+        return False
+    # Of free text alone there is nothing to learn.
+    return not all(map(is_free, work.journal.samples("train")))
 
 
 async def _ask(
