@@ -9,8 +9,6 @@ from nothing else. So the calibration that comes after may leave out why an answ
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy
-
 from agents.base import Prediction
 from agents.checker import Check
 from agents.record import SampleRecord
@@ -19,7 +17,7 @@ from stores.batcher import Batcher
 from stores.encoder import load_encoder
 from stores.errors import RecordError
 from stores.sample import Sample
-from stores.vectors import PromptVectors
+from stores.vectors import PromptEncoder, PromptVectors
 from training.calibration import priors
 from training.calibration.calibrate import calibrated
 from training.calibration.fitted import FittedCalibration
@@ -50,7 +48,7 @@ class Glance:
         self._fitted = FittedCalibration.load(folder)
         if self._fitted.views != (VIEW,):
             raise RecordError(f"was learned of {', '.join(self._fitted.views)}, not of {VIEW}", path=folder)
-        self._vectors = vectors
+        self._measures = Measures(PromptEncoder(vectors))
         self._below = sure_below(config)
         if self._fitted.uses_prompts:
             # Now, and in one thread: two cannot import transformers at once.
@@ -67,11 +65,7 @@ class Glance:
         self._calls.close()
 
     def _decide(self, records: Sequence[SampleRecord]) -> list[bool]:
-        prompts = [record.sample.prompt for record in records]
-        measures = Measures(
-            self._vectors, lambda: numpy.array(self._vectors.embed_prompts(prompts), dtype=numpy.float32)
-        )
-        judged = calibrated(lambda: records, measures, self._fitted)
+        judged = calibrated(lambda: records, self._measures, self._fitted)
         return [is_sure(record, self._below) for record in judged]
 
 

@@ -8,7 +8,8 @@ Only a calibrated run is ever sure of a response by the base agent's answer alon
 
 It is two halves, detect and denoise, joined by the checker's verdict, and `conclude` at the end. A run drives
 the halves on their own, since it decides about all samples together after each: in its stages `calibrate` and
-`conclude`. All three graphs are wired by the same two functions.
+`conclude`. All three graphs are wired by the same two functions. The stage `glance` asks the base agent
+alone, by a graph of one node with the same retries.
 """
 
 from typing import Any
@@ -42,6 +43,17 @@ _RETRY = RetryPolicy(max_attempts=4, retry_on=ModelBusyError)
 # The halves have no checkpointer: in a run they would inherit its own, for every sample.
 # `max_reflections` bounds the loop; LangGraph's own limit is below what it may ask for.
 _UNBOUNDED = RunnableConfig(recursion_limit=1_000_000)
+
+
+def build_glance_graph() -> SampleGraph:
+    """Build the beginning of the first half: the base agent alone."""
+    graph = StateGraph[SampleState, Context, SampleInput, SampleState](
+        SampleState, context_schema=SampleContext, input_schema=SampleInput
+    )
+    graph.add_node("base", Node(nodes.answer_with("base", "base")), retry_policy=_RETRY)
+    graph.add_edge(START, "base")
+    graph.add_edge("base", END)
+    return graph.compile(checkpointer=False, name="glance")
 
 
 def build_detect_graph() -> SampleGraph:
@@ -110,6 +122,7 @@ def _wire_denoise(graph: _Builder) -> None:
     graph.add_edge("relabeler", "reviewer")
 
 
+glance_graph = build_glance_graph()
 detect_graph = build_detect_graph()
 denoise_graph = build_denoise_graph()
 sample_graph = build_sample_graph()

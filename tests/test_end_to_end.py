@@ -97,6 +97,7 @@ def test_the_counts_follow_from_the_decisions(finished: Finished) -> None:
         "training": clean + kept,
         "failed": 0,
         "trusted": 0,
+        "trusted_kept": 0,
         "other_form": 0,
         "skipped": 0,
     }

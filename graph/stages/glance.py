@@ -1,8 +1,8 @@
 """The stage that asks the base agent alone, and learns of which samples nobody else need be asked.
 
 With little noise, the base agent's answer is enough for most samples (`docs/measurements.md`, "Asking no
-further"). It is a part of the calibrated checker. With any
-other policy, and where the checker does not compare the base view with another, there is nothing to do here.
+further"). It is a part of the calibrated checker. With any other policy, and where the checker does not
+compare the base view with another, there is nothing to do here.
 """
 
 import asyncio
@@ -13,18 +13,19 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from agents.base import BaseAgent, Prediction
+from agents.base import Prediction
 from agents.concurrency import map_concurrently
 from agents.errors import AgentError
 from agents.record import SampleRecord
-from graph.context import RunContext
+from graph.context import Agents, RunContext
 from graph.engine import SAMPLES_A_REQUEST, StageProgress
 from graph.glance import VIEW, glanced, is_sure, sure_below
+from graph.sample_graph import glance_graph
 from graph.stages.calibrate import groups_of, measures_of
 from graph.stages.index import encode
 from graph.stages.stage import Workspace, bind_agents, open_cache, open_stage
 from graph.stages.threads import meanwhile
-from graph.state import RunState
+from graph.state import RunState, SampleInput
 from prompts.template import PromptError
 from stores.sample import Sample
 from training.calibration.calibrate import calibrate as calibrate_records
@@ -41,7 +42,7 @@ async def glance(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any
             async with open_cache(work) as cache, meanwhile(partial(encode, work, state.sample_count)):
                 agents = await bind_agents(work, runtime.context.models, cache, None)
                 progress = StageProgress(work, cache, done=0, total=state.sample_count)
-                answers = await _ask(work, agents.get("base"), progress, state.sample_count)
+                answers = await _ask(work, agents, progress, state.sample_count)
             if answers is not None:
                 await asyncio.to_thread(_learn, work, answers)
     return {}
@@ -51,11 +52,14 @@ def _is_needed(work: Workspace) -> bool:
     """Return whether there is something to be asked, and nothing has told yet of which samples."""
     if not sure_below(work.config) or work.journal.validity.has_glance:
         return False
-    return sum(work.journal.count_status().values()) < work.journal.count_samples("train")
+    if sum(work.journal.count_status().values()) == work.journal.count_samples("train"):
+        return False
+    # Of free text alone there is nothing to learn.
+    return not all(map(is_free, work.journal.samples("train")))
 
 
 async def _ask(
-    work: Workspace, base: BaseAgent, progress: StageProgress, total: int
+    work: Workspace, agents: Agents, progress: StageProgress, total: int
 ) -> dict[str, str | None] | None:
     """Return the base agent's answers by the samples' ids, without free text; None where too many failed.
 
@@ -69,7 +73,8 @@ async def _ask(
 
     async def ask(sample: Sample) -> tuple[str, Prediction | None]:
         try:
-            return sample.id, await base.answer(sample)
+            asked = await glance_graph.ainvoke(SampleInput(sample=sample), context=agents)
+            return sample.id, asked["base"]
         except (AgentError, PromptError):
             return sample.id, None
 

@@ -1,8 +1,12 @@
-"""The pools of models that are closed."""
+"""The pools of models that are closed, and a finished run."""
+
+from pathlib import Path
 
 import pytest
 
 from agents.models.pool import ModelPool
+from tests.support.endpoint import Endpoint
+from tests.support.finished import finish
 
 
 @pytest.fixture
@@ -18,3 +22,9 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> list[ModelPool]:
 
     monkeypatch.setattr(ModelPool, "close", noting)
     return found
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, serving: Endpoint) -> Path:
+    """The directory of a finished, calibrated run (`tests/support/finished.py`)."""
+    return finish(tmp_path_factory.mktemp("finished"), serving)

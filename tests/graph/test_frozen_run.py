@@ -14,17 +14,9 @@ from graph.frozen_run import FrozenRun, stamp_of
 from stores.errors import InputError, RunDirectoryError
 from stores.run_directory import RunDirectory
 from stores.sample import Sample
-from tests.support.endpoint import Endpoint
-from tests.support.finished import as_given, finish
+from tests.support.finished import as_given
 from tests.support.judged_records import record, relabelled
 from training.form import DataForm
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    endpoint = Endpoint()
-    yield finish(tmp_path_factory.mktemp("finished"), endpoint)
-    endpoint.stop()
 
 
 @pytest.fixture

@@ -14,15 +14,6 @@ from graph.frozen_weights import FrozenWeights
 from stores.errors import RecordError
 from stores.run_directory import RunDirectory
 from stores.vectors import PromptVectors
-from tests.support.endpoint import Endpoint
-from tests.support.finished import finish
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    endpoint = Endpoint()
-    yield finish(tmp_path_factory.mktemp("finished"), endpoint)
-    endpoint.stop()
 
 
 def weights_of(directory: Path) -> FrozenWeights:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,8 @@ from robustft import resume
 from stores.errors import RecordError
 from stores.run_directory import RunDirectory
 from tests.support.drawn_records import LookedUp, classes
-from tests.support.endpoint import Endpoint
-from tests.support.finished import finish
 from training.calibration.calibrate import calibrate
 from training.calibration.measures import Measures
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    endpoint = Endpoint()
-    yield finish(tmp_path_factory.mktemp("finished"), endpoint)
-    endpoint.stop()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from robustft import resume, run
 from stores.records import Decision
 from stores.run_directory import RunDirectory
 from tests.support.endpoint import Endpoint
-from tests.support.glanced import COUNT, DIFFERS, WRONG, asked, config_of, row
+from tests.support.glanced import COUNT, DIFFERS, WRONG, asked, config_of, number_of, row
 from tests.support.judged_records import WordEncoder
 from tests.support.stages import load_run_of, run_stage
 
@@ -128,3 +128,25 @@ async def test_detection_tells_what_fails_when_too_much_does(
     assert not RunDirectory(tmp_path / "run").glance.exists()
     with pytest.raises(RunFailedError, match=r"max_failed.*scripted failure"):
         await run_stage(detect, state)
+
+
+def test_an_endpoint_that_is_busy_now_and_then_changes_nothing(
+    tmp_path: Path, endpoint: Endpoint, encoder: WordEncoder
+) -> None:
+    quiet, busy = tmp_path / "quiet", tmp_path / "busy"
+    quiet.mkdir()
+    busy.mkdir()
+    expected = decisions(quiet, endpoint)
+    before = asked(endpoint, "reason")
+    endpoint.requests.clear()
+    refused: set[str] = set()
+
+    def refuse(messages: list[dict[str, Any]]) -> int | None:
+        text = messages[-1]["content"]
+        first = text.startswith("[base]") and text not in refused and number_of(text) % 4 == 1
+        refused.add(text)
+        return 503 if first else None
+
+    endpoint.refuse = refuse
+    assert decisions(busy, endpoint) == expected
+    assert sorted(set(asked(endpoint, "reason"))) == before
