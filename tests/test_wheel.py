@@ -25,7 +25,6 @@ FOLDERS = (*FLOORS, "configs")
 NEIGHBOUR = "openai-agents==0.24.0"
 # Declared, though no module imports them.
 USED_BY_OTHERS = {
-    "accelerate": "transformers trains with it",
     "gguf": "transformers reads GGUF files with it",
     "sentence-transformers": "langchain-huggingface encodes with it",
 }
