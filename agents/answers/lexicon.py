@@ -23,7 +23,8 @@ DENIALS = _words(
 )
 COPULAS = _words(
     "is was are were be been being its thats hes shes theyre called named means equals becomes reads "
-    "says gives ist war sind waren heißt heisst lautet bleibt est sont etait fut es son fue era eran "
+    "says gives returns prints outputs yields ist war sind waren heißt heisst lautet bleibt est sont "
+    "etait fut es son fue era eran "
     "e è é foi sao sono fu ar är var er zijn waren jest był to są это есть был є هو هي كان كانت था थी "
     "थे la là คือ เป็น 是 为 為 叫 は が adalah ialah היא הוא este sunt je jsou on ovat yani"
 )

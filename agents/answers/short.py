@@ -29,7 +29,7 @@ from agents.answers.dates import compare_dates, holds_date
 from agents.answers.form import Form
 from agents.answers.lexicon import DENIALS, YES_OR_NO
 from agents.answers.quantity import compare_quantities, is_quantity
-from agents.answers.stated import find_stated, without_announcements
+from agents.answers.stated import find_stated, without_announcements, without_condition
 from agents.answers.words import EDGES, LONGEST_PHRASE, PAUSES, cut_tokens, fold, is_formula, normalise
 
 _LONGEST_SYMBOL = 30
@@ -76,7 +76,8 @@ class Short:
                 or stated.line
             )
         # An announcement with nothing behind it is no answer of its own.
-        return (without_announcements(stated.text) if stated.announced else reply).strip() or None
+        said = without_announcements(stated.text) if stated.announced else without_condition(reply)
+        return said.strip() or None
 
     def agree(self, left: str | None, right: str | None, options: Sequence[str] = ()) -> bool | None:
         """Say whether two texts are the same words, or one is a sentence around the other."""

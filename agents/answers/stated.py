@@ -9,6 +9,7 @@ r"""What a reply states as its answer: the words behind its last "Answer:", and 
 | `So it is $\boxed{\text{Paris}}$` | `Paris}}$` |
 | `Antwort: Paris`, `答案是巴黎` | `Paris`, `巴黎` |
 | `3 and 9 are 12.` and `#### 12` on the last line | `12` |
+| `f returns 10 for the input 138.` | nothing announced, and `f returns 10.` |
 | `I answered Paris.` | nothing |
 """
 
@@ -47,6 +48,15 @@ _MARKER = re.compile(
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{(-?\d{1,20})\}\s?\{(\d{1,20})\}")
 _BOX = re.compile(r"\\f?boxed\s?\{")
 _WRAPPER = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s?\{")
+# "returns `10` for the input `138`" is about 10.
+_RESULT_OF = re.compile(
+    r"(?P<result>\b(?:returns?|outputs?|prints?|yields?|gives?|evaluates?\sto|results?\sin)\s[^\n]{1,80}?)"
+    r"\s(?:for|when|if|given|with|on)\s(?:(?:the|an?|this|that|its|you|it|is)\s){0,2}"
+    r"(?:(?:given|provided|specified|following)\s)?"
+    r"(?:inputs?|arguments?|parameters?|values?|called|call|list|string|[`*]{0,2}\w{1,20}[`*]{0,2}\s?(?:=|is\b))"
+    r"(?:[^\n.!?]|[.!?](?=\S)){0,200}",
+    re.IGNORECASE,
+)
 
 
 class Stated(NamedTuple):
@@ -68,12 +78,17 @@ class Stated(NamedTuple):
 @lru_cache(maxsize=1024)
 def find_stated(reply: str) -> Stated:
     """Find what a reply states as its answer."""
-    text = _WRAPPER.sub("", _BOX.sub("Answer: ", _FRACTION.sub(r"\1/\2", reply)))
+    text = without_condition(_WRAPPER.sub("", _BOX.sub("Answer: ", _FRACTION.sub(r"\1/\2", reply))))
     end = None
     for marker in _MARKER.finditer(text):
         end = marker.end()
     rest = "" if end is None else text[end:].strip()
     return Stated(text, rest, rest.partition("\n")[0].strip(), end is not None)
+
+
+def without_condition(text: str) -> str:
+    """Return a text without what its lines say of the call that a result is of: "for the input 138"."""
+    return _RESULT_OF.sub(r"\g<result>", text)
 
 
 def without_announcements(text: str) -> str:

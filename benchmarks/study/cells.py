@@ -386,7 +386,8 @@ def _accuracy(answers: list[Evaluation], test: list[Sample]) -> dict[str, Any]:
         right.setdefault(categories[name], []).append(is_right)
     many = len(right) > 12  # options that differ from question to question are no categories
     return {
-        "accuracy": sum(is_right for _, is_right in told) / len(told),
+        # Nothing can be told of texts that are never the same.
+        "accuracy": sum(is_right for _, is_right in told) / len(told) if told else None,
         "unreadable": sum(answer.answer is None for answer in answers),
         "by_category": {} if many else {name: sum(hits) / len(hits) for name, hits in sorted(right.items())},
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from graph.config import Stage
+from graph.config.run import RunConfig
 from study import rules
 
 _JUDGE_ALONE = str(Path(__file__).parent / "judge_alone" / "check.md")
@@ -35,11 +36,25 @@ class Method(NamedTuple):
 
 EVERY_AGENT = ("base", "reasoner", "checker", "relabeler", "reviewer")
 _OURS = Pipeline()
-_CALIBRATED: Mapping[str, Any] = {"policy": "calibrated"}
+_SHIPPED = RunConfig()
+_LOOP = {name: getattr(_SHIPPED.agents.reasoner, name) for name in ("max_reflections", "early_stop")}
+# What is asked, and in how much room, is the study's for all methods: so they share their replies.
+_DEFAULT: Mapping[str, Mapping[str, Any]] = {
+    "checker": {"policy": _SHIPPED.agents.checker.policy},
+    "reasoner": _LOOP,
+    "selection": _SHIPPED.selection.model_dump(),
+}
 
 
 def _ours(*agents: str, about: str = "", **settings: Mapping[str, Any]) -> Method:
     return Method(Pipeline(settings), rules.decided, agents or EVERY_AGENT, about=about)
+
+
+def _default(*agents: str, about: str = "", **settings: Mapping[str, Any]) -> Method:
+    changed = {
+        name: {**_DEFAULT.get(name, {}), **settings.get(name, {})} for name in {**_DEFAULT, **settings}
+    }
+    return _ours(*agents, about=about, **changed)
 
 
 METHODS: dict[str, Method] = {
@@ -47,11 +62,12 @@ METHODS: dict[str, Method] = {
     "sft": Method(None, rules.as_given, about="Plain fine-tuning on all responses as given."),
     "sft-gold": Method(None, rules.right, about="Fine-tuning on the right responses: the ceiling."),
     "robustft": _ours(about="The paper's decisions: `policy: hybrid`, the rest by entropy."),
-    "robustft-calibrated": _ours(
-        checker=_CALIBRATED, about="Our default: `policy: calibrated`, the rest by confidence."
+    "robustft-calibrated": _default(
+        about="Our default: `policy: calibrated`, its reflections and its selection by confidence. Room, "
+        "learning rate and all else are the study's."
     ),
     "robustft-calibrated-soft": Method(
-        Pipeline({"checker": _CALIBRATED, "training": {"weighting": "soft"}}),
+        Pipeline({**_DEFAULT, "training": {"weighting": "soft"}}),
         rules.weighed,
         EVERY_AGENT,
         about="The same with `training.weighting: soft`: all are kept, each by how likely it is right.",
@@ -158,17 +174,14 @@ ABLATIONS: dict[str, Method] = {
 """The paper's Table 3. Without the checker every label counts as noisy; without context the relabeler is
 shown no examples."""
 
-_LEAST = {"keep": None, "min_confidence": 0.0}
 DEFAULT_ABLATIONS: dict[str, Method] = {
-    "default-no-selection": _ours(checker=_CALIBRATED, selection=_LEAST),
-    "default-no-reviewer": _ours(
-        "base", "reasoner", "checker", "relabeler", checker=_CALIBRATED, reviewer={"policy": "context"}
+    "default-no-selection": _default(selection={"min_confidence": 0.0}),
+    "default-no-reviewer": _default(
+        "base", "reasoner", "checker", "relabeler", reviewer={"policy": "context"}
     ),
-    "default-no-context": _ours(checker=_CALIBRATED, relabeler={"neighbours": 0}),
-    "default-no-reasoning": _ours(
-        "base", "checker", "relabeler", "reviewer", checker={**_CALIBRATED, "views": ["base"]}
-    ),
-    "default-asks-all": _ours(checker={**_CALIBRATED, "sure_below": 0.0}),
+    "default-no-context": _default(relabeler={"neighbours": 0}),
+    "default-no-reasoning": _default("base", "checker", "relabeler", "reviewer", checker={"views": ["base"]}),
+    "default-asks-all": _default(checker={"sure_below": 0.0}),
 }
 """The same parts taken from our default. `benchmarks/ablation.py` takes out what no setting does, as what
 similar prompts tell. The last asks further about every sample, also where the base agent leaves no doubt."""

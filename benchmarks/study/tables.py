@@ -38,8 +38,9 @@ def decimal(value: float | None) -> str:
 
 
 def accuracies(records: Iterable[Record], **cell: object) -> list[float]:
-    """Return the accuracies of a cell's seeds, in percent."""
-    return [100 * record["accuracy"] for record in records if cell.items() <= record.items()]
+    """Return the accuracies of a cell's seeds, in percent, where answers could be told right or wrong."""
+    known = (record["accuracy"] for record in records if cell.items() <= record.items())
+    return [100 * share for share in known if share is not None]
 
 
 def accuracy(records: Iterable[Record], **cell: object) -> str:
@@ -65,7 +66,8 @@ def means(records: Iterable[Record], figures: str) -> dict[str, dict[str, float]
         if isinstance(given, list):
             given = {str(place): value for place, value in enumerate(given, start=1)}
         for name, value in given.items():
-            known.setdefault(record["method"], {}).setdefault(name, []).append(value)
+            if value is not None:
+                known.setdefault(record["method"], {}).setdefault(name, []).append(value)
     return {
         method: {name: statistics.mean(values) for name, values in figures.items()}
         for method, figures in known.items()

@@ -23,6 +23,7 @@ from graph.config.run import ConfigError, RunConfig
 from graph.context import RunContext, endpoint_settings
 from graph.stages.base_role import BaseRole
 from graph.stages.outcomes import hash_inputs, keep_outcome, reuse_outcome
+from graph.stages.overlap import tell_overlap
 from graph.stages.stage import Workspace, open_cache, open_stage
 from graph.stages.threads import in_thread
 from graph.state import RunState
@@ -56,6 +57,8 @@ async def evaluate(state: RunState, runtime: Runtime[RunContext]) -> dict[str, A
         if done is not None:
             keep_outcome(work, done, inputs)
             return {}
+        for part in held_out:
+            await asyncio.to_thread(tell_overlap, work.journal, part)
         async with in_thread(atomic_writer(work.files.evaluation)) as lines, open_cache(work) as cache:
 
             def record(answers: list[Evaluation]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.answers.stated import find_stated, without_announcements
+from agents.answers.stated import find_stated, without_announcements, without_condition
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,23 @@ def test_a_text_without_its_announcements_keeps_its_words() -> None:
 @pytest.mark.parametrize("hostile", ["the " * 20_000, "answer" + " " * 50_000, "**" * 50_000 + "answer"])
 def test_a_long_reply_of_half_announcements_is_read_at_once(hostile: str) -> None:
     assert not find_stated(hostile).announced
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("The function returns `10` for the input `138`.", "The function returns `10`."),
+        ("It gives 2.5 for x = 1.5. So it is 3.", "It gives 2.5. So it is 3."),
+        ("It prints HAZEL DELTA when called with 3", "It prints HAZEL DELTA"),
+        ("It outputs 4 on the provided list\nof words", "It outputs 4\nof words"),
+    ],
+)
+def test_what_a_result_is_of_is_no_part_of_it(reply: str, said: str) -> None:
+    assert without_condition(reply) == said
+
+
+@pytest.mark.parametrize(
+    "reply", ["It gives 12 for all 3 boxes.", "10 for the input 138", "It returns 10 and 12.", "returns"]
+)
+def test_a_text_that_tells_no_call_is_left_as_it_is(reply: str) -> None:
+    assert without_condition(reply) == reply
