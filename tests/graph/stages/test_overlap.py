@@ -21,9 +21,7 @@ def test_held_out_prompts_that_are_trained_on_are_counted_and_told(
             Sample(id="again", prompt=known.prompt, response="y"),
             Sample(id="other", prompt=f"{known.prompt} Why?", response="x"),
             Sample(id="options", prompt=known.prompt, options=("x", "y"), response="x"),
-            Sample(
-                id="turns", prompt=known.prompt, history=(Message(role="user", content="Hi"),), response="x"
-            ),
+            Sample(id="turns", prompt=known.prompt, history=(greeting,), response="x"),
         ],
     )
     with caplog.at_level(logging.WARNING, "robustft"):
