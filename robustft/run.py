@@ -5,7 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from graph.config.run import RunConfig, load_config
+from graph.config.own import own_config
+from graph.config.run import RunConfig
 from prompts.template import PromptError, read_kept
 from stores.errors import InputError, RunDirectoryError
 from stores.record_files import read_records, read_summary
@@ -32,6 +33,8 @@ class Run:
 
     def __init__(self, directory: str | Path) -> None:
         self._files = RunDirectory(Path(directory))
+        # Files that were found to be whole, and what would tell that they changed.
+        self._checked: set[tuple[Path, int, int]] = set()
 
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r})"
@@ -48,7 +51,7 @@ class Run:
         Raises:
             ConfigError: it cannot be read.
         """
-        return load_config(self._files.config)
+        return own_config(self._files)
 
     @cached_property
     def summary(self) -> Summary:
@@ -56,7 +59,8 @@ class Run:
 
         Raises:
             RunDirectoryError: the run has not come so far.
-            RecordError: the file is damaged, or of another version.
+            RecordError: the file is of another version.
+            DamageError: it is not what the run wrote.
         """
         return read_summary(self._there(self._files.summary))
 
@@ -96,7 +100,7 @@ class Run:
     def skipped(self) -> Iterator[Skipped]:
         """Yield which rows of the data files were set aside, and why; nothing where none were."""
         file = self._files.skipped
-        return read_records(file, Skipped) if file.is_file() else iter(())
+        return read_records(self._there(file), Skipped) if file.is_file() else iter(())
 
     def evaluation(self, part: HeldOut = "test", *, reworded: bool = False) -> Iterator[Evaluation]:
         """Yield what the models answered to the held-out samples; nothing where there are none.
@@ -150,6 +154,11 @@ class Run:
     def _there(self, path: Path) -> Path:
         if not path.is_file():
             raise self._missing(path.name)
+        seen = path.stat()
+        stamp = (path, seen.st_mtime_ns, seen.st_size)
+        if stamp not in self._checked:
+            self._files.check_made(path)
+            self._checked.add(stamp)
         return path
 
     def _missing(self, what: str) -> RunDirectoryError:

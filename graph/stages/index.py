@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 from graph.stages.calibrate import measure
@@ -71,7 +72,7 @@ def open_examples(work: Workspace, *, anew: bool = False) -> Iterator[ExampleSto
 
 def encode(work: Workspace, total: int, ended: threading.Event, failed: threading.Event) -> None:
     """Encode all prompts of a run while its agents are asked; the arguments are those of `prepare`."""
-    with closing(work.encoder.make(work.journal.samples("train"), total)) as progress:
+    with closing(work.encoder.make(partial(work.journal.samples, "train"), total)) as progress:
         for done in progress:
             if failed.is_set():
                 return
