@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from graph.config.own import own_config
 from graph.config.run import RunConfig
 from prompts.template import PromptError, read_kept
-from stores.errors import InputError, RunDirectoryError
+from stores.errors import DamageError, InputError, RunDirectoryError
 from stores.record_files import read_records, read_summary
 from stores.records import Decision, Dropped, Evaluation, HeldOut, Record, Skipped, Summary, TrainingRow
 from stores.run_directory import RunDirectory
@@ -125,14 +125,18 @@ class Run:
 
         Raises:
             RunDirectoryError: one cannot be read.
+            DamageError: they are not what the run wrote.
         """
         folder = self._files.prompts
         try:
             files = sorted(file for file in folder.rglob("*.md") if not file.is_dir())
             names = {str(file.relative_to(folder).with_suffix("")): file for file in files}
-            return {name: read_kept(file.parent, file.stem)[1] for name, file in names.items()}
+            texts = {name: read_kept(file.parent, file.stem)[1] for name, file in names.items()}
         except (OSError, PromptError) as exc:
             raise RunDirectoryError(f"{folder}: a prompt cannot be read ({exc})") from exc
+        if texts != self._files.manifest().prompts:
+            raise DamageError(folder, self.directory)
+        return texts
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return the decisions as a table with one row a sample: what became of it, its answers, its cost.

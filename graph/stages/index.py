@@ -29,6 +29,12 @@ async def index(state: RunState) -> dict[str, Any]:
         if state.indexed:
             work.report(clean, clean)
             return {}
+        # They were made while detection asked. What was damaged since is made here, as it was there.
+        vectors = work.encoder.make(
+            partial(work.journal.samples, "train"), work.journal.count_samples("train")
+        )
+        while await asyncio.to_thread(next, vectors, 0):
+            pass
         async with in_thread(open_examples(work, anew=True)) as store:
             progress = store.fill(_examples(work))
             # Batch by batch, so that a run that is stopped here stops soon.

@@ -207,7 +207,7 @@ def _check_unchanged(work: Workspace) -> None:
         known = work.journal.validity.inputs
         same = not any(known) or fingerprints(work.config, work.prompts).decisions == known
     except (RunDirectoryError, PromptError) as exc:
-        raise RunFailedError(f"{exc} (it was changed while the run worked)") from exc
+        raise RunFailedError(f"{work.files.path}: changed while it worked: {exc}") from exc
     if not same:
         raise RunFailedError(
             f"{work.files.path}: its config.yaml or prompts were changed while it worked; "

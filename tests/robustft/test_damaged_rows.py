@@ -13,6 +13,7 @@ from rich.console import Console
 
 from robustft import StorageError, resume, run
 from robustft.trace import print_trace
+from stores.errors import DamageError
 from tests.support.cases import CASES, Finished, script, write_run
 from tests.support.endpoint import Endpoint
 
@@ -110,11 +111,17 @@ def test_a_request_is_shown_as_it_was_sent_or_not_at_all(done: Damage, out: Path
 
 
 @pytest.mark.parametrize("done", JOURNAL, ids=name_of)
-def test_a_damaged_row_of_the_journal_is_one_error(done: Damage, out: Path) -> None:
+def test_a_damaged_row_of_the_journal_is_one_error_to_a_reader_and_made_anew_by_resume(
+    done: Damage, out: Path, mixed: Finished
+) -> None:
+    decided = (out / "decisions.jsonl").read_bytes()
+    before = len(mixed.endpoint.requests)
     damage(out, done)
-    for work in (lambda: traced(out, IDS[0]), lambda: resume(out, until="select")):
-        with pytest.raises(StorageError):
-            work()
+    with pytest.raises(DamageError):
+        traced(out, IDS[0])
+    resume(out, until="select")
+    assert (out / "decisions.jsonl").read_bytes() == decided
+    assert len(mixed.endpoint.requests) == before
 
 
 def test_a_reply_that_is_damaged_is_asked_for_again(tmp_path: Path, endpoint: Endpoint) -> None:

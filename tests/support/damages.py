@@ -42,6 +42,8 @@ _SAMPLES = 24
 _TRACED = ("q3", "q7")
 # A training is slow, and few files are there for it alone.
 _TRAINED = 0.05
+# Of these, the data file is changed and the journal that held the samples is gone.
+_OTHER_DATA = 0.04
 _ENDED_RIGHT, _TOLD = "ended right", "ended by a message"
 _TRACEBACK, _SILENT, _WEDGE = "tracebacks", "silent changes", "wedges"
 
@@ -112,6 +114,17 @@ class Damager:
     def __init__(self, seed: int, other: Path) -> None:
         self._dice = random.Random(seed)  # noqa: S311
         self._other = other
+        self._kinds = (
+            self._empty,
+            self._cut,
+            self._flip,
+            self._flip,
+            self._overwrite,
+            self._edit,
+            self._remove,
+            self._swap,
+            self._take,
+        )
 
     def choose(self, scenes: dict[str, Scene], trained: float) -> str:
         """Return the name of the next scene."""
@@ -119,8 +132,10 @@ class Damager:
             return "trained"
         return self._dice.choice([name for name in scenes if name != "trained"])
 
-    def damage(self, out: Path) -> list[str]:
+    def damage(self, out: Path, data: Path) -> list[str]:
         """Damage a run directory; returns what was done, a line each."""
+        if self._dice.random() < _OTHER_DATA:
+            return [self._edit(out, data, []), self._remove(out, out / ".state" / "journal.sqlite", [])]
         return [self._damage_one(out) for _ in range(2 if self._dice.random() < 0.35 else 1)]
 
     def _damage_one(self, out: Path) -> str:
@@ -128,10 +143,7 @@ class Damager:
         # Every file has the same chance, and those that decide twice that.
         weights = [2 if path.suffix in (".sqlite", ".yaml", ".json", ".jsonl") else 1 for path in files]
         (path,) = self._dice.choices(files, weights)
-        does = self._dice.choice(
-            (self._empty, self._cut, self._flip, self._flip, self._overwrite, self._edit, self._remove)
-            + (self._swap, self._take)
-        )
+        does = self._dice.choice(self._kinds)
         return f"{does.__name__.strip('_')} {path.relative_to(out)}: {does(out, path, files)}"
 
     def _empty(self, out: Path, path: Path, files: list[Path]) -> str:
@@ -276,7 +288,9 @@ def trained_records(out: Path) -> dict[str, bytes]:
 def try_one(scene: Scene, name: str, damager: Damager, out: Path) -> tuple[str, list[Wrong]]:
     """Damage a copy of a run, read it and go on with it; returns how it ended, and what went wrong."""
     shutil.copytree(scene.folder, out)
-    done = damager.damage(out)
+    data = Path(str(scene.config.data.train))
+    undamaged = data.read_bytes()
+    done = damager.damage(out, data)
     wrong: list[Wrong] = []
 
     def note(kind: str, what: str) -> None:
@@ -287,21 +301,19 @@ def try_one(scene: Scene, name: str, damager: Damager, out: Path) -> tuple[str, 
             shown = show()
         except RobustFTError:
             continue
-        except Exception:
+        except Exception:  # noqa: BLE001 - what is looked for
             note(_TRACEBACK, f"{reader}: {traceback.format_exc()[-2000:]}")
             continue
-        if scene.read and _plain(shown) != _plain(scene.read[reader].replace(str(scene.folder), str(out))):
+        if scene.read and shown != scene.read[reader]:
             note(_SILENT, f"{reader} shows something else")
-    ended = _go_on(scene, out, note)
+    ended = _go_on(scene, out, note, lambda: data.write_bytes(undamaged))
+    data.write_bytes(undamaged)
     return ended, wrong
 
 
-def _plain(text: str) -> str:
-    # Where a request is lost, that is said in its place; where the rest of a line was folded does not matter.
-    return text
-
-
-def _go_on(scene: Scene, out: Path, note: Callable[[str, str], None]) -> str:
+def _go_on(
+    scene: Scene, out: Path, note: Callable[[str, str], None], put_data_back: Callable[[], object]
+) -> str:
     """Resume a damaged run, doing what its messages say; returns how it ended at the first try."""
     ended = ""
     place = out
@@ -312,13 +324,16 @@ def _go_on(scene: Scene, out: Path, note: Callable[[str, str], None]) -> str:
         except RobustFTError as exc:
             ended = ended or _TOLD
             said.append(str(exc))
+            if "put the data back" in str(exc):
+                put_data_back()
+                continue
             following = _follow(str(exc), scene, place)
             if following is None:
                 note(_WEDGE, " THEN ".join(said))
                 return ended
             place = following
             continue
-        except Exception:
+        except Exception:  # noqa: BLE001 - what is looked for
             note(_TRACEBACK, f"resume: {traceback.format_exc()[-3000:]}")
             return _TRACEBACK
         found = trained_records(place) if scene.until == "evaluate" else records_of(place)
