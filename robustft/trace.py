@@ -62,6 +62,7 @@ def print_trace(directory: Path, identifier: str, console: Console, *, prompts: 
 
 def _drop_detail(files: RunDirectory, identifier: str) -> str | None:
     """Return the rank or confidence that dropped.jsonl has for a sample; the file comes with the report."""
+    files.check_made(files.dropped)
     if not files.dropped.is_file():
         return None
     lines = read_records(files.dropped, Dropped)

@@ -324,7 +324,7 @@ def _go_on(
         except RobustFTError as exc:
             ended = ended or _TOLD
             said.append(str(exc))
-            if "put the data back" in str(exc):
+            if "put the data back" in str(exc) or str(exc).startswith(str(scene.config.data.train)):
                 put_data_back()
                 continue
             following = _follow(str(exc), scene, place)
