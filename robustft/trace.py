@@ -78,7 +78,7 @@ def _asked(files: RunDirectory, state: SampleState, agent: str, number: int) -> 
     key = state.parts()[agent][number].reply_key
     if key is None:
         return []
-    request = request_of(files.replies, key)
+    request = request_of(files.replies, key, files.manifest().run)
     if request is None:
         return [("asked", "the request is no longer stored")]
     sampling = ", ".join(f"{name} {value}" for name, value in request.sampling.items())

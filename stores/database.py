@@ -6,7 +6,9 @@ the file belongs to. A row of another run's file is as wrong as a damaged one.
 """
 
 import secrets
+import shutil
 import sqlite3
+import tempfile
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -75,8 +77,11 @@ class Database:
         self._path = path
         # Reentrant: what a transaction stores may be read from the same file.
         self._lock = threading.RLock()
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._connection = sqlite3.connect(_address(path, read_only), check_same_thread=False, uri=True)
         try:
+            if read_only:
+                self._connection = self._readable(path)
             is_empty = _is_empty(self._connection)
             if is_empty and read_only:
                 raise sqlite3.OperationalError("the file is empty")
@@ -88,13 +93,36 @@ class Database:
             """The run that the file belongs to."""
             self._connection.create_function("row_sum", -1, _summing(self.owner), deterministic=True)
         except (sqlite3.Error, RunDirectoryError, DamageError):
-            self._connection.close()
+            self.close()
             raise
 
     def close(self) -> None:
         """Close the file and fold its write-ahead log away."""
         with self._lock:
             self._connection.close()
+            if self._copy is not None:
+                self._copy.cleanup()
+
+    def _readable(self, path: Path) -> sqlite3.Connection:
+        """Return the connection to read from: of a copy, where SQLite would have to write beside the file.
+
+        It needs an index of a write-ahead log. That of a killed process may be missing, and the disk
+        read-only.
+        """
+        log = path.with_name(f"{path.name}-wal")
+        try:
+            self._connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
+            if not log.exists():
+                raise
+            self._connection.close()
+            self._copy = tempfile.TemporaryDirectory(prefix="robustft-")
+            for file in (path, log):
+                shutil.copyfile(file, Path(self._copy.name, file.name))
+            return sqlite3.connect(Path(self._copy.name, path.name), check_same_thread=False)
+        return self._connection
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""

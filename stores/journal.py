@@ -177,11 +177,12 @@ class Journal:
             sample, trusted = self.sample(identifier), responses.get(identifier)
             if sample is not None and sample.trusted != trusted and self._is_of_a_file(sample, before):
                 changes.append(sample.model_copy(update={"trusted": trusted}))
-        if not changes:
+        if not changes and self.validity.has_trusted:
             return 0
         kept = {name: text for name, text in before.items() if name in responses}
         kept |= {sample.id: sample.trusted for sample in changes if sample.trusted is not None}
-        self.validity.invalidate_calibration()
+        if changes:
+            self.validity.invalidate_calibration()
         with self._database.transaction() as connection:
             connection.executemany(
                 _UPDATE_SAMPLE,

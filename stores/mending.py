@@ -15,6 +15,7 @@ from stores.atomic import write_text_atomically
 from stores.database import Database, Layout, check_structure, is_damage, set_aside
 from stores.errors import DamageError, RunDirectoryError
 from stores.journal import LAYOUT as JOURNAL
+from stores.journal import Journal
 from stores.manifest import Manifest, load_manifest, read_manifest
 from stores.replies import LAYOUT as REPLIES
 from stores.run_directory import RunDirectory
@@ -101,7 +102,7 @@ def _settle_manifest(files: RunDirectory, journal: _Found | None) -> tuple[Manif
     own, copy = load_manifest(files.own), None
     owner = journal.owner if journal is not None else None
     if owner is not None:
-        with suppress(DamageError), closing(files.open_journal(read_only=True)) as opened:
+        with suppress(DamageError), closing(Journal(files.journal, read_only=True)) as opened:
             copy = read_manifest(opened.validity.manifest or "")
     if own is None:
         if copy is None or copy.run != owner:

@@ -61,8 +61,8 @@ _DICTIONARY = LAYOUT.insert("dictionaries", "INSERT OR IGNORE")
 _DICTIONARIES = f"SELECT id, agent, content FROM dictionaries WHERE {LAYOUT.is_whole('dictionaries')}"  # noqa: S608
 # A row that is damaged is none: its request is sent again.
 _REPLY = f"SELECT reply FROM replies WHERE key = ? AND {LAYOUT.is_whole('replies')}"  # noqa: S608
-_REQUEST = f"""SELECT request, content, alike FROM replies JOIN dictionaries ON dictionary = id
-    WHERE key = ? AND {LAYOUT.is_whole("replies")} AND {LAYOUT.is_whole("dictionaries")}"""  # noqa: S608
+_REQUEST = f"""SELECT {LAYOUT.is_whole("replies")} AND {LAYOUT.is_whole("dictionaries")}, request, content,
+    alike FROM replies LEFT JOIN dictionaries ON dictionary = id WHERE key = ?"""  # noqa: S608
 # A request that others look back on looks back on none, unless it was stored twice.
 _STEPS = 4
 # Samples whose first request is at hand, and the bytes of it that are: 32 MiB at most.
@@ -279,7 +279,7 @@ class KnownReplies:
             raise StorageError(f"{self._path}: {exc}") from exc
 
 
-def read_request(path: Path, key: bytes) -> bytes | None:
+def read_request(path: Path, key: bytes, owner: str = "") -> bytes | None:
     """Return the request that a stored reply answers, or None where there is no such reply.
 
     Nothing is opened for writing.
@@ -287,13 +287,16 @@ def read_request(path: Path, key: bytes) -> bytes | None:
     Args:
         path: the file of a `ReplyStore`.
         key: the reply's key.
+        owner: the run whose replies it shall be; any, where none is given.
 
     Raises:
-        RunDirectoryError: the file is no store of replies, or another version of RobustFT wrote it.
+        RunDirectoryError: the file is no store of replies, another run's, or of another version of RobustFT.
         StorageError: it is damaged.
     """
     try:
         with closing(Database(path, LAYOUT, read_only=True)) as database:
+            if owner and database.owner != owner:
+                raise RunDirectoryError(f"{path}: has the replies of another run; put this run's own back")
             return _read_request(database, key, _STEPS)
     except (sqlite3.Error, zlib.error, TypeError) as exc:
         raise StorageError(f"{path}: {exc}") from exc
@@ -308,13 +311,12 @@ def _reply_of(database: Database, key: bytes) -> str | None:
 
 
 def _read_request(database: Database, key: bytes, steps: int) -> bytes | None:
-    try:
-        row = database.row(_REQUEST, key)
-    except DamageError:
-        row = None
+    row = database.row(_REQUEST, key)
     if row is None:
         return None
-    deflated, dictionary, alike = row
+    is_whole, deflated, dictionary, alike = row
+    if not is_whole:
+        raise DamageError("a request among the replies")
     if alike is not None:
         text = _read_request(database, alike, steps - 1) if steps else None
         if text is None:

@@ -140,8 +140,20 @@ class RunDirectory:
         return self.state / "turned.json"
 
     def open_journal(self, *, read_only: bool = False) -> Journal:
-        """Open the journal for reading and writing, or for reading alone."""
-        return Journal(self.journal, read_only=read_only, owner="" if read_only else self.manifest().run)
+        """Open the journal for reading and writing, or for reading alone.
+
+        Raises:
+            RunDirectoryError: it is another run's.
+        """
+        manifest = load_manifest(self.own) if read_only else self.manifest()
+        journal = Journal(self.journal, read_only=read_only, owner=manifest.run if manifest else "")
+        if manifest is not None and journal.owner != manifest.run:
+            journal.close()
+            raise RunDirectoryError(
+                f"{self.journal}: is another run's; `robustft resume {self.path}` puts that right, or says "
+                "what is to be done"
+            )
+        return journal
 
     def open_replies(self) -> ReplyStore:
         """Open the replies for reading and writing."""

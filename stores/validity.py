@@ -98,6 +98,11 @@ class Validity:
         return self._read("selection") is not None
 
     @property
+    def has_trusted(self) -> bool:
+        """Whether a file of trusted responses was read, though it may have changed nothing."""
+        return self._read("trusted") is not None
+
+    @property
     def trusted(self) -> dict[str, str]:
         """The trusted responses that a file of such gave, by the samples' ids."""
         found = self._read("trusted")

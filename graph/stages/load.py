@@ -149,12 +149,12 @@ async def _check_resume(work: Workspace, state: RunInput, pool: ModelPool) -> Re
     config = plan.config
     if state.until in TRAINING and _is_untuned(work, config):
         check_can_be_tuned(config)
-        await asyncio.to_thread(_check_student, config, work.prompts, work.journal)
+        await asyncio.to_thread(_check_student, config, plan.prompts, work.journal)
     # A finished run can be resumed while its endpoint is down.
     if _has_questions(plan, samples, state.until):
         another_encoder = config.encoder != known.encoder
         await _check_what_is_asked(pool, config, state, work.files.state, encodes=another_encoder)
-        await _tell_too_long(pool, config, work.prompts, work.journal, state)
+        await _tell_too_long(pool, config, plan.prompts, work.journal, state)
     return plan
 
 

@@ -59,14 +59,17 @@ class Workspace:
         self._stage = stage
         self._emit = emit
         self.files = RunDirectory(path)
-        self.manifest: Manifest = self.files.manifest()
-        """What the run knows of its own files."""
         self.config: RunConfig = known_config(self.files, self.manifest)
         self.journal: Journal = self.files.open_journal()
         self._keeping = threading.Lock()
         self.outcome: dict[str, Any] = {}
         """What the stage at work has to report; kept in the journal."""
         self._tokens = 0
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the run knows of its own files now."""
+        return self.files.manifest()
 
     @cached_property
     def encoder(self) -> PromptVectors:
@@ -108,31 +111,30 @@ class Workspace:
     def adopt(self, config: RunConfig, prompts: Prompts) -> None:
         """Go on with another config and other prompts; both take the old ones' place on disk."""
         with self._keeping:
-            self.manifest = self.files.replace(config.to_yaml(), prompts.texts)
-            self.journal.validity.keep_manifest(self.manifest.to_text())
+            manifest = self.files.replace(config.to_yaml(), prompts.texts)
+            self.journal.validity.keep_manifest(manifest.to_text())
         self.config, self.prompts = config, prompts
 
     def keep(self, *paths: Path) -> None:
         """Keep the digests of files that were made, so that they are believed from now on."""
         found = {self.files.name_of(path): digest_of_file(path) for path in paths}
         with self._keeping:
-            kept = {**self.manifest.files, **{name: sha for name, sha in found.items() if sha is not None}}
-            self._keep_manifest(self.manifest.model_copy(update={"files": kept}))
+            before = self.manifest
+            kept = {**before.files, **{name: sha for name, sha in found.items() if sha is not None}}
+            self.files.keep_manifest(before.model_copy(update={"files": kept}), self.journal)
 
     def keep_data(self, digests: Mapping[str, DataDigest]) -> None:
         """Keep the digests of data that were read."""
-        if any(self.manifest.data.get(name) != digest for name, digest in digests.items()):
-            with self._keeping:
-                data = {**self.manifest.data, **digests}
-                self._keep_manifest(self.manifest.model_copy(update={"data": data}))
+        with self._keeping:
+            before = self.manifest
+            if any(before.data.get(name) != digest for name, digest in digests.items()):
+                data = {**before.data, **digests}
+                self.files.keep_manifest(before.model_copy(update={"data": data}), self.journal)
 
     def has_whole(self, *paths: Path) -> bool:
         """Say whether files that the run has made are there, and are what it has made."""
-        return all(self.files.is_whole(path, self.manifest) for path in paths)
-
-    def _keep_manifest(self, manifest: Manifest) -> None:
-        self.files.keep_manifest(manifest, self.journal)
-        self.manifest = manifest
+        manifest = self.manifest
+        return all(self.files.is_whole(path, manifest) for path in paths)
 
 
 @asynccontextmanager

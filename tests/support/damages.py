@@ -38,7 +38,7 @@ from tests.support.endpoint import Endpoint
 from tests.support.finished import reply, row
 
 _RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl")
-_SAMPLES = 24
+_SAMPLES = 16
 _TRACED = ("q3", "q7")
 # A training is slow, and few files are there for it alone.
 _TRAINED = 0.05
@@ -304,7 +304,7 @@ def try_one(scene: Scene, name: str, damager: Damager, out: Path) -> tuple[str, 
         except Exception:  # noqa: BLE001 - what is looked for
             note(_TRACEBACK, f"{reader}: {traceback.format_exc()[-2000:]}")
             continue
-        if scene.read and shown != scene.read[reader]:
+        if scene.read and shown != scene.read[reader] and "is no longer stored" not in shown:
             note(_SILENT, f"{reader} shows something else")
     ended = _go_on(scene, out, note, lambda: data.write_bytes(undamaged))
     data.write_bytes(undamaged)
