@@ -1,6 +1,6 @@
 """Damages the files of run directories at random, and looks what readers and a resumed run make of them.
 
-    python -m tests.support.damages [--damages 1000] [--seed 0] [--trained 0.05]        (make torture)
+    python -m tests.support.damages [--damages 1000] [--seed 0] [--first 0] [--trained 0.05]    (make torture)
 
 Each damage takes a copy of a run: a finished one, one that was killed in the middle, or one that was trained.
 One or two of its files are emptied, cut, flipped, overwritten, edited, removed, or exchanged with each other
@@ -375,7 +375,9 @@ def _follow(message: str, scene: Scene, out: Path) -> Path | None:
     return None
 
 
-def torture(damages: int, seed: int, folder: Path, trained: float = _TRAINED) -> dict[str, Any]:
+def torture(
+    damages: int, seed: int, folder: Path, trained: float = _TRAINED, first: int = 0
+) -> dict[str, Any]:
     """Make so many damages; returns the figures.
 
     Args:
@@ -383,6 +385,7 @@ def torture(damages: int, seed: int, folder: Path, trained: float = _TRAINED) ->
         seed: decides them.
         folder: an empty one.
         trained: the share of them that a trained run gets.
+        first: the number of the first one; each depends on the seed and its number alone.
     """
     endpoint = Endpoint()
     endpoint.reply = reply
@@ -393,7 +396,7 @@ def torture(damages: int, seed: int, folder: Path, trained: float = _TRAINED) ->
     began = time.monotonic()
     try:
         scenes, other = make_scenes(folder, endpoint, trained=trained > 0)
-        for number in range(damages):
+        for number in range(first, first + damages):
             damager = Damager(seed * 1_000_003 + number, other)
             name = damager.choose(scenes, trained)
             out = folder / f"damaged-{number}"
@@ -404,6 +407,8 @@ def torture(damages: int, seed: int, folder: Path, trained: float = _TRAINED) ->
             found += wrong
             for one in wrong:
                 sys.stderr.write(f"{number} {json.dumps(one._asdict())}\n")
+            if not figures["damages"] % 50:
+                sys.stderr.write(f"{json.dumps(figures)}\n")
             for left in (out, out.with_name(f"{out.name}-new")):
                 shutil.rmtree(left, ignore_errors=True)
     finally:
@@ -416,11 +421,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--damages", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--trained", type=float, default=_TRAINED)
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="robustft-damages-") as folder:
-        figures = torture(arguments.damages, arguments.seed, Path(folder), arguments.trained)
+        figures = torture(arguments.damages, arguments.seed, Path(folder), arguments.trained, arguments.first)
     sys.stdout.write(f"{json.dumps(figures, indent=2)}\n")
     sys.exit(any(figures[name] for name in (_TRACEBACK, _SILENT, _WEDGE)))
 
