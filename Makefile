@@ -14,9 +14,10 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
 
-# Runs that are killed at random moments, beside a faulty endpoint: ten minutes or so.
+# Runs that are killed at random moments, beside a faulty endpoint, and runs whose files are damaged: an hour.
 torture: $(VENV)/.ready
 	$(BIN)/python -m tests.support.torture
+	$(BIN)/python -m tests.support.damages
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

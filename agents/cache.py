@@ -33,19 +33,20 @@ class Request(NamedTuple):
     sampling: dict[str, Any]
 
 
-def request_of(path: Path, key: str) -> Request | None:
+def request_of(path: Path, key: str, owner: str = "") -> Request | None:
     """Return the request that a stored reply answers, or None where it is not stored.
 
     Args:
         path: the file of the replies.
         key: the reply's `key`.
+        owner: the run whose replies they shall be; any, where none is given.
 
     Raises:
         RunDirectoryError: the file is no store of replies, or another version of RobustFT wrote it.
         StorageError: it is damaged, or holds another request in this one's place.
     """
     try:
-        found = read_request(path, bytes.fromhex(key))
+        found = read_request(path, bytes.fromhex(key), owner)
         if found is None:
             return None
         if _key_of(found).hex() != key:

@@ -139,7 +139,7 @@ def conditions(arguments: argparse.Namespace, folder: Folder) -> Iterator[dict[s
     with tempfile.TemporaryDirectory(prefix="robustft-calibrated-") as vectors:
         encoder = PromptVectors(Path(vectors), RunConfig().encoder)
         prompts = list(read_samples(folder.labeled))
-        deque(encoder.make(prompts, len(prompts)), maxlen=0)
+        deque(encoder.make(lambda: prompts, len(prompts)), maxlen=0)
         yield from _conditions(arguments, folder, states, encoder)
 
 

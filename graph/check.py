@@ -74,7 +74,7 @@ async def _tell_too_long(
     models = await load_models(pool, config)
 
     def tell() -> None:
-        prompts = load_prompts(config, run.files.prompts, run.config)
+        prompts = load_prompts(config, run.files, run.config)
         if windows := windows_of_agents(models, config, prompts):
             tell_too_long(samples, windows)
 

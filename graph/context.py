@@ -1,7 +1,7 @@
 """The agents of a config, and what a graph is told of them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +19,10 @@ from graph.config.run import RunConfig
 from graph.frozen_run import FrozenRun
 from graph.frozen_weights import FrozenWeights
 from graph.glance import Glance
-from prompts.template import QuestionTemplate, Template, load_question_block
+from prompts.template import PromptError, QuestionTemplate, Template, load_question_block
+from stores.errors import as_written_here
 from stores.examples import ExampleStore
+from stores.run_directory import RunDirectory
 from stores.sample import Sample
 
 
@@ -93,31 +95,49 @@ class Prompts(NamedTuple):
     texts: Mapping[str, str]
 
 
-def load_prompts(config: RunConfig, kept: Path | None = None, kept_for: RunConfig | None = None) -> Prompts:
+def load_prompts(
+    config: RunConfig, kept: RunDirectory | None = None, kept_for: RunConfig | None = None
+) -> Prompts:
     """Read and check the prompts of a config.
 
     Args:
         config: names the prompt files.
-        kept: a run's own folder of prompts (see `Prompts.texts`), read in place of the files that are named.
+        kept: a run, whose own prompts are read in place of the files that are named.
         kept_for: the config that they were kept for; a prompt that this one names otherwise is read from the
             file that the config names.
 
     Raises:
-        PromptError: one cannot be used.
+        PromptError: one cannot be used; or is not what the run wrote.
+        RunDirectoryError: what the run knows of its prompts is lost.
     """
-    question = load_question_block(kept)
+    folder = kept.prompts if kept is not None else None
+    question = load_question_block(folder)
     known = kept_for.agents.by_name() if kept_for is not None else {}
     agents = {
-        name: agent.load_prompts(question, kept, known.get(name))
+        name: agent.load_prompts(question, folder, known.get(name))
         for name, agent in config.agents.by_name().items()
     }
-    texts = {
-        f"{agent.turn_of(key)}/{form}" if form else agent.turn_of(key): text
-        for name, agent in config.agents.by_name().items()
-        for key, template in agents[name].items()
-        for form, text in template.texts.items()
-    }
-    return Prompts(question, agents, {"question": question.source, **texts})
+    texts, own = {"question": question.source}, {"question"}
+    for name, agent in config.agents.by_name().items():
+        for key, template in agents[name].items():
+            turn = agent.turn_of(key)
+            texts |= {f"{turn}/{form}" if form else turn: text for form, text in template.texts.items()}
+            if name not in known or getattr(known[name], key) == getattr(agent, key):
+                own.add(turn)
+    if kept is not None:
+        _check_own(kept, own, texts)
+    return Prompts(question, agents, texts)
+
+
+def _check_own(kept: RunDirectory, own: Set[str], texts: Mapping[str, str]) -> None:
+    """Check that a run's own prompts are what the run wrote."""
+    known = kept.manifest().prompts
+    for name in {*known, *texts}:
+        if name.partition("/")[0] in own and known.get(name) != texts.get(name):
+            raise PromptError(
+                f"{as_written_here(kept.prompts / name)}.md: is not what the run wrote: it was damaged, "
+                "changed or removed"
+            )
 
 
 def build_agents(

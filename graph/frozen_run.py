@@ -16,7 +16,8 @@ from agents.answers.task import TaskKinds
 from agents.cache import ReplyCache
 from agents.record import SampleRecord
 from agents.room import measure
-from graph.config.run import RunConfig, load_config
+from graph.config.own import own_config
+from graph.config.run import RunConfig
 from graph.frozen_weights import FrozenWeights
 from graph.glance import Glance, sure_below
 from stores.encoder import load_encoder
@@ -52,7 +53,7 @@ class FrozenRun:
     def __init__(self, directory: Path) -> None:
         self.files = RunDirectory(directory)
         self.stamp = stamp_of(directory)
-        self.config: RunConfig = load_config(self.files.config)
+        self.config: RunConfig = own_config(self.files)
         self._kinds = TaskKinds()
         self._form = DataForm()
         with storage_errors(str(directory)), closing(self._journal()) as journal:

@@ -77,7 +77,7 @@ async def agents_of_run(pool: ModelPool, run: FrozenRun, config: RunConfig) -> A
             model.thinks = True
 
     def build() -> Agents:
-        prompts = load_prompts(config, run.files.prompts, run.config)
+        prompts = load_prompts(config, run.files, run.config)
         examples = run.examples() if config.agents.relabeler.neighbours else None
         agents = build_agents(config, models, prompts, examples, run.cache, run.lengths)
         holds = fingerprints(config, prompts).decisions.verdicts == run.inputs.verdicts

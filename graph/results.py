@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from graph.config.run import load_config
+from graph.config.own import own_config
 from graph.context import load_prompts
 from graph.stages.base_role import BaseRole
 from graph.stages.select import training_set
@@ -25,7 +25,7 @@ def export_data_file(directory: Path, target: Path, what: What) -> int:
         DataError: the file cannot be read, or the target cannot be written.
     """
     files = RunDirectory(directory)
-    data = load_config(files.config).data
+    data = own_config(files).data
     if data.train is None:
         raise InputError(
             f"{directory}: the run was given its samples in memory, so there is no file to give back; "
@@ -46,6 +46,7 @@ def export_data_file(directory: Path, target: Path, what: What) -> int:
         )
     skipped = set()
     if files.skipped.is_file():
+        files.check_made(files.skipped)
         records = read_records(files.skipped, Skipped)
         skipped = {record.line for record in records if record.file == data.train}
     return export_same(read_results(directory), data.train, reading, skipped, target, what)
@@ -63,8 +64,8 @@ def read_results(directory: Path) -> Iterator[Result]:
     """
     training = training_set(directory)
     files = RunDirectory(directory)
-    config = load_config(files.config)
-    role = BaseRole(config.agents.base, load_prompts(config, files.prompts).agents["base"]["prompt"])
+    config = own_config(files)
+    role = BaseRole(config.agents.base, load_prompts(config, files).agents["base"]["prompt"])
     trained = read_records(training, TrainingRow)
     row = next(trained, None)
     with storage_errors(str(directory)), closing(files.open_journal(read_only=True)) as journal:

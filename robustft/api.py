@@ -16,6 +16,7 @@ from typing import Any
 from agents.models.pool import ModelPool
 from graph.check import check_samples
 from graph.config import Stage
+from graph.config.own import own_config
 from graph.config.paths import resolve_paths
 from graph.config.run import RunConfig, load_config
 from graph.frozen_run import FrozenRun
@@ -215,7 +216,7 @@ async def _evaluate_run(
     await asyncio.to_thread(_check_trained, directory)
     config: RunConfig | None = None
     if isinstance(test, str | Path):
-        config = await asyncio.to_thread(load_config, RunDirectory(directory).config, test=_absolute(test))
+        config = await asyncio.to_thread(own_config, RunDirectory(directory), test=_absolute(test))
     request = RunInput(
         config=await asyncio.to_thread(_settled, config) if config else {},
         directory=str(directory),
@@ -269,7 +270,7 @@ async def acheck(
         `[found.id for found in check("my-run", "new.jsonl") if found.status != "clean"]`
     """
     files = await asyncio.to_thread(RunDirectory, Path(directory))
-    resolved = config if config is not None else await asyncio.to_thread(load_config, files.config)
+    resolved = config if config is not None else await asyncio.to_thread(own_config, files)
     given = await asyncio.to_thread(_read_new, samples, resolved, limit)
     run = await asyncio.to_thread(FrozenRun, Path(directory))
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from agents.answers.kind import agree_with_any, sample_kind
 from agents.record import SampleRecord
-from graph.config.run import load_config
+from graph.config.own import own_config
 from robustft.checking import judged_samples
 from stores.counts import counted
 from stores.errors import InputError
@@ -57,7 +57,7 @@ def audit(directory: str | Path, file: str | Path) -> Audit:
         StorageError: the run's journal cannot be read.
     """
     files = RunDirectory(Path(directory))
-    rules = load_config(files.config).data.rules("trusted").of_a_begun_run()
+    rules = own_config(files).data.rules("trusted").of_a_begun_run()
     with storage_errors(str(directory)), closing(files.open_journal(read_only=True)) as journal:
 
         def samples() -> Iterator[Sample]:

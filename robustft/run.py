@@ -5,9 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from graph.config.run import RunConfig, load_config
+from graph.config.own import own_config
+from graph.config.run import RunConfig
 from prompts.template import PromptError, read_kept
-from stores.errors import InputError, RunDirectoryError
+from stores.errors import DamageError, InputError, RunDirectoryError
 from stores.record_files import read_records, read_summary
 from stores.records import Decision, Dropped, Evaluation, HeldOut, Record, Skipped, Summary, TrainingRow
 from stores.run_directory import RunDirectory
@@ -32,6 +33,8 @@ class Run:
 
     def __init__(self, directory: str | Path) -> None:
         self._files = RunDirectory(Path(directory))
+        # Files that were found to be whole, and what would tell that they changed.
+        self._checked: set[tuple[Path, int, int]] = set()
 
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r})"
@@ -48,7 +51,7 @@ class Run:
         Raises:
             ConfigError: it cannot be read.
         """
-        return load_config(self._files.config)
+        return own_config(self._files)
 
     @cached_property
     def summary(self) -> Summary:
@@ -56,7 +59,8 @@ class Run:
 
         Raises:
             RunDirectoryError: the run has not come so far.
-            RecordError: the file is damaged, or of another version.
+            RecordError: the file is of another version.
+            DamageError: it is not what the run wrote.
         """
         return read_summary(self._there(self._files.summary))
 
@@ -96,7 +100,7 @@ class Run:
     def skipped(self) -> Iterator[Skipped]:
         """Yield which rows of the data files were set aside, and why; nothing where none were."""
         file = self._files.skipped
-        return read_records(file, Skipped) if file.is_file() else iter(())
+        return read_records(self._there(file), Skipped) if file.is_file() else iter(())
 
     def evaluation(self, part: HeldOut = "test", *, reworded: bool = False) -> Iterator[Evaluation]:
         """Yield what the models answered to the held-out samples; nothing where there are none.
@@ -121,14 +125,18 @@ class Run:
 
         Raises:
             RunDirectoryError: one cannot be read.
+            DamageError: they are not what the run wrote.
         """
         folder = self._files.prompts
         try:
             files = sorted(file for file in folder.rglob("*.md") if not file.is_dir())
             names = {str(file.relative_to(folder).with_suffix("")): file for file in files}
-            return {name: read_kept(file.parent, file.stem)[1] for name, file in names.items()}
+            texts = {name: read_kept(file.parent, file.stem)[1] for name, file in names.items()}
         except (OSError, PromptError) as exc:
             raise RunDirectoryError(f"{folder}: a prompt cannot be read ({exc})") from exc
+        if texts != self._files.manifest().prompts:
+            raise DamageError(folder, self.directory)
+        return texts
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return the decisions as a table with one row a sample: what became of it, its answers, its cost.
@@ -150,6 +158,11 @@ class Run:
     def _there(self, path: Path) -> Path:
         if not path.is_file():
             raise self._missing(path.name)
+        seen = path.stat()
+        stamp = (path, seen.st_mtime_ns, seen.st_size)
+        if stamp not in self._checked:
+            self._files.check_made(path)
+            self._checked.add(stamp)
         return path
 
     def _missing(self, what: str) -> RunDirectoryError:

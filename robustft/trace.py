@@ -62,6 +62,7 @@ def print_trace(directory: Path, identifier: str, console: Console, *, prompts: 
 
 def _drop_detail(files: RunDirectory, identifier: str) -> str | None:
     """Return the rank or confidence that dropped.jsonl has for a sample; the file comes with the report."""
+    files.check_made(files.dropped)
     if not files.dropped.is_file():
         return None
     lines = read_records(files.dropped, Dropped)
@@ -77,7 +78,7 @@ def _asked(files: RunDirectory, state: SampleState, agent: str, number: int) -> 
     key = state.parts()[agent][number].reply_key
     if key is None:
         return []
-    request = request_of(files.replies, key)
+    request = request_of(files.replies, key, files.manifest().run)
     if request is None:
         return [("asked", "the request is no longer stored")]
     sampling = ", ".join(f"{name} {value}" for name, value in request.sampling.items())

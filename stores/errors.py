@@ -64,6 +64,21 @@ class StorageError(RobustFTError):
     """A run's files cannot be written: the disk is full, or fails. What was written before is whole."""
 
 
+class DamageError(StorageError):
+    """What a run has kept is not what was written: a row of its databases, or a file.
+
+    Args:
+        what: what is damaged; the message names it first.
+        directory: the run's, where that is known.
+    """
+
+    def __init__(self, what: Path | str, directory: Path | str = "DIR") -> None:
+        super().__init__(
+            f"{as_written_here(what)}: was damaged, or another program changed it; `robustft resume "
+            f"{directory}` makes anew what can be made from the rest, and says what cannot"
+        )
+
+
 @contextmanager
 def reading_row(what: str) -> Iterator[None]:
     """Read what a database holds, which is ours and may be damaged all the same.
@@ -72,15 +87,14 @@ def reading_row(what: str) -> Iterator[None]:
         what: names the row in the message.
 
     Raises:
-        StorageError: in place of whatever parsing raises.
+        DamageError: in place of whatever parsing raises.
     """
     try:
         yield
-    except (ValueError, TypeError, KeyError, RecursionError) as exc:
-        raise StorageError(
-            f"{what} cannot be read: the run's database is damaged, or another program wrote it; "
-            "`robustft run --reuse DIR` makes a new run of its replies"
-        ) from exc
+    except DamageError:
+        raise
+    except Exception as exc:
+        raise DamageError(what) from exc
 
 
 class WeightsError(InputError):

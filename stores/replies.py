@@ -15,13 +15,13 @@ import hashlib
 import sqlite3
 import zlib
 from collections import OrderedDict
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from stores.batcher import Batcher
 from stores.database import Database, Layout
-from stores.errors import RunDirectoryError, StorageError
+from stores.errors import DamageError, RunDirectoryError, StorageError
 
 _BATCH = 256
 # What deflate can look back on, and more than any request that was written by hand.
@@ -29,19 +29,40 @@ _DICTIONARY_BYTES = 32_768
 # More than a model can be sent; a damaged or hostile file cannot take all memory.
 _REQUEST_BYTES = 64 << 20
 _SCHEMA = """
-CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, agent TEXT NOT NULL, content BLOB NOT NULL);
+CREATE TABLE dictionaries (
+    id INTEGER PRIMARY KEY, agent TEXT NOT NULL, content BLOB NOT NULL, checksum INTEGER NOT NULL
+);
 CREATE TABLE replies (
     key BLOB PRIMARY KEY, agent TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL, taken_over INTEGER NOT NULL, reply TEXT NOT NULL,
-    request BLOB NOT NULL, dictionary INTEGER NOT NULL, alike BLOB
+    request BLOB NOT NULL, dictionary INTEGER NOT NULL, alike BLOB, checksum INTEGER NOT NULL
 );
 """
-_LAYOUT = Layout(kind=0x52465452, version=2, schema=_SCHEMA)
-_ROW = "INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_DICTIONARY = "INSERT OR IGNORE INTO dictionaries VALUES (?, ?, ?)"
-_DICTIONARIES = "SELECT id, agent, content FROM dictionaries"
-_REPLY = "SELECT reply FROM replies WHERE key = ?"
-_REQUEST = "SELECT request, content, alike FROM replies JOIN dictionaries ON dictionary = id WHERE key = ?"
+LAYOUT = Layout(
+    kind=0x52465452,
+    version=3,
+    schema=_SCHEMA,
+    tables={
+        "dictionaries": {"id": "INTEGER", "agent": "TEXT", "content": "BLOB"},
+        "replies": {
+            "key": "BLOB",
+            "agent": "TEXT",
+            "prompt_tokens": "INTEGER",
+            "completion_tokens": "INTEGER",
+            "taken_over": "INTEGER",
+            "reply": "TEXT",
+            "request": "BLOB",
+            "dictionary": "INTEGER",
+            "alike": "BLOB",
+        },
+    },
+)
+_DICTIONARY = LAYOUT.insert("dictionaries", "INSERT OR IGNORE")
+_DICTIONARIES = f"SELECT id, agent, content FROM dictionaries WHERE {LAYOUT.is_whole('dictionaries')}"  # noqa: S608
+# A row that is damaged is none: its request is sent again.
+_REPLY = f"SELECT reply FROM replies WHERE key = ? AND {LAYOUT.is_whole('replies')}"  # noqa: S608
+_REQUEST = f"""SELECT {LAYOUT.is_whole("replies")} AND {LAYOUT.is_whole("dictionaries")}, request, content,
+    alike FROM replies LEFT JOIN dictionaries ON dictionary = id WHERE key = ?"""  # noqa: S608
 # A request that others look back on looks back on none, unless it was stored twice.
 _STEPS = 4
 # Samples whose first request is at hand, and the bytes of it that are: 32 MiB at most.
@@ -71,13 +92,14 @@ class ReplyStore:
 
     Args:
         path: the file, created where it does not exist.
+        owner: the run whose replies a new file has.
 
     Raises:
         StorageError: the file is damaged or cannot be written.
         RunDirectoryError: it is no store of replies, or another version of RobustFT wrote it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, owner: str = "") -> None:
         self._path = path
         self._dictionaries: dict[str, tuple[int, bytes]] = {}
         self._openings: OrderedDict[bytes, tuple[bytes, bytes]] = OrderedDict()
@@ -87,7 +109,7 @@ class ReplyStore:
         self._keeping: set[asyncio.Future[str | None]] = set()
         self._known = _Known()
         try:
-            self._database = Database(path, _LAYOUT)
+            self._database = Database(path, LAYOUT, owner=owner)
             self._learn()
         except sqlite3.Error as exc:
             raise self._damaged(exc) from exc
@@ -133,13 +155,13 @@ class ReplyStore:
             RunDirectoryError: the other file cannot be read, or another version of RobustFT wrote it.
         """
         try:
-            with closing(Database(other, _LAYOUT, read_only=True)) as source:
+            with closing(Database(other, LAYOUT, read_only=True)) as source:
                 rows = source.stream(
-                    """SELECT key, agent, prompt_tokens, completion_tokens, 1, reply, request, dictionary,
-                    alike FROM replies"""
+                    f"""SELECT key, agent, prompt_tokens, completion_tokens, 1, reply, request, dictionary,
+                    alike FROM replies WHERE {LAYOUT.is_whole("replies")}"""  # noqa: S608
                 )
                 with self._database.transaction() as connection:
-                    new = connection.executemany(f"INSERT OR IGNORE {_ROW}", rows).rowcount
+                    new = connection.executemany(LAYOUT.insert("replies", "INSERT OR IGNORE"), rows).rowcount
                     # After the replies: the other run may be at work, and adds a dictionary before its use.
                     connection.executemany(_DICTIONARY, source.stream(_DICTIONARIES))
         except sqlite3.Error as exc:
@@ -160,7 +182,7 @@ class ReplyStore:
         try:
             rows = [self._to_row(key, reply) for key, reply in calls if reply is not None]
             if rows:
-                self._database.change_each(f"INSERT OR REPLACE {_ROW}", rows)
+                self._database.change_each(LAYOUT.insert("replies", "INSERT OR REPLACE"), rows)
             return [None if reply else self._find(key) for key, reply in calls]
         except sqlite3.Error as exc:
             # What was not committed must not be looked back on.
@@ -202,8 +224,7 @@ class ReplyStore:
         return self._dictionaries[agent]
 
     def _find(self, key: bytes) -> str | None:
-        row = self._database.row(_REPLY, key)
-        return row[0] if row else None
+        return _reply_of(self._database, key)
 
     def _learn(self) -> None:
         """Take note of every dictionary and key that is stored."""
@@ -252,14 +273,13 @@ class KnownReplies:
         if not self._path.is_file():
             return [None] * len(keys)
         try:
-            with closing(Database(self._path, _LAYOUT, read_only=True)) as database:
-                rows = [database.row(_REPLY, key) for key in keys]
+            with closing(Database(self._path, LAYOUT, read_only=True)) as database:
+                return [_reply_of(database, key) for key in keys]
         except sqlite3.Error as exc:
             raise StorageError(f"{self._path}: {exc}") from exc
-        return [row[0] if row else None for row in rows]
 
 
-def read_request(path: Path, key: bytes) -> bytes | None:
+def read_request(path: Path, key: bytes, owner: str = "") -> bytes | None:
     """Return the request that a stored reply answers, or None where there is no such reply.
 
     Nothing is opened for writing.
@@ -267,23 +287,36 @@ def read_request(path: Path, key: bytes) -> bytes | None:
     Args:
         path: the file of a `ReplyStore`.
         key: the reply's key.
+        owner: the run whose replies it shall be; any, where none is given.
 
     Raises:
-        RunDirectoryError: the file is no store of replies, or another version of RobustFT wrote it.
+        RunDirectoryError: the file is no store of replies, another run's, or of another version of RobustFT.
         StorageError: it is damaged.
     """
     try:
-        with closing(Database(path, _LAYOUT, read_only=True)) as database:
+        with closing(Database(path, LAYOUT, read_only=True)) as database:
+            if owner and database.owner != owner:
+                raise RunDirectoryError(f"{path}: has the replies of another run; put this run's own back")
             return _read_request(database, key, _STEPS)
     except (sqlite3.Error, zlib.error, TypeError) as exc:
         raise StorageError(f"{path}: {exc}") from exc
+
+
+def _reply_of(database: Database, key: bytes) -> str | None:
+    """Return a stored reply; a damaged one is none, and is asked for again."""
+    with suppress(DamageError):
+        row = database.row(_REPLY, key)
+        return row[0] if row else None
+    return None
 
 
 def _read_request(database: Database, key: bytes, steps: int) -> bytes | None:
     row = database.row(_REQUEST, key)
     if row is None:
         return None
-    deflated, dictionary, alike = row
+    is_whole, deflated, dictionary, alike = row
+    if not is_whole:
+        raise DamageError("a request among the replies")
     if alike is not None:
         text = _read_request(database, alike, steps - 1) if steps else None
         if text is None:

@@ -4,16 +4,21 @@ import glob
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from stores.atomic import write_text_atomically
-from stores.database import is_damage, set_aside_if_damaged
-from stores.errors import RunDirectoryError, StorageError
+from stores.atomic import sync_folder, sync_tree, write_text_atomically
+from stores.database import is_damage
+from stores.errors import DamageError, RunDirectoryError, StorageError
 from stores.journal import Journal
 from stores.lock import STATE, RunLock
+from stores.manifest import Manifest, digest_of_file, load_manifest, read_manifest, save_manifest
 from stores.replies import ReplyStore
+
+# A reader waits so long for a run at work to keep the digest of a file that it has renamed.
+_TRIES, _BETWEEN = 5, 0.05
 
 
 class RunDirectory:
@@ -32,7 +37,7 @@ class RunDirectory:
         self.path = path
         _refuse_earlier_layout(path)
         if not holds_run(path):
-            raise RunDirectoryError(f"{path}: holds no run (no config.yaml or {STATE}/journal.sqlite in it)")
+            raise RunDirectoryError(f"{path}: holds no run (no {STATE}/manifest.json in it)")
 
     @property
     def config(self) -> Path:
@@ -53,6 +58,11 @@ class RunDirectory:
     def journal(self) -> Path:
         """The SQLite journal that the other records are exported from."""
         return self.state / "journal.sqlite"
+
+    @property
+    def own(self) -> Path:
+        """The file of the run's manifest."""
+        return self.state / "manifest.json"
 
     @property
     def replies(self) -> Path:
@@ -95,6 +105,11 @@ class RunDirectory:
         return self.path / "adapter"
 
     @property
+    def adapter_files(self) -> tuple[Path, Path]:
+        """The files that an adapter is: its settings and its matrices."""
+        return self.adapter / "adapter_config.json", self.adapter / "adapter_model.safetensors"
+
+    @property
     def checkpoints(self) -> Path:
         """What an interrupted training goes on from; gone when it is done."""
         return self.state / "checkpoints"
@@ -125,42 +140,116 @@ class RunDirectory:
         return self.state / "turned.json"
 
     def open_journal(self, *, read_only: bool = False) -> Journal:
-        """Open the journal for reading and writing, or for reading alone."""
-        return Journal(self.journal, read_only=read_only)
+        """Open the journal for reading and writing, or for reading alone.
+
+        Raises:
+            RunDirectoryError: it is another run's.
+        """
+        manifest = load_manifest(self.own) if read_only else self.manifest()
+        journal = Journal(self.journal, read_only=read_only, owner=manifest.run if manifest else "")
+        if manifest is not None and journal.owner != manifest.run:
+            journal.close()
+            raise RunDirectoryError(
+                f"{self.journal}: is another run's; `robustft resume {self.path}` puts that right, or says "
+                "what is to be done"
+            )
+        return journal
 
     def open_replies(self) -> ReplyStore:
         """Open the replies for reading and writing."""
-        return ReplyStore(self.replies)
+        return ReplyStore(self.replies, self.manifest().run)
 
-    def repair(self) -> list[Path]:
-        """Put right what a killed process left; returns the new paths of the databases that are damaged.
+    def manifest(self) -> Manifest:
+        """Return what the run knows of its own files; nothing is opened for writing.
 
-        Half-written files are removed, and a replacement of config and prompts that was begun is finished.
+        Raises:
+            RunDirectoryError: that is lost, in the journal too.
         """
-        for folder in (self.path, self.state):
-            for path in folder.glob(".*.tmp"):
-                path.unlink()
-        self._finish_replacing()
-        renamed = (set_aside_if_damaged(path) for path in (self.journal, self.replies))
-        return [path for path in renamed if path is not None]
+        found = load_manifest(self.own)
+        if found is None:
+            with suppress(sqlite3.Error, StorageError, RunDirectoryError):
+                journal = Journal(self.journal, read_only=True)
+                try:
+                    found = read_manifest(journal.validity.manifest or "")
+                finally:
+                    journal.close()
+        if found is None:
+            raise RunDirectoryError(
+                f"{self.path}: what the run knows of itself is lost: neither {STATE}/manifest.json nor "
+                f"{STATE}/journal.sqlite can be read; begin a new run with --reuse {self.path}, which asks "
+                "nothing again that has a reply"
+            )
+        return found
 
-    def replace(self, config: str, prompts: Mapping[str, str]) -> None:
+    def keep_manifest(self, manifest: Manifest, journal: Journal) -> None:
+        """Keep a manifest, and a copy of it in the journal."""
+        save_manifest(self.own, manifest)
+        journal.validity.keep_manifest(manifest.to_text())
+
+    def has_own(self, manifest: Manifest) -> bool:
+        """Say whether config and prompts lie there as the run has written them."""
+        try:
+            files = [path for path in self.prompts.rglob("*.md") if path.is_file()]
+            if self.prompts.is_symlink() or self.config.is_symlink() or any(map(Path.is_symlink, files)):
+                return False
+            names = {path.relative_to(self.prompts).with_suffix("").as_posix(): path for path in files}
+            return self.config.read_bytes() == manifest.config.encode() and manifest.prompts == {
+                name: path.read_text(encoding="utf-8") for name, path in names.items()
+            }
+        except (OSError, ValueError):
+            return False
+
+    def name_of(self, path: Path) -> str:
+        """Return the name that the manifest has for a file of the run."""
+        return path.relative_to(self.path).as_posix()
+
+    def is_whole(self, path: Path, manifest: Manifest) -> bool:
+        """Say whether a file is there, and is what the run has made."""
+        known = manifest.files.get(self.name_of(path))
+        return known is not None and digest_of_file(path) == known
+
+    def check_made(self, *paths: Path) -> None:
+        """Check that files are what the run has made; one of which nothing is kept is none of its.
+
+        Raises:
+            DamageError: one is not.
+        """
+        for _ in range(_TRIES):
+            manifest = self.manifest()
+            known = [(path, manifest.files.get(self.name_of(path))) for path in paths]
+            wrong = next((path for path, sha in known if sha and digest_of_file(path) != sha), None)
+            if wrong is None:
+                return
+            # A run at work renames a file and then keeps its digest.
+            time.sleep(_BETWEEN)
+        raise DamageError(wrong or self.path, self.path)
+
+    def replace(self, config: str, prompts: Mapping[str, str]) -> Manifest:
         """Put another config and other prompts in place: both or neither, whatever becomes of the process.
 
         Args:
             config: the resolved config as YAML text.
             prompts: each prompt's text by its name.
+
+        Returns:
+            What the run knows of itself now.
         """
+        manifest = self.manifest().model_copy(update={"config": config, "prompts": dict(prompts)})
         part = self.state / "replacement.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
         write_text_atomically(part / "config.yaml", config)
         write_prompts(part / "prompts", prompts)
-        # From here on it will be finished, by `repair` if not by us.
+        save_manifest(part / "manifest.json", manifest)
+        sync_tree(part)
+        # From here on it will be finished, by `stores.mending` if not by us.
         part.rename(self.state / "replacement")
-        self._finish_replacing()
+        sync_folder(self.state)
+        self.finish_replacing()
+        return manifest
 
-    def _finish_replacing(self) -> None:
+    def finish_replacing(self) -> None:
+        """Finish a replacement of config and prompts that was begun."""
         replacement = self.state / "replacement"
         if (replacement / "config.yaml").is_file():
             (replacement / "config.yaml").replace(self.config)
@@ -170,7 +259,10 @@ class RunDirectory:
             else:
                 self.prompts.unlink(missing_ok=True)
             (replacement / "prompts").rename(self.prompts)
+        if (replacement / "manifest.json").is_file():
+            (replacement / "manifest.json").replace(self.own)
         if replacement.is_dir():
+            sync_folder(self.path)
             replacement.rmdir()
 
 
@@ -186,7 +278,10 @@ def holds_run(path: Path) -> bool:
     """Say whether there is a run in this folder."""
     try:
         # A journal that was set aside still tells a run's directory from others.
-        return (path / "config.yaml").is_file() and any((path / STATE).glob("journal.sqlite*"))
+        state = path / STATE
+        if (state / "manifest.json").is_file():
+            return True
+        return (path / "config.yaml").is_file() and any(state.glob("journal.sqlite*"))
     except OSError:
         return False
 
@@ -286,9 +381,12 @@ class StagedRun:
             self._lock = RunLock(self.folder)
             undo.callback(self._lock.release)
             self.folder.chmod(0o755)
+            self.manifest = Manifest(config=config, prompts=dict(prompts))
+            """What the run will know of itself."""
             write_text_atomically(self.folder / "config.yaml", config)
             write_prompts(self.folder / "prompts", prompts)
-            self.journal = Journal(self.state / "journal.sqlite")
+            save_manifest(self.state / "manifest.json", self.manifest)
+            self.journal = Journal(self.state / "journal.sqlite", owner=self.manifest.run)
             undo.pop_all()
 
     def commit(self) -> None:
@@ -297,11 +395,14 @@ class StagedRun:
         Raises:
             RunDirectoryError: something was put there meanwhile, as by another run.
         """
+        RunDirectory(self.folder).keep_manifest(self.manifest, self.journal)
         self.journal.close()
+        sync_tree(self.folder)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             # An empty folder is replaced.
             self.folder.rename(self._path)
+            sync_folder(self._path.parent)
         except OSError:
             ensure_free(self._path)
             raise

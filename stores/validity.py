@@ -23,18 +23,26 @@ Trusted responses are a part of the samples. They change together with what they
 import json
 import sqlite3
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-from stores.database import Database
-from stores.errors import reading_row
+from stores.database import Database, Layout
+from stores.errors import DamageError, reading_row
 
-SCHEMA = "CREATE TABLE validity (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
-
-_WRITE = "INSERT OR REPLACE INTO validity VALUES (?, ?)"
+SCHEMA = "CREATE TABLE validity (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL);"
+COLUMNS = {"name": "TEXT", "value": "TEXT"}
 
 _Name = Literal[
-    "verdict inputs", "relabel inputs", "trusted", "glance", "calibration", "consensus", "selection"
+    "verdict inputs",
+    "relabel inputs",
+    "trusted",
+    "glance",
+    "calibration",
+    "consensus",
+    "selection",
+    "manifest",
 ]
+MADE_ANEW = frozenset(get_args(_Name)) - {"trusted"}
+"""What is made anew where its row is damaged. Nothing else tells which responses a file vouched for."""
 # In the order in which they are made.
 _OUTCOMES: tuple[_Name, ...] = ("calibration", "consensus", "selection")
 
@@ -51,10 +59,13 @@ class Validity:
 
     Args:
         database: the journal's file, which has the table of `SCHEMA`.
+        layout: the journal's.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, layout: Layout) -> None:
         self._database = database
+        self._store = layout.insert("validity", "INSERT OR REPLACE")
+        self._find = f"SELECT {layout.is_whole('validity')}, value FROM validity WHERE name = ?"  # noqa: S608
 
     @property
     def inputs(self) -> DecisionInputs:
@@ -87,20 +98,34 @@ class Validity:
         return self._read("selection") is not None
 
     @property
+    def has_trusted(self) -> bool:
+        """Whether a file of trusted responses was read, though it may have changed nothing."""
+        return self._read("trusted") is not None
+
+    @property
     def trusted(self) -> dict[str, str]:
         """The trusted responses that a file of such gave, by the samples' ids."""
         found = self._read("trusted")
         with reading_row("the trusted responses in the journal"):
             return dict(json.loads(found)) if found is not None else {}
 
+    @property
+    def manifest(self) -> str | None:
+        """The second copy of the run's manifest (`stores.manifest`)."""
+        return self._read("manifest")
+
+    def keep_manifest(self, text: str) -> None:
+        """Keep a copy of the run's manifest."""
+        self._write("manifest", text)
+
     def keep_trusted(self, connection: sqlite3.Connection, responses: Mapping[str, str]) -> None:
         """Keep which trusted responses a file gave, as a part of the transaction that changes the samples."""
-        connection.execute(_WRITE, ("trusted", json.dumps(dict(responses))))
+        connection.execute(self._store, ("trusted", json.dumps(dict(responses))))
 
     def keep_inputs(self, inputs: DecisionInputs) -> None:
         """Keep what the decisions are made from, once those of other inputs are forgotten."""
         rows = [("verdict inputs", inputs.verdicts), ("relabel inputs", inputs.relabels)]
-        self._database.change_each(_WRITE, rows)
+        self._database.change_each(self._store, rows)
 
     def invalidate_glance(self) -> None:
         """What the base view alone tells is about to be learned."""
@@ -143,8 +168,13 @@ class Validity:
         self._database.change_each("DELETE FROM validity WHERE name = ?", names)
 
     def _read(self, name: _Name) -> str | None:
-        row = self._database.row("SELECT value FROM validity WHERE name = ?", name)
-        return row[0] if row else None
+        row = self._database.row(self._find, name)
+        if row is None:
+            return None
+        is_whole, value = row
+        if not is_whole or not isinstance(value, str):
+            raise DamageError(f"the journal ({name})")
+        return value
 
     def _write(self, name: _Name, value: str) -> None:
-        self._database.change(_WRITE, name, value)
+        self._database.change(self._store, name, value)

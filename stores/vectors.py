@@ -1,6 +1,7 @@
 """The vectors of a dataset's prompts, on disk: encoded once, however often they are needed."""
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Generator, Iterable
 from functools import cached_property
@@ -11,8 +12,9 @@ import numpy
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from stores.atomic import atomic_path
+from stores.atomic import atomic_path, write_json_atomically
 from stores.encoder import EncoderConfig, identify_encoder, load_encoder
+from stores.manifest import digest_of_file
 from stores.sample import Sample
 
 _LOG = logging.getLogger("robustft")
@@ -36,7 +38,9 @@ class PromptVectors(Embeddings):
         name = hashlib.sha256(identify_encoder(config).encode()).hexdigest()[:8]
         self._vectors = folder / f"prompts-{name}.npy"
         self._keys = folder / f"prompts-{name}.keys.npy"
+        self._digests = folder / f"prompts-{name}.json"
         self._config = config
+        self._checked: tuple[tuple[int, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.all()) if self._are_made else 0
@@ -50,23 +54,24 @@ class PromptVectors(Embeddings):
         vectors: Vectors = numpy.load(self._vectors, mmap_mode="r", allow_pickle=False)
         return vectors
 
-    def make(self, samples: Iterable[Sample], count: int) -> Generator[int, None, None]:
+    def make(self, samples: Callable[[], Iterable[Sample]], count: int) -> Generator[int, None, None]:
         """Encode a dataset's prompts where that was not done; yields how many are after each batch.
 
         Nothing is left of what is given up half-way.
 
         Args:
-            samples: the dataset, in its order.
+            samples: starts the dataset anew, in its order.
             count: how many samples those are.
 
         Raises:
             WeightsError: the encoder cannot be loaded.
             OSError: the folder cannot be written, or is full.
         """
-        if len(self) == count:
+        # They may be whole and another run's.
+        if len(self) == count and self._are_of(samples()):
             return
         encoder = load_encoder(self._config)
-        iterator = iter(samples)
+        iterator = iter(samples())
         keys: list[bytes] = []
         longer = 0
         # Written, not mapped: on a full disk a write fails, where a mapped page would kill the process.
@@ -84,6 +89,8 @@ class PromptVectors(Embeddings):
             # In place before the vectors are: where those are, these are.
             with atomic_path(self._keys) as keys_part, keys_part.open("xb") as keys_file:
                 numpy.save(keys_file, numpy.array(keys, dtype=f"S{_KEY_BYTES}"), allow_pickle=False)
+            file.flush()
+            write_json_atomically(self._digests, [digest_of_file(part), digest_of_file(self._keys)])
         self.__dict__.pop("_index", None)
         if longer:
             _LOG.info(_LONGER, f"{longer:,}", f"{count:,}", encoder.window)
@@ -114,7 +121,22 @@ class PromptVectors(Embeddings):
 
     @property
     def _are_made(self) -> bool:
-        return self._vectors.is_file() and self._keys.is_file()
+        """Whether the vectors are there, and are what was written; what is not is encoded anew."""
+        files = (self._vectors, self._keys, self._digests)
+        try:
+            stamp = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+            if stamp != self._checked:
+                known = json.loads(self._digests.read_bytes())
+                if known != [digest_of_file(self._vectors), digest_of_file(self._keys)]:
+                    return False
+                self._checked = stamp
+        except (OSError, ValueError, RecursionError):
+            return False
+        return True
+
+    def _are_of(self, samples: Iterable[Sample]) -> bool:
+        keys = iter(numpy.load(self._keys, allow_pickle=False).tolist())
+        return all(_key_of(sample.prompt).rstrip(b"\0") == next(keys, None) for sample in samples)
 
     def _rows_of(self, texts: list[str]) -> list[int]:
         """Return each text's place in the dataset, -1 where it is no prompt there."""

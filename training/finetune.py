@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from agents.models.chat_template import ChatTemplate
+from stores.atomic import sync_folder, sync_tree
 from stores.pretrained import load_tokenizer
 from training.attempt import Attempt, TrainingOutcome, quiet, safe_products
 from training.errors import LostProcessError, NotFiniteError, NothingToTrainError, TrainingError
@@ -67,9 +68,11 @@ def train_adapter(
     try:
         with quiet(), safe_products():
             outcome = _train(training_file, weights, work, config, seed=seed, report=report, stop=stop)
+        sync_tree(work / "adapter")
         if adapter.exists():
             shutil.rmtree(adapter)
         (work / "adapter").replace(adapter)
+        sync_folder(adapter.parent)
         keeps = False
     except LostProcessError:
         # What ended it may be gone the next time, such as another program on the card.

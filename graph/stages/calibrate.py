@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -28,6 +29,7 @@ from training.calibration.calibrate import calibrate as calibrate_records
 from training.calibration.calibrate import calibrated
 from training.calibration.facts import FactSight
 from training.calibration.fitted import FittedCalibration
+from training.calibration.fitted_files import FILES as FITTED
 from training.calibration.free_text import measure_similarities
 from training.calibration.groups import Groups
 from training.calibration.label_space import is_free
@@ -58,9 +60,18 @@ def _decide(work: Workspace) -> int:
 
 def _is_calibrated(work: Workspace) -> bool:
     """Return whether the verdicts are valid, and what was learned is kept as long as it is needed."""
-    # An earlier version kept no more than the verdicts.
-    needed = not work.journal.validity.has_consensus
-    return work.journal.validity.calibration is not None and (work.files.calibration.is_dir() or not needed)
+    return work.journal.validity.calibration is not None and has_fitted(work, work.files.calibration)
+
+
+def has_fitted(work: Workspace, folder: Path) -> bool:
+    """Say whether what was learned is kept in a folder, as it was written."""
+    return work.has_whole(*(folder / name for name in FITTED))
+
+
+def keep_fitted(work: Workspace, fitted: FittedCalibration, folder: Path) -> None:
+    """Keep what was learned in a folder."""
+    fitted.save(folder)
+    work.keep(*(folder / name for name in FITTED))
 
 
 def calibrate_run(work: Workspace) -> None:
@@ -71,7 +82,7 @@ def calibrate_run(work: Workspace) -> None:
     sight = sight_of(work)
     records, measures, fitted = partial(records_of, work), measures_of(work), _calibrate(work, sight)
     work.journal.validity.invalidate_calibration()
-    fitted.save(work.files.calibration)
+    keep_fitted(work, fitted, work.files.calibration)
     work.journal.record(record.to_entry() for record in calibrated(records, measures, fitted))
     calibration = {**figures_of_weights(fitted), "turned_facts": figures_of(sight)}
     work.journal.validity.validate_calibration(calibration)
@@ -113,6 +124,7 @@ def measure(work: Workspace, total: int, ended: threading.Event, failed: threadi
             work.report(start + size, total)
     with atomic_path(work.files.similarities) as part, part.open("xb") as file:
         numpy.save(file, rows, allow_pickle=False)
+    work.keep(work.files.similarities)
 
 
 def _calibrate(work: Workspace, sight: FactSight | None) -> FittedCalibration:
@@ -158,14 +170,14 @@ def records_of(work: Workspace) -> Iterator[SampleRecord]:
 def _prompts(work: Workspace) -> Vectors:
     """Return one vector a prompt, mapped from the run's disk; made first where that was not done."""
     total = work.journal.count_samples("train")
-    for done in work.encoder.make(work.journal.samples("train"), total):
+    for done in work.encoder.make(partial(work.journal.samples, "train"), total):
         work.report(done, total)
     return work.encoder.all()
 
 
 def _measured(work: Workspace) -> Reals:
     """Return what `measure` found (n, views + 1); measured first where that was not done."""
-    if not work.files.similarities.is_file():
+    if not work.has_whole(work.files.similarities):
         ended = threading.Event()
         ended.set()
         measure(work, work.journal.count_samples("train"), ended, threading.Event())

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from graph.repeats import review_repeats
-from graph.stages.calibrate import fitted_of, measures_of, records_of
+from graph.stages.calibrate import fitted_of, keep_fitted, measures_of, records_of
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState
 from training.calibration.calibrate import conclude as conclude_records
@@ -43,7 +43,7 @@ def conclude_run(work: Workspace) -> None:
     records, measures = partial(records_of, work), measures_of(work)
     repeats = partial(review_repeats, config=work.config)
     fitted = learn_reviewer(records, measures, fitted_of(work), repeats)
-    fitted.save(work.files.calibration)
+    keep_fitted(work, fitted, work.files.calibration)
     concluded = conclude_records(records, measures, fitted, repeats)
     work.journal.record(record.to_entry() for record in concluded)
     work.journal.validity.validate_consensus()

@@ -75,6 +75,7 @@ async def evaluate(state: RunState, runtime: Runtime[RunContext]) -> dict[str, A
                 work.files.state,
                 cache,
             )
+        await asyncio.to_thread(work.keep, work.files.evaluation)
         keep_outcome(work, figures.to_json(), inputs)
         if figures.guard is not None and figures.guard.caution:
             _LOG.warning("%s", figures.guard.caution)

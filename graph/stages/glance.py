@@ -21,7 +21,7 @@ from graph.context import Agents, RunContext
 from graph.engine import SAMPLES_A_REQUEST, StageProgress
 from graph.glance import VIEW, glanced, is_sure, sure_below
 from graph.sample_graph import glance_graph
-from graph.stages.calibrate import groups_of, measures_of
+from graph.stages.calibrate import groups_of, has_fitted, keep_fitted, measures_of
 from graph.stages.index import encode
 from graph.stages.stage import Workspace, bind_agents, open_cache, open_stage
 from graph.stages.threads import meanwhile
@@ -50,8 +50,11 @@ async def glance(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any
 
 def _is_needed(work: Workspace) -> bool:
     """Return whether there is something to be asked, and nothing has told yet of which samples."""
-    if not sure_below(work.config) or work.journal.validity.has_glance:
+    if not sure_below(work.config):
         return False
+    if work.journal.validity.has_glance:
+        # The replies that it was learned from are there.
+        return not has_fitted(work, work.files.glance)
     if sum(work.journal.count_status().values()) == work.journal.count_samples("train"):
         return False
     # Of free text alone there is nothing to learn.
@@ -117,7 +120,7 @@ def _learn(work: Workspace, answers: dict[str, str | None]) -> None:
     groups = groups_of(work).without_texts()
     fitted = calibrate_records(records, measures, (VIEW,), groups=groups)
     work.journal.validity.invalidate_glance()
-    fitted.save(work.files.glance)
+    keep_fitted(work, fitted, work.files.glance)
     work.journal.validity.validate_glance()
     sure = sum(is_sure(record, below) for record in calibrated(records, measures, fitted))
     if sure:

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 from graph.stages.calibrate import measure
@@ -28,6 +29,12 @@ async def index(state: RunState) -> dict[str, Any]:
         if state.indexed:
             work.report(clean, clean)
             return {}
+        # They were made while detection asked. What was damaged since is made here, as it was there.
+        vectors = work.encoder.make(
+            partial(work.journal.samples, "train"), work.journal.count_samples("train")
+        )
+        while await asyncio.to_thread(next, vectors, 0):
+            pass
         async with in_thread(open_examples(work, anew=True)) as store:
             progress = store.fill(_examples(work))
             # Batch by batch, so that a run that is stopped here stops soon.
@@ -71,7 +78,7 @@ def open_examples(work: Workspace, *, anew: bool = False) -> Iterator[ExampleSto
 
 def encode(work: Workspace, total: int, ended: threading.Event, failed: threading.Event) -> None:
     """Encode all prompts of a run while its agents are asked; the arguments are those of `prepare`."""
-    with closing(work.encoder.make(work.journal.samples("train"), total)) as progress:
+    with closing(work.encoder.make(partial(work.journal.samples, "train"), total)) as progress:
         for done in progress:
             if failed.is_set():
                 return

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -20,24 +20,19 @@ from graph.fingerprint import fingerprints
 from graph.frozen_run import keep_thinking, thinking_models
 from graph.preview import preview
 from graph.stages.base_role import BaseRole
-from graph.stages.kinds import keep_kinds
-from graph.stages.resume import NO_TEST, ResumePlan, carry_out, plan_resume, read_trusted, resumed_config
+from graph.stages.fill import fill, write_skipped
+from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import finish_in_thread
 from graph.state import RunInput
 from graph.windows import tell_too_long, window_of_student, windows_of_agents
-from stores.dataset import join_gold, read_rows, read_samples
 from stores.encoder import load_encoder
 from stores.errors import WeightsError
 from stores.journal import Journal, Split
 from stores.model_hub import fetchable_weights
-from stores.record_files import append_records
-from stores.records import Skipped
 from stores.run_directory import RunDirectory, StagedRun, holds_run, storage_errors
-from stores.sample import Sample, with_wordings
-from stores.wordings import read_wordings
+from stores.sample import Sample
 
-SKIPPED = "skipped.jsonl"
 _LOG = logging.getLogger("robustft")
 _HELD_OUT: tuple[Split, ...] = ("test", "guard")
 # Enough to see whether a model begins with thoughts.
@@ -124,7 +119,7 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
         lambda: StagedRun(Path(state.directory), config.to_yaml(), prompts.texts), StagedRun.discard
     )
     try:
-        await asyncio.to_thread(_fill, staged.journal, config, state, staged.folder / SKIPPED)
+        await asyncio.to_thread(_fill_new, staged, config, state)
         await asyncio.to_thread(_show_first, staged.journal, prompts)
         inputs = fingerprints(config, prompts).decisions
         await asyncio.to_thread(staged.journal.validity.keep_inputs, inputs)
@@ -141,6 +136,12 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
         await finish_in_thread(staged.discard)
 
 
+def _fill_new(staged: StagedRun, config: RunConfig, state: RunInput) -> None:
+    """Read the data of a new run, which knows from then on what they were."""
+    found = fill(staged.journal, config, state, {})
+    staged.manifest = staged.manifest.model_copy(update={"data": found})
+
+
 async def _check_resume(work: Workspace, state: RunInput, pool: ModelPool) -> ResumePlan:
     """Check all that a run needs to go on, before anything of it is changed."""
     known = work.config
@@ -148,12 +149,12 @@ async def _check_resume(work: Workspace, state: RunInput, pool: ModelPool) -> Re
     config = plan.config
     if state.until in TRAINING and _is_untuned(work, config):
         check_can_be_tuned(config)
-        await asyncio.to_thread(_check_student, config, work.prompts, work.journal)
+        await asyncio.to_thread(_check_student, config, plan.prompts, work.journal)
     # A finished run can be resumed while its endpoint is down.
     if _has_questions(plan, samples, state.until):
         another_encoder = config.encoder != known.encoder
         await _check_what_is_asked(pool, config, state, work.files.state, encodes=another_encoder)
-        await _tell_too_long(pool, config, work.prompts, work.journal, state)
+        await _tell_too_long(pool, config, plan.prompts, work.journal, state)
     return plan
 
 
@@ -162,7 +163,7 @@ def _plan(work: Workspace, state: RunInput) -> tuple[ResumePlan, int]:
     # The kept config of some runs names no data. The one that they are resumed with may.
     known = work.config
     config = known if known.data.train is not None else resumed_config(known, state)
-    _fill(work.journal, config, state, work.files.skipped)
+    work.keep_data(fill(work.journal, config, state, work.manifest.data))
     return plan_resume(work, state), work.journal.count_samples("train")
 
 
@@ -172,6 +173,7 @@ def _begin(work: Workspace, state: RunInput, plan: ResumePlan | None) -> dict[st
         if state.reuse is not None:
             _take_over(work.files, Path(state.reuse))
         carry_out(work, plan)
+    write_skipped(work)
     samples = work.journal.count_samples("train")
     work.report(samples, samples)
     counts = {f"{split}_count": work.journal.count_samples(split) for split in _HELD_OUT}
@@ -247,7 +249,7 @@ def check_tuned_model(config: RunConfig, prompts: Prompts, samples: Sequence[Sam
 
 def _is_untuned(work: Workspace, config: RunConfig) -> bool:
     same = _tuned_weights(config) == _tuned_weights(work.config) and config.training == work.config.training
-    return not same or not work.files.adapter.is_dir()
+    return not same or not work.has_whole(*work.files.adapter_files)
 
 
 def _check_student(config: RunConfig, prompts: Prompts, journal: Journal) -> None:
@@ -268,78 +270,7 @@ def _take_over(files: RunDirectory, other: Path) -> None:
     _LOG.info("%s: %s replies taken over", other, f"{taken:,}")
 
 
-def _fill(journal: Journal, config: RunConfig, request: RunInput, skipped: Path) -> None:
-    """Read the data that the journal does not hold yet; `skipped` gets a line for each row set aside."""
-    aside: list[Skipped] = []
-    if not journal.count_samples("train"):
-        journal.add_samples("train", _training_samples(config, request, aside.append))
-        if config.data.trusted is not None:
-            journal.trust(read_trusted(journal, config.data, aside.append))
-    if not journal.count_samples("test"):
-        wordings = _wordings(config, request, aside.append)
-        samples = _test_samples(config, request, aside.append)
-        journal.add_samples("test", with_wordings(samples, wordings) if wordings else samples)
-    if config.data.guard is not None and not journal.count_samples("guard"):
-        rules = config.data.rules("guard")
-        journal.add_samples("guard", read_samples(config.data.guard, rules=rules, skip=aside.append))
-    # A run that stopped between the two has samples without kinds.
-    splits: tuple[Split, ...] = ("train", *_HELD_OUT)
-    for split in splits:
-        if any(sample.kind is None for sample in journal.samples(split)):
-            keep_kinds(journal, split)
-    append_records(skipped, aside)
-
-
 def _show_first(journal: Journal, prompts: Prompts) -> None:
     """Say in the log how the first sample is asked and trained on."""
     first = next(journal.samples("train"))
     _LOG.info("%s", preview(first, prompts.agents["base"]["prompt"]))
-
-
-def _training_samples(
-    config: RunConfig, request: RunInput, skip: Callable[[Skipped], None]
-) -> Iterator[Sample]:
-    data = config.data
-    rules = data.rules("train")
-    if request.samples is not None:
-        _check_unnamed("train", data.train)
-        samples = read_rows(request.samples, "samples", limit=data.limit, rules=rules, skip=skip)
-    elif data.train is not None:
-        samples = read_samples(data.train, limit=data.limit, rules=rules, skip=skip)
-    else:
-        raise ConfigError("data.train: no training data; give a file with --data or in the config")
-    if data.gold is None:
-        return samples
-    return join_gold(samples, data.gold, rules=data.rules("gold"), skip=skip)
-
-
-def _test_samples(config: RunConfig, request: RunInput, skip: Callable[[Skipped], None]) -> Iterator[Sample]:
-    rules = config.data.rules("test")
-    if request.test_samples is not None:
-        _check_unnamed("test", config.data.test)
-        return read_rows(request.test_samples, "test_samples", rules=rules, skip=skip)
-    if config.data.test is None:
-        return iter(())
-    return read_samples(config.data.test, rules=rules, skip=skip)
-
-
-def _wordings(
-    config: RunConfig, request: RunInput, skip: Callable[[Skipped], None]
-) -> dict[str, tuple[str, ...]]:
-    """Return the other wordings that `data.paraphrases` has of the test samples' prompts."""
-    if config.data.paraphrases is None:
-        return {}
-    if config.data.test is None and request.test_samples is None:
-        raise ConfigError(NO_TEST)
-    return read_wordings(
-        config.data.paraphrases,
-        # What is set aside of the test samples is told where they are taken in.
-        lambda: _test_samples(config, request, lambda row: None),
-        rules=config.data.rules("paraphrases"),
-        skip=skip,
-    )
-
-
-def _check_unnamed(key: str, path: str | None) -> None:
-    if path is not None:
-        raise ConfigError(f"data.{key}: names {path}, but samples are given too; leave one of them out")

@@ -1,12 +1,14 @@
 """The outcomes of training and evaluation, kept with a hash of their inputs, so that none is made twice."""
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Any
 
 from graph.stages.stage import Workspace
 from stores.journal import Journal
 
+_LOG = logging.getLogger("robustft")
 # The stages whose outcomes follow from a training set.
 _AFTER_SELECTION = ("train", "evaluate")
 _INPUTS = "inputs"
@@ -36,19 +38,23 @@ def keep_outcome(work: Workspace, outcome: dict[str, Any], inputs: str) -> None:
     work.outcome = {**outcome, _INPUTS: inputs}
 
 
-def reuse_outcome(work: Workspace, stage: str, inputs: str, leaves: Path) -> dict[str, Any] | None:
+def reuse_outcome(work: Workspace, stage: str, inputs: str, *leaves: Path) -> dict[str, Any] | None:
     """Return what a stage made of the same inputs before; None where it has to be made.
 
     Args:
         work: the run.
         stage: the stage.
         inputs: a hash of what it would be made from now.
-        leaves: the file that the stage leaves, unless it found nothing to do.
+        leaves: the files that the stage leaves, unless it found nothing to do. One that is not what the run
+            has made is made again.
     """
     outcome = work.journal.outcome(stage)
     if outcome is None or outcome.pop(_INPUTS, None) != inputs:
         return None
-    return outcome if "skipped" in outcome or leaves.is_file() else None
+    if "skipped" in outcome or work.has_whole(*leaves):
+        return outcome
+    _LOG.warning("%s: was damaged or removed; the stage %s is done again", leaves[0].parent, stage)
+    return None
 
 
 def valid_outcomes(journal: Journal) -> dict[str, dict[str, Any]]:

@@ -14,12 +14,13 @@ from agents.checker import Check
 from agents.record import to_decision
 from graph.fingerprint import fingerprints
 from graph.stages.calibrate import groups_of
+from graph.stages.fill import write_skipped
 from graph.stages.outcomes import too_long_samples, valid_outcomes
 from graph.stages.select import choose
 from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState, SampleState
 from stores.atomic import atomic_writer
-from stores.record_files import read_records, write_summary
+from stores.record_files import write_summary
 from stores.records import (
     Agreement,
     CalibrationFigures,
@@ -31,7 +32,6 @@ from stores.records import (
     JudgedAlone,
     RunUsage,
     Samples,
-    Skipped,
     Summary,
     TrainingFigures,
     TurnedFacts,
@@ -61,10 +61,12 @@ async def report(state: RunState) -> dict[str, Any]:
 
 def _report(work: Workspace) -> Summary:
     figures = _write_decisions(work)
-    figures.skipped = sum(1 for _ in _skipped(work))
+    figures.skipped = write_skipped(work)
     summary = _summary(work, figures)
     _warn_of_guesses(summary)
     write_summary(work.files.summary, summary)
+    files = work.files
+    work.keep(files.decisions, files.dropped, files.summary)
     return summary
 
 
@@ -117,12 +119,6 @@ def _summary(work: Workspace, figures: "_Figures") -> Summary:
             **{name: version(name) for name in _VERSIONED},
         },
     )
-
-
-def _skipped(work: Workspace) -> Iterable[Skipped]:
-    """Return the rows of the data files that were set aside."""
-    file = work.files.skipped
-    return read_records(file, Skipped) if file.is_file() else ()
 
 
 def _warn_of_guesses(summary: Summary) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from graph.config.own import check_own_config
 from graph.config.run import ConfigError, DataConfig, RunConfig, parse_config
 from graph.context import Prompts, load_prompts
 from graph.fingerprint import fingerprints
@@ -18,7 +19,7 @@ from graph.state import RunInput, SampleState
 from prompts.template import PromptError
 from stores.dataset import join_gold, read_rows, read_samples
 from stores.journal import Entry, Journal, Split
-from stores.record_files import append_records
+from stores.manifest import Digesting, digest_of_texts
 from stores.records import Skipped
 from stores.sample import Sample
 from stores.trusted import TrustedFile
@@ -141,10 +142,13 @@ def plan_resume(work: Workspace, request: RunInput) -> ResumePlan:
 
     Raises:
         ConfigError: the config names other data.
+        RunDirectoryError: the run keeps its config, and that was changed or damaged.
         DataError: its held-out data cannot be used.
         PromptError: a prompt cannot be used.
     """
     config = resumed_config(work.config, request)
+    if not request.config:
+        check_own_config(work.files, work.manifest)
     _check_given(work, request)
     if request.config:
         _check_same_reading(work, config)
@@ -232,14 +236,19 @@ def carry_out(work: Workspace, plan: ResumePlan) -> None:
     aside: list[Skipped] = []
     if config.data.test is not None and not journal.count_samples("test"):
         rules = config.data.rules("test")
-        journal.add_samples("test", read_samples(config.data.test, rules=rules, skip=aside.append))
+        test = Digesting(read_samples(config.data.test, rules=rules, skip=aside.append))
+        journal.add_samples("test", test)
+        work.keep_data({"test": test.digest()})
         keep_kinds(journal, "test")
-        append_records(work.files.skipped, aside)
+        journal.skip_rows(row.to_line() for row in aside)
     if plan.wordings is not None:
         journal.set_wordings(plan.wordings)
+        work.keep_data({"paraphrases": digest_of_texts(plan.wordings)})
     if plan.reads_guard:
         rules = config.data.rules("guard").of_a_begun_run()
-        journal.add_samples("guard", read_samples(str(config.data.guard), rules=rules))
+        guard = Digesting(read_samples(str(config.data.guard), rules=rules))
+        journal.add_samples("guard", guard)
+        work.keep_data({"guard": guard.digest()})
         keep_kinds(journal, "guard")
     if plan.redoes:
         journal.validity.invalidate_selection()
@@ -266,12 +275,13 @@ def _take_trusted(work: Workspace, trusted: Mapping[str, str]) -> None:
     if not work.config.calibrates:
         work.journal.record(_back_to_noisy(work.journal))
     changed = work.journal.trust(trusted)
+    work.keep_data({"trusted": digest_of_texts(trusted)})
     _LOG.info("the trusted responses of %s samples differ: the verdicts are made again", f"{changed:,}")
 
 
 def _read_named(work: Workspace, config: RunConfig, keep: bool) -> Prompts:
     try:
-        return load_prompts(config, work.files.prompts, work.config) if keep else load_prompts(config)
+        return load_prompts(config, work.files, work.config) if keep else load_prompts(config)
     except PromptError as exc:
         own = work.files.prompts
         name = "base" if (own / "base").is_dir() else "base.md"
@@ -282,12 +292,12 @@ def _read_named(work: Workspace, config: RunConfig, keep: bool) -> Prompts:
 
 def _adopt(work: Workspace, plan: ResumePlan) -> None:
     """Put a plan's config and prompts in place of the run's own where they differ."""
-    texts, known = plan.prompts.texts, _known_texts(work)
+    texts, known = plan.prompts.texts, work.manifest.prompts
     for turn in dict.fromkeys(map(_turn_of, texts)):
         before, after = (_of_turn(turn, kept) for kept in (known, texts))
         if before and before != after:
             _LOG.info("the prompt of %s differs: what depends on it is asked again", _ASKS.get(turn, turn))
-    if plan.config != work.config or texts != known:
+    if plan.config != work.config or texts != known or not work.files.has_own(work.manifest):
         work.adopt(plan.config, plan.prompts)
 
 
@@ -297,14 +307,6 @@ def _turn_of(name: str) -> str:
 
 def _of_turn(turn: str, texts: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in texts.items() if _turn_of(name) == turn}
-
-
-def _known_texts(work: Workspace) -> Mapping[str, str]:
-    """Return the texts of the run's own prompts; empty where they are lost."""
-    try:
-        return work.prompts.texts
-    except PromptError:
-        return {}
 
 
 def _back_to_noisy(journal: Journal) -> Iterator[Entry]:

@@ -48,6 +48,7 @@ def training_set(directory: Path) -> Path:
             f"{directory}: its training set is invalid, since its decisions have changed; "
             f"`robustft resume {directory} --until select` makes it anew"
         )
+    files.check_made(files.training)
     return files.training
 
 
@@ -70,9 +71,10 @@ def _select(work: Workspace) -> str:
     work.report(size, size)
     inputs = _training_inputs(work)
     if trained := trained_before(work, inputs):
-        leave_out(work.files.training, set(trained.get("dropped", ())))
+        leave_out(work, set(trained.get("dropped", ())))
     else:
         forget_outcomes(work.journal)
+        work.keep(work.files.training)
     work.journal.validity.validate_selection()
     return inputs
 

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import logging
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
@@ -15,15 +16,19 @@ from langgraph.config import get_stream_writer
 from agents.cache import ReplyCache
 from agents.models.pool import ModelPool
 from agents.room import measure
-from graph.config.run import RunConfig, load_config
+from graph.config.own import check_own_config, known_config
+from graph.config.run import RunConfig
 from graph.context import Agents, Prompts, build_agents, load_models, load_prompts
 from graph.engine import RunFailedError
 from graph.fingerprint import fingerprints
 from graph.stages.hold import held
 from graph.stages.threads import finish_in_thread
 from prompts.template import PromptError
+from stores.errors import RunDirectoryError
 from stores.examples import ExampleStore
 from stores.journal import Journal
+from stores.manifest import DataDigest, Manifest, digest_of_file
+from stores.mending import mend
 from stores.replies import ReplyStore
 from stores.run_directory import RunDirectory, storage_errors
 from stores.vectors import PromptVectors
@@ -54,11 +59,17 @@ class Workspace:
         self._stage = stage
         self._emit = emit
         self.files = RunDirectory(path)
-        self.config: RunConfig = load_config(self.files.config)
+        self.config: RunConfig = known_config(self.files, self.manifest)
         self.journal: Journal = self.files.open_journal()
+        self._keeping = threading.Lock()
         self.outcome: dict[str, Any] = {}
         """What the stage at work has to report; kept in the journal."""
         self._tokens = 0
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the run knows of its own files now."""
+        return self.files.manifest()
 
     @cached_property
     def encoder(self) -> PromptVectors:
@@ -73,10 +84,12 @@ class Workspace:
             PromptError: one is missing or cannot be used.
         """
         try:
-            return load_prompts(self.config, self.files.prompts)
+            return load_prompts(self.config, self.files)
         except PromptError as exc:
             raise PromptError(
-                f"{exc}; `robustft run CONFIG --resume --out {self.files.path}` puts the config's there"
+                f"{exc}; remove the file, and `robustft resume {self.files.path}` puts the run's own there; "
+                f"`--set` with a prompt's key takes another, and `robustft run CONFIG --resume --out "
+                f"{self.files.path}` the config's"
             ) from exc
 
     def report(self, done: int, total: int, tokens: int | None = None, note: str = "") -> None:
@@ -97,8 +110,31 @@ class Workspace:
 
     def adopt(self, config: RunConfig, prompts: Prompts) -> None:
         """Go on with another config and other prompts; both take the old ones' place on disk."""
-        self.files.replace(config.to_yaml(), prompts.texts)
+        with self._keeping:
+            manifest = self.files.replace(config.to_yaml(), prompts.texts)
+            self.journal.validity.keep_manifest(manifest.to_text())
         self.config, self.prompts = config, prompts
+
+    def keep(self, *paths: Path) -> None:
+        """Keep the digests of files that were made, so that they are believed from now on."""
+        found = {self.files.name_of(path): digest_of_file(path) for path in paths}
+        with self._keeping:
+            before = self.manifest
+            kept = {**before.files, **{name: sha for name, sha in found.items() if sha is not None}}
+            self.files.keep_manifest(before.model_copy(update={"files": kept}), self.journal)
+
+    def keep_data(self, digests: Mapping[str, DataDigest]) -> None:
+        """Keep the digests of data that were read."""
+        with self._keeping:
+            before = self.manifest
+            if any(before.data.get(name) != digest for name, digest in digests.items()):
+                data = {**before.data, **digests}
+                self.files.keep_manifest(before.model_copy(update={"data": data}), self.journal)
+
+    def has_whole(self, *paths: Path) -> bool:
+        """Say whether files that the run has made are there, and are what it has made."""
+        manifest = self.manifest
+        return all(self.files.is_whole(path, manifest) for path in paths)
 
 
 @asynccontextmanager
@@ -121,8 +157,8 @@ async def open_stage(directory: str, name: str, *, repair: bool = False) -> Asyn
     with storage_errors(directory):
         async with held(directory):
             if repair:
-                for path in await asyncio.to_thread(_repair, Path(directory)):
-                    _LOG.warning("%s: was damaged; what only it held is made anew", path)
+                for note in await asyncio.to_thread(lambda: mend(RunDirectory(Path(directory)))):
+                    _LOG.warning("%s", note)
             writer = get_stream_writer()
             work = await finish_in_thread(
                 lambda: _open(Path(directory), name, writer, begins=repair),
@@ -158,20 +194,27 @@ def _open(path: Path, stage: str, emit: Callable[[dict[str, Any]], None], *, beg
     """Open a run for a stage; one that goes on from the stage before it finds what that one worked with."""
     work = Workspace(path, stage, emit)
     try:
-        known = work.journal.validity.inputs
-        if not begins and any(known) and fingerprints(work.config, work.prompts).decisions != known:
-            raise RunFailedError(
-                f"{path}: its config.yaml or prompts were changed while it worked; "
-                f"`robustft resume {path}` does again what depends on them"
-            )
+        if not begins:
+            _check_unchanged(work)
     except BaseException:
         work.journal.close()
         raise
     return work
 
 
-def _repair(path: Path) -> list[Path]:
-    return RunDirectory(path).repair()
+def _check_unchanged(work: Workspace) -> None:
+    """Check that the run goes on with what its first stage found."""
+    try:
+        check_own_config(work.files, work.manifest)
+        known = work.journal.validity.inputs
+        same = not any(known) or fingerprints(work.config, work.prompts).decisions == known
+    except (RunDirectoryError, PromptError) as exc:
+        raise RunFailedError(f"{work.files.path}: changed while it worked: {exc}") from exc
+    if not same:
+        raise RunFailedError(
+            f"{work.files.path}: its config.yaml or prompts were changed while it worked; "
+            f"`robustft resume {work.files.path}` does again what depends on them"
+        )
 
 
 def _close(journal: Journal, stage: str, seconds: float, report: str | None) -> None:

@@ -42,7 +42,7 @@ async def train(state: RunState, runtime: Runtime[RunContext]) -> dict[str, Any]
 
 def trained_before(work: Workspace, inputs: str) -> dict[str, Any] | None:
     """Return what was made of the same inputs before; None where the model has to be trained."""
-    return reuse_outcome(work, "train", inputs, work.files.adapter / "adapter_model.safetensors")
+    return reuse_outcome(work, "train", inputs, *work.files.adapter_files)
 
 
 def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any]:
@@ -70,11 +70,12 @@ def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any
     except NothingToTrainError as exc:
         # One of an earlier training set must not pass for this one's.
         shutil.rmtree(work.files.adapter, ignore_errors=True)
-        leave_out(work.files.training, set(exc.dropped))
+        leave_out(work, set(exc.dropped))
         return {"skipped": str(exc), "dropped": exc.dropped}
     # The trainer, its model and its optimiser refer to each other in circles; the evaluation needs the room.
     gc.collect()
-    leave_out(work.files.training, set(outcome.dropped))
+    leave_out(work, set(outcome.dropped))
+    work.keep(*work.files.adapter_files)
     return outcome.model_dump(mode="json")
 
 
@@ -93,9 +94,10 @@ def _checkpoints_of(folder: Path, inputs: str, processes: int) -> Path:
     return folder
 
 
-def leave_out(training: Path, dropped: set[str]) -> None:
+def leave_out(work: Workspace, dropped: set[str]) -> None:
     """Rewrite the training set as what was trained on, without the samples that were too long."""
-    if not dropped:
-        return
-    rows = read_records(training, TrainingRow)
-    write_records(training, (row for row in rows if row.id not in dropped))
+    training = work.files.training
+    if dropped:
+        rows = read_records(training, TrainingRow)
+        write_records(training, (row for row in rows if row.id not in dropped))
+    work.keep(training)

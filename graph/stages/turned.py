@@ -82,7 +82,7 @@ async def sees_facts(work: Workspace, checker: Checker) -> bool:
             # Too few can be turned. Or the endpoint was busy: a resumed run tries again.
             return False
         tried = _Tried(verdicts=work.journal.validity.inputs.verdicts, pairs=pairs)
-        await asyncio.to_thread(write_json_atomically, work.files.turned, tried.model_dump())
+        await asyncio.to_thread(_keep, work, tried)
         sight = await asyncio.to_thread(_sight, tried)
         if sight is not None and not sight.sees:
             _LOG.warning(_BLIND, sight.auc, sight.low, sight.high, sight.samples)
@@ -106,6 +106,11 @@ def figures_of(sight: FactSight | None) -> dict[str, Any] | None:
     return {"samples": sight.samples, **rounded, "seen": sight.sees}
 
 
+def _keep(work: Workspace, tried: _Tried) -> None:
+    write_json_atomically(work.files.turned, tried.model_dump())
+    work.keep(work.files.turned)
+
+
 def _sight(tried: _Tried) -> FactSight | None:
     if not tried.pairs:
         return None
@@ -119,6 +124,8 @@ def _read(work: Workspace) -> _Tried | None:
         tried = _Tried.model_validate_json(work.files.turned.read_bytes())
         if any(len(row) != len(VIEWS) + 1 for pair in tried.pairs for row in (pair.original, pair.scores)):
             raise ValueError("rows of another length")
+        if not work.has_whole(work.files.turned):
+            raise ValueError("is not what was written")
     except FileNotFoundError:
         return None
     except (OSError, ValueError):

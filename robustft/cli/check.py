@@ -29,14 +29,14 @@ def check(
 
     The run's models are asked, and nothing is trained. A line is as in decisions.jsonl.
     """
-    from graph.config.run import load_config
+    from graph.config.own import own_config
     from robustft import api
     from robustft.cli.terminal import errors, say, tell
     from robustft.progress import LiveProgress
     from stores.export import STDOUT, to_standard_output, write_decisions
     from stores.run_directory import RunDirectory
 
-    config = load_config(RunDirectory(directory).config, set_ or ())
+    config = own_config(RunDirectory(directory), set_ or ())
     to_file = str(out) != STDOUT
     if to_file:
         api.check_out(directory, out, force=force)

@@ -33,10 +33,10 @@ def resume(
     With --set, what no longer agrees with the config is done again, and nothing else. Without --until, the
     run goes on to training and evaluation, with --trusted too.
     """
-    from graph.config.run import load_config
+    from graph.config.own import own_config
     from stores.run_directory import RunDirectory
 
-    config = load_config(RunDirectory(directory).config, set_) if set_ else None
+    config = own_config(RunDirectory(directory), set_) if set_ else None
     # A setting is no word about the prompt files: only one that names a prompt reads it.
     resume_run(directory, until, config=config, keep_prompts=True, retry_failed=retry_failed, trusted=trusted)
 

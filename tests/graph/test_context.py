@@ -13,7 +13,7 @@ from graph.context import build_agents, load_models, load_prompts
 from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
 from prompts.template import PromptError
-from stores.run_directory import write_prompts
+from stores.run_directory import RunDirectory, StagedRun
 from tests.support.endpoint import Endpoint
 from tests.support.graphs import SAMPLE, call, context_for, run_input
 from tests.support.scripted import ScriptedModel
@@ -76,8 +76,9 @@ def test_a_runs_own_prompts_are_read_in_the_place_of_the_files_that_are_named(tm
     config = parse_config({"agents": {"base": {"prompt": str(mine)}}})
     known = load_prompts(config)
     assert known.texts["base"] == "Mine: {{ question }}"
-    kept = tmp_path / "kept"
-    write_prompts(kept, known.texts)
+    staged = StagedRun(tmp_path / "run", config.to_yaml(), known.texts)
+    staged.commit()
+    kept = RunDirectory(tmp_path / "run")
     mine.unlink()
     assert load_prompts(config, kept).texts == known.texts
     with pytest.raises(PromptError, match=r"mine\.md"):

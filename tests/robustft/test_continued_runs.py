@@ -124,8 +124,9 @@ def test_a_damaged_journal_of_data_that_no_config_names_is_filled_when_they_are(
     config = write_run(tmp_path, script(endpoint).url)
     out = tmp_path / "run"
     run(config, out, until="detect")
+    files = RunDirectory(out)
     nameless = load_config(out / "config.yaml", ["data.train=null"])
-    (out / "config.yaml").write_text(nameless.to_yaml())
+    files.replace(nameless.to_yaml(), files.manifest().prompts)
     damage_journal(out)
 
     assert command(monkeypatch, "resume", out, "--until", "detect") == 2

@@ -13,6 +13,10 @@ from rich.console import Console
 
 from robustft import StorageError, resume, run
 from robustft.trace import print_trace
+from stores.database import Database
+from stores.errors import DamageError
+from stores.journal import LAYOUT as JOURNAL_LAYOUT
+from stores.replies import LAYOUT as REPLIES_LAYOUT
 from tests.support.cases import CASES, Finished, script, write_run
 from tests.support.endpoint import Endpoint
 
@@ -75,11 +79,15 @@ JOURNAL += [
 ]
 
 
-def damage(out: Path, done: Damage) -> None:
-    with closing(sqlite3.connect(out / ".state" / f"{done.database}.sqlite")) as connection:
+def damage(out: Path, done: Damage, *, forged: bool = False) -> None:
+    """Damage rows; where they are forged, their checksums are those of what they hold now."""
+    layout = {"journal": JOURNAL_LAYOUT, "replies": REPLIES_LAYOUT}[done.database]
+    with closing(Database(out / ".state" / f"{done.database}.sqlite", layout)) as database:
         arguments = (done.argument,) if "?" in done.value else ()
-        connection.execute(f"UPDATE {done.table} SET {done.column} = {done.value}", arguments)  # noqa: S608
-        connection.commit()
+        database.change(f"UPDATE {done.table} SET {done.column} = {done.value}", *arguments)  # noqa: S608
+        if forged:
+            whole = layout.sum_of(done.table, raw=True)
+            database.change(f"UPDATE {done.table} SET checksum = {whole}")  # noqa: S608
 
 
 def traced(out: Path, identifier: str) -> str:
@@ -97,10 +105,11 @@ def name_of(done: Damage) -> str:
     return f"{done.table}.{done.column}={str(done.argument or done.value)[:20]!r}"
 
 
+@pytest.mark.parametrize("forged", [False, True])
 @pytest.mark.parametrize("done", REQUESTS, ids=name_of)
-def test_a_request_is_shown_as_it_was_sent_or_not_at_all(done: Damage, out: Path) -> None:
+def test_a_request_is_shown_as_it_was_sent_or_not_at_all(done: Damage, forged: bool, out: Path) -> None:
     expected = {identifier: traced(out, identifier) for identifier in IDS[:3]}
-    damage(out, done)
+    damage(out, done, forged=forged)
     for identifier, text in expected.items():
         try:
             shown = traced(out, identifier)
@@ -110,8 +119,22 @@ def test_a_request_is_shown_as_it_was_sent_or_not_at_all(done: Damage, out: Path
 
 
 @pytest.mark.parametrize("done", JOURNAL, ids=name_of)
-def test_a_damaged_row_of_the_journal_is_one_error(done: Damage, out: Path) -> None:
+def test_a_damaged_row_of_the_journal_is_one_error_to_a_reader_and_made_anew_by_resume(
+    done: Damage, out: Path, mixed: Finished
+) -> None:
+    decided = (out / "decisions.jsonl").read_bytes()
+    before = len(mixed.endpoint.requests)
     damage(out, done)
+    with pytest.raises(DamageError):
+        traced(out, IDS[0])
+    resume(out, until="select")
+    assert (out / "decisions.jsonl").read_bytes() == decided
+    assert len(mixed.endpoint.requests) == before
+
+
+@pytest.mark.parametrize("done", JOURNAL, ids=name_of)
+def test_a_forged_row_of_the_journal_is_one_error(done: Damage, out: Path) -> None:
+    damage(out, done, forged=True)
     for work in (lambda: traced(out, IDS[0]), lambda: resume(out, until="select")):
         with pytest.raises(StorageError):
             work()

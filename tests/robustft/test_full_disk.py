@@ -94,9 +94,12 @@ def test_a_run_directory_on_a_read_only_disk_is_refused(
     assert endpoint.requests == []
 
 
-@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize(
+    ("killed", "index"), [(False, True), (True, True), (True, False)], ids=["finished", "killed", "no index"]
+)
 def test_a_run_on_a_read_only_disk_is_traced_and_exported(
     killed: bool,
+    index: bool,
     disk: tuple[Path, Resize],
     tmp_path: Path,
     endpoint: Endpoint,
@@ -112,6 +115,8 @@ def test_a_run_on_a_read_only_disk_is_traced_and_exported(
         writing.end_stage("report", 1.0, "{}")
     shutil.copytree(tmp_path / "run", out)
     assert (out / ".state" / "journal.sqlite-wal").exists() == killed
+    if not index:
+        (out / ".state" / "journal.sqlite-shm").unlink()
     remount("ro")
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,17 @@ import pytest
 
 from prompts.template import PromptError
 from robustft import InputError, RobustFTError, load_config, resume, run
-from tests.support.cases import PROMPTS, SHIPPED, asked, command, read_lines, reply, script, write_run
+from tests.support.cases import (
+    PROMPTS,
+    SHIPPED,
+    Finished,
+    asked,
+    command,
+    read_lines,
+    reply,
+    script,
+    write_run,
+)
 from tests.support.endpoint import Endpoint
 
 RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl")
@@ -168,30 +179,75 @@ def test_a_prompts_name_leads_to_no_file_outside_of_the_run(tmp_path: Path, endp
         ("no question", "every sample would be asked the same"),
         ("{{ question", "base.md, line 1"),
         (b"\xff\xfe{{ question }}", "no readable text file"),
-        (None, "is missing"),
     ],
 )
 def test_a_runs_own_prompt_is_checked_like_any_other(
-    content: str | bytes | None, told: str, tmp_path: Path, endpoint: Endpoint
+    content: str | bytes, told: str, tmp_path: Path, endpoint: Endpoint
 ) -> None:
     out = tmp_path / "run"
     config = write_run(tmp_path, script(endpoint).url)
     run(config, out, until="select")
     path = out / "prompts" / "base.md"
-    path.unlink()
-    if isinstance(content, str):
-        path.write_text(content)
-    elif content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(PromptError, match=told) as refused:
         resume(out, until="select")
+    assert f"remove the file, and `robustft resume {out}` puts the run's own there" in str(refused.value)
     assert f"robustft run CONFIG --resume --out {out}" in str(refused.value)
 
     resume(out, config=load_config(config), until="select")
     assert path.read_text() == PROMPTS["base"]
 
 
-@pytest.mark.parametrize("content", ["", "{{ options }}", "Which?"])
+@pytest.mark.parametrize("name", [*sorted(PROMPTS), "question"])
+@pytest.mark.parametrize("content", ["", None], ids=["emptied", "removed"])
+def test_a_runs_own_prompt_that_is_gone_or_empty_is_put_back(
+    name: str, content: str | None, tmp_path: Path, mixed: Finished, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = Path(shutil.copytree(mixed.out, tmp_path / "run"))
+    path = out / "prompts" / f"{name}.md"
+    own = path.read_text()
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    resume(out, until="select")
+    assert path.read_text() == own
+    assert f"{path}: was gone or empty; the run's own is put back" in caplog.messages
+    for record in RECORDS:
+        assert (out / record).read_bytes() == (mixed.out / record).read_bytes()
+
+
+@pytest.mark.parametrize("edited", ["config.yaml", "prompts/base.md", "prompts/question.md"])
+def test_an_edit_by_hand_is_refused_with_how_to_take_it_back_and_how_to_take_it(
+    edited: str, tmp_path: Path, mixed: Finished
+) -> None:
+    out = Path(shutil.copytree(mixed.out, tmp_path / "run"))
+    path = out / edited
+    own = path.read_text()
+    path.write_text(own.replace("seed: 0", "seed: 1") + " \n")
+    with pytest.raises(InputError, match=r"is not what the run wrote.*[Rr]emove") as refused:
+        resume(out, until="select")
+    assert "--set" in str(refused.value)
+    assert (out / "decisions.jsonl").read_bytes() == (mixed.out / "decisions.jsonl").read_bytes()
+    path.unlink()
+    resume(out, until="select")
+    assert path.read_text() == own
+
+
+def test_an_edited_prompt_of_a_run_is_taken_where_a_setting_names_it(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    run(write_run(tmp_path, script(endpoint).url), out, until="select")
+    path = out / "prompts" / "review.md"
+    path.write_text(f"{path.read_text()} EDITED")
+    endpoint.requests.clear()
+    changed = ["resume", out, "--set", f"agents.reviewer.prompt={path}", "--until", "select"]
+    assert command(monkeypatch, *changed) == 0
+    assert {role for role, _ in asked(endpoint)} == {"review"}
+    assert kept(out)["review"].endswith("EDITED")
+
+
+@pytest.mark.parametrize("content", ["{{ options }}", "Which?"])
 def test_a_runs_question_block_shows_the_question(content: str, tmp_path: Path, endpoint: Endpoint) -> None:
     out = tmp_path / "run"
     run(write_run(tmp_path, script(endpoint).url), out, until="detect")
@@ -265,10 +321,9 @@ def test_a_link_among_a_runs_prompts_is_not_followed(linked: str, tmp_path: Path
 def test_a_template_in_a_runs_prompts_reaches_nothing_of_python(tmp_path: Path, endpoint: Endpoint) -> None:
     out = tmp_path / "run"
     run(write_run(tmp_path, script(endpoint).url), out, until="detect")
-    text = "{{ question }} {{ question.__class__.__mro__ }}"
-    (out / "prompts" / "relabel.md").write_text(text)
+    (tmp_path / "relabel.md").write_text("{{ question }} {{ question.__class__.__mro__ }}")
     with pytest.raises(Exception, match=r"max_failed.*unsafe"):
-        resume(out, until="select")
+        resume(out, config=load_config(tmp_path / "my.yaml"), until="select")
 
 
 def test_samples_that_share_a_reply_lead_to_one_request_and_a_reuse_takes_it_along(

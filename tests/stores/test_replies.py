@@ -7,13 +7,14 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from stores.database import Database
 from stores.errors import RunDirectoryError, StorageError
-from stores.replies import KnownReplies, ReplyStore, StoredReply, read_request
+from stores.replies import LAYOUT, KnownReplies, ReplyStore, StoredReply, read_request
 
 PARIS = StoredReply("base", 10, 2, '{"text": "Paris"}', b'{"messages": "Capital of France?"}')
 
@@ -58,7 +59,7 @@ def test_a_kept_reply_outlives_a_kill(tmp_path: Path) -> None:
     code = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from stores.replies import KnownReplies, ReplyStore, StoredReply, read_request
+from stores.replies import LAYOUT, KnownReplies, ReplyStore, StoredReply, read_request
 
 async def main():
     store = ReplyStore(Path(sys.argv[1]))
@@ -186,12 +187,18 @@ async def test_requests_about_one_sample_share_its_prompt(tmp_path: Path) -> Non
     assert path.stat().st_size < 0.2 * sum(map(len, requests.values()))
 
 
+def forge(path: Path, change: str, *arguments: object) -> None:
+    """Change all replies, and their checksums with them."""
+    with closing(Database(path, LAYOUT)) as database:
+        database.change(f"UPDATE replies SET {change}", *arguments)  # noqa: S608
+        database.change(f"UPDATE replies SET checksum = {LAYOUT.sum_of('replies')}")  # noqa: S608
+
+
 async def test_a_request_whose_fellow_is_lost_is_a_typed_error(tmp_path: Path, store: ReplyStore) -> None:
     for agent in ("base", "reasoner"):
         request = f'{{"messages":[{{"content":"{PASSAGE} {agent}"}}]}}'.encode()
         await store.keep(agent.encode(), PARIS._replace(agent=agent, request=request))
-    with closing(sqlite3.connect(tmp_path / "replies.sqlite")) as connection, connection:
-        connection.execute("UPDATE replies SET alike = key")
+    forge(tmp_path / "replies.sqlite", "alike = key")
     with pytest.raises(StorageError, match="is missing"):
         read_request(tmp_path / "replies.sqlite", b"reasoner")
 
@@ -199,18 +206,35 @@ async def test_a_request_whose_fellow_is_lost_is_a_typed_error(tmp_path: Path, s
 async def test_a_request_that_would_fill_the_memory_is_cut(tmp_path: Path, store: ReplyStore) -> None:
     await store.keep(b"1", PARIS)
     bomb = zlib.compressobj(9, zlib.DEFLATED, -15)
-    with closing(sqlite3.connect(tmp_path / "replies.sqlite")) as connection, connection:
-        deflated = bomb.compress(b"0" * (80 << 20)) + bomb.flush()
-        connection.execute("UPDATE replies SET request = ?", (deflated,))
+    deflated = bomb.compress(b"0" * (80 << 20)) + bomb.flush()
+    forge(tmp_path / "replies.sqlite", "request = ?", deflated)
     assert len(read_request(tmp_path / "replies.sqlite", b"1") or b"") == 64 << 20
 
 
 async def test_a_damaged_request_is_a_typed_error(tmp_path: Path, store: ReplyStore) -> None:
     await store.keep(b"1", PARIS)
-    with closing(sqlite3.connect(tmp_path / "replies.sqlite")) as connection, connection:
-        connection.execute("UPDATE replies SET request = ?", (b"\xff\xff",))
+    forge(tmp_path / "replies.sqlite", "request = ?", b"\xff\xff")
     with pytest.raises(StorageError, match=r"replies\.sqlite"):
         read_request(tmp_path / "replies.sqlite", b"1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["reply = '{}'", "request = x'00'", "prompt_tokens = 9", "reply = CAST(x'ff' AS TEXT)", "key = x'32'"],
+)
+async def test_a_reply_whose_row_is_not_what_was_stored_is_none(
+    change: str, tmp_path: Path, store: ReplyStore
+) -> None:
+    await store.keep(b"1", PARIS)
+    with closing(sqlite3.connect(tmp_path / "replies.sqlite")) as connection, connection:
+        connection.execute(f"UPDATE replies SET {change}")  # noqa: S608
+    assert await store.find(b"1") is None
+    with suppress(StorageError):
+        assert read_request(tmp_path / "replies.sqlite", b"1") is None
+    other = ReplyStore(tmp_path / "other.sqlite")
+    with suppress(RunDirectoryError, StorageError):
+        assert other.copy_from(tmp_path / "replies.sqlite") == 0
+    other.close()
 
 
 def test_replies_without_requests_are_refused_with_one_message(tmp_path: Path, store: ReplyStore) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stores.errors import RunDirectoryError
+from stores.mending import mend
 from stores.run_directory import RunDirectory, StagedRun, ensure_free, holds_run
 
 
@@ -73,7 +74,7 @@ def test_config_and_prompts_are_replaced_together(tmp_path: Path) -> None:
     assert content(files) == OLD
     files.replace(*NEW)
     assert content(files) == NEW
-    assert names(files.state) == {"journal.sqlite", "run.lock"}
+    assert names(files.state) == {"journal.sqlite", "manifest.json", "run.lock"}
 
 
 @pytest.mark.parametrize("call", range(1, 16))
@@ -98,7 +99,7 @@ def test_a_replacement_that_is_broken_off_is_finished_or_was_never_begun(
     finally:
         sys.setprofile(None)
 
-    RunDirectory(tmp_path / "run").repair()
+    mend(RunDirectory(tmp_path / "run"))
     assert content(files) in (OLD, NEW)
     files.replace(*NEW)
     assert content(files) == NEW

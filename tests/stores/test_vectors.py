@@ -16,7 +16,7 @@ PROMPTS = [sample.prompt for sample in QUESTIONS]
 
 def made(folder: Path) -> PromptVectors:
     known = PromptVectors(folder, EncoderConfig())
-    assert list(known.make(QUESTIONS, len(QUESTIONS))) == [5]
+    assert list(known.make(lambda: QUESTIONS, len(QUESTIONS))) == [5]
     return known
 
 
@@ -26,7 +26,7 @@ def test_vectors_are_the_encoders_own_and_are_made_once(tmp_path: Path) -> None:
     numpy.testing.assert_allclose(
         known.all(), load_encoder(EncoderConfig()).embed_documents(PROMPTS), atol=1e-6
     )
-    assert list(PromptVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) == []
+    assert list(PromptVectors(tmp_path, EncoderConfig()).make(lambda: QUESTIONS, 5)) == []
 
 
 def test_questions_are_looked_up_and_other_texts_encoded(tmp_path: Path, encoded: list[str]) -> None:
@@ -53,14 +53,14 @@ def test_without_vectors_every_text_is_encoded(tmp_path: Path) -> None:
 def test_vectors_of_another_dataset_are_made_anew(tmp_path: Path) -> None:
     known = made(tmp_path)
     known.embed_documents(PROMPTS)
-    list(known.make(QUESTIONS[3:], 2))
+    list(known.make(lambda: QUESTIONS[3:], 2))
 
     assert len(known) == 2
     numpy.testing.assert_allclose(known.embed_documents(PROMPTS[3:]), known.all())
 
 
 def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
-    with closing(PromptVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) as progress:
+    with closing(PromptVectors(tmp_path, EncoderConfig()).make(lambda: QUESTIONS, 5)) as progress:
         assert next(progress) == 5
 
     assert list(tmp_path.iterdir()) == []
@@ -74,7 +74,7 @@ def test_how_many_prompts_are_longer_than_the_encoder_reads_is_said_in_one_line(
         sample.model_copy(update={"prompt": "It rains in the valley. " * 60 + sample.prompt})
         for sample in QUESTIONS[:2]
     ]
-    list(PromptVectors(tmp_path, EncoderConfig()).make([*long, *QUESTIONS[2:]], 5))
+    list(PromptVectors(tmp_path, EncoderConfig()).make(lambda: [*long, *QUESTIONS[2:]], 5))
     said = [record.getMessage() for record in caplog.records if "tokens" in record.getMessage()]
     assert said == ["2 of 5 prompts are longer than the encoder's 256 tokens and were read in pieces"]
 
@@ -84,7 +84,7 @@ def test_vectors_that_were_made_another_way_are_made_anew(
 ) -> None:
     made(tmp_path)
     monkeypatch.setattr("stores.encoder._READS", "the beginning alone")
-    assert list(PromptVectors(tmp_path, EncoderConfig()).make(QUESTIONS, 5)) == [5]
+    assert list(PromptVectors(tmp_path, EncoderConfig()).make(lambda: QUESTIONS, 5)) == [5]
 
 
 def test_a_new_prompt_is_encoded_as_the_datas_own_are_however_long_it_is(

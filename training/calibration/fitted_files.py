@@ -37,6 +37,8 @@ from training.calibration.prompt_classifier import FoldModels
 
 VERSION: Literal[2] = 2
 _TEXT, _ARRAYS = "calibration.json", "calibration.npz"
+FILES = _ARRAYS, _TEXT
+"""The files of a fitted calibration, in its folder."""
 _DIGEST = "digest"
 _MEND = "`robustft run --reuse DIR` makes a new run of this one's replies, and calibrates it anew"
 _NOT_FOUND = "no calibration was kept here"

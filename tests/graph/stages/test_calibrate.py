@@ -283,7 +283,7 @@ async def test_where_the_checker_decides_alone_the_stage_says_that_it_has_no_wor
         assert journal.validity.calibration is None
 
 
-async def test_a_run_of_an_earlier_version_that_stopped_before_its_consensus_is_calibrated_again(
+async def test_a_run_whose_weights_are_lost_is_calibrated_again(
     tmp_path: Path, endpoint: Endpoint, encoder: WordEncoder
 ) -> None:
     asked = await run_stage(detect, await loaded(tmp_path, endpoint, "agents.checker.policy=calibrated"))
@@ -296,4 +296,6 @@ async def test_a_run_of_an_earlier_version_that_stopped_before_its_consensus_is_
     with closing(files.open_journal()) as journal:
         journal.validity.validate_consensus()
     await run_stage(calibrate, state)
-    assert not files.calibration.exists(), "a run that has come to its end stays as it is"
+    assert files.calibration.is_dir(), "new samples are decided by it"
+    with closing(files.open_journal()) as journal:
+        assert not journal.validity.has_consensus

@@ -139,10 +139,16 @@ async def test_another_adapter_is_measured_and_the_model_without_it_is_not_asked
     assert outcome(work) == {"n": 2, "untuned": 0.5, "tuned": 1.0}
 
 
-async def test_records_that_are_lost_are_made_again_without_asking(work: Workspace, models: Models) -> None:
+@pytest.mark.parametrize("share", [None, 0.0, 0.3, 0.99], ids=["lost", "emptied", "torn", "cut"])
+async def test_a_torn_evaluation_is_made_again_without_asking(
+    share: float | None, work: Workspace, models: Models
+) -> None:
     await evaluated(work)
     before, asked = records(work), len(models.requests)
+    content = work.files.evaluation.read_bytes()
     work.files.evaluation.unlink()
+    if share is not None:
+        work.files.evaluation.write_bytes(content[: int(share * len(content))])
     await evaluated(work)
     assert records(work) == before
     assert len(models.requests) == asked

@@ -12,6 +12,7 @@ from graph.config.run import ConfigError, RunConfig, load_config
 from graph.frozen_run import thinking_models
 from graph.stages.detect import detect
 from graph.stages.load import check_models
+from graph.stages.stage import Workspace
 from graph.state import RunInput
 from prompts.template import PromptError
 from stores.errors import InputError, RunDirectoryError, WeightsError
@@ -147,7 +148,12 @@ async def test_a_tuned_run_is_checked_again_where_it_is_to_be_trained_otherwise(
     folder = save_tiny_model(tmp_path / "student")
     settings = [f"models.tuned={{provider: embedded, name: '{folder}'}}", "training.model=tuned"]
     await load_run_of(request_of(tmp_path, endpoint, *settings, until="train"))
-    (tmp_path / "run" / "adapter").mkdir()
+    work = Workspace(tmp_path / "run", "train", lambda event: None)
+    work.files.adapter.mkdir()
+    for file in work.files.adapter_files:
+        file.write_bytes(b"made")
+    work.keep(*work.files.adapter_files)
+    work.journal.close()
     # The model is gone; nothing is trained again, so nobody looks for it.
     (folder / "config.json").unlink()
     await load_run_of(request_of(tmp_path, endpoint, *settings, until="train"))

@@ -24,9 +24,10 @@ def end(work: Workspace, stage: str, inputs: str, outcome: dict[str, object]) ->
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "file"
+def file(work: Workspace) -> Path:
+    path = work.files.path / "file"
     path.write_text("made")
+    work.keep(path)
     return path
 
 
@@ -45,6 +46,12 @@ def test_other_inputs_are_made(work: Workspace, file: Path) -> None:
 def test_what_is_lost_is_made_again(work: Workspace, file: Path) -> None:
     end(work, "train", "x", TRAINED)
     file.unlink()
+    assert reuse_outcome(work, "train", "x", file) is None
+
+
+def test_what_is_no_longer_what_was_made_is_made_again(work: Workspace, file: Path) -> None:
+    end(work, "train", "x", TRAINED)
+    file.write_text("mad")
     assert reuse_outcome(work, "train", "x", file) is None
 
 

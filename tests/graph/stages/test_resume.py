@@ -133,11 +133,10 @@ def test_a_plan_that_is_broken_off_is_made_again(work: Workspace, monkeypatch: p
 
 
 def test_the_runs_own_prompts_are_planned_with_unless_a_config_is_given(work: Workspace) -> None:
-    (work.files.prompts / "review.md").write_text(
-        "{{ question }} {{ context_answer }} {{ reasoning_answer }}"
-    )
+    other = "{{ question }} {{ context_answer }} {{ reasoning_answer }}"
+    work.files.replace(work.config.to_yaml(), {**work.manifest.prompts, "review": other})
     own = plan_resume(work, RunInput(directory=str(work.files.path)))
-    assert own.prompts.texts["review"] == "{{ question }} {{ context_answer }} {{ reasoning_answer }}"
+    assert own.prompts.texts["review"] == other
     named = plan_resume(work, RunInput(directory=str(work.files.path), config={"run": {"seed": 0}}))
     assert named.prompts.texts == load_prompts(RunConfig()).texts
     lost = {"agents": {"base": {"prompt": "no/such.md"}}}

@@ -48,6 +48,7 @@ class Trainer:
             raise NothingToTrainError("all are too long", ("a", "b"))
         hooks["report"](TrainingStep(step=3, total=3, loss=0.25, samples_per_second=1.0))
         adapter.mkdir(exist_ok=True)
+        (adapter / "adapter_config.json").write_bytes(b"{}")
         (adapter / "adapter_model.safetensors").write_bytes(b"weights")
         return TrainingOutcome(samples=2, steps=3, loss=0.5, seconds=1.0, dropped=self.dropped, cut=())
 
@@ -106,9 +107,19 @@ async def test_other_inputs_are_trained_on_anew(work: Workspace, trainer: Traine
     assert trained_before(work, "x") is None
 
 
-async def test_an_adapter_that_is_lost_is_made_again(work: Workspace, trainer: Trainer) -> None:
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_config.json"])
+@pytest.mark.parametrize("content", [None, b"", b"weighte"], ids=["lost", "emptied", "changed"])
+async def test_an_adapter_that_is_not_what_was_made_is_made_again(
+    name: str, content: bytes | None, work: Workspace, trainer: Trainer, caplog: pytest.LogCaptureFixture
+) -> None:
     await run_stage(train, state_of(work))
-    (work.files.adapter / "adapter_model.safetensors").unlink()
+    file = work.files.adapter / name
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    await run_stage(train, state_of(work))
+    assert len(trainer.given) == 2
+    assert f"{work.files.adapter}: was damaged or removed; the stage train is done again" in caplog.messages
     await run_stage(train, state_of(work))
     assert len(trainer.given) == 2
 
