@@ -43,7 +43,8 @@ def print_trace(directory: Path, identifier: str, console: Terminal, *, prompts:
     """
     files = RunDirectory(directory)
     with storage_errors(str(directory)), closing(files.open_journal(read_only=True)) as journal:
-        sample = journal.sample(identifier)
+        # What the shell passes on may be no text, and then it is nobody's id.
+        sample = journal.sample(identifier) if _is_text(identifier) else None
         if sample is None:
             known = ", ".join(known.id for known, _ in zip(journal.samples("train"), range(3), strict=False))
             raise InputError(f"{directory}: no sample '{identifier}'; its ids look like {known}")
@@ -57,6 +58,14 @@ def print_trace(directory: Path, identifier: str, console: Terminal, *, prompts:
         panels = _panels(decision, journal, partial(_asked, files, state) if prompts else _nothing)
     for panel in panels:
         console.print(panel)
+
+
+def _is_text(identifier: str) -> bool:
+    try:
+        identifier.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _drop_detail(files: RunDirectory, identifier: str) -> str | None:
