@@ -13,6 +13,7 @@ from stores.atomic import atomic_path, atomic_writer
 from stores.errors import DataError
 from stores.export_parquet import write_parquet
 from stores.export_rows import is_plain, to_alpaca, to_messages, to_prompt_and_response, to_sharegpt
+from stores.places import odd_kind
 from stores.printable import printable
 from stores.record_files import write_records
 from stores.records import Decision, TrainingRow
@@ -110,13 +111,17 @@ def check_target(target: Path, *, force: bool) -> None:
         DataError: it cannot; or it exists, and `force` does not say to replace it.
     """
     _check_place(target)
-    if not force and target.is_file():
+    if not force and target.exists():
         raise DataError("exists already; --force replaces it, or name another file", path=target)
 
 
 def _check_place(target: Path) -> None:
-    if target.is_dir():
-        raise DataError("cannot be written: it is a folder", path=target)
+    try:
+        kind = odd_kind(target)
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror or error}", path=target) from error
+    if kind is not None:
+        raise DataError(f"cannot be written: it is {kind}; name a plain file or a new one", path=target)
     if not target.parent.is_dir():
         raise DataError("cannot be written: its folder does not exist", path=target)
 

@@ -68,7 +68,8 @@ def train_adapter(
         with quiet(), safe_products():
             outcome = _train(training_file, weights, work, config, seed=seed, report=report, stop=stop)
         if adapter.exists():
-            shutil.rmtree(adapter)
+            # Renamed, not removed: a kill in the middle would leave half of it.
+            adapter.replace(work / "replaced")
         (work / "adapter").replace(adapter)
         keeps = False
     except LostProcessError:
