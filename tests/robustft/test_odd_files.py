@@ -64,7 +64,7 @@ def try_everything(
         assert code == 0 or told.count("robustft: ") == 1, (arguments, told)
         assert outside.is_as_it_was(), arguments
         ended[str(arguments[0])] = code
-    if any(ended.values()):
+    if all(ended.values()):
         # Who refuses it leaves it where it lies.
         assert (directory / place).lstat().st_ino == left.st_ino
     return ended
@@ -82,7 +82,12 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+QUICK = ("link_to_file", "link_to_folder", "fifo")
+
+
+@pytest.mark.parametrize(
+    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_an_odd_thing_at_any_place_of_a_run_directory_harms_nothing(
     kind: str,
     finished: tuple[Path, Endpoint],
@@ -104,6 +109,8 @@ def test_an_odd_thing_at_any_place_of_a_run_directory_harms_nothing(
             "training.jsonl",
         ):
             assert set(ended.values()) == {2}, (place, ended)
+        if (kind, place) == ("folder", "prompts"):
+            assert (directory / place / "theirs.txt").read_text() == "theirs"
         shutil.rmtree(folder)
 
 
