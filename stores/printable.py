@@ -1,5 +1,6 @@
 """Text from outside as it may be shown: the one function that everything printed passes."""
 
+import logging
 import unicodedata
 
 # Controls, signs that change the direction or cannot be seen, halves of surrogate pairs, and the two
@@ -27,3 +28,12 @@ def printable(text: str) -> str:
         else sign.encode("unicode_escape", "surrogatepass").decode()
         for sign in text.replace("\r\n", "\n")
     )  # fmt: skip
+
+
+class PrintableLog(logging.Filter):
+    """Makes the messages of our own log printable, whoever shows them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Put the arguments into the message, printable; keep every record."""
+        record.msg, record.args = printable(record.getMessage()), None
+        return True

@@ -1,11 +1,13 @@
 """Whatever is printed leaves by the one console or the one log: no module writes to a terminal otherwise."""
 
 import ast
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from stores.printable import PrintableLog
 from tests.test_house import MODULES, REPOSITORY
 
 # Names of modules that write, with what of them writes; None is all of it.
@@ -126,6 +128,19 @@ def found_in(module: Path) -> set[str]:
 @pytest.mark.parametrize("module", MODULES, ids=lambda file: str(file.relative_to(REPOSITORY)))
 def test_no_module_prints_past_the_console(module: Path) -> None:
     assert found_in(module) - ALLOWED.keys() == set()
+
+
+def test_every_log_of_ours_is_one_that_is_made_printable() -> None:
+    names = set()
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "getLogger" and node.args:
+                names.add(ast.unparse(node.args[0]).strip("'"))
+    # A library's, and a variable.
+    ours = names - {"huggingface_hub", "library", "_name"}
+    assert ours == {"robustft", "robustft.data"}
+    for name in ours:
+        assert any(isinstance(one, PrintableLog) for one in logging.getLogger(name).filters)
 
 
 def test_no_module_is_allowed_what_it_does_not_do() -> None:

@@ -164,6 +164,12 @@ def test_what_python_itself_writes_is_not_obeyed_either() -> None:
     assert obeyed(done.stderr + done.stdout) == set()
 
 
+def test_a_program_that_sets_up_no_log_is_not_harmed_by_ours() -> None:
+    code = "import logging, robustft; logging.getLogger('robustft.data').warning('%s', '\\x1b[2J')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "\\x1b[2J\n"
+
+
 def test_a_terminal_that_knows_no_unicode_is_shown_it_spelled_out() -> None:
     code = "from robustft.cli.terminal import *; show_log(debug=False); say('✓ Perú')"
     done = subprocess.run(
