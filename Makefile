@@ -44,9 +44,9 @@ wheel: $(VENV)/.ready
 
 # What the environment of the tests is made of, as a CycloneDX bill of materials.
 sbom: $(VENV)/.ready $(SUPPLY_VENV)/.ready
-	mkdir -p sbom
+	mkdir -p build
 	$(SUPPLY_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
-		--output-format JSON --output-file sbom/robustft.cdx.json $(BIN)/python
+		--output-format JSON --output-file build/robustft.cdx.json $(BIN)/python
 
 # Fails on a known vulnerability, and says so where no advisory service can be reached.
 audit-dependencies: $(SUPPLY_VENV)/.ready
@@ -78,4 +78,4 @@ $(VLLM_VENV)/.ready: Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(SUPPLY_VENV) sbom .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) $(SUPPLY_VENV) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
