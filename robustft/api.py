@@ -6,6 +6,7 @@ too.
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -391,7 +392,7 @@ def check_out(directory: str | Path, out: str | Path, *, force: bool) -> None:
         InputError: it is inside the run directory.
         DataError: it cannot be written; or it exists, and `force` does not say to replace it.
     """
-    # First: a link that leads to itself leads nowhere.
-    check_target(Path(out), force=force)
-    if Path(out).resolve().is_relative_to(Path(directory).resolve()):
+    # Not `resolve`, which raises where a link leads to itself.
+    if Path(os.path.realpath(out)).is_relative_to(os.path.realpath(directory)):
         raise InputError(f"{out}: is inside the run directory, whose files are the run's own; name another")
+    check_target(Path(out), force=force)
