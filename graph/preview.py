@@ -1,18 +1,17 @@
 """One sample as the agents are asked it, and as it is trained on: what a person looks at before a run."""
 
-import unicodedata
 from collections.abc import Sequence
 
 from agents.agent import request
 from agents.base import request_as_trained
 from prompts.template import QuestionTemplate
 from stores.counts import counted
+from stores.printable import printable
 from stores.sample import Message, Sample
 
 _LONGEST = 800
 # What is shown of a longer text at each end. It is well below half of that: a few signs are not worth a note.
 _END = 300
-_BREAKS = "\n\t"
 
 
 def preview(sample: Sample, prompt: QuestionTemplate) -> str:
@@ -46,9 +45,9 @@ def _shown(turns: Sequence[Message]) -> list[str]:
 def _cut(text: str) -> str:
     """Return the beginning and the end of a long text, with a note of how much lies between."""
     if len(text) <= _LONGEST:
-        return spell_out(text)
+        return printable(text)
     note = f"[... {len(text) - 2 * _END:,} characters are not shown here ...]"
-    return f"{spell_out(text[:_END])}\n{note}\n{spell_out(text[-_END:])}"
+    return f"{printable(text[:_END])}\n{note}\n{printable(text[-_END:])}"
 
 
 def first_words(text: str, most: int) -> str:
@@ -59,18 +58,9 @@ def first_words(text: str, most: int) -> str:
         most: the number of characters that are shown at most.
     """
     # What is beyond cannot be shown, and a text may be a book.
-    line = spell_out(" ".join(text[: 2 * most + 100].split()))
+    line = printable(" ".join(text[: 2 * most + 100].split()))
     whole = len(line) <= most and len(text) <= 2 * most + 100
     return line if whole else f"{line[: most - 1]}…"
-
-
-def spell_out(text: str) -> str:
-    """Return text in which signs that a terminal obeys, or that cannot be seen, are spelled out."""
-    return "".join(
-        sign if sign in _BREAKS or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        else sign.encode("unicode_escape", "surrogatepass").decode()
-        for sign in text
-    )  # fmt: skip
 
 
 def _indented(text: str) -> str:

@@ -17,6 +17,7 @@ from jinja2 import TemplateSyntaxError, meta, nodes
 
 from prompts.sandbox import Sandbox, budget
 from stores.errors import InputError, as_written_here
+from stores.places import check_plain
 from stores.sample import Sample
 
 FOLDER = Path(__file__).parent
@@ -295,6 +296,7 @@ def read_kept(folder: Path, name: str) -> tuple[Path, str]:
 
 
 def _read_text(path: Path) -> str:
+    check_plain(path)
     with path.open(encoding="utf-8") as file:
         text = file.read(_LONGEST + 1)
     if len(text) > _LONGEST:

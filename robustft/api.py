@@ -6,10 +6,12 @@ too.
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -310,8 +312,13 @@ check = blocking(acheck)
 
 
 def default_directory(name: str) -> Path:
-    """Return a new run directory's path, named by what is run and when."""
-    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    """Return a new run directory's path, named by what is run and when.
+
+    A clock that was set back, or two runs in a second, give a name that is there: a number goes behind it.
+    """
+    directory = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    numbered = (directory.with_name(f"{directory.name}-{number}") for number in count(2))
+    return next(path for path in chain([directory], numbered) if not path.exists())
 
 
 def _absolute(path: str | Path) -> str:
@@ -386,6 +393,7 @@ def check_out(directory: str | Path, out: str | Path, *, force: bool) -> None:
         InputError: it is inside the run directory.
         DataError: it cannot be written; or it exists, and `force` does not say to replace it.
     """
-    if Path(out).resolve().is_relative_to(Path(directory).resolve()):
+    # Not `resolve`, which raises where a link leads to itself.
+    if Path(os.path.realpath(out)).is_relative_to(os.path.realpath(directory)):
         raise InputError(f"{out}: is inside the run directory, whose files are the run's own; name another")
     check_target(Path(out), force=force)

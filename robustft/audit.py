@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy
-from rich.console import Console
 from rich.table import Table
 
 from agents.answers.kind import agree_with_any, sample_kind
 from agents.record import SampleRecord
 from graph.config.own import own_config
 from robustft.checking import judged_samples
+from robustft.terminal import Terminal
 from stores.counts import counted
 from stores.errors import InputError
 from stores.records import Audit, Figure
@@ -92,7 +92,7 @@ def audit(directory: str | Path, file: str | Path) -> Audit:
     return found.model_copy(update={"random": "random" in drawn})
 
 
-def print_audit(console: Console, found: Audit) -> None:
+def print_audit(console: Terminal, found: Audit) -> None:
     """Print the figures of an audit."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, title in _NAMES.items():

@@ -10,8 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from agents.models.config import VLLMModelConfig
 from agents.models.pool import ModelPool
@@ -21,6 +20,7 @@ from graph.config.run import RunConfig
 from graph.context import load_prompts
 from graph.preview import preview
 from graph.stages.load import TRAINING, check_can_be_tuned, check_models, check_tuned_model
+from robustft.terminal import Terminal, shown_as
 from stores.counts import counted
 from stores.dataset import read_samples
 from stores.encoder import load_encoder
@@ -38,7 +38,7 @@ Split = Literal["train", "test", "guard", "gold"]
 _TRIED = 8
 
 
-async def examine(config: RunConfig, console: Console, until: Stage = "evaluate") -> bool:
+async def examine(config: RunConfig, console: Terminal, until: Stage = "evaluate") -> bool:
     """Try everything a run with this config would use, printing a line each; True where all is well.
 
     Args:
@@ -68,11 +68,10 @@ async def examine(config: RunConfig, console: Console, until: Stage = "evaluate"
             found = await check()
         except (RobustFTError, OSError) as exc:
             well = False
-            told = f"[red]✗[/red] {name}: {escape(str(exc))}"
+            mark, told = Text("✗", style="red"), str(exc)
         else:
-            told = f"[green]✓[/green] {name}: {escape(found)}"
-        # Not broken into lines: a command is there to be copied.
-        console.print(told, markup=True, emoji=False, soft_wrap=True)
+            mark, told = Text("✓", style="green"), found
+        console.say(Text.assemble(mark, shown_as(f" {name}: {told}")))
     return well
 
 

@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +13,7 @@ from agents.record import to_decision
 from graph.preview import first_words
 from graph.stages.outcomes import too_long_samples
 from graph.state import SampleState
+from robustft.terminal import Terminal
 from stores.counts import counted
 from stores.errors import RobustFTError
 from stores.record_files import read_summary
@@ -71,7 +71,7 @@ def list_runs(folder: str | Path = RUNS) -> list[ListedRun]:
     return [_listed(path) for path in runs]
 
 
-def print_samples(console: Console, decisions: list[Decision]) -> None:
+def print_samples(console: Terminal, decisions: list[Decision]) -> None:
     """Print what was decided on samples, a line each; no text of the data is obeyed by the terminal."""
     table = Table(box=None, pad_edge=False)
     for name in ("noise", "verdict", "id", "response", "became"):
@@ -85,11 +85,11 @@ def print_samples(console: Console, decisions: list[Decision]) -> None:
     console.print(table)
 
 
-def print_runs(console: Console, runs: list[ListedRun]) -> None:
+def print_runs(console: Terminal, runs: list[ListedRun]) -> None:
     """Print a line for each run."""
     for run in runs:
         line = f"{first_words(str(run.directory), 200)}: {first_words(_said(run), 200)}"
-        console.print(Text(line), soft_wrap=True)
+        console.say(line)
 
 
 def became(decision: Decision) -> str:

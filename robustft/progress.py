@@ -3,7 +3,6 @@
 import time
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +18,7 @@ from rich.progress import (
 from rich.text import Text
 
 from graph.stages.stage import Progress as Report
+from robustft.terminal import Terminal
 from stores.counts import counted
 
 # What one step of a stage is; everything else counts samples.
@@ -32,7 +32,7 @@ class LiveProgress:
         console: where to draw.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self._console = console
         self._tasks: dict[str, TaskID] = {}
         self._started: dict[str, float] = {}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from stores.atomic import write_json_atomically
 from stores.errors import InputError
+from stores.places import odd_kind
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -30,10 +31,12 @@ def write_schemas(folder: Path, name: SchemaName | None = None) -> list[Path]:
     """Write one schema, or all, as NAME.schema.json into a folder, which is made; returns the files.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: the folder cannot be written, or a file of such a name in it is no schema.
     """
     names: tuple[SchemaName, ...] = (name,) if name else get_args(SchemaName)
     files = [folder / f"{each}.schema.json" for each in names]
+    for file in files:
+        _check_ours(file)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for each, file in zip(names, files, strict=True):
@@ -41,6 +44,16 @@ def write_schemas(folder: Path, name: SchemaName | None = None) -> list[Path]:
     except OSError as exc:
         raise InputError(f"{folder}: cannot be written ({exc.strerror or exc})") from exc
     return files
+
+
+def _check_ours(file: Path) -> None:
+    """Check that a schema takes the place of nothing but an earlier schema."""
+    try:
+        if odd_kind(file) is None and (not file.exists() or _DIALECT in file.read_text(encoding="utf-8")):
+            return
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(f"{file}: cannot be written over ({exc})") from exc
+    raise InputError(f"{file}: is there already, and is no schema; name another folder")
 
 
 def _model_of(name: SchemaName) -> "type[BaseModel]":

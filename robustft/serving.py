@@ -4,18 +4,17 @@ import asyncio
 import signal
 from pathlib import Path
 
-from rich.console import Console
-
 from agents.errors import EndpointDownError
 from agents.models.config import VLLMModelConfig
 from agents.models.vllm import VLLMServer
 from agents.models.vllm_command import ADAPTER_NAME
 from graph.config.run import ConfigError, RunConfig
+from robustft.terminal import Terminal
 from stores.weights import resolve_weights
 
 
 async def serve(
-    config: RunConfig, name: str | None, port: int, adapter: Path | None, console: Console
+    config: RunConfig, name: str | None, port: int, adapter: Path | None, console: Terminal
 ) -> None:
     """Start a model's server and keep it until it is interrupted.
 
@@ -51,7 +50,7 @@ async def serve(
         await starting
         named = f"{model.name} and {ADAPTER_NAME}" if adapter else model.name
         told = f"serving {named} at {server.base_url} (log: {server.log}); Ctrl-C stops it"
-        console.print(told, highlight=False, markup=False, soft_wrap=True)
+        console.say(told)
         while not stopped.is_set():
             if not server.is_running:
                 raise EndpointDownError(f"{label}: the server died; its log is {server.log}")

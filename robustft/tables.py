@@ -1,51 +1,26 @@
 """What a run found, as a table a person can read."""
 
-import unicodedata
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from robustft.evaluation_table import evaluation_rows, percent
+from robustft.terminal import Terminal, shown_as
 from stores.counts import counted
 from stores.records import CalibrationFigures, FreeText, JudgedAlone, Summary
 from training.balance import off_balance
 
 
-def print_summary(console: Console, summary: Summary, directory: Path) -> None:
+def print_summary(console: Terminal, summary: Summary, directory: Path) -> None:
     """Print a run's figures, where its files are, and how to look into a sample."""
     table = Table(title="RobustFT", show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column()
     for name, figure in [*_responses(summary), *_tuned(summary), *_costs(summary)]:
-        table.add_row(name, printable(figure))
+        table.add_row(name, shown_as(figure))
     console.print(table)
-    console.print(f"files: {directory}", markup=False, highlight=False, soft_wrap=True)
-    console.print(
-        f"look into a sample: robustft trace {directory} SAMPLE_ID",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def printable(text: str, limit: int | None = None) -> Text:
-    """Return data as it may be shown: no markup, no escape sequences, cut at `limit` characters.
-
-    Args:
-        text: a prompt, a reply or anything else that came from outside.
-        limit: the most characters to show; None for all.
-    """
-    clean = "".join(
-        character
-        if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
-        else "\ufffd"
-        for character in text
-    )
-    if limit is not None and len(clean) > limit:
-        clean = clean[: limit - 1] + "…"
-    return Text(clean)
+    console.say(f"files: {directory}")
+    console.say(f"look into a sample: robustft trace {directory} SAMPLE_ID")
 
 
 def _responses(summary: Summary) -> list[tuple[str, str]]:

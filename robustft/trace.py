@@ -5,7 +5,6 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
@@ -13,7 +12,7 @@ from agents.cache import request_of
 from agents.record import to_decision
 from graph.stages.outcomes import too_long_samples
 from graph.state import SampleState
-from robustft.tables import printable
+from robustft.terminal import Terminal, shown_as
 from stores.errors import InputError
 from stores.journal import Journal
 from stores.record_files import read_records
@@ -26,7 +25,7 @@ Asked = Callable[[str, int], list[Line]]
 """Returns what an agent was asked for its reply of a number; nothing where that is not to be shown."""
 
 
-def print_trace(directory: Path, identifier: str, console: Console, *, prompts: bool = False) -> None:
+def print_trace(directory: Path, identifier: str, console: Terminal, *, prompts: bool = False) -> None:
     """Print what every agent said about one sample of a run, finished or under way.
 
     Nothing is opened for writing.
@@ -44,7 +43,8 @@ def print_trace(directory: Path, identifier: str, console: Console, *, prompts: 
     """
     files = RunDirectory(directory)
     with storage_errors(str(directory)), closing(files.open_journal(read_only=True)) as journal:
-        sample = journal.sample(identifier)
+        # What the shell passes on may be no text, and then it is nobody's id.
+        sample = journal.sample(identifier) if _is_text(identifier) else None
         if sample is None:
             known = ", ".join(known.id for known, _ in zip(journal.samples("train"), range(3), strict=False))
             raise InputError(f"{directory}: no sample '{identifier}'; its ids look like {known}")
@@ -58,6 +58,14 @@ def print_trace(directory: Path, identifier: str, console: Console, *, prompts: 
         panels = _panels(decision, journal, partial(_asked, files, state) if prompts else _nothing)
     for panel in panels:
         console.print(panel)
+
+
+def _is_text(identifier: str) -> bool:
+    try:
+        identifier.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _drop_detail(files: RunDirectory, identifier: str) -> str | None:
@@ -181,10 +189,8 @@ def _outcome(decision: Decision) -> list[Line]:
 def _panel(title: str, note: str, *lines: Line) -> Panel:
     body = Text()
     for name, value in lines:
-        body.append(f"{name}: ", style="bold").append_text(
-            printable(value if value is not None else "(none)")
-        )
+        body.append(f"{name}: ", style="bold").append_text(shown_as(value if value is not None else "(none)"))
         body.append("\n")
     body.rstrip()
-    heading = Text(title, style="bold cyan").append_text(printable(f"  {note}" if note else ""))
+    heading = Text(title, style="bold cyan").append_text(shown_as(f"  {note}" if note else ""))
     return Panel(body, title=heading, title_align="left")

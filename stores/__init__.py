@@ -1,6 +1,9 @@
 """The lowest floor: whatever is imported of RobustFT, this comes first."""
 
+import logging
 import os
+
+from stores.printable import PrintableLog
 
 # What the libraries must be told before they are imported; a value set by the user stands.
 for _name, _value in {
@@ -13,3 +16,7 @@ for _name, _value in {
     "TRANSFORMERS_VERBOSITY": "error",
 }.items():
     os.environ.setdefault(_name, _value)
+
+# A program that uses RobustFT may print its log as it comes. A filter holds for its own logger alone.
+for _name in ("robustft", "robustft.data"):
+    logging.getLogger(_name).addFilter(PrintableLog())

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TextIO
 from uuid import uuid4
 
+from stores.places import check_replaceable
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -19,14 +21,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path: the file to write or replace. Its folder must exist.
 
     Raises:
-        OSError: the folder is missing, cannot be written, or is full.
+        OSError: the folder is missing, cannot be written, or is full. Or no plain file lies at `path`: a
+            link, a FIFO or a device is left as it is.
     """
+    check_replaceable(path)
     # Not `tempfile`: its files are readable by their owner alone, and the finished file would be too.
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        check_replaceable(path)
         temporary.replace(path)
         sync_folder(path.parent)
     finally:

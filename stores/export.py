@@ -13,6 +13,8 @@ from stores.atomic import atomic_path, atomic_writer
 from stores.errors import DataError
 from stores.export_parquet import write_parquet
 from stores.export_rows import is_plain, to_alpaca, to_messages, to_prompt_and_response, to_sharegpt
+from stores.places import odd_kind
+from stores.printable import printable
 from stores.record_files import write_records
 from stores.records import Decision, TrainingRow
 from stores.sample import Message, Sample, plain_turns
@@ -109,13 +111,17 @@ def check_target(target: Path, *, force: bool) -> None:
         DataError: it cannot; or it exists, and `force` does not say to replace it.
     """
     _check_place(target)
-    if not force and target.is_file():
+    if not force and target.exists():
         raise DataError("exists already; --force replaces it, or name another file", path=target)
 
 
 def _check_place(target: Path) -> None:
-    if target.is_dir():
-        raise DataError("cannot be written: it is a folder", path=target)
+    try:
+        kind = odd_kind(target)
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror or error}", path=target) from error
+    if kind is not None:
+        raise DataError(f"cannot be written: it is {kind}; name a plain file or a new one", path=target)
     if not target.parent.is_dir():
         raise DataError("cannot be written: its folder does not exist", path=target)
 
@@ -123,17 +129,33 @@ def _check_place(target: Path) -> None:
 def to_standard_output(write: Callable[[Path], int], suffix: str) -> int:
     """Write a file and pass it on to standard output, whole or not at all; returns what `write` does.
 
+    A pipe or a file gets its bytes. A terminal is shown its text, of which it obeys nothing.
+
     Args:
         write: writes the file at a path.
         suffix: what the file's name ends in.
+
+    Raises:
+        DataError: a terminal cannot show the file, which is no text.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, f"export{suffix}")
         count = write(file)
+        if sys.stdout.isatty():
+            sys.stdout.write(_shown(file))
+            sys.stdout.flush()
+            return count
         with file.open("rb") as content:
             shutil.copyfileobj(content, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     return count
+
+
+def _shown(file: Path) -> str:
+    try:
+        return printable(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as exc:
+        raise DataError("no terminal can show it: name a file, or pipe it on", path=STDOUT) from exc
 
 
 def _to_row(

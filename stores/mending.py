@@ -17,6 +17,7 @@ from stores.errors import DamageError, RunDirectoryError
 from stores.journal import LAYOUT as JOURNAL
 from stores.journal import Journal
 from stores.manifest import Manifest, load_manifest, read_manifest
+from stores.places import remove_left_over
 from stores.replies import LAYOUT as REPLIES
 from stores.run_directory import RunDirectory
 from stores.validity import MADE_ANEW
@@ -48,9 +49,7 @@ def mend(files: RunDirectory) -> list[str]:
         OSError: a file cannot be read or written.
         sqlite3.Error: a database cannot be read, though it is not damaged.
     """
-    for folder in (files.path, files.state):
-        for path in folder.glob(".*.tmp"):
-            path.unlink()
+    remove_left_over(files.path)
     files.finish_replacing()
     journal, replies = _look_at(files.journal, JOURNAL), _look_at(files.replies, REPLIES)
     manifest, notes, is_foreign = _settle_manifest(files, journal)

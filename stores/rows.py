@@ -14,6 +14,7 @@ from stores.files.recognition import recognise
 from stores.files.rows import Revise, Row
 from stores.files.tables import read_classes, read_table, rewrite_table
 from stores.hub import read_hub
+from stores.places import check_plain
 
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
 _PLAIN = (
@@ -116,6 +117,7 @@ def _is_file(path: Path, source: str | Path) -> bool:
         if path.is_dir():
             raise DataError("is a folder; name a file in it", path=source)
         if path.exists():
+            check_plain(path)
             return True
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", path=source) from error

@@ -13,8 +13,18 @@ from stores.atomic import sync_folder, sync_tree, write_text_atomically
 from stores.database import is_damage
 from stores.errors import DamageError, RunDirectoryError, StorageError
 from stores.journal import Journal
-from stores.lock import STATE, RunLock
+from stores.lock import RunLock
 from stores.manifest import Manifest, digest_of_file, load_manifest, read_manifest, save_manifest
+from stores.places import (
+    STATE,
+    check_run_directory,
+    is_in_making,
+    keep_others,
+    make_folder,
+    mark_making,
+    remove_folder,
+    unmark,
+)
 from stores.replies import ReplyStore
 
 # A reader waits so long for a run at work to keep the digest of a file that it has renamed.
@@ -30,7 +40,8 @@ class RunDirectory:
         path: the folder of a run that `StagedRun` made.
 
     Raises:
-        RunDirectoryError: there is no run in that folder, or one of an earlier version.
+        RunDirectoryError: there is no run in that folder, or one of an earlier version. Or something lies
+            there in the place of one of its files: no link is followed, and no FIFO waited for.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,6 +49,7 @@ class RunDirectory:
         _refuse_earlier_layout(path)
         if not holds_run(path):
             raise RunDirectoryError(f"{path}: holds no run (no {STATE}/manifest.json in it)")
+        check_run_directory(path)
 
     @property
     def config(self) -> Path:
@@ -254,10 +266,8 @@ class RunDirectory:
         if (replacement / "config.yaml").is_file():
             (replacement / "config.yaml").replace(self.config)
         if (replacement / "prompts").is_dir():
-            if self.prompts.is_dir() and not self.prompts.is_symlink():
-                shutil.rmtree(self.prompts)
-            else:
-                self.prompts.unlink(missing_ok=True)
+            keep_others(self.prompts, replacement / "prompts")
+            remove_folder(self.prompts, self.state)
             (replacement / "prompts").rename(self.prompts)
         if (replacement / "manifest.json").is_file():
             (replacement / "manifest.json").replace(self.own)
@@ -373,14 +383,14 @@ class StagedRun:
         _remove_abandoned(path)
         self._path = path
         # Where the directory's files are until `commit`.
-        self.folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=_nearest_folder(path)))
+        self.folder = make_folder(_nearest_folder(path), f".{path.name}-")
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
             self.state = self.folder / STATE
             self.state.mkdir()
             self._lock = RunLock(self.folder)
             undo.callback(self._lock.release)
-            self.folder.chmod(0o755)
+            mark_making(self.folder)
             self.manifest = Manifest(config=config, prompts=dict(prompts))
             """What the run will know of itself."""
             write_text_atomically(self.folder / "config.yaml", config)
@@ -406,6 +416,7 @@ class StagedRun:
         except OSError:
             ensure_free(self._path)
             raise
+        unmark(self._path)
         # Not before: who finds it unlocked takes it for abandoned, and removes it.
         self._lock.release()
 
@@ -417,9 +428,9 @@ class StagedRun:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove what a process left that was killed while it made this very directory."""
+    """Remove what a process left that was killed while it made this very directory; the mark in it tells."""
     for folder in _nearest_folder(path).glob(f".{glob.escape(path.name)}-????????"):
-        if (folder / STATE / "run.lock").is_file():
+        if is_in_making(folder):
             # Locked: it is being made now.
             with suppress(RunDirectoryError):
                 lock = RunLock(folder)

@@ -10,7 +10,6 @@ import logging
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from stores.errors import RobustFTError, WeightsError, first_line
+from stores.places import make_folder
 
 SMOLLM2 = "smollm2-135m-instruct"
 MINILM = "all-minilm-l6-v2"
@@ -167,7 +167,7 @@ def _unpacked_gguf(source: Path) -> Path:
 
 def _unpack_into(source: Path, target: Path, name: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=target.parent))
+    staging = make_folder(target.parent, f".{name}-")
     try:
         _unpack(source, staging)
         try:

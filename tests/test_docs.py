@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     str(page.relative_to(ROOT))
     for page in (
-        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
         *ROOT.glob("docs/*.md"),
         *ROOT.glob("docs/results/*.md"),
     )

@@ -70,7 +70,8 @@ def train_adapter(
             outcome = _train(training_file, weights, work, config, seed=seed, report=report, stop=stop)
         sync_tree(work / "adapter")
         if adapter.exists():
-            shutil.rmtree(adapter)
+            # Renamed, not removed: a kill in the middle would leave half of it.
+            adapter.replace(work / "replaced")
         (work / "adapter").replace(adapter)
         sync_folder(adapter.parent)
         keeps = False

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from agents.models.supervisor import start_supervised
 from stores.atomic import write_text_atomically
+from stores.printable import printable
 from stores.records import TrainingRetry
 from training.attempt import TrainingOutcome
 from training.errors import LostProcessError, NotFiniteError, TrainingInterrupted
@@ -155,7 +156,7 @@ class Launch(NamedTuple):
         if failed:
             # Others fail since the first one has.
             _, rank, said = min(failed)
-            told.append(f"process {rank + 1} of {self.processes} failed: {_escaped(said)}")
+            told.append(f"process {rank + 1} of {self.processes} failed: {printable(said[:_SHOWN_SIGNS])}")
         if silent:
             who = "process" if len(silent) == 1 else "processes"
             told.append(f"{who} {', '.join(silent)} of {self.processes} ended without a word")
@@ -230,8 +231,4 @@ def _last_words(log: Path) -> str:
         file.seek(max(size - _LOG_TAIL, 0))
         lines = file.read(_LOG_TAIL).decode(errors="replace").splitlines()
     said = [line for line in lines if not _LAUNCHERS_OWN.match(line)]
-    return "\n".join(f"  {_escaped(line)}" for line in (said or lines)[-_SHOWN_LINES:])
-
-
-def _escaped(text: str) -> str:
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:_SHOWN_SIGNS])
+    return "\n".join(f"  {printable(line[:_SHOWN_SIGNS])}" for line in (said or lines)[-_SHOWN_LINES:])

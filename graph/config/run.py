@@ -26,6 +26,7 @@ from stores.columns import ColumnsConfig
 from stores.dataset import ReadingRules
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
+from stores.places import check_plain
 from stores.run_directory import holds_run
 from training.lora import TrainingConfig
 from training.selection import SelectionConfig
@@ -233,6 +234,7 @@ def parse_config(content: Mapping[str, Any], origin: str = "config") -> RunConfi
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        check_plain(path)
         content = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         shipped = ", ".join(shipped_configs())

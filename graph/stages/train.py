@@ -15,6 +15,7 @@ from graph.stages.stage import Workspace, open_stage
 from graph.state import RunState
 from stores.atomic import write_text_atomically
 from stores.model_hub import fetchable_weights
+from stores.places import remove_folder
 from stores.record_files import read_records, write_records
 from stores.records import TrainingRow
 
@@ -69,7 +70,7 @@ def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any
         )
     except NothingToTrainError as exc:
         # One of an earlier training set must not pass for this one's.
-        shutil.rmtree(work.files.adapter, ignore_errors=True)
+        remove_folder(work.files.adapter, work.files.state)
         leave_out(work, set(exc.dropped))
         return {"skipped": str(exc), "dropped": exc.dropped}
     # The trainer, its model and its optimiser refer to each other in circles; the evaluation needs the room.

@@ -1,9 +1,13 @@
 """The commands by name, and what all of them share. A command's own module is imported when it runs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+
+from stores.printable import printable
 
 COMMANDS = {
     "demo": "Run the whole pipeline on the bundled data with the embedded model: no account, no key, no GPU.",
@@ -33,9 +37,28 @@ class _LazyGroup(typer.core.TyperGroup):
         super().__init__(**settings)
         self.commands = {name: typer.core.TyperCommand(name, help=line) for name, line in COMMANDS.items()}
 
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        with _printable_errors():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _printable_errors():
+            return super().invoke(ctx)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         return name, load_command(str(name)) if command is not None else None, rest
+
+
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Let Typer's own errors, which it prints on a console of its own, quote arguments as printable text."""
+    try:
+        yield
+    except Exception as exc:
+        if hasattr(exc, "format_message") and isinstance(getattr(exc, "message", None), str):
+            exc.message = printable(exc.message)  # type: ignore[attr-defined]
+        raise
 
 
 def load_command(name: str) -> Any:
@@ -65,7 +88,9 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"robustft {version('robustft')}")
+        from robustft.cli.terminal import say
+
+        say(f"robustft {version('robustft')}")
         raise typer.Exit
 
 

@@ -24,6 +24,6 @@ def audit(
     with stoppable():
         found = audit_run(directory, file)
     if json_:
-        console.print_json(found.model_dump_json())
+        console.say_json(found.model_dump(mode="json"))
     else:
         print_audit(console, found)

@@ -53,4 +53,4 @@ def evaluate(
             paraphrases=paraphrases,
             progress=progress,
         )
-    console.print_json(data=figures.to_json())
+    console.say_json(figures.to_json())

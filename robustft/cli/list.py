@@ -98,8 +98,7 @@ def _show_samples(directory: Path, limit: int, *, as_json: bool) -> None:
 
 
 def _print_lines(rows: Sequence[dict[str, object]]) -> None:
-    import json
+    from robustft.cli.terminal import console
 
     for row in rows:
-        # In ASCII no terminal obeys what a text says.
-        typer.echo(json.dumps(row))
+        console.say_json(row, indent=None)

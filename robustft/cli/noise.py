@@ -31,12 +31,11 @@ def noise(
     from robustft.cli.terminal import say
     from stores.dataset import ReadingRules, read_samples
     from stores.encoder import EncoderConfig, load_encoder
-    from stores.export import write_samples
+    from stores.export import check_target, write_samples
 
-    if Path(file).resolve() == out.resolve():
+    if out.exists() and Path(file).exists() and out.samefile(file):
         raise InputError(f"{out}: is the data itself: its right responses would be lost; write another file")
-    if out.exists() and not force:
-        raise InputError(f"{out}: is there already; write another file, or replace it with --force")
+    check_target(out, force=force)
     rules = ReadingRules(columns=load_config(config, set_ or ()).data.columns) if config or set_ else None
     encoder = load_encoder(EncoderConfig()) if kind in ENCODED else None
     with stoppable():

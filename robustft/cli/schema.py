@@ -21,4 +21,4 @@ def schema(
         files = write_schemas(out, name) if out is not None else []
         lines = map(str, files) if out is not None else [show_schema(name)]
         for line in lines:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.say(line)

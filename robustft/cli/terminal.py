@@ -1,23 +1,30 @@
 """Where the commands write: results to stdout; messages, warnings and errors to stderr."""
 
+import contextlib
+import io
 import logging
+import sys
+import threading
+import traceback
 import warnings
+from types import TracebackType
 
-from rich.console import Console
 from rich.logging import RichHandler
 from rich.text import Text
 
-# Texts from outside go through both: `:train:` in a name is no emoji, and brackets are no markup.
-console = Console(emoji=False, markup=False, highlight=False)
-errors = Console(stderr=True, emoji=False, markup=False, highlight=False)
+from robustft.terminal import LogRecord, Terminal, shown_as
+
+console = Terminal()
+errors = Terminal(stderr=True)
 
 
 def show_log(*, debug: bool) -> None:
-    """Show log messages on stderr.
+    """Show log messages on stderr, and let nothing that Python or a library prints be obeyed.
 
     Args:
         debug: show those of the libraries too, and tracebacks.
     """
+    _guard_exits()
     handler = _Handler(console=errors, show_path=False, show_time=False, show_level=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("robustft").setLevel(logging.INFO)
@@ -33,25 +40,39 @@ class _Handler(RichHandler):
     """Shows messages of which parts may come from outside."""
 
     def render_message(self, record: logging.LogRecord, message: str) -> Text:
-        return _harmless(message)
+        return shown_as(message)
+
+
+def _guard_exits() -> None:
+    """Take the ways by which Python itself writes to stderr: the log, warnings, uncaught errors."""
+    logging.setLogRecordFactory(LogRecord)
+    logging.captureWarnings(True)
+    sys.excepthook = _tell_uncaught
+    threading.excepthook = lambda args: _tell_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.unraisablehook = lambda args: _tell_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows fewer signs than UTF-8 is shown the others spelled out.
+        with contextlib.suppress(ValueError, OSError):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+
+
+def _tell_uncaught(
+    kind: type[BaseException], error: BaseException | None, where: TracebackType | None
+) -> None:
+    """Write a traceback, which quotes the error's message, to stderr."""
+    if kind is not SystemExit:
+        tell("".join(traceback.format_exception(kind, error, where)).rstrip("\n"))
 
 
 def tell(text: str, style: str | None = None) -> None:
     """Write a line to stderr: no markup, not wrapped, for a command in it is there to be copied."""
-    errors.print(_harmless(text), style=style, highlight=False, soft_wrap=True)
+    errors.say(text, style)
 
 
 def say(text: str) -> None:
     """Write a line to stdout."""
-    console.print(_harmless(text), highlight=False)
-
-
-def _harmless(text: str) -> Text:
-    """Return a line without what a terminal would obey: a message may quote a data file or a record."""
-    # Imported here: it reads the records' models.
-    from robustft.tables import printable
-
-    return printable(text)
+    console.print(shown_as(text))
 
 
 def tell_error(error: Exception) -> None:

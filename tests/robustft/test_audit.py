@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from robustft import DataError, InputError, audit, resume, run, write_check_file
 from robustft.audit import print_audit
+from robustft.terminal import Terminal
 from tests.support.cases import CASES, Finished, script, write_run
 from tests.support.endpoint import Endpoint
 
@@ -46,7 +46,7 @@ def test_a_part_of_the_samples_tells_the_figures_with_an_interval(mixed: Finishe
     assert found.noise_rate.low < 0.4 < found.noise_rate.high
     assert found.precision.checked == 3
     file = io.StringIO()
-    print_audit(Console(file=file, width=120), found)
+    print_audit(Terminal(file=file, width=120), found)
     assert "responses that are wrong" in file.getvalue()
     assert "of 3 checked" in file.getvalue()
 
@@ -92,6 +92,6 @@ def test_the_figures_say_whether_the_samples_are_known_to_be_random(mixed: Finis
     for file, known in ((own, False), (drawn, True)):
         shown = io.StringIO()
         found = audit(mixed.out, file)
-        print_audit(Console(file=shown, width=120), found)
+        print_audit(Terminal(file=shown, width=120), found)
         assert found.random is known
         assert ("does not say how its samples were drawn" in shown.getvalue()) is not known

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from rich.console import Console
 
 from robustft import StorageError, resume, run
+from robustft.terminal import Terminal
 from robustft.trace import print_trace
 from stores.database import Database
 from stores.errors import DamageError
@@ -92,7 +92,7 @@ def damage(out: Path, done: Damage, *, forged: bool = False) -> None:
 
 def traced(out: Path, identifier: str) -> str:
     file = io.StringIO()
-    print_trace(out, identifier, Console(file=file, width=200), prompts=True)
+    print_trace(out, identifier, Terminal(file=file, width=200), prompts=True)
     return file.getvalue()
 
 

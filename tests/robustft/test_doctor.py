@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from graph.config.run import RunConfig, parse_config
 from robustft.doctor import examine
+from robustft.terminal import Terminal
 from tests.support.endpoint import Endpoint
 from tests.support.fake_vllm import FakeVLLM
 
@@ -25,7 +25,7 @@ def config(endpoint: Endpoint, **sections: Any) -> RunConfig:
 async def told_of(config: RunConfig) -> tuple[bool, dict[str, str]]:
     """Return whether all is well, and the lines by what they are about, each with its mark."""
     file = io.StringIO()
-    well = await examine(config, Console(file=file, width=60))
+    well = await examine(config, Terminal(file=file, width=60))
     # The first sample follows, on lines of its own.
     lines = [line for line in file.getvalue().splitlines() if line[0] in "✓✗"]
     return well, {line[2:].partition(":")[0]: line[0] + line.partition(":")[2] for line in lines}

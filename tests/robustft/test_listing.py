@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from robustft import list_runs, list_samples, load_config, run
 from robustft.listing import became, plain_run, print_runs, print_samples
+from robustft.terminal import Terminal
 from stores.errors import RunDirectoryError
 from stores.records import Decision, Verdict
 from tests.support.cases import CASES, Finished, script, write_run
 from tests.support.endpoint import Endpoint
 
 
-def shown(print_with: Callable[[Console, Any], None], found: Any, width: int = 200) -> str:
+def shown(print_with: Callable[[Terminal, Any], None], found: Any, width: int = 200) -> str:
     file = io.StringIO()
-    print_with(Console(file=file, force_terminal=True, width=width), found)
+    print_with(Terminal(file=file, force_terminal=True, width=width), found)
     return file.getvalue()
 
 

@@ -3,15 +3,15 @@
 import io
 
 import pytest
-from rich.console import Console
 
 from graph.stages.stage import Progress
 from robustft.progress import LiveProgress
+from robustft.terminal import Terminal
 
 
 def shown(reports: list[Progress], *, terminal: bool) -> str:
     file = io.StringIO()
-    console = Console(file=file, force_terminal=terminal, width=120, no_color=True)
+    console = Terminal(file=file, force_terminal=terminal, width=120, no_color=True)
     with LiveProgress(console) as progress:
         for report in reports:
             progress(report)
@@ -39,7 +39,7 @@ def test_a_stage_without_work_says_why() -> None:
 
 def test_a_stage_that_is_under_way_is_no_line_yet() -> None:
     file = io.StringIO()
-    with LiveProgress(Console(file=file, force_terminal=False)) as progress:
+    with LiveProgress(Terminal(file=file, force_terminal=False)) as progress:
         progress(REPORTS[0])
         progress(REPORTS[1])
         assert file.getvalue() == ""
@@ -57,7 +57,7 @@ def fail(progress: LiveProgress) -> None:
 def test_a_stage_that_was_broken_off_is_not_said_to_have_ended(terminal: bool) -> None:
     file = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
-        fail(LiveProgress(Console(file=file, force_terminal=terminal, no_color=True)))
+        fail(LiveProgress(Terminal(file=file, force_terminal=terminal, no_color=True)))
     assert " s\n" not in file.getvalue()
 
 

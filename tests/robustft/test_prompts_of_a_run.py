@@ -10,6 +10,7 @@ import pytest
 
 from prompts.template import PromptError
 from robustft import InputError, RobustFTError, load_config, resume, run
+from stores.errors import RunDirectoryError
 from tests.support.cases import (
     PROMPTS,
     SHIPPED,
@@ -309,9 +310,10 @@ def test_a_link_among_a_runs_prompts_is_not_followed(linked: str, tmp_path: Path
     run(config, out, until="select")
     elsewhere = (out / linked).rename(tmp_path / "elsewhere")
     (out / linked).symlink_to(elsewhere)
-    with pytest.raises(PromptError, match="no plain file"):
-        resume(out, until="select")
-
+    for changed in (None, load_config(config, ["selection.keep=1.0"])):
+        with pytest.raises(RunDirectoryError, match=f"{linked}: is a symbolic link"):
+            resume(out, config=changed, until="select")
+    (out / linked).unlink()
     resume(out, config=load_config(config, ["selection.keep=1.0"]), until="select")
     assert not (out / "prompts").is_symlink()
     assert not (out / "prompts" / "base.md").is_symlink()

@@ -1,13 +1,11 @@
-"""Text from outside as it may be printed: what it says, and nothing that a terminal would obey."""
+"""What a run found, as a table that a person reads."""
 
 import io
 from pathlib import Path
 from typing import Any
 
-import pytest
-from rich.console import Console
-
-from robustft.tables import print_summary, printable
+from robustft.tables import print_summary
+from robustft.terminal import Terminal
 from stores.records import (
     CalibrationFigures,
     ClassShare,
@@ -21,31 +19,6 @@ from stores.records import (
     TrainingSet,
 )
 from tests.support.records import SUMMARY
-
-
-@pytest.mark.parametrize(
-    "text", ["", "Capital of Perú?", "two\nlines", "[bold]no markup[/bold] [/red]", "日本語 🏔 ½"]
-)
-def test_a_text_stays_as_it_is(text: str) -> None:
-    assert printable(text).plain == text
-
-
-@pytest.mark.parametrize(
-    "sign", ["\x1b", "\x00", "\x07", "\x08", "\r", "\x9b", "\u202e", "\u200b", "\ufeff", "\ud83d"]
-)
-def test_a_sign_that_a_terminal_would_obey_is_replaced(sign: str) -> None:
-    assert printable(f"a{sign}b").plain == "a\ufffdb"
-
-
-def test_markup_is_printed_and_not_carried_out() -> None:
-    file = io.StringIO()
-    Console(file=file, force_terminal=True, color_system="truecolor").print(printable("[red]a[/red]"))
-    assert file.getvalue() == "[red]a[/red]\n"
-
-
-@pytest.mark.parametrize(("limit", "text"), [(None, "abcdef"), (6, "abcdef"), (5, "abcd…"), (1, "…")])
-def test_a_long_text_is_cut_at_the_limit(limit: int | None, text: str) -> None:
-    assert printable("abcdef", limit).plain == text
 
 
 def test_a_class_that_training_sees_more_often_than_the_data_have_it_is_told() -> None:
@@ -64,7 +37,7 @@ NOTHING: dict[str, Any] = {"detection": None, "relabel": None, "training_set": N
 def printed(**changes: Any) -> str:
     file = io.StringIO()
     summary = Summary.model_validate({**SUMMARY.model_dump(), **changes})
-    print_summary(Console(file=file, width=200), summary, Path("runs/x"))
+    print_summary(Terminal(file=file, width=200), summary, Path("runs/x"))
     return file.getvalue()
 
 

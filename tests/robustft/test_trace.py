@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from robustft import InputError, load_config, resume, run
+from robustft.terminal import Terminal
 from robustft.trace import print_trace
 from stores.errors import RunDirectoryError
 from stores.run_directory import RunDirectory
@@ -18,7 +18,7 @@ from tests.support.glanced import config_of
 
 def told(directory: Path, identifier: str, *, terminal: bool = False, prompts: bool = False) -> str:
     file = io.StringIO()
-    console = Console(file=file, force_terminal=terminal, width=200)
+    console = Terminal(file=file, force_terminal=terminal, width=200)
     print_trace(directory, identifier, console, prompts=prompts)
     return file.getvalue()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stores.atomic import atomic_path, atomic_writer, write_json_atomically, write_text_atomically
+from tests.support.odd import KINDS, Outside, plant
 
 
 def write_half(path: Path, error: type[BaseException]) -> None:
@@ -36,6 +37,37 @@ def test_a_failure_leaves_the_older_file_and_nothing_else(tmp_path: Path, error:
     fail_while_writing(path, error)
     assert path.read_text() == "the old one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("file", "hard_link")])
+def test_nothing_but_a_file_is_replaced(tmp_path: Path, kind: str) -> None:
+    outside, path = Outside(tmp_path), tmp_path / "out.txt"
+    plant(kind, path, outside)
+    before, there = path.lstat().st_ino, set(tmp_path.iterdir())
+    with pytest.raises(OSError, match="it is a "):
+        write_text_atomically(path, "text")
+    assert outside.is_as_it_was()
+    assert (path.lstat().st_ino, set(tmp_path.iterdir())) == (before, there)
+
+
+def test_what_is_put_there_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    outside, path = Outside(tmp_path), tmp_path / "out.txt"
+
+    def write() -> None:
+        with atomic_writer(path) as file:
+            file.write("text")
+            path.symlink_to(outside.file)
+
+    with pytest.raises(OSError, match="symbolic link"):
+        write()
+    assert outside.is_as_it_was()
+
+
+def test_another_name_of_the_file_keeps_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("old")
+    (tmp_path / "out").hardlink_to(tmp_path / "other")
+    write_text_atomically(tmp_path / "out", "new")
+    assert ((tmp_path / "other").read_text(), (tmp_path / "out").read_text()) == ("old", "new")
 
 
 def test_a_failure_leaves_no_file_where_none_was(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from stores.errors import RunDirectoryError
 from stores.lock import RunLock
+from tests.support.odd import KINDS, Outside, plant
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +70,42 @@ def test_the_lock_does_not_outlive_a_child_that_it_was_open_beside(tmp_path: Pat
         lock.release()
         RunLock(tmp_path).release()
         child.communicate(b"\n", timeout=20)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "hard_link"])
+def test_what_is_no_lock_of_ours_is_left_as_it_is(tmp_path: Path, kind: str) -> None:
+    outside, file = Outside(tmp_path), tmp_path / ".state" / "run.lock"
+    plant(kind, file, outside)
+    before = file.lstat()
+    with pytest.raises(RunDirectoryError, match="no lock of RobustFT's"):
+        RunLock(tmp_path)
+    assert outside.is_as_it_was()
+    assert (file.lstat().st_ino, file.lstat().st_size) == (before.st_ino, before.st_size)
+
+
+def test_a_lock_that_has_another_name_is_left_as_it_is(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text('{"pid": 7, "host": "x"}')
+    (tmp_path / ".state" / "run.lock").hardlink_to(other)
+    with pytest.raises(RunDirectoryError, match="hard links"):
+        RunLock(tmp_path)
+    assert other.read_text() == '{"pid": 7, "host": "x"}'
+
+
+def test_a_state_folder_that_is_a_link_is_not_followed(tmp_path: Path, state: Path) -> None:
+    outside = Outside(tmp_path)
+    state.rmdir()
+    state.symlink_to(outside.folder)
+    with pytest.raises(RunDirectoryError, match="no lock of RobustFT's"):
+        RunLock(tmp_path)
+    assert outside.is_as_it_was()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 40, b'{"pid": 1', b'{"pi', b'{"pid": 1, "host": "h"}'])
+def test_a_lock_that_a_power_cut_tore_is_taken(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".state" / "run.lock").write_bytes(content)
+    RunLock(tmp_path).release()
+    assert json.loads((tmp_path / ".state" / "run.lock").read_text())["pid"] == os.getpid()
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A run directory in the making: whole or not at all, and nothing is left of one that was not finished."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,22 @@ def test_what_a_killed_process_left_is_removed_by_the_next_that_makes_it(tmp_pat
     assert left not in names(tmp_path)
     staged.commit()
     assert names(tmp_path) == {"run", ".run-notours"}
+
+
+def test_a_backup_of_a_name_like_ours_stays(tmp_path: Path) -> None:
+    StagedRun(tmp_path / "run", "{}", {}).commit()
+    # Eight signs behind the name, as a date has; even one that was copied while it was made.
+    shutil.copytree(tmp_path / "run", tmp_path / ".run-20261127")
+    making = StagedRun(tmp_path / "other", "{}", {})
+    shutil.copytree(making.folder, tmp_path / ".other-20261127")
+    making.discard()
+    (tmp_path / ".other-linked01").symlink_to(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run")
+    for name in ("run", "other"):
+        StagedRun(tmp_path / name, "{}", {}).commit()
+    assert names(tmp_path) == {"run", "other", ".run-20261127", ".other-20261127", ".other-linked01"}
+    assert holds_run(tmp_path / ".run-20261127")
+    assert names(tmp_path / "run" / ".state") == {"journal.sqlite", "run.lock"}
 
 
 def test_one_that_is_being_made_by_another_is_left_alone(tmp_path: Path) -> None:

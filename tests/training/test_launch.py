@@ -24,7 +24,7 @@ from tests.support.processes import (
 )
 from tests.support.waiting import wait_until
 from training.errors import LostProcessError, TrainingError, TrainingInterrupted
-from training.launch import _escaped, _last_words, _whole_lines
+from training.launch import _last_words, _whole_lines
 from training.progress import TrainingStep
 
 # What two processes may differ by from one, in float32: they add the same numbers in another order.
@@ -239,4 +239,3 @@ def test_last_words_are_few_short_and_printable(tmp_path: Path) -> None:
     assert len(said) < 6 * 310
     assert "\x1b" not in said
     assert "closing" not in said
-    assert _escaped("a\nb") == "a\ufffdb"

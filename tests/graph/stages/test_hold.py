@@ -6,7 +6,8 @@ import pytest
 
 from graph.stages.hold import held, holding
 from stores.errors import RunDirectoryError
-from stores.lock import STATE, RunLock
+from stores.lock import RunLock
+from stores.places import STATE
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_noise_replaces_a_file_only_when_it_is_told_to(
     arguments = ["noise", facts(4), "--rate", "0.5", "--out", "noisy.jsonl"]
     assert command(monkeypatch, *arguments) == 2
     told = capsys.readouterr().err
-    assert told.startswith("robustft: noisy.jsonl: is there already")
+    assert told.startswith("robustft: noisy.jsonl: exists already")
     assert told.count("\n") == 1
     assert Path("noisy.jsonl").read_text() == "precious"
     assert command(monkeypatch, *arguments, "--force") == 0
