@@ -4,7 +4,7 @@ This module imports no library of models, so that a config can be read without o
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -20,6 +20,9 @@ from stores.sample import Message, Sample
 if TYPE_CHECKING:
     from agents.role import Role
     from stores.examples import ExampleStore
+
+TRIED = "Answer: an example"
+"""Stands for what a model says, where a prompt is tried."""
 
 
 class Reply(BaseModel):
@@ -119,9 +122,11 @@ class AgentConfig(BaseModel, ABC):
 
     model: str = "default"
     """The model the agent asks: a key of `models`."""
-    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    # Every token is as likely as every other long before.
+    temperature: float = Field(default=0.0, ge=0, le=100, allow_inf_nan=False)
     """The sampling temperature. At 0 the model gives its likeliest reply."""
-    max_tokens: Annotated[int, Field(gt=0)] | Literal["auto"] = "auto"
+    # The longest windows of models that are published.
+    max_tokens: Annotated[int, Field(gt=0, le=10_000_000)] | Literal["auto"] = "auto"
     """The most tokens of one reply. `auto` follows the length of the data's responses. Where a reply was cut,
     it is asked for once more with four times the room. A number is never exceeded."""
 
@@ -160,6 +165,20 @@ class AgentConfig(BaseModel, ABC):
             )
 
         return {key: load(key, use) for key, use in self.templates.items()}
+
+    def tried_values(self, key: str, sample: Sample) -> Sequence[Mapping[str, object]]:
+        """Return values of the agent's own variables, as a request about a sample may have them.
+
+        Every prompt is filled with them before a run asks anything.
+
+        Args:
+            key: the config key that names the prompt file.
+            sample: what would be asked about.
+
+        Returns:
+            Each kind of request once; none where the agent would not ask with that prompt.
+        """
+        return [dict.fromkeys(self.templates[key].variables, TRIED)]
 
     @classmethod
     def turn_of(cls, key: str) -> str:

@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, kept_of, request
+from agents.agent import TRIED, AgentConfig, AgentRecord, Parts, TemplateUse, kept_of, request
 from agents.answers.kind import agree_with_any, sample_kind
 from agents.assessment import VARIABLES as ASSESSED
 from agents.assessment import Assessment, Assessor
@@ -100,6 +100,18 @@ class CheckerConfig(AgentConfig):
                 f"views is empty, but the policy '{self.policy}' compares them with the response"
             )
         return self
+
+    def tried_values(self, key: str, sample: Sample) -> Sequence[Mapping[str, object]]:
+        """Return answers that were read and such that were not; of the other prompts, those that are used."""
+        if key != "prompt":
+            assessed = self.policy == "calibrated" and not sample_kind(sample).comparable
+            return super().tried_values(key, sample) if assessed else ()
+        if self.policy not in ("judge", "hybrid", "calibrated"):
+            return ()
+        return [
+            {"response": sample.response, "views": shown, "reasonings": shown}
+            for shown in (dict.fromkeys(self.views, TRIED), dict.fromkeys(self.views))
+        ]
 
     def build(self, parts: Parts) -> "Checker":
         """Return the agent."""

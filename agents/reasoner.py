@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from agents.agent import (
+    TRIED,
     AgentConfig,
     AnswerRecord,
     Parts,
@@ -51,10 +52,19 @@ class ReasonerConfig(AgentConfig):
     """The prompt of a reasoning turn: a name in `prompts/`, or a path to your own file or folder."""
     reflect_prompt: str = "reflect"
     """The prompt of a reflection: a name in `prompts/`, or a path to your own file or folder."""
-    max_reflections: int = Field(default=4, ge=0)
+    # Each is two requests about every sample. The paper has 4.
+    max_reflections: int = Field(default=4, ge=0, le=100)
     """The most reflections on one sample (the paper's n). 0 turns reflection off."""
     early_stop: bool = True
     """Whether reflection stops when two answers in a row agree, or when the reply repeats itself."""
+
+    def tried_values(self, key: str, sample: Sample) -> Sequence[Mapping[str, object]]:
+        """Return what a first and a later turn show; no reflection where there is none."""
+        if key == "reflect_prompt":
+            found = [{"reasoning": TRIED, "answer": answer} for answer in (TRIED, None)]
+            return found if self.max_reflections else ()
+        said = (None, TRIED) if self.max_reflections else (None,)
+        return [dict.fromkeys(REASON_VARIABLES, text) for text in said]
 
     def build(self, parts: Parts) -> "Reasoner":
         """Return the agent."""

@@ -1,6 +1,6 @@
 """The Relabeler: a new answer in the light of the nearest clean examples (Eq. 4 and 5)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,8 +49,13 @@ class RelabelerConfig(AgentConfig):
     prompt: str = "relabel"
     """The prompt of the sample and its neighbours: a name in `prompts/`, or a path to your own file or
     folder."""
-    neighbours: int = Field(default=3, ge=0)
+    # All stand in one request, and a window ends. The paper has 3.
+    neighbours: int = Field(default=3, ge=0, le=1000)
     """How many of the nearest clean samples are shown as examples (the paper's k). 0 shows none."""
+
+    def tried_values(self, key: str, sample: Sample) -> Sequence[Mapping[str, object]]:
+        """Return no example, as an example itself is shown, and one."""
+        return [{"neighbours": shown} for shown in ([], [sample])[: 1 + bool(self.neighbours)]]
 
     def build(self, parts: Parts) -> "Relabeler":
         """Return the agent."""

@@ -1,6 +1,6 @@
 """The Reviewer: decides on one answer, given the context answer and the reasoned one (Eq. 6)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict
@@ -56,6 +56,10 @@ class ReviewerConfig(AgentConfig):
     policy: Literal["review", "context"] = "review"
     """`review`: the model chooses where the two answers disagree. `context`: the relabeler's answer is taken,
     and the model is not asked."""
+
+    def tried_values(self, key: str, sample: Sample) -> Sequence[Mapping[str, object]]:
+        """Return two answers and a reasoning; nothing where the model is not asked."""
+        return () if self.policy == "context" else super().tried_values(key, sample)
 
     def build(self, parts: Parts) -> "Reviewer":
         """Return the agent."""

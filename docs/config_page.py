@@ -155,10 +155,10 @@ def _bounds(field: FieldInfo) -> str:
 def _said(rules: Iterable[Any]) -> str:
     """Return bounds in words."""
     limits = [
-        f"{word} {getattr(rule, name):g}"
+        f"{word} {format(bound, ',' if isinstance(bound, int) else 'g')}"
         for rule in rules
         for name, word in _BOUNDS
-        if getattr(rule, name, None) is not None
+        if (bound := getattr(rule, name, None)) is not None
     ]
     return ", ".join(limits)
 

@@ -12,8 +12,8 @@ from graph.context import load_models, load_prompts
 from graph.engine import SAMPLES_A_REQUEST
 from graph.frozen_run import FrozenRun
 from graph.kept import agents_of_run
+from graph.readiness import check_models
 from graph.sample_graph import sample_graph
-from graph.stages.load import check_models
 from graph.state import SampleInput, SampleState
 from graph.windows import tell_too_long, windows_of_agents
 from prompts.template import PromptError

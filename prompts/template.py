@@ -106,7 +106,10 @@ class Template:
         """
         try:
             with budget():
-                return self._template.render(values).strip()
+                text = self._template.render(values).strip()
+                # Half a surrogate pair can be written in a template, and in no request.
+                text.encode()
+                return text
         except Exception as exc:
             # Whatever can be raised in Python: a template calls filters and methods.
             raise PromptError(f"{self._path}: {_reason(exc)}") from exc

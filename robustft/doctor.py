@@ -4,7 +4,8 @@ import asyncio
 import os
 import platform
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import cache
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -12,18 +13,16 @@ from typing import Literal
 
 from rich.text import Text
 
-from agents.models.config import VLLMModelConfig
 from agents.models.pool import ModelPool
-from agents.models.vllm_command import plan_server
 from graph.config import Stage
-from graph.config.run import RunConfig
+from graph.config.run import ConfigError, RunConfig
 from graph.context import load_prompts
 from graph.preview import preview
-from graph.stages.load import TRAINING, check_can_be_tuned, check_models, check_tuned_model
+from graph.readiness import TRIED, Needs, encodes
+from graph.stages.resume import NO_TEST
 from robustft.terminal import Terminal, shown_as
 from stores.counts import counted
 from stores.dataset import read_samples
-from stores.encoder import load_encoder
 from stores.errors import RobustFTError
 from stores.records import Skipped
 from stores.sample import Sample
@@ -33,9 +32,6 @@ from stores.wordings import read_wordings
 
 Check = Callable[[], Awaitable[str]]
 Split = Literal["train", "test", "guard", "gold"]
-
-# Samples of which the student's chat template must render one.
-_TRIED = 8
 
 
 async def examine(config: RunConfig, console: Terminal, until: Stage = "evaluate") -> bool:
@@ -50,18 +46,32 @@ async def examine(config: RunConfig, console: Terminal, until: Stage = "evaluate
         ("machine", _machine),
         ("libraries", _libraries),
         ("cache", _cache),
-        *(("server", lambda name=name: _server(config, name)) for name in _to_be_started(config)),
-        ("models and prompts", lambda: _models(config)),
-        *([("training.model", lambda: _tuned_model(config))] if until in TRAINING else []),
-        ("encoder", lambda: _encoder(config)),
     ]
+    async with ModelPool() as pool:
+        needs = _needs(config, until)
+        checks += [(check.name, check.look) for check in needs.checks(pool)]
+        return await _tell([*checks, *_of_data(config)], console)
+
+
+def _needs(config: RunConfig, until: Stage) -> Needs:
+    """Return what a run would check. A server of ours is described, not started: that may take minutes."""
+    prompts = cache(lambda: load_prompts(config))
+    return Needs(
+        config, prompts, lambda: _first_samples(config), until, encodes=encodes(config, until), starts=False
+    )
+
+
+def _of_data(config: RunConfig) -> Iterator[tuple[str, Check]]:
     for split in ("train", "test", "guard", "gold"):
         if getattr(config.data, split):
-            checks.append((f"data.{split}", lambda split=split: _data(config, split)))  # type: ignore[misc]
-    if config.data.paraphrases and config.data.test:
-        checks.append(("data.paraphrases", lambda: _paraphrases(config)))
+            yield f"data.{split}", lambda split=split: _data(config, split)  # type: ignore[misc]
+    if config.data.paraphrases:
+        yield "data.paraphrases", lambda: _paraphrases(config)
     if config.data.trusted and config.data.train:
-        checks.append(("data.trusted", lambda: _trusted(config)))
+        yield "data.trusted", lambda: _trusted(config)
+
+
+async def _tell(checks: Iterable[tuple[str, Check]], console: Terminal) -> bool:
     well = True
     for name, check in checks:
         try:
@@ -96,57 +106,14 @@ async def _cache() -> str:
     return f"{folder}, {shutil.disk_usage(folder).free / 2**30:.0f} GiB free"
 
 
-async def _models(config: RunConfig) -> str:
-    # A server of ours is described, not started: that may take minutes and a whole GPU.
-    idle = _to_be_started(config)
-    await asyncio.to_thread(load_prompts, config)
-    async with ModelPool() as models:
-        await check_models(models, config, without=idle)
-    asked = [name for name in sorted(config.models_in_use()) if name not in idle]
-    return ", ".join(
-        ["the prompts load", *(f"{name} answers ({config.models[name].name})" for name in asked)]
-    )
-
-
-def _to_be_started(config: RunConfig) -> list[str]:
-    used = {*config.models_in_use(), config.training.model}
-    return [
-        name
-        for name in sorted(used)
-        if isinstance(model := config.models[name], VLLMModelConfig) and model.base_url is None
-    ]
-
-
-async def _server(config: RunConfig, name: str) -> str:
-    model = config.models[name]
-    assert isinstance(model, VLLMModelConfig)  # noqa: S101 - what `_to_be_started` returned
-    plan = await asyncio.to_thread(plan_server, model, f"models.{name}")
-    return f"models.{name} would be started by: {plan.command} ({plan.fit})"
-
-
-async def _tuned_model(config: RunConfig) -> str:
-    check_can_be_tuned(config)
-    prompts = await asyncio.to_thread(load_prompts, config)
-    samples = await asyncio.to_thread(_first_samples, config)
-    found = await asyncio.to_thread(check_tuned_model, config, prompts, samples)
-    name = config.training.model
-    return f"{name} can be tuned ({config.models[name].name}): {found}"
-
-
 def _first_samples(config: RunConfig) -> list[Sample]:
     """Return a few samples to be rendered; what is wrong with the data has a line of its own."""
     if config.data.train is None:
         return []
     try:
-        return list(islice(read_samples(config.data.train, rules=config.data.rules("train")), _TRIED))
+        return list(islice(read_samples(config.data.train, rules=config.data.rules("train")), TRIED))
     except RobustFTError:
         return []
-
-
-async def _encoder(config: RunConfig) -> str:
-    encoder = await asyncio.to_thread(load_encoder, config.encoder)
-    vector = await asyncio.to_thread(encoder.embed_query, "a query")
-    return f"{config.encoder.name}, {len(vector)} dimensions"
 
 
 async def _trusted(config: RunConfig) -> str:
@@ -165,6 +132,8 @@ async def _trusted(config: RunConfig) -> str:
 async def _paraphrases(config: RunConfig) -> str:
     """Read the other wordings beside the test samples that they are of."""
     data = config.data
+    if data.test is None:
+        raise ConfigError(NO_TEST)
 
     def read() -> dict[str, tuple[str, ...]]:
         def samples() -> Iterator[Sample]:

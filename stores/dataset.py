@@ -233,7 +233,7 @@ def read_identified(
         opened = read_source(source)
         if only is None:
             return opened
-        return Rows((row for row in opened if only(row[1])), opened.classes)
+        return Rows((row for row in opened if only(row[1])), source, opened.classes)
 
     return _identify(rows, source, rules, limit=limit, skip=skip, bad=bad)
 

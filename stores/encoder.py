@@ -23,7 +23,8 @@ class EncoderConfig(BaseModel):
 
     name: str = MINILM
     """An alias, a local folder or a hub id of a sentence-transformers model."""
-    batch_size: int = Field(default=32, gt=0)
+    # More would only hold more of the texts in memory at once.
+    batch_size: int = Field(default=32, gt=0, le=65_536)
     """Prompts encoded at once. On a CPU, 8 to 32 are a third faster than 64."""
 
 

@@ -1,8 +1,9 @@
 """Models, tokenizers and adapters as transformers and PEFT read them. What they raise is one message."""
 
 import logging
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ _TOKENIZER_FILES = (
     "vocab.txt",
     "tekken.json",
 )
+# The largest mixtures have some hundred layers, heads and experts.
+_COUNT = re.compile(r"(num_|n_)\w*(layer|expert|head)s?")
+_MOST_PARTS = 10_000
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -67,6 +71,35 @@ def _end_tokens(weights: str, tokenizer: Any) -> Iterator[str]:
                 yield tokenizer.convert_ids_to_tokens(end)
 
 
+def read_config(weights: str) -> Any:
+    """Return a model's config, whose counts are such as models have.
+
+    Args:
+        weights: a folder or a hub id.
+
+    Raises:
+        WeightsError: it cannot be read, or describes a model that would take for ever to build.
+    """
+    from transformers import AutoConfig
+
+    with reading_weights(weights):
+        config = AutoConfig.from_pretrained(weights, trust_remote_code=False)
+        _check_counts(weights, config.to_dict())
+    return config
+
+
+def _check_counts(weights: str, settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            _check_counts(weights, value)
+        # Each is built as Python's objects before a weight is read.
+        if _COUNT.fullmatch(str(name)) and isinstance(value, int) and value > _MOST_PARTS:
+            raise WeightsError(
+                f"model '{weights}': its config says {name}: {value:,}; no model has more than "
+                f"{_MOST_PARTS:,}"
+            )
+
+
 def load_causal_model(weights: str, **how: Any) -> Any:
     """Return a language model with all its weights. They are read from safetensors alone.
 
@@ -82,6 +115,7 @@ def load_causal_model(weights: str, **how: Any) -> Any:
     if Path(weights).is_dir():
         check_weight_files(Path(weights))
     loaded: Any
+    read_config(weights)
     with reading_weights(weights, "its weights cannot be loaded"), _quiet_loading():
         loaded = AutoModelForCausalLM.from_pretrained(
             weights,
@@ -105,13 +139,12 @@ def load_outline(weights: str) -> Any:
         WeightsError: as for `load_causal_model`; or the package that reads quantised weights is missing.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     folder = Path(weights)
     if folder.is_dir():
         check_weight_files(folder)
-    with reading_weights(weights):
-        config = AutoConfig.from_pretrained(weights, trust_remote_code=False)
+    config = read_config(weights)
     quantisation = getattr(config, "quantization_config", None)
     if quantisation is None and folder.is_dir():
         return load_causal_model(weights, device_map="meta")

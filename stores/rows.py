@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from stores.errors import DataError
+from stores.errors import DataError, RobustFTError, first_line
 from stores.fields import RowError
 from stores.files.delimited import read_delimited, rewrite_delimited
 from stores.files.json_rows import read_json, rewrite_json
@@ -39,19 +39,27 @@ class Rows(Iterator[tuple[int, Row | RowError]]):
 
     Args:
         rows: the rows.
+        source: where they come from, for messages.
         classes: the names that a column's numbers stand for, known once the first row is read.
     """
 
     def __init__(
         self,
         rows: Iterator[tuple[int, Row | RowError]],
+        source: str | Path,
         classes: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         self._rows = rows
+        self._source = source
         self.classes = {} if classes is None else classes
 
     def __next__(self) -> tuple[int, Row | RowError]:
-        return next(self._rows)
+        try:
+            return next(self._rows)
+        except (RobustFTError, StopIteration):
+            raise
+        except Exception as error:
+            raise data_error(error, self._source) from error
 
 
 def read_source(source: str | Path) -> Rows:
@@ -67,13 +75,30 @@ def read_source(source: str | Path) -> Rows:
     path = Path(source)
     if not _is_file(path, source):
         classes: dict[str, tuple[str, ...]] = {}
-        return Rows(iter(read_hub(str(source), classes)), classes)
-    kind, encoding = recognise(path)
-    if kind == "json":
-        return Rows(read_json(path, encoding))
-    if kind == "delimited":
-        return Rows(read_delimited(path, encoding))
-    return Rows(read_table(path, kind), read_classes(path, kind))
+        return Rows(iter(read_hub(str(source), classes)), source, classes)
+    try:
+        kind, encoding = recognise(path)
+        if kind == "json":
+            return Rows(read_json(path, encoding), source)
+        if kind == "delimited":
+            return Rows(read_delimited(path, encoding), source)
+        return Rows(read_table(path, kind), source, read_classes(path, kind))
+    except RobustFTError:
+        raise
+    except Exception as error:
+        raise data_error(error, source) from error
+
+
+def data_error(error: Exception, source: str | Path) -> DataError:
+    """Return what any library raised on a user's data as our one message.
+
+    Args:
+        error: what was raised.
+        source: the file or data set.
+    """
+    short = isinstance(error, MemoryError)
+    reason = "it does not fit into the memory that is free" if short else first_line(error)
+    return DataError(f"cannot be read: {reason}; is the file whole?", path=source)
 
 
 def rewrite_source(source: str | Path, target: BinaryIO, revise: Revise) -> None:

@@ -21,9 +21,11 @@ class LoraSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    r: int = Field(default=16, gt=0)
+    # Beyond the width of the widest models a rank has no meaning.
+    r: int = Field(default=16, gt=0, le=16_384)
     """The rank of the update."""
-    alpha: int = Field(default=32, gt=0)
+    # The scale is a float32: far larger ones make every number infinite.
+    alpha: int = Field(default=32, gt=0, le=1_000_000)
     """The update is scaled by alpha / r."""
     dropout: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False)
     """The share of the update's inputs that are zeroed in training."""
@@ -38,7 +40,8 @@ class TrainingConfig(BaseModel):
 
     model: str = "default"
     """The model whose weights are tuned: a key of `models`."""
-    epochs: float = Field(default=2, gt=0, allow_inf_nan=False)
+    # Trainers count steps in 64 bits, and a training of more passes is a slip.
+    epochs: float = Field(default=2, gt=0, le=10_000, allow_inf_nan=False)
     """Passes over the training set."""
     learning_rate: float = Field(default=2e-4, gt=0, lt=1, allow_inf_nan=False)
     """The highest learning rate of AdamW. LoRA wants about ten times the rate of full fine-tuning."""
@@ -49,11 +52,14 @@ class TrainingConfig(BaseModel):
     """The share of all steps in which the learning rate rises from 0."""
     weight_decay: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False)
     """AdamW's decay of the adapter's matrices."""
-    max_grad_norm: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    # Gradients are float32. A larger bound cuts nothing, which 0 says.
+    max_grad_norm: float = Field(default=1.0, ge=0, le=1e30, allow_inf_nan=False)
     """The gradient's norm that a step is cut to. 0 cuts nothing."""
-    batch_size: int = Field(default=8, gt=0)
+    # A step of more samples than that is the whole of most sets.
+    batch_size: int = Field(default=8, gt=0, le=65_536)
     """Samples per optimiser step. With 8, 150 samples give 38 steps in two epochs."""
-    max_length: int = Field(default=1024, gt=0)
+    # The longest windows of models that are published.
+    max_length: int = Field(default=1024, gt=0, le=10_000_000)
     """The most tokens of prompt and response together, the chat template's own included."""
     too_long: Literal["drop", "cut"] = "drop"
     """What happens to a longer sample: `drop` leaves it out and lists it, `cut` cuts off its end."""
@@ -65,7 +71,8 @@ class TrainingConfig(BaseModel):
     bfloat16's memory, `8bit` a half. It needs `pip install 'robustft[quantization]'`."""
     gradient_checkpointing: Literal["auto", True, False] = "auto"
     """Compute activations twice instead of keeping them. `auto` does so where they do not fit."""
-    processes: Literal["auto"] | Annotated[int, Field(gt=0)] = 1
+    # One a GPU, on one machine.
+    processes: Literal["auto"] | Annotated[int, Field(gt=0, le=64)] = 1
     """How many processes train together, one a GPU. `auto` takes all GPUs in sight, and 1 on a CPU. A step
     has `batch_size` samples all the same, so that it must divide by the processes."""
     parallel: Parallel = "ddp"

@@ -1,7 +1,7 @@
 """Whether the model that is to be tuned can be, found before anything is paid for."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,12 @@ from training.setting import choose_setting
 _LOG = logging.getLogger("robustft")
 
 
-def check_student(weights: str, config: TrainingConfig, rows: Sequence[TrainingRow] = ()) -> str:
+def check_student(
+    weights: str,
+    config: TrainingConfig,
+    rows: Sequence[TrainingRow] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> str:
     """Check that a model can be tuned as configured: its files, tokenizer, chat template, layers and size.
 
     No weights are read.
@@ -31,6 +36,7 @@ def check_student(weights: str, config: TrainingConfig, rows: Sequence[TrainingR
         weights: a folder or a hub id, as `stores.model_hub.fetchable_weights` returns it.
         config: how it is to be trained.
         rows: some real samples, to be made tokens as in training.
+        settings: what the chat template is given besides the turns when the tuned model is evaluated.
 
     Returns:
         What was found, in a few words.
@@ -50,6 +56,7 @@ def check_student(weights: str, config: TrainingConfig, rows: Sequence[TrainingR
     tokenizer = load_tokenizer(weights)
     template = ChatTemplate(tokenizer, weights)
     _check_rows(template, config, rows)
+    _check_settings(template, settings or {})
     outline = load_outline(weights)
     check_vocabulary(weights, tokenizer, outline)
     size = _check_size(weights, outline, config)
@@ -70,6 +77,13 @@ def _check_rows(template: ChatTemplate, config: TrainingConfig, rows: Sequence[T
             longest,
             config.max_length,
         )
+
+
+def _check_settings(template: ChatTemplate, settings: Mapping[str, Any]) -> None:
+    try:
+        template.render([{"role": "user", "content": "Hello"}], add_generation_prompt=True, **settings)
+    except TurnsRefusedError as exc:
+        raise InputError(f"chat_template_kwargs: {exc}") from exc
 
 
 def _check_size(weights: str, outline: Any, config: TrainingConfig) -> str:

@@ -4,13 +4,13 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from agents.errors import TurnsRefusedError
 from agents.models.turn_end import turn_end
 from agents.models.turns import Turn, TurnRules, adapt
 from stores.errors import WeightsError, first_line
+from stores.weights import reading_weights
 
 _LOG = logging.getLogger("robustft")
 
@@ -47,10 +47,12 @@ class ChatTemplate:
         self._tokenizer = tokenizer
         self._name = name
         self._told = False
-        self._anchor = _find_anchor(tokenizer)
-        self.rules = self._find_rules()
-        self.end = turn_end(tokenizer)
-        """The token that ends an assistant's turn; None where the template has none."""
+        with reading_weights(name, "its tokenizer cannot be used"):
+            self._anchor = _find_anchor(tokenizer)
+            self.rules = self._find_rules()
+            self.end = turn_end(tokenizer)
+            """The token that ends an assistant's turn; None where the template has none."""
+            self._controls = _find_controls(tokenizer)
         if self.end is None and tokenizer.eos_token_id is None:
             raise WeightsError(
                 f"model '{name}': neither its chat template nor its tokenizer nor its config has a token "
@@ -149,14 +151,6 @@ class ChatTemplate:
         anchored = [before + text for text in texts]
         return [list(one[count:]) for one in self._tokenizer(anchored, add_special_tokens=False)["input_ids"]]
 
-    @cached_property
-    def _controls(self) -> re.Pattern[str]:
-        tokenizer = self._tokenizer
-        added = tokenizer.added_tokens_decoder.values()
-        special = {*tokenizer.all_special_tokens, *(str(token.content) for token in added if token.special)}
-        names = sorted((re.escape(name) for name in special if len(name) > 1), key=len, reverse=True)
-        return re.compile("|".join(names) if names else r"(?!)")
-
     def _broken(self, turns: Sequence[Turn]) -> list[Turn]:
         return [{**turn, "content": self._broken_text(turn["content"])} for turn in turns]
 
@@ -208,6 +202,14 @@ def _shared(left: str, right: str) -> str:
         return left
     pairs = zip(left, right, strict=False)
     return left[: next((at for at, (one, other) in enumerate(pairs) if one != other), len(right))]
+
+
+def _find_controls(tokenizer: Any) -> re.Pattern[str]:
+    """Return what matches a control token in a text."""
+    added = tokenizer.added_tokens_decoder.values()
+    special = {*tokenizer.all_special_tokens, *(str(token.content) for token in added if token.special)}
+    names = sorted((re.escape(name) for name in special if len(name) > 1), key=len, reverse=True)
+    return re.compile("|".join(names) if names else r"(?!)")
 
 
 class _Anchor(NamedTuple):

@@ -1,5 +1,6 @@
 """The models a config can name."""
 
+import math
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -35,6 +36,12 @@ _SECRET_VALUE = re.compile(
     r"(?:sk|pk|ghp|hf|xai|gsk)[-_][\w-]{16,}|Bearer\s+\S+|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+"
 )
 _DEEPEST = 16
+# A day, in seconds: nothing answers later.
+_LONGEST_WAIT = 86_400
+# What JSON parsers take for a whole number (RFC 8259, section 6), and ours writes.
+_LARGEST_INTEGER = 2**63
+# What the DNS takes (RFC 1035, section 2.3.4).
+_LONGEST_LABEL, _LONGEST_HOST = 63, 253
 
 Droppable = Literal["seed", "temperature", "logprobs", "max_tokens", "tools", "tool_choice"]
 # What goes with a field that is left out.
@@ -51,7 +58,7 @@ class EmbeddedModelConfig(BaseModel):
     """An alias, a local folder or a hub id."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` is float32 on a CPU and bfloat16 on a GPU. In float32 an answer does not depend on its batch."""
-    batch_size: Annotated[int, Field(gt=0)] | Literal["auto"] = "auto"
+    batch_size: Annotated[int, Field(gt=0, le=65_536)] | Literal["auto"] = "auto"
     """The most prompts answered at once. `auto` is what the free memory takes on a GPU, and 64 on a CPU."""
     chat_template_kwargs: dict[str, Any] = {}
     """What the chat template is given besides the turns, for example `{enable_thinking: false}`."""
@@ -69,7 +76,22 @@ def check_address(value: str) -> str:
     if parts.username or parts.password:
         raise ValueError("holds a user name or password; name the key's variable in api_key_env")
     _ = parts.port  # raises ValueError where the port is no number
+    _check_host(parts.hostname)
     return value
+
+
+def _check_host(host: str) -> None:
+    """Check that a host's name can be looked up.
+
+    Raises:
+        ValueError: a part of it is empty or too long, or is no name.
+    """
+    try:
+        spelled = host.removesuffix(".").encode("idna").decode()
+    except UnicodeError as exc:
+        raise ValueError(f"has a host that is no name: each part has 1 to {_LONGEST_LABEL} signs") from exc
+    if len(spelled) > _LONGEST_HOST:
+        raise ValueError(f"has a host of more than {_LONGEST_HOST} signs")
 
 
 class EndpointModelConfig(BaseModel):
@@ -100,6 +122,7 @@ class EndpointModelConfig(BaseModel):
     @field_validator("extra_body", "chat_template_kwargs")
     @classmethod
     def _check_secrets(cls, value: dict[str, Any]) -> dict[str, Any]:
+        _check_json(value)
         _refuse_secrets(value)
         return value
 
@@ -122,6 +145,28 @@ class EndpointModelConfig(BaseModel):
                 **self.chat_template_kwargs,
             }
         return {**shaped, **more}
+
+
+def _check_json(value: Any, depth: int = 0) -> None:
+    """Check that a value can be part of a request.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    if depth > _DEEPEST:
+        raise ValueError("is nested too deeply")
+    if isinstance(value, dict | list | tuple):
+        held = [*value, *value.values()] if isinstance(value, dict) else value
+        for part in held:
+            _check_json(part, depth + 1)
+        if isinstance(value, dict) and not all(isinstance(name, str) for name in value):
+            raise ValueError("has a name that is no text; put it in quotes")
+    elif isinstance(value, int) and not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
+        raise ValueError("holds a whole number of more than 64 bits")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("holds a number that is not finite")
+    elif not isinstance(value, str | int | float | None):
+        raise ValueError(f"holds a {type(value).__name__}, which no request can hold")
 
 
 def _refuse_secrets(value: Any, depth: int = 0) -> None:
@@ -155,7 +200,7 @@ class OpenAIModelConfig(EndpointModelConfig):
     api_key_env: str | None = None
     """The environment variable that holds the key. The key itself appears in no file. With OpenAI's own
     service the default is `OPENAI_API_KEY`."""
-    timeout: float = Field(default=120, gt=0, allow_inf_nan=False)
+    timeout: float = Field(default=120, gt=0, le=_LONGEST_WAIT, allow_inf_nan=False)
     """Seconds until one request counts as failed."""
 
     _check_address = field_validator("base_url")(check_address)
@@ -181,11 +226,11 @@ class VLLMModelConfig(EndpointModelConfig):
     """More arguments of `vllm serve`, for example `[--tensor-parallel-size, "2"]`."""
     python: str | None = None
     """The Python that has vLLM. By default, the one that runs RobustFT."""
-    start_timeout: float = Field(default=900, gt=0, allow_inf_nan=False)
+    start_timeout: float = Field(default=900, gt=0, le=_LONGEST_WAIT, allow_inf_nan=False)
     """Seconds that the server may take to load the model."""
     api_key_env: str | None = None
     """With `base_url`: the environment variable that holds the key."""
-    timeout: float = Field(default=300, gt=0, allow_inf_nan=False)
+    timeout: float = Field(default=300, gt=0, le=_LONGEST_WAIT, allow_inf_nan=False)
     """Seconds until one request counts as failed."""
 
     @field_validator("base_url")

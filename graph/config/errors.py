@@ -14,6 +14,8 @@ _PROVIDERS: dict[str, type[BaseModel]] = {
     "vllm": VLLMModelConfig,
 }
 
+_SHOWN = 200
+
 
 class Explanation(NamedTuple):
     """The key that is wrong, as its parts, and what is wrong with it."""
@@ -30,7 +32,8 @@ def explain(error: ValidationError, root: type[BaseModel]) -> Explanation:
         root: the model of the whole config.
     """
     first = error.errors(include_url=False)[0]
-    location = [str(part) for part in first["loc"]]
+    # So it calls the number in "a number, or `auto`", which no user wrote either.
+    location = [str(part) for part in first["loc"] if part != "constrained-int"]
     # Pydantic puts the provider between a model's name and its keys; no user wrote it there.
     provider = location.pop(2) if location[:1] == ["models"] and len(location) > 2 else None
     place = tuple(location)
@@ -61,7 +64,12 @@ def _show(given: object, place: tuple[str, ...]) -> str:
     # An address may hold a password.
     if place[-1:] == ("base_url",) or not isinstance(given, str | int | float | bool | None):
         return ""
-    return f" (given: {given!r})"
+    return f" (given: {shorten(repr(given))})"
+
+
+def shorten(text: str) -> str:
+    """Return what was given, for a message, cut where it is long."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _known_keys(place: tuple[str, ...], provider: str | None, root: type[BaseModel]) -> list[str]:

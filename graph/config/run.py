@@ -18,15 +18,14 @@ from agents.relabeler import RelabelerConfig
 from agents.reviewer import ReviewerConfig
 from configs import shipped_configs
 from graph.config import VERDICTS, Stage
-from graph.config.errors import explain, suggest
+from graph.config.errors import explain, shorten, suggest
 from graph.config.paths import anchor, find_config
-from graph.config.text import TwiceError, load_yaml
+from graph.config.text import LONGEST, TextError, load_yaml
 from stores.bad_rows import OnBadRow
 from stores.columns import ColumnsConfig
 from stores.dataset import ReadingRules
 from stores.encoder import EncoderConfig
 from stores.errors import InputError
-from stores.places import check_plain
 from stores.run_directory import holds_run
 from training.lora import TrainingConfig
 from training.selection import SelectionConfig
@@ -35,7 +34,14 @@ DataFile = Literal["train", "test", "paraphrases", "guard", "gold", "trusted"]
 
 
 class ConfigError(InputError):
-    """The config, or a setting given on the command line, is wrong."""
+    """The config, or a setting given on the command line, is wrong.
+
+    Args:
+        message: what is wrong, where, and what to do; line breaks of what was given are written as spaces.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
 
 
 class DataConfig(BaseModel):
@@ -56,7 +62,8 @@ class DataConfig(BaseModel):
     """The rows of `train` with their right responses. They feed metrics alone and reach no prompt."""
     trusted: str | None = None
     """Responses that you vouch for: a file of `id` or prompt, and response. They are learned from."""
-    limit: int | None = Field(default=None, gt=0)
+    # A set of more samples than any that is published.
+    limit: int | None = Field(default=None, gt=0, le=10**9)
     """The number of training samples to use, from the start of the file. By default, all."""
     columns: ColumnsConfig = ColumnsConfig()
     """Which column is what, where the columns' names do not tell. It holds for `train`, and for the other
@@ -100,13 +107,15 @@ class ExecutionConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    concurrency: int = Field(default=64, gt=0)
+    # Each is a connection, and one address takes 28,000 from one machine. Ten times as many tasks do no harm.
+    concurrency: int = Field(default=64, gt=0, le=10_000)
     """The most requests that an endpoint is sent at once. Four times as many samples are under way."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """The seed of sampling above temperature 0, and of training. NumPy takes 32 bits."""
     max_failed: float = Field(default=0.05, ge=0, le=1)
     """The share of samples that may fail before the run stops."""
-    patience: float = Field(default=600, ge=0)
+    # A month: whoever is away for longer resumes.
+    patience: float = Field(default=600, ge=0, le=30 * 86_400, allow_inf_nan=False)
     """The seconds that an endpoint may be down before the run stops. The run waits until then."""
 
 
@@ -216,7 +225,7 @@ def load_config(path: Path | None, settings: Sequence[str] = (), **data: str | i
             raise ConfigError(f"{path or 'config'}: {message}") from exc
         key = blamed.partition("=")[0]
         # What may hold a password is not repeated.
-        given = key if "://" in blamed or "api_key" in key else blamed
+        given = shorten(key if "://" in blamed or "api_key" in key else blamed)
         raise ConfigError(f"--set {given}: {message.removeprefix(f'{key}: ')}") from exc
 
 
@@ -234,21 +243,10 @@ def parse_config(content: Mapping[str, Any], origin: str = "config") -> RunConfi
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        check_plain(path)
-        content = load_yaml(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
-        shipped = ", ".join(shipped_configs())
-        raise ConfigError(f"{path}: no such config file; those that ship: {shipped}") from exc
-    except OSError as exc:
-        raise ConfigError(f"{path}: cannot be read ({exc.strerror})") from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path}: is not UTF-8 text") from exc
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        if isinstance(exc, TwiceError):
-            raise ConfigError(f"{path}{place}: {exc.problem}; take one out") from exc
-        raise ConfigError(f"{path}{place}: is not YAML ({getattr(exc, 'problem', exc)})") from exc
+        content = load_yaml(_text_of(path))
+    except TextError as exc:
+        place = f", line {exc.line}" if exc.line is not None else ""
+        raise ConfigError(f"{path}{place}: {exc.problem}") from exc
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -256,22 +254,39 @@ def _read(path: Path) -> dict[str, Any]:
     return {key: value for key, value in content.items() if value is not None}
 
 
+def _text_of(path: Path) -> str:
+    """Return a config file's text, no further than a config can be long."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: is no plain file")
+        with path.open(encoding="utf-8") as file:
+            return file.read(LONGEST + 1)
+    except FileNotFoundError as exc:
+        shipped = ", ".join(shipped_configs())
+        raise ConfigError(f"{path}: no such config file; those that ship: {shipped}") from exc
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror})") from exc
+    except ValueError as exc:
+        # So does a name with a NUL.
+        what = "is not UTF-8 text" if isinstance(exc, UnicodeDecodeError) else "is no name of a file"
+        raise ConfigError(f"{path}: {what}") from exc
+
+
 def _apply(content: dict[str, Any], setting: str) -> None:
     key, found, value = setting.partition("=")
+    shown = f"--set {shorten(setting)}"
     if not found or not key:
-        raise ConfigError(f"--set {setting}: write it as key.path=value, for example selection.keep=0.4")
+        raise ConfigError(f"{shown}: write it as key.path=value, for example selection.keep=0.4")
     *parents, last = key.split(".")
     section: Any = content
     for parent in parents:
         section = section.setdefault(parent, {}) if isinstance(section, dict) else None
     if not isinstance(section, dict):
-        raise ConfigError(f"--set {setting}: {'.'.join(parents)} holds no keys")
+        raise ConfigError(f"{shown}: {'.'.join(parents)} holds no keys")
     try:
         section[last] = load_yaml(value)
-    except TwiceError as exc:
-        raise ConfigError(f"--set {setting}: {exc.problem}; take one out") from exc
-    except yaml.YAMLError as exc:
-        raise ConfigError(f"--set {setting}: the value is not YAML") from exc
+    except TextError as exc:
+        raise ConfigError(f"{shown}: the value {exc.problem}") from exc
 
 
 def _find_setting(place: tuple[str, ...], settings: Sequence[str], written: Mapping[str, Any]) -> str | None:

@@ -2,46 +2,31 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from langgraph.runtime import Runtime
 
-from agents.models.config import OpenAIModelConfig, rates_tokens
 from agents.models.pool import ModelPool
-from agents.models.probe import check_name, probe
 from graph.config import VERDICTS, Stage
-from graph.config.run import ConfigError, RunConfig, parse_config
+from graph.config.run import RunConfig, parse_config
 from graph.context import Prompts, RunContext, load_models, load_prompts
 from graph.fingerprint import fingerprints
 from graph.frozen_run import keep_thinking, thinking_models
 from graph.preview import preview
-from graph.stages.base_role import BaseRole
+from graph.readiness import TRAINING, Needs, check_needs, encodes
 from graph.stages.fill import fill, write_skipped
 from graph.stages.resume import ResumePlan, carry_out, plan_resume, resumed_config
 from graph.stages.stage import Workspace, open_stage
 from graph.stages.threads import finish_in_thread
 from graph.state import RunInput
 from graph.windows import tell_too_long, window_of_student, windows_of_agents
-from stores.encoder import load_encoder
-from stores.errors import WeightsError
 from stores.journal import Journal, Split
-from stores.model_hub import fetchable_weights
 from stores.run_directory import RunDirectory, StagedRun, holds_run, storage_errors
-from stores.sample import Sample
 
 _LOG = logging.getLogger("robustft")
 _HELD_OUT: tuple[Split, ...] = ("test", "guard")
-# Enough to see whether a model begins with thoughts.
-_PROBED = 32
-
-TRAINING: tuple[Stage, ...] = ("train", "evaluate")
-"""The stages that need the model which is tuned."""
-# Samples of which a student's chat template must render one.
-_TRIED = 8
 
 
 async def load(state: RunInput, runtime: Runtime[RunContext]) -> dict[str, Any]:
@@ -69,50 +54,6 @@ def _seen(work: Workspace, pool: ModelPool) -> dict[str, Any]:
     return keep_thinking(frozenset(name for name, model in opened.items() if getattr(model, "thinks", False)))
 
 
-async def check_models(
-    pool: ModelPool, config: RunConfig, logs: Path | None = None, without: Sequence[str] = ()
-) -> None:
-    """Ask every model a run would use for a reply, once in each way that its agents will ask.
-
-    Args:
-        pool: owns the models.
-        config: names the models.
-        logs: the folder for the logs of servers that are started.
-        without: models that are neither started nor asked.
-
-    Raises:
-        EndpointError: a model cannot be used.
-        WeightsError: an embedded model cannot be loaded.
-    """
-    models = await load_models(pool, config, logs, without)
-    for name in sorted(models):
-        label = f"models.{name}"
-        for sampling in _samplings(config, name):
-            await probe(models[name], label, sampling)
-        await check_name(models[name], label)
-
-
-def _samplings(config: RunConfig, model: str) -> list[dict[str, Any]]:
-    """Return the different ways in which a model is asked, with the least room that any agent gives it."""
-    asking = [agent for agent in config.agents.by_name().values() if agent.model == model]
-    rooms = [agent.max_tokens for agent in asking if agent.max_tokens != "auto"]
-    room = min([_PROBED, *rooms])
-    found: list[dict[str, Any]] = []
-    for agent in asking:
-        sampling: dict[str, Any] = {
-            "temperature": agent.temperature,
-            "seed": config.run.seed,
-            "max_tokens": room,
-        }
-        if agent.log_probabilities and rates_tokens(config.models[model]):
-            sampling["logprobs"] = True
-        # What rates its tokens is asked no other way as well.
-        if not any(sampling.items() <= known.items() for known in found):
-            found = [known for known in found if not known.items() <= sampling.items()]
-            found.append(sampling)
-    return found
-
-
 async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
     prompts = await asyncio.to_thread(load_prompts, config)
     staged = await finish_in_thread(
@@ -123,10 +64,15 @@ async def _create(config: RunConfig, state: RunInput, pool: ModelPool) -> None:
         await asyncio.to_thread(_show_first, staged.journal, prompts)
         inputs = fingerprints(config, prompts).decisions
         await asyncio.to_thread(staged.journal.validity.keep_inputs, inputs)
-        if state.until in TRAINING:
-            check_can_be_tuned(config)
-            await asyncio.to_thread(_check_student, config, prompts, staged.journal)
-        await _check_what_is_asked(pool, config, state, staged.state)
+        needs = Needs(
+            config,
+            lambda: prompts,
+            lambda: staged.journal.samples("train"),
+            state.until,
+            encodes=encodes(config, state.until),
+            logs=staged.state,
+        )
+        await check_needs(needs, pool)
         await _tell_too_long(pool, config, prompts, staged.journal, state)
         if state.reuse is not None:
             await asyncio.to_thread(_take_over, RunDirectory(staged.folder), Path(state.reuse))
@@ -147,13 +93,20 @@ async def _check_resume(work: Workspace, state: RunInput, pool: ModelPool) -> Re
     known = work.config
     plan, samples = await asyncio.to_thread(_plan, work, state)
     config = plan.config
-    if state.until in TRAINING and _is_untuned(work, config):
-        check_can_be_tuned(config)
-        await asyncio.to_thread(_check_student, config, plan.prompts, work.journal)
     # A finished run can be resumed while its endpoint is down.
-    if _has_questions(plan, samples, state.until):
-        another_encoder = config.encoder != known.encoder
-        await _check_what_is_asked(pool, config, state, work.files.state, encodes=another_encoder)
+    asks = _has_questions(plan, samples, state.until)
+    needs = Needs(
+        config,
+        lambda: plan.prompts,
+        lambda: work.journal.samples("train"),
+        state.until,
+        trains=_is_untuned(work, config),
+        encodes=asks and (config.encoder != known.encoder or encodes(config, state.until)),
+        asks=asks,
+        logs=work.files.state,
+    )
+    await check_needs(needs, pool)
+    if asks:
         await _tell_too_long(pool, config, plan.prompts, work.journal, state)
     return plan
 
@@ -180,16 +133,6 @@ def _begin(work: Workspace, state: RunInput, plan: ResumePlan | None) -> dict[st
     return {"sample_count": samples, **counts}
 
 
-async def _check_what_is_asked(
-    pool: ModelPool, config: RunConfig, state: RunInput, logs: Path, *, encodes: bool = False
-) -> None:
-    if encodes or config.calibrates or config.shows_examples(state.until):
-        # Now, and not while an endpoint waits for requests; and alone, since two threads cannot import
-        # transformers at once.
-        await asyncio.to_thread(load_encoder, config.encoder)
-    await check_models(pool, config, logs)
-
-
 async def _tell_too_long(
     pool: ModelPool, config: RunConfig, prompts: Prompts, journal: Journal, state: RunInput
 ) -> None:
@@ -207,54 +150,9 @@ def _has_questions(plan: ResumePlan, samples: int, until: Stage) -> bool:
     return plan.redoes or sum(counts.values()) < samples or bool(to_relabel or counts.get("failed"))
 
 
-def check_can_be_tuned(config: RunConfig) -> None:
-    """Check that the model to be tuned is one of this machine, before anything else is looked at.
-
-    Raises:
-        ConfigError: it is an endpoint's.
-    """
-    name = config.training.model
-    if isinstance(config.models[name], OpenAIModelConfig):
-        raise ConfigError(
-            f"models.{name} is an endpoint and cannot be tuned here; name a local model in training.model, "
-            "or add --until select"
-        )
-
-
-def check_tuned_model(config: RunConfig, prompts: Prompts, samples: Sequence[Sample] = ()) -> str:
-    """Check that the model to be tuned is at hand and fits, before anything is asked of the others.
-
-    Args:
-        config: names it.
-        prompts: of the config; the model is trained on the base agent's.
-        samples: some of those that it would be trained on.
-
-    Returns:
-        What was found, in a few words.
-
-    Raises:
-        WeightsError: it cannot be tuned; see `training.student.check_student`.
-        InputError: `training.lora` does not fit it.
-    """
-    # Imported here: transformers takes seconds.
-    from training.student import check_student
-
-    role = BaseRole(config.agents.base, prompts.agents["base"]["prompt"])
-    rows = [role.row(sample, sample.response) for sample in samples]
-    try:
-        return check_student(fetchable_weights(_tuned_weights(config)), config.training, rows)
-    except WeightsError as exc:
-        raise WeightsError(f"training.model '{config.training.model}': {exc}") from exc
-
-
 def _is_untuned(work: Workspace, config: RunConfig) -> bool:
     same = _tuned_weights(config) == _tuned_weights(work.config) and config.training == work.config.training
     return not same or not work.has_whole(*work.files.adapter_files)
-
-
-def _check_student(config: RunConfig, prompts: Prompts, journal: Journal) -> None:
-    """Check the model that is tuned, its chat template on the first samples."""
-    check_tuned_model(config, prompts, list(islice(journal.samples("train"), _TRIED)))
 
 
 def _tuned_weights(config: RunConfig) -> str:

@@ -27,6 +27,25 @@ _LEAST_SUSPECT = 64 << 20
 _LARGEST_RATIO = 250
 
 
+def check_growth(unpacked: int, packed: int, path: Path) -> None:
+    """Check that a file does not unpack out of all proportion.
+
+    Args:
+        unpacked: the bytes that were made of it so far.
+        packed: the bytes that they were made of.
+        path: the file.
+
+    Raises:
+        DataError: it does.
+    """
+    if unpacked > max(_LEAST_SUSPECT, _LARGEST_RATIO * packed):
+        raise DataError(
+            f"unpacks to more than {_LARGEST_RATIO} times its size, as no data do; "
+            "if it is yours, unpack it and name the unpacked file",
+            path=path,
+        )
+
+
 def packing_of(path: Path) -> Packing | None:
     """Return how a file is compressed, or None.
 
@@ -129,11 +148,6 @@ class _Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         content = self._stream.read(len(buffer))
         self._size += len(content)
-        if self._size > max(_LEAST_SUSPECT, _LARGEST_RATIO * self._packed.tell()):
-            raise DataError(
-                f"unpacks to more than {_LARGEST_RATIO} times its size, as no data do; "
-                "if it is yours, unpack it and name the unpacked file",
-                path=self._path,
-            )
+        check_growth(self._size, self._packed.tell(), self._path)
         buffer[: len(content)] = content
         return len(content)

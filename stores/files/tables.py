@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from stores.classes import names_in
-from stores.errors import DataError
+from stores.errors import DataError, RobustFTError, first_line
 from stores.fields import RowError
-from stores.files.packing import open_seekable
+from stores.files.packing import check_growth, open_seekable
 from stores.files.rows import STATUS, NumberColumns, Revise, Row, changed_columns, own_columns
 from stores.files.splicing import respell
 
 TableKind = Literal["parquet", "arrow"]
 
 _BATCH = 1024
+# What the rows of a batch may take together, if each held the largest value that its column may have.
+_BATCH_BYTES = 1 << 30
 
 
 def read_table(path: Path, kind: TableKind) -> Iterator[tuple[int, Row | RowError]]:
@@ -144,7 +146,7 @@ def _batches(path: Path, kind: TableKind) -> Iterator[Any]:
     with _reading(path, kind), open_seekable(path) as stream:
         if kind == "parquet":
             with pyarrow.parquet.ParquetFile(stream) as file:
-                yield from file.iter_batches(batch_size=_BATCH)
+                yield from _bounded(file.iter_batches(batch_size=_rows_at_once(file.metadata, path)), path)
             return
         is_file = stream.read(6) == b"ARROW1"
         stream.seek(0)
@@ -153,21 +155,66 @@ def _batches(path: Path, kind: TableKind) -> Iterator[Any]:
             batches = (reader.get_batch(place) for place in range(reader.num_record_batches))
         else:
             batches = iter(pyarrow.ipc.open_stream(stream))
-        for batch in batches:
+        for batch in _bounded(map(_validated, batches), path):
             for start in range(0, batch.num_rows, _BATCH):
                 yield batch.slice(start, _BATCH)
 
 
+def _validated(batch: Any) -> Any:
+    """Return a batch whose texts lie within it: those of a damaged file lead out of it, which is fatal."""
+    batch.validate(full=True)
+    return batch
+
+
+def _rows_at_once(metadata: Any, path: Path) -> int:
+    """Return how many rows of a Parquet file can be unpacked together.
+
+    A value that is written once, in a dictionary, can stand in any number of rows.
+    """
+    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    columns = [group.column(place) for group in groups for place in range(group.num_columns)]
+    size = path.stat().st_size
+    # A row with a list of nothing takes no room in the file.
+    check_growth(sum(column.num_values for column in columns), size, path)
+    largest = max((column.total_uncompressed_size for column in columns), default=0)
+    check_growth(largest, size, path)
+    return max(1, min(_BATCH, _BATCH_BYTES // max(largest, 1)))
+
+
+def _bounded(batches: Iterable[Any], path: Path) -> Iterator[Any]:
+    """Yield batches, as long as they do not grow out of all proportion to their file."""
+    size, unpacked = path.stat().st_size, 0
+    for batch in batches:
+        unpacked += batch.nbytes + sum(map(_written_out, batch.columns))
+        check_growth(unpacked, size, path)
+        yield batch
+
+
+def _written_out(column: Any) -> int:
+    """Return what the texts of a column with a dictionary take, each written out in its rows."""
+    import pyarrow.compute  # type: ignore[import-untyped]
+    import pyarrow.types
+
+    if not pyarrow.types.is_dictionary(column.type):
+        return 0
+    texts, kinds = column.dictionary, pyarrow.types
+    if not any(is_kind(texts.type) for is_kind in (kinds.is_string, kinds.is_large_string, kinds.is_binary)):
+        return 0
+    lengths = pyarrow.compute.binary_length(texts)
+    return pyarrow.compute.sum(lengths.take(column.indices)).as_py() or 0
+
+
 @contextmanager
 def _reading(path: Path, kind: TableKind) -> Iterator[None]:
-    # Imported here because it takes a quarter of a second, which only users of such files should pay.
-    import pyarrow
-
     try:
         yield
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+    except RobustFTError:
+        raise
+    except Exception as error:
         name = "Parquet" if kind == "parquet" else "Arrow"
-        raise DataError(f"cannot be read as {name}: {error}; is the file whole?", path=path) from error
+        raise DataError(
+            f"cannot be read as {name}: {first_line(error)}; is the file whole?", path=path
+        ) from error
 
 
 def read_classes(path: Path, kind: TableKind) -> dict[str, tuple[str, ...]]:

@@ -40,7 +40,23 @@ TOO_LARGE = {
     "empty cycler": "cycler().next()",
     "assertion": "question | truncate(-5, leeway=0)",
     "infinity": "1e999 | int",
+    "wrapped": "('a' * 900000) | wordwrap(1)",
+    "sorted": "(question * 9999) | list | sort",
+    "half a surrogate pair": "'\\ud800'",
 }
+AT_RANDOM = {
+    "random": "options | random",
+    "lipsum": "lipsum()",
+    "a method": "question.upper",
+    "a method in a list": "[question.upper]",
+    "a method beside a text": "'a' ~ question.upper",
+    "a method as text": "question.upper | string",
+    "a method in a format": "'%s' | format(question.upper)",
+    "a method in a printf": "'%s' % question.upper",
+    "an unfinished list": "options | map('upper')",
+}
+LONG = "{% set a = 'a' * 9000000 %}"
+MANY = "{% for i in range(90000) %}"
 TOO_LONG = {
     "ranges": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
     "questions": "{% for a in question %}" * 6 + "{% endfor %}" * 6,
@@ -51,6 +67,12 @@ TOO_LONG = {
     "block in itself": "{% block b %}{{ question }}{{ self.b() }}{% endblock %}",
     "doubling": "{% set a = question %}" + "{% set a = a ~ a %}" * 40 + "{{ a }}",
     "doubling by sum": "{% set a = question %}" + "{% set a = a + a %}" * 40 + "{{ a }}",
+    "looking in a text": LONG + MANY + "{% if 'b' in a %}{% endif %}{% endfor %}",
+    "looking in a list": "{% set a = [0] * 9000000 %}" + MANY + "{% if 1 in a %}{% endif %}{% endfor %}",
+    "comparing": LONG + MANY + "{% if a is eq a %}{% endif %}{% endfor %}",
+    "slicing": LONG + MANY + "{% set b = a[1:] %}{% endfor %}",
+    "a long macro": "{% macro m() %}" + "x" * 99_999 + "{% endmacro %}{{ [" + "m()," * 9999 + "] | length }}",
+    "constants": "{{ ' ' | center(90000) | replace(' ', '" + "y" * 700 + "') }}" * 300,
     "squaring": "{% set a = 99 %}" + "{% set a = a * a %}" * 40 + "{{ a }}",
 }
 
@@ -76,6 +98,18 @@ def test_an_expression_that_fails_or_takes_all_memory_is_a_typed_error(text: str
 def test_a_template_that_would_not_end_is_a_typed_error(text: str, tmp_path: Path) -> None:
     with pytest.raises(PromptError, match=r"base\.md"):
         rendered(f"{{{{ question }}}} {text}", tmp_path)
+
+
+@pytest.mark.parametrize("text", AT_RANDOM.values(), ids=AT_RANDOM.keys())
+def test_what_would_differ_each_time_is_a_typed_error(text: str, tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match=r"base\.md"):
+        rendered(f"{{{{ question }}}} {{{{ {text} }}}}", tmp_path)
+
+
+def test_a_text_of_the_data_that_looks_like_a_place_in_memory_is_a_text(tmp_path: Path) -> None:
+    (tmp_path / "base.md").write_text("{{ question }}{{ prompt | upper }}{{ 'So: ' ~ prompt }}{{ [prompt] }}")
+    sample = SAMPLE.model_copy(update={"prompt": "What is <object at 0x7f00>?", "options": ()})
+    assert "0x7f00" in QuestionTemplate("base", VALUES, folder=tmp_path).render(sample, views={})
 
 
 def test_a_file_of_any_size_is_read_no_further_than_a_prompt_can_be_long(tmp_path: Path) -> None:

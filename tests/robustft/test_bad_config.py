@@ -1,11 +1,18 @@
 """A wrong config ends the command with 2 and one message that says what and where, and writes nothing."""
 
+import os
+import re
 import sys
+import typing
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
+from graph.config.run import ConfigError, RunConfig, parse_config
 from robustft import load_config
 from robustft.cli import main
 from tests.support.endpoint import Endpoint
@@ -146,6 +153,102 @@ def test_a_number_that_is_not_finite_is_refused(
     models = "default: {provider: embedded}, remote: {provider: openai, name: x}, server: {provider: vllm}"
     message = refusal_of(f"models: {{{models}}}\n", monkeypatch, capsys, f"{place}={value}")
     assert message.startswith(f"--set {place}={value}: ")
+
+
+LARGEST = {
+    "run.seed": 2**32 - 1,
+    "run.concurrency": 10_000,
+    "run.patience": 30 * 86_400,
+    "data.limit": 10**9,
+    "agents.base.temperature": 100,
+    "agents.base.max_tokens": 10_000_000,
+    "agents.reasoner.max_reflections": 100,
+    "agents.relabeler.neighbours": 1000,
+    "encoder.batch_size": 65_536,
+    "training.epochs": 10_000,
+    "training.batch_size": 65_536,
+    "training.max_length": 10_000_000,
+    "training.max_grad_norm": 10**30,
+    "training.lora.r": 16_384,
+    "training.lora.alpha": 1_000_000,
+    "models.remote.timeout": 86_400,
+    "models.server.timeout": 86_400,
+    "models.server.start_timeout": 86_400,
+    "models.default.batch_size": 65_536,
+}
+
+
+@pytest.mark.parametrize("place", LARGEST)
+def test_a_number_beyond_its_bound_is_refused_with_the_bound(
+    place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = "default: {provider: embedded}, remote: {provider: openai, name: x}, server: {provider: vllm}"
+    text, largest = f"models: {{{models}}}\n", LARGEST[place]
+    message = refusal_of(text, monkeypatch, capsys, f"{place}={2 * largest}")
+    assert message.startswith(f"--set {place}={2 * largest}: Input should be less than")
+    load_config(Path("my.yaml"), [f"{place}={largest}"])
+
+
+def kinds_in(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for inner in typing.get_args(annotation):
+        yield from kinds_in(inner)
+
+
+def unbounded(model: Any, place: str = "") -> Iterator[str]:
+    """Yield the numbers of a settings model that nothing bounds from above."""
+    for name, field in model.model_fields.items():
+        for kind in kinds_in(field.annotation):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from unbounded(kind, f"{place}{name}.")
+            elif kind in (int, float) and not re.search(
+                r"\b(Le|Lt)\(", f"{field.annotation} {field.metadata}"
+            ):
+                yield place + name
+
+
+def test_every_number_of_a_config_is_bounded_from_above() -> None:
+    assert set(unbounded(RunConfig)) == set()
+
+    class Loose(BaseModel):
+        inner: dict[str, int | None] = {}
+
+    assert list(unbounded(Loose)) == ["inner"]
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64, ".".join(["a" * 60] * 5), "\udcff"])
+def test_a_host_that_no_name_can_be_is_refused(
+    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError, match=r"models\.a\.base_url: "):
+        parse_config({"models": {"a": {"provider": "openai", "name": "x", "base_url": f"http://{host}/v1"}}})
+
+
+@pytest.mark.parametrize("value", ["99999999999999999999", ".nan", "{1: 2}", "[" * 20 + "]" * 20])
+def test_a_field_of_a_request_that_is_no_json_is_refused(
+    value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = f"{{provider: openai, name: x, extra_body: {{x: {value}}}}}"
+    message = refusal_of(f"models: {{a: {model}}}\n", monkeypatch, capsys)
+    assert message.startswith("my.yaml: models.a.extra_body: ")
+
+
+@pytest.mark.parametrize("value", ["0b_", "!!int abc", "9" * 5000, "[" * 5000])
+def test_a_value_that_python_cannot_read_is_told_in_the_file_and_in_a_setting(
+    value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refusal_of(f"run: {{seed: {value}}}\n", monkeypatch, capsys).startswith("my.yaml")
+    message = refusal_of("run: {seed: 1}\n", monkeypatch, capsys, f"run.seed={value}")
+    assert message.startswith("--set run.seed=")
+    assert len(message) < 500
+
+
+def test_a_config_that_is_a_pipe_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("pipe.yaml")
+    message = refusal(["run", "pipe.yaml", "--out", "run"], monkeypatch, capsys)
+    assert "pipe.yaml: is no plain file" in message
 
 
 def test_a_key_that_is_no_text_is_refused(

@@ -202,7 +202,7 @@ def test_a_directory_is_held_until_its_training_has_ended(
         raise RuntimeError("stopped")
 
     monkeypatch.setattr("training.finetune.train_adapter", train)
-    monkeypatch.setattr("graph.stages.load.check_tuned_model", lambda *given: "")
+    monkeypatch.setattr("graph.readiness.check_tuned_model", lambda *given: "")
     monkeypatch.setattr("graph.stages.train.fetchable_weights", lambda name: name)
     config = load_config(write_run(tmp_path, script(endpoint).url), TUNED)
 
@@ -237,7 +237,7 @@ def test_an_adapter_that_is_no_longer_whole_is_trained_again(
         return TrainingOutcome(samples=7, steps=1, loss=0.5, seconds=1.0, dropped=(), cut=())
 
     monkeypatch.setattr("training.finetune.train_adapter", train)
-    monkeypatch.setattr("graph.stages.load.check_tuned_model", lambda *given: "")
+    monkeypatch.setattr("graph.readiness.check_tuned_model", lambda *given: "")
     out = tmp_path / "run"
     run(load_config(write_run(tmp_path, script(endpoint).url), TUNED), out, until="train")
     resume(out, until="train")

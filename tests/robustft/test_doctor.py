@@ -46,7 +46,7 @@ async def test_all_is_well_where_everything_is_there(endpoint: Endpoint, tmp_pat
     assert lines["data.test"].endswith(
         "test.jsonl: 1 sample; the first row reads as a multiple choice question"
     )
-    assert "default answers (scripted)" in lines["models and prompts"]
+    assert "default answers (scripted)" in lines["models"]
 
 
 async def test_everything_that_is_wrong_is_told_and_not_the_first_alone(endpoint: Endpoint) -> None:
@@ -55,8 +55,8 @@ async def test_everything_that_is_wrong_is_told_and_not_the_first_alone(endpoint
     well, lines = await told_of(config(endpoint, **sections))
     assert not well
     wrong = {name for name, line in lines.items() if line[0] == "✗"}
-    assert wrong == {"models and prompts", "encoder", "data.train"}
-    assert "API key" in lines["models and prompts"]
+    assert wrong == {"models", "encoder", "data.train"}
+    assert "API key" in lines["models"]
     assert "/no/such.jsonl" in lines["data.train"]
 
 
@@ -65,7 +65,7 @@ async def test_what_an_endpoint_says_is_printed_as_text_alone(endpoint: Endpoint
     endpoint.body = json.dumps({"error": "[/red] [bold]loud\x1b[2J"}).encode()
     well, lines = await told_of(config(endpoint))
     assert not well
-    assert "[/red] [bold]loud\ufffd[2J" in lines["models and prompts"]
+    assert "[/red] [bold]loud\ufffd[2J" in lines["models"]
 
 
 async def test_a_server_of_ours_is_described_and_not_started(

@@ -65,7 +65,7 @@ def student(monkeypatch: pytest.MonkeyPatch) -> Student:
     found = Student()
     monkeypatch.setattr("training.finetune.train_adapter", found.train)
     monkeypatch.setattr("graph.stages.evaluate.load_tuned", found.load)
-    monkeypatch.setattr("graph.stages.load.check_tuned_model", lambda *given: "")
+    monkeypatch.setattr("graph.readiness.check_tuned_model", lambda *given: "")
     monkeypatch.setattr("graph.stages.load.window_of_student", lambda *given: None)
     monkeypatch.setattr("graph.stages.load.tell_too_long", lambda *given: None)
     monkeypatch.setattr("graph.stages.train.fetchable_weights", lambda name: name)

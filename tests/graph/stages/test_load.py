@@ -10,8 +10,8 @@ from agents.errors import EndpointError
 from agents.models.pool import ModelPool
 from graph.config.run import ConfigError, RunConfig, load_config
 from graph.frozen_run import thinking_models
+from graph.readiness import check_models
 from graph.stages.detect import detect
-from graph.stages.load import check_models
 from graph.stages.stage import Workspace
 from graph.state import RunInput
 from prompts.template import PromptError

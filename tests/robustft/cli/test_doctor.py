@@ -18,7 +18,7 @@ def test_doctor_is_content_with_a_config_that_works(
     assert command(monkeypatch, "doctor", config, "--set", f"data.train={data}") == 0
     told = plain(capsys.readouterr().out)
     assert "✗" not in told
-    named = ("machine", "models and prompts", "training.model", "encoder", "data.train")
+    named = ("machine", "prompts", "models", "training.model", "encoder", "data.train")
     assert all(part in told for part in named)
     assert "the first row reads as an open question" in told
 

@@ -174,3 +174,40 @@ def test_what_is_cut_off_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="cannot be read as Parquet"):
         list(read_table(path, "parquet"))
+
+
+def refused_growth(path: Path) -> None:
+    with pytest.raises(DataError, match="unpacks to more than 250 times its size"):
+        list(read_table(path, "parquet"))
+
+
+def test_a_text_that_is_written_once_for_many_rows_does_not_fill_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    once = pyarrow.array(["x" * 1_000_000])
+    column = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 20_000, pyarrow.int32()), once)
+    pyarrow.parquet.write_table(pyarrow.table({"prompt": column}), path, compression="zstd")
+    refused_growth(path)
+    plain = pyarrow.table({"prompt": ["x" * 1_000_000] * 300})
+    pyarrow.parquet.write_table(plain, path, compression="zstd")
+    refused_growth(path)
+
+
+def test_rows_of_nothing_are_no_data(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    nothing = pyarrow.nulls(100_000_000, pyarrow.int8())
+    pyarrow.parquet.write_table(pyarrow.table({"prompt": nothing}), path, row_group_size=100_000_000)
+    refused_growth(path)
+
+
+def test_an_arrow_file_whose_texts_lead_out_of_it_is_refused_and_ends_no_process(tmp_path: Path) -> None:
+    path, sink = tmp_path / "data.arrow", io.BytesIO()
+    table = pyarrow.table({"prompt": ["first", "second", "third"]})
+    with pyarrow.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    offsets = b"".join(place.to_bytes(4, "little") for place in (0, 5, 11, 16))
+    assert sink.getvalue().count(offsets) == 1
+    path.write_bytes(
+        sink.getvalue().replace(offsets, offsets[:4] + (10**9).to_bytes(4, "little") * 2 + offsets[12:])
+    )
+    with pytest.raises(DataError, match="cannot be read as Arrow"):
+        list(read_table(path, "arrow"))
