@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from stores.examples import ExampleStore
 
 
+LEAST_LIKELY = -1e4
+"""The least log-probability that is believed, in nats; vLLM writes -9999 for none at all. A sum over a reply
+of any length is finite."""
+LogProbability = Annotated[float, Field(ge=LEAST_LIKELY, le=0, allow_inf_nan=False)]
+
+
 class Reply(BaseModel):
     """One reply of a model: its text, its cost and, if asked for, each token's log-probability (nats)."""
 
@@ -32,8 +38,8 @@ class Reply(BaseModel):
     thoughts: str | None = None
     outcome: ReplyOutcome | None = None
     """Why it is no answer, where it is none."""
-    log_probabilities: tuple[float, ...] = ()
-    letters: dict[str, float] = {}
+    log_probabilities: tuple[LogProbability, ...] = ()
+    letters: dict[str, Annotated[float, Field(ge=LEAST_LIKELY, le=1, allow_inf_nan=False)]] = {}
     """The log-probability of each letter that was to be chosen from, as the reply's first token (nats)."""
     usage: Usage
     key: str | None = None

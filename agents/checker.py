@@ -213,18 +213,24 @@ def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> JudgeVerdict
 
     Args:
         reply: what the judge said.
-        quoted: the texts under judgement. A verdict line of theirs that the judge repeats is not the judge's.
+        quoted: the texts under judgement. A line of theirs that calls the response reliable is not the
+            judge's where the reply repeats it. One that calls it noisy takes nothing from the judge: a
+            response cannot silence the verdict against it by holding the same words.
     """
-    found = _verdicts(reply)
+    said = _verdicts(reply)
+    if set(said) == {"noisy"}:
+        return "noisy"
+    own = Counter(said)
     for text in quoted:
-        found -= _verdicts(text or "")
-    if set(found) == {"reliable"}:
-        return "reliable"
-    return "noisy" if set(found) == {"noisy"} else None
+        own -= Counter(_verdicts(text or ""))
+    if set(own) == {"noisy"}:
+        return "noisy"
+    # Beside a quoted "noisy", the last line must be the judge's.
+    return "reliable" if set(own) == {"reliable"} and said[-1] == "reliable" else None
 
 
-def _verdicts(text: str) -> Counter[str]:
-    return Counter(match.lower() for match in _VERDICT.findall(text))
+def _verdicts(text: str) -> list[str]:
+    return [match.lower() for match in _VERDICT.findall(text)]
 
 
 def _is_split(views: Mapping[str, bool | None], comparable: bool) -> bool:

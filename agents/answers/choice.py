@@ -19,7 +19,14 @@ from functools import lru_cache
 from agents.answers.form import Form
 from agents.answers.letters import WIDE_SIGNS, find_letter
 from agents.answers.stated import find_stated
-from agents.answers.words import LONGEST_PHRASE, cut_words, ends_in_denial, mentions, normalise
+from agents.answers.words import (
+    LONGEST_PHRASE,
+    LONGEST_SOUGHT,
+    cut_words,
+    ends_in_denial,
+    mentions,
+    normalise,
+)
 
 # A letter is only ever an option where nothing else explains it: "A dog" and "I think" hold no answer, and
 # "A:" before a text is as often short for "Answer:".
@@ -119,6 +126,8 @@ def _letters(text: str, count: int) -> set[int]:
 
 def _spelled(text: str, options: tuple[str, ...]) -> set[int]:
     """Return the positions of the options that a text spells letter by letter, case and signs included."""
+    if any(len(option) > LONGEST_SOUGHT for option in options):
+        return set()
     return {options.index(match[0]) for match in _spellings(options).finditer(text)}
 
 
