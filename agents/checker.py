@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, kept_of, request
+from agents.agent import AgentConfig, AgentRecord, Parts, TemplateUse, kept_of, read_apart, request
 from agents.answers.kind import agree_with_any, sample_kind
 from agents.assessment import VARIABLES as ASSESSED
 from agents.assessment import Assessment, Assessor
@@ -155,7 +155,10 @@ class Checker:
         kind = sample_kind(sample)
         given = (sample.response, *sample.other_responses)
         asked = [view for view in self._views if view in answers]
-        views = {view: agree_with_any(sample, answers[view], given) for view in asked}
+        texts = (*given, *(answers[view] for view in asked), *sample.options)
+        views = await read_apart(
+            lambda: {view: agree_with_any(sample, answers[view], given) for view in asked}, texts
+        )
         agreed = tuple(view for view, same in views.items() if same)
         if self._policy == "none":
             return Check(clean=False, policy="none", agreed=agreed, reason="not checked")
@@ -197,7 +200,7 @@ class Checker:
         verdict = None
         if reply.outcome is None:
             quoted = (sample.prompt, sample.response, *answers.values(), *shown.values())
-            verdict = parse_verdict(reply.text, quoted=quoted)
+            verdict = await read_apart(lambda: parse_verdict(reply.text, quoted), (reply.text, *quoted))
         return Check(
             clean=verdict == "reliable",
             policy=self._policy,

@@ -15,6 +15,7 @@ r"""One of a sample's options, named by its letter, by its words, or by both.
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 
 from agents.answers.form import Form
 from agents.answers.letters import WIDE_SIGNS, find_letter
@@ -41,6 +42,8 @@ _LETTERS = (
         re.MULTILINE,
     ),
 )
+# No reply argues about more places; each is looked at for a denial.
+_MOST_LETTERS = 500
 _WRONG = re.compile(r"[)\].:\"']{0,2}\s(?:isn['’]t|(?:is|was|would\sbe)\s(?:not|wrong|incorrect|false))\b")
 
 
@@ -114,8 +117,10 @@ def _letters(text: str, count: int) -> set[int]:
     """Return the positions of the options that a text names by letter, capitals beyond the last included."""
     found = set()
     for pattern in _LETTERS:
-        for match in pattern.finditer(text):
+        for match in islice(pattern.finditer(text), _MOST_LETTERS):
             index = ord(match[1].upper()) - ord("A")
+            if index in found:
+                continue
             before = cut_words(text[max(0, match.start() - 30) : match.start()])
             if _WRONG.match(text, match.end(1)) or ends_in_denial(before):
                 continue

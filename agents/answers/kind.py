@@ -62,7 +62,7 @@ class AnswerKind(Protocol):
 class Spoken:
     """A kind of answers that looks at what a text says behind its thoughts, and at nothing else of it.
 
-    A text of more than 65,536 characters is free text: no other answer is read out of it, and two that are
+    A text of more than 32,768 characters is free text: no other answer is read out of it, and two that are
     not the same cannot be told to differ.
 
     Args:

@@ -23,7 +23,7 @@ from stores.normal_form import normal_form
 # Only a phrase can be an answer inside a sentence; two longer texts are the same or they are not.
 LONGEST_PHRASE = 300
 # Nothing is read out of a longer text: it is cut at its spaces alone, and compared as it is spelt.
-LONGEST_READ = 1 << 16
+LONGEST_READ = 1 << 15
 # An expression for a longer phrase takes too long to make, and to look for.
 LONGEST_SOUGHT = 1000
 EDGES = "*_`\"' \t\r\n"
