@@ -8,6 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from pydantic import SecretStr
 
+from agents.errors import EndpointError
 from agents.models.limiter import FailureKind
 from agents.models.refusal import LONGEST_ERROR, RequestError, distrusting, one_line, read_body
 from agents.models.secrets import Hider
@@ -24,6 +25,9 @@ class EndpointClient:
         base_url: the address, ending in `/v1` with most servers.
         key: what the endpoint asks for, or None.
         timeout: seconds until one request counts as failed.
+
+    Raises:
+        EndpointError: the proxy that the environment names for the address is none.
     """
 
     def __init__(self, base_url: str, *, key: SecretStr | None = None, timeout: float = 120) -> None:
@@ -146,9 +150,29 @@ def _trouble_of(error: Exception) -> str:
 
 
 def _proxy_of(base_url: str) -> str | None:
-    """Return the proxy that the environment names for an address: once, not for every request."""
+    """Return the proxy that the environment names for an address: once, not for every request.
+
+    Raises:
+        EndpointError: it cannot be used.
+    """
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if host in ("127.0.0.1", "localhost", "::1") or proxy_bypass(host):
         return None
-    return getproxies().get(parts.scheme)
+    proxy = getproxies().get(parts.scheme)
+    if proxy and not _is_proxy(proxy):
+        name = f"{parts.scheme.upper()}_PROXY"
+        raise EndpointError(
+            f"{name}: names no proxy that can be used; it begins with http:// and names a host, and NO_PROXY "
+            "lists the hosts that are reached without it"
+        )
+    return proxy or None
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # raises ValueError where the port is no number
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False

@@ -110,8 +110,10 @@ def _text(dice: random.Random) -> str:
             "<think>so</think>Berlin", "<think>" * long, "</think>" * long,
             "<|channel|>final<|message|>x",
             "Verdict: noisy", "Verdict: reliable\nVerdict: noisy", "B", "(A) or (B)", "12", "9" * 400,
-            "```\nx\n```", '{"a": 1}', "[" * long, "\\boxed{" * long, "\u0301\u0316" * long, "\u1100\u1161" * long,
-            "ha " * long, "\n" * long, "." * long, "I am " + _spelt_key(dice), f"{{{{ {_spelt_key(dice)} }}}}",
+            "```\nx\n```", '{"a": 1}', "[" * long, "\\boxed{" * long, "\u0301\u0316" * long,
+            "\u1100\u1161" * long,
+            "ha " * long, "\n" * long, "." * long, "I am " + _spelt_key(dice),
+            f"{{{{ {_spelt_key(dice)} }}}}",
         )
     )  # fmt: skip
 
