@@ -14,9 +14,11 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
 
-# Runs that are killed at random moments, beside a faulty endpoint: ten minutes or so.
+# Runs that are killed at random moments, beside a faulty endpoint, and runs beside faults of every kind: some
+# twenty minutes.
 torture: $(VENV)/.ready
 	$(BIN)/python -m tests.support.torture
+	$(BIN)/python -m tests.support.faults
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
