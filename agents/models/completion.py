@@ -5,13 +5,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agents.agent import LEAST_LIKELY
 from agents.models.content import read_content, read_count
-from agents.models.refusal import Hide, RequestError, distrusting, one_line, refusal_of
+from agents.models.refusal import Hide, as_json, distrusting, one_line, refusal_of
 
 _LOG = logging.getLogger("robustft")
 _LONGEST_NAME = 100
@@ -120,7 +119,7 @@ def filtered_reply() -> ChatResult:
 def _error_within(error: Any, hide: Hide) -> RequestError:
     code = error.get("code") if isinstance(error, dict) else None
     told = isinstance(code, int | str) and re.fullmatch(r"[45]\d\d", str(code), re.ASCII)
-    text = error if isinstance(error, str) else orjson.dumps(error).decode()
+    text = error if isinstance(error, str) else as_json(error)
     return refusal_of(int(str(code)) if told else 500, {"error": error}, text, None, hide)
 
 

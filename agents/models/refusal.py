@@ -176,15 +176,16 @@ def _message_of(error: Any, text: str, hide: Hide) -> str:
         found = error.get("error") or error.get("detail") or error
         found = found.get("message", found) if isinstance(found, dict) else found
     # What is nested is shown as it came: to spell it out may take any depth.
-    shown = found if isinstance(found, str) else _spelt(found, text)
+    shown = found if isinstance(found, str) else as_json(found, text)
     return one_line(hide(shown[:LONGEST_ERROR])) or "no reason given"
 
 
-def _spelt(error: Any, text: str) -> str:
+def as_json(value: Any, otherwise: str = "") -> str:
+    """Return what an endpoint sent as JSON; another text where it is nested too deep for that."""
     try:
-        return orjson.dumps(error).decode()
+        return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
-        return text
+        return otherwise
 
 
 def _place_of(target: str) -> str:
