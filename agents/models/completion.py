@@ -10,7 +10,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agents.agent import LEAST_LIKELY
 from agents.models.content import read_content, read_count
-from agents.models.refusal import Hide, as_json, distrusting, one_line, refusal_of
+from agents.models.refusal import Hide, RequestError, as_json, distrusting, one_line, refusal_of
 
 _LOG = logging.getLogger("robustft")
 _LONGEST_NAME = 100
