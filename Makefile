@@ -15,10 +15,14 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
 
-# Runs that are killed at random moments, beside a faulty endpoint, and runs whose files are damaged: an hour.
+# Runs that are killed at random and at chosen moments, beside a faulty endpoint and beside faults of every kind,
+# runs whose files are damaged, and inputs that break parsers: some two hours.
 torture: $(VENV)/.ready
 	$(BIN)/python -m tests.support.torture
+	$(BIN)/python -m tests.support.chosen_kills
+	$(BIN)/python -m tests.support.faults
 	$(BIN)/python -m tests.support.damages
+	$(BIN)/python -m tests.support.fuzz
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -3,10 +3,11 @@
 This module imports no library of models, so that a config can be read without one.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +26,12 @@ TRIED = "Answer: an example"
 """Stands for what a model says, where a prompt is tried."""
 
 
+LEAST_LIKELY = -1e4
+"""The least log-probability that is believed, in nats; vLLM writes -9999 for none at all. A sum over a reply
+of any length is finite."""
+LogProbability = Annotated[float, Field(ge=LEAST_LIKELY, le=0, allow_inf_nan=False)]
+
+
 class Reply(BaseModel):
     """One reply of a model: its text, its cost and, if asked for, each token's log-probability (nats)."""
 
@@ -35,13 +42,17 @@ class Reply(BaseModel):
     thoughts: str | None = None
     outcome: ReplyOutcome | None = None
     """Why it is no answer, where it is none."""
-    log_probabilities: tuple[float, ...] = ()
-    letters: dict[str, float] = {}
+    log_probabilities: tuple[LogProbability, ...] = ()
+    letters: dict[str, Annotated[float, Field(ge=LEAST_LIKELY, le=1, allow_inf_nan=False)]] = {}
     """The log-probability of each letter that was to be chosen from, as the reply's first token (nats)."""
     usage: Usage
     key: str | None = None
     """Leads to the request in the reply cache (hexadecimal); None where there is no cache."""
 
+
+Read = TypeVar("Read")
+# Characters that are read in a few milliseconds, whatever they are.
+_LONG = 1 << 12
 
 Recall = Callable[[Mapping[str, Any], Callable[[], Awaitable[Reply]]], Awaitable[Reply]]
 """Returns the reply to a request, asking for it only where it is not known."""
@@ -214,6 +225,21 @@ def kept_of(reply: Reply) -> dict[str, Any]:
     }
 
 
-def answer_in(reply: Reply, sample: Sample) -> str | None:
+async def answer_in(reply: Reply, sample: Sample) -> str | None:
     """Return the answer to a sample that a reply holds; None where it is no answer, or an unreadable one."""
-    return None if reply.outcome is not None else sample_kind(sample).extract(reply.text, sample.options)
+    if reply.outcome is not None:
+        return None
+    kind = sample_kind(sample)
+    return await read_apart(lambda: kind.extract(reply.text, sample.options), (reply.text, *sample.options))
+
+
+async def read_apart(read: Callable[[], Read], texts: Iterable[str | None]) -> Read:
+    """Return what reading texts gives; long ones are read in a thread, so that the event loop goes on.
+
+    Args:
+        read: reads them, in linear time, and without a single step that holds up all threads for long.
+        texts: what it reads.
+    """
+    if sum(len(text or "") for text in texts) <= _LONG:
+        return read()
+    return await asyncio.to_thread(read)

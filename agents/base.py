@@ -59,7 +59,7 @@ class BaseAgent:
             reply = await self._role.ask(
                 request_as_trained(sample, self._prompt), at_most=room, tools=sample.tools
             )
-            return Prediction(answer=answer_in(reply, sample), **kept_of(reply))
+            return Prediction(answer=await answer_in(reply, sample), **kept_of(reply))
         said = await answer_directly(self._role, request(sample, self._prompt), sample, self._prompt)
         return Prediction(answer=said.answer, confidence=said.confidence, **kept_of(said.reply))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from agents.agent import TRIED, AgentConfig, AgentRecord, Parts, TemplateUse, kept_of, request
+from agents.agent import TRIED, AgentConfig, AgentRecord, Parts, TemplateUse, kept_of, read_apart, request
 from agents.answers.kind import agree_with_any, sample_kind
 from agents.assessment import VARIABLES as ASSESSED
 from agents.assessment import Assessment, Assessor
@@ -167,7 +167,10 @@ class Checker:
         kind = sample_kind(sample)
         given = (sample.response, *sample.other_responses)
         asked = [view for view in self._views if view in answers]
-        views = {view: agree_with_any(sample, answers[view], given) for view in asked}
+        texts = (*given, *(answers[view] for view in asked), *sample.options)
+        views = await read_apart(
+            lambda: {view: agree_with_any(sample, answers[view], given) for view in asked}, texts
+        )
         agreed = tuple(view for view, same in views.items() if same)
         if self._policy == "none":
             return Check(clean=False, policy="none", agreed=agreed, reason="not checked")
@@ -209,7 +212,7 @@ class Checker:
         verdict = None
         if reply.outcome is None:
             quoted = (sample.prompt, sample.response, *answers.values(), *shown.values())
-            verdict = parse_verdict(reply.text, quoted=quoted)
+            verdict = await read_apart(lambda: parse_verdict(reply.text, quoted), (reply.text, *quoted))
         return Check(
             clean=verdict == "reliable",
             policy=self._policy,
@@ -225,18 +228,24 @@ def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> JudgeVerdict
 
     Args:
         reply: what the judge said.
-        quoted: the texts under judgement. A verdict line of theirs that the judge repeats is not the judge's.
+        quoted: the texts under judgement. A line of theirs that calls the response reliable is not the
+            judge's where the reply repeats it. One that calls it noisy takes nothing from the judge: a
+            response cannot silence the verdict against it by holding the same words.
     """
-    found = _verdicts(reply)
+    said = _verdicts(reply)
+    if set(said) == {"noisy"}:
+        return "noisy"
+    own = Counter(said)
     for text in quoted:
-        found -= _verdicts(text or "")
-    if set(found) == {"reliable"}:
-        return "reliable"
-    return "noisy" if set(found) == {"noisy"} else None
+        own -= Counter(_verdicts(text or ""))
+    if set(own) == {"noisy"}:
+        return "noisy"
+    # Beside a quoted "noisy", the last line must be the judge's.
+    return "reliable" if set(own) == {"reliable"} and said[-1] == "reliable" else None
 
 
-def _verdicts(text: str) -> Counter[str]:
-    return Counter(match.lower() for match in _VERDICT.findall(text))
+def _verdicts(text: str) -> list[str]:
+    return [match.lower() for match in _VERDICT.findall(text)]
 
 
 def _is_split(views: Mapping[str, bool | None], comparable: bool) -> bool:

@@ -60,11 +60,11 @@ async def answer_directly(
     room = sample_kind(sample).max_tokens(sample.options)
     if not goes_by_letter(sample, prompt):
         reply = await role.ask(turns, at_most=room, tools=sample.tools)
-        return Answered(answer_in(reply, sample), None, reply.log_probabilities, reply)
+        return Answered(await answer_in(reply, sample), None, reply.log_probabilities, reply)
     letters = LETTERS[: len(sample.options)]
     letter, probabilities, reply = await role.choose(turns, letters, at_most=room, tools=sample.tools)
     if letter is None:
-        return Answered(answer_in(reply, sample), None, reply.log_probabilities, reply)
+        return Answered(await answer_in(reply, sample), None, reply.log_probabilities, reply)
     answer = sample.options[letters.index(letter)]
     if not probabilities:
         return Answered(answer, None, reply.log_probabilities, reply)

@@ -1,6 +1,7 @@
 """Why a reply is no answer, told from its text and from what its endpoint says of its end."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from agents.loops import is_loop
 from agents.refusals import is_refusal
@@ -69,11 +70,12 @@ def outcome_of(
         refusal: whether the endpoint calls it a refusal.
         asked: the texts of the conversation; what they hold is quoted, and no refusal.
     """
-    reason = _reason_in(finish) if isinstance(finish, str) else ""
-    if reason in _FILTERED:
-        return "filtered"
-    if refusal or reason in _REFUSED:
+    withheld = withheld_by(finish)
+    if withheld is not None:
+        return withheld
+    if refusal:
         return "refused"
+    reason = _reason_in(finish)
     cut = reason in _CUT or not said.ended
     # Thoughts that run in circles are why no text follows them.
     if reason in _LOOPED or is_loop(said.text or said.thoughts or "", ended=not cut):
@@ -83,7 +85,17 @@ def outcome_of(
     return "refused" if is_refusal(said.text, asked) else None
 
 
-def _reason_in(finish: str) -> str:
+def withheld_by(finish: object) -> Literal["filtered", "refused"] | None:
+    """Return how an endpoint withheld a reply, by its `finish_reason`; None where it did not."""
+    reason = _reason_in(finish)
+    if reason in _FILTERED:
+        return "filtered"
+    return "refused" if reason in _REFUSED else None
+
+
+def _reason_in(finish: object) -> str:
     """Return a reason by one name; some proxies write it as `FinishReason.MAX_TOKENS`."""
+    if not isinstance(finish, str):
+        return ""
     name = finish.strip().casefold().rpartition(".")[2]
     return name.replace("-", "_").replace(" ", "_").removeprefix("finish_reason_")

@@ -92,7 +92,7 @@ class Reasoner:
             reflection=reflection.reply if reflection else None,
         )
         reply = await self._role.ask(asked, tools=sample.tools)
-        return Turn(role="reason", answer=answer_in(reply, sample), **kept_of(reply))
+        return Turn(role="reason", answer=await answer_in(reply, sample), **kept_of(reply))
 
     async def reflect(self, sample: Sample, turns: list[Turn]) -> Turn:
         """Criticise the last reasoning."""

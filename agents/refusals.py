@@ -9,8 +9,9 @@ option, an example's response, a text to classify.
 # ruff: noqa: E501 - a pattern is one line
 
 import re
-import unicodedata
 from collections.abc import Iterable
+
+from stores.normal_form import normal_form
 
 # A first sentence longer than this says more than no.
 _OPENING = 400
@@ -128,9 +129,7 @@ _AS_AI = (
     r"(?:aiとして|私はai|言語モデルとして).{0,60}?(?:できません|ありません).*",
     r"(?:저는 )?(?:ai|인공지능|언어 모델)(?:로서|이므로|이기 때문에|이라서).{0,60}?(?:없습니다|못합니다).*",
 )  # fmt: skip
-_REFUSES = re.compile(
-    unicodedata.normalize("NFKC", rf"(?:{'|'.join((*_WHOLE, *_AS_AI))})[\s.!。]*"), re.DOTALL
-)
+_REFUSES = re.compile(normal_form("NFKC", rf"(?:{'|'.join((*_WHOLE, *_AS_AI))})[\s.!。]*"), re.DOTALL)
 _SENTENCE_END = re.compile(r"[.!?…](?=\s|$)|[。！？]|\n")
 # Words that only open a refusal: the sentence that refuses follows them.
 _APOLOGY = re.compile(
@@ -175,5 +174,5 @@ def _opening(text: str) -> str:
 
 
 def _normalised(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = normal_form("NFKC", text).casefold()
     return re.sub(r"[ \t]+", " ", re.sub(r"[’‘`´]", "'", folded))

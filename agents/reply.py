@@ -6,9 +6,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from agents.agent import Reply, Usage
+from agents.agent import LEAST_LIKELY, Reply, Usage
 from agents.errors import ModelBusyError
-from agents.models.content import read_content
+from agents.models.content import read_content, read_count
 from agents.outcomes import outcome_of
 from agents.thoughts import split_thoughts
 
@@ -31,8 +31,8 @@ def read_reply(message: AIMessage, asked: Iterable[str] = ()) -> Reply:
     used = message.usage_metadata
     usage = Usage(
         requests=1,
-        prompt_tokens=used["input_tokens"] if used else 0,
-        completion_tokens=used["output_tokens"] if used else 0,
+        prompt_tokens=read_count(used["input_tokens"]) if used else 0,
+        completion_tokens=read_count(used["output_tokens"]) if used else 0,
     )
     try:
         content = read_content({**message.additional_kwargs, "content": message.content})
@@ -75,7 +75,7 @@ def read_rating(message: AIMessage) -> Reply:
     return Reply(
         text=str(message.content),
         log_probabilities=tuple(value for _, value in _tokens_of(message)),
-        usage=Usage(requests=1, prompt_tokens=used["input_tokens"] if used else 0),
+        usage=Usage(requests=1, prompt_tokens=read_count(used["input_tokens"]) if used else 0),
     )
 
 
@@ -90,42 +90,57 @@ def read_letters(message: AIMessage, letters: Sequence[str]) -> dict[str, float]
     try:
         content = (message.response_metadata.get("logprobs") or {}).get("content") or ()
         rated = [*(content[0].get("top_logprobs") or ()), content[0]] if content else []
-        seen = {str(token["token"]): float(token["logprob"]) for token in rated}
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
+        seen = {str(token["token"]): _logarithm(token["logprob"]) for token in rated}
+    except Exception as exc:  # whatever a model may send in their place
         raise ModelBusyError("the reply's log-probabilities cannot be read") from exc
     shares = dict.fromkeys(letters, 0.0)
     for token, value in seen.items():
         if (letter := token.strip(" \n▁Ġ")) in shares and not math.isnan(value):
             shares[letter] += math.exp(min(value, 0.0))
-    return {letter: math.log(share) for letter, share in shares.items() if share > 0}
+    return {letter: math.log(min(share, 1.0)) for letter, share in shares.items() if share > 0}
 
 
 def _tokens_of(message: AIMessage) -> list[tuple[str, float]]:
     """Return each token with its log-probability; none where the reply has none.
 
     Raises:
-        ModelBusyError: one is no logarithm of a probability.
+        ModelBusyError: one is no logarithm of a probability, or less than any server sends.
     """
     try:
         content: Sequence[Mapping[str, Any]] = (message.response_metadata.get("logprobs") or {}).get(
             "content"
         ) or ()
-        tokens = [(str(token.get("token", "")), float(token["logprob"])) for token in content]
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        tokens = [(str(token.get("token", "")), _logarithm(token["logprob"])) for token in content]
+    except Exception as exc:  # whatever a model may send in their place
         raise ModelBusyError("the reply's log-probabilities cannot be read") from exc
-    if not all(math.isfinite(value) and value < _ROUNDING for _, value in tokens):
+    if not all(LEAST_LIKELY <= value < _ROUNDING for _, value in tokens):
         raise ModelBusyError("the reply's log-probabilities are no logarithms of probabilities")
     # A value a little above 0 is a rounding error.
     return [(token, min(value, 0.0)) for token, value in tokens]
+
+
+def _logarithm(value: Any) -> float:
+    """Return a log-probability as a number.
+
+    Raises:
+        TypeError: it is a truth value, which Python would take for 0: the surest there is.
+        ValueError: it is none otherwise.
+        OverflowError: it is too large for one.
+    """
+    if isinstance(value, bool):
+        raise TypeError("a truth value")
+    return float(value)
 
 
 def _after_thoughts(tokens: list[tuple[str, float]], text: str) -> list[tuple[str, float]]:
     """Return the tokens that spell a reply's text, which is what follows its thoughts."""
     spelt = "".join(token for token, _ in tokens)
     said = text.strip()
-    start = spelt.rfind(said) if said else len(spelt)
-    if start < 0:
+    # Backwards, since `rfind` is quadratic and `find` is not.
+    left = spelt[::-1].find(said[::-1])
+    if left < 0:
         return tokens
+    start = len(spelt) - left - len(said)
     kept, place = [], 0
     for token, value in tokens:
         place += len(token)

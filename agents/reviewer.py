@@ -12,6 +12,7 @@ from agents.agent import (
     TemplateUse,
     answer_in,
     kept_of,
+    read_apart,
     request,
 )
 from agents.answers.kind import sample_kind
@@ -96,12 +97,13 @@ class Reviewer:
                 answer=answer, reason="only one readable answer" if single else "no readable answer"
             )
         kind = sample_kind(sample)
-        if kind.agree(context, reasoned, sample.options):
+        texts = (context, reasoned, *sample.options)
+        if await read_apart(lambda: kind.agree(context, reasoned, sample.options), texts):
             return Review(answer=context, reason="both answers agree")
         turns = request(
             sample, self._prompt, context_answer=context, reasoning_answer=reasoned, reasoning=reasoning
         )
         reply = await self._role.ask(turns, at_most=kind.max_tokens(sample.options), tools=sample.tools)
-        answer = answer_in(reply, sample)
+        answer = await answer_in(reply, sample)
         reason: Outcome = "reviewed" if answer is not None else "unreadable"
         return Review(answer=answer, reason=reason, **kept_of(reply))

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
 
-from agents.agent import Recall, Reply, Usage
+from agents.agent import Recall, Reply, Usage, read_apart
 from agents.errors import ModelBusyError, ModelCallError
 from agents.models.chat import to_messages, to_turns
+from agents.models.content import read_count
+from agents.outcomes import withheld_by
 from agents.reply import read_letters, read_rating, read_reply
 from stores.sample import Message
 
@@ -135,6 +137,8 @@ class Role:
         if not self.rates_letters:
             return Chosen(None, {}, await self.ask(turns, at_most=at_most, tools=tools))
         reply = await self.rate_letters(turns, letters, tools=tools)
+        if reply.outcome is not None:
+            return Chosen(None, {}, reply)
         if reply.letters:
             shares = {letter: math.exp(value) for letter, value in reply.letters.items()}
             total = math.fsum(shares.values())
@@ -205,7 +209,8 @@ class Role:
                 return read_rating(message)
             if "letters" in sampling:
                 return _read_choice(message, sampling["letters"])
-            reply = read_reply(message, [turn.content for turn in turns])
+            asked = [turn.content for turn in turns]
+            reply = await read_apart(lambda: read_reply(message, asked), (str(message.content), *asked))
             if "logprobs" in sampling and not reply.log_probabilities and reply.outcome is None:
                 raise ModelBusyError("the model's reply has no log-probabilities")
             return reply
@@ -228,12 +233,16 @@ class Role:
 
 def _read_choice(message: Any, letters: Sequence[str]) -> Reply:
     """Return a reply that is a letter. It may go on after the letter, and is no less an answer for that."""
-    rated = read_letters(message, letters)
-    likeliest = max(rated, key=rated.__getitem__) if rated else None
     used = message.usage_metadata or {}
     usage = Usage(
         requests=1,
-        prompt_tokens=used.get("input_tokens", 0),
-        completion_tokens=used.get("output_tokens", 0),
+        prompt_tokens=read_count(used.get("input_tokens")),
+        completion_tokens=read_count(used.get("output_tokens")),
     )
+    # What was withheld is no answer, however its tokens are rated.
+    withheld = withheld_by(message.response_metadata.get("finish_reason"))
+    if withheld is not None:
+        return Reply(text=str(message.text), outcome=withheld, usage=usage)
+    rated = read_letters(message, letters)
+    likeliest = max(rated, key=rated.__getitem__) if rated else None
     return Reply(text=likeliest or str(message.text), letters=rated, usage=usage)

@@ -14,7 +14,7 @@ import aiohttp
 import orjson
 
 from agents.models.config import VLLMModelConfig
-from agents.models.endpoint import EndpointClient
+from agents.models.connection import EndpointClient
 from agents.models.vllm import VLLMServer
 from robustft import RunConfig, Summary, arun
 

@@ -38,7 +38,8 @@ from agents.checker import Check
 from agents.models.pool import ModelPool
 from agents.room import measure as measure_responses
 from graph.config.run import RunConfig, load_config
-from graph.context import Agents, build_agents, load_models, load_prompts
+from graph.context import Agents, Prompts, build_agents, load_models, load_prompts
+from prompts.template import load_question_block
 from stores.dataset import read_samples
 from stores.encoder import load_encoder
 from stores.examples import Example, ExampleStore
@@ -47,6 +48,13 @@ from stores.sample import Sample
 # By role, each sample and what the role said of it.
 Said = dict[str, list[tuple[Sample, AgentRecord]]]
 ROLES = ("base", "reasoner", "relabeler", "reviewer", "checker")
+
+
+def _prompts_in(folder: Path, config: RunConfig) -> Prompts:
+    """Return the prompts of a folder that has a file a turn, as a run's own has."""
+    question = load_question_block(folder)
+    agents = config.agents.by_name()
+    return Prompts(question, {name: agents[name].load_prompts(question, folder) for name in agents}, {})
 
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -63,7 +71,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                 lengths = measure_responses([*asked, *others])
                 list(examples.fill(Example(sample) for sample in others))
                 for name in arguments.prompts:
-                    prompts = load_prompts(config, None if name == "shipped" else Path(name))
+                    prompts = load_prompts(config) if name == "shipped" else _prompts_in(Path(name), config)
                     agents = build_agents(config, models, prompts, examples, lengths=lengths)
                     said = await _ask_all(agents, asked, config, arguments.roles)
                     add_replies(arguments.replies, Path(path), said)

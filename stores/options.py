@@ -13,13 +13,13 @@ Published data sets spell both in many ways. Reading makes a tuple of texts and 
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from reprlib import repr as shortened
 from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple
 
 from stores.fields import RowError, is_blank, name_type, parse_nested, read_answer
+from stores.normal_form import normal_form
 
 FALSE_TRUE = (("false", "no", "incorrect", "wrong"), ("true", "yes", "correct", "right"))
 """Texts of the two options that a bool can mean."""
@@ -208,7 +208,7 @@ def find_option(answer: object, options: Options, keys: Keys, field: str) -> int
     if isinstance(answer, bool):
         return _by_truth(answer, options)
     text = read_answer(answer, field).strip()
-    plain = unicodedata.normalize("NFKC", text)
+    plain = normal_form("NFKC", text)
     place = _label_place(plain, options)
     if place is None and keys.letters_first:
         place = _letter_place(plain, options, bare=True)
@@ -263,9 +263,7 @@ def whole_number(answer: object) -> int | None:
     if isinstance(answer, float):
         return int(answer) if answer.is_integer() else None
     if isinstance(answer, str):
-        match = re.fullmatch(
-            r"[(\[]?(\d{1,6})(?:\.0+)?[)\].]?", unicodedata.normalize("NFKC", answer.strip())
-        )
+        match = re.fullmatch(r"[(\[]?(\d{1,6})(?:\.0+)?[)\].]?", normal_form("NFKC", answer.strip()))
         return int(match[1]) if match else None
     return None
 
@@ -277,7 +275,7 @@ def _by_truth(answer: bool, options: Options) -> int:
 
 def _label_place(text: str, options: Options) -> int | None:
     """Return the place of one of the row's own labels."""
-    labels = [unicodedata.normalize("NFKC", label).casefold() for label in options.labels]
+    labels = [normal_form("NFKC", label).casefold() for label in options.labels]
     found = text.strip().casefold()
     return labels.index(found) if found in labels else None
 
@@ -378,7 +376,7 @@ def _as_number(label: str) -> object:
 
 def _is_key(text: str, options: Options, keys: Keys, now: int) -> bool:
     """Return whether an answer that is an option's text was read as a key of the same option."""
-    plain = unicodedata.normalize("NFKC", text.strip())
+    plain = normal_form("NFKC", text.strip())
     if _label_place(plain, options) == now:
         return True
     return keys.letters_first and _letter_place(plain, options, bare=True) == now
@@ -386,9 +384,9 @@ def _is_key(text: str, options: Options, keys: Keys, now: int) -> bool:
 
 def _respelled_key(text: str, options: Options, keys: Keys, now: int, place: int) -> str:
     bare = text.strip()
-    if options.labels and unicodedata.normalize("NFKC", bare).casefold() == options.labels[now].casefold():
+    if options.labels and normal_form("NFKC", bare).casefold() == options.labels[now].casefold():
         return text.replace(bare, _in_case(options.labels[place], bare))
-    plain = unicodedata.normalize("NFKC", text)
+    plain = normal_form("NFKC", text)
     number = whole_number(plain)
     match = _DECORATED.fullmatch(plain)
     if match is None or (number is not None and keys.base is None and not options.labels):

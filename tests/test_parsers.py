@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from agents.answers.kind import KINDS, answer_kind
 from agents.checker import parse_verdict
 from agents.models.chat import defuse
-from agents.models.completion import RequestError, read_completion, read_refusal
+from agents.models.completion import read_completion
+from agents.models.refusal import RequestError, read_body
 from graph.config.run import ConfigError, RunConfig, load_config, parse_config
 from stores.dataset import read_samples
 from stores.errors import DataError
@@ -137,8 +138,9 @@ def test_a_long_text_is_read_in_linear_time(text: str) -> None:
 @given(reply=TEXTS, quoted=TEXTS)
 def test_any_judges_reply_has_one_verdict_or_none(reply: str, quoted: str) -> None:
     assert parse_verdict(reply, quoted=(quoted, None)) in ("reliable", "noisy", None)
-    # What is under judgement is not the judge.
-    assert parse_verdict(quoted, quoted=(quoted,)) is None
+    # What is under judgement is not the judge; the judge's own word against it holds whatever it says.
+    assert parse_verdict(quoted, quoted=(quoted,)) in (None, "noisy")
+    assert parse_verdict("Verdict: noisy", quoted=(quoted,)) == "noisy"
 
 
 @FUZZ
@@ -171,12 +173,19 @@ def test_any_choice_is_a_completion_or_a_request_error(choice: Any, usage: Any, 
 
 @FUZZ
 @given(
-    status=st.integers(100, 599), body=st.binary(max_size=200), retry_after=st.none() | st.text(max_size=30)
+    status=st.integers(100, 599),
+    body=st.binary(max_size=200),
+    headers=st.dictionaries(st.sampled_from(["Retry-After", "Location"]), st.text(max_size=30)),
 )
-def test_any_refusal_is_a_request_error(status: int, body: bytes, retry_after: str | None) -> None:
-    error = read_refusal(status, body, retry_after)
-    assert error.retry_after is None or error.retry_after >= 0
-    assert "\n" not in str(error)
+def test_any_response_is_json_or_a_request_error(status: int, body: bytes, headers: dict[str, str]) -> None:
+    try:
+        read_body(status, headers, body)
+    except RequestError as error:
+        said, pause = str(error), error.retry_after
+    else:
+        return
+    assert pause is None or pause >= 0
+    assert "\n" not in said
 
 
 def read(path: Path) -> list[Sample]:

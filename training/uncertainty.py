@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from agents.agent import LEAST_LIKELY
 from agents.record import SampleRecord
 
 # A log-probability is at most 0; one that rounding left this far above is read as 0.
@@ -17,7 +18,8 @@ def entropy_of(log_probabilities: Sequence[float]) -> float:
     """Return the mean negative log-probability of an answer's tokens, in nats (Eq. 7).
 
     Args:
-        log_probabilities: the natural logarithm of each generated token's probability; at least one.
+        log_probabilities: the natural logarithm of each generated token's probability; at least one. What is
+            below -10,000 counts as that.
 
     Raises:
         ValueError: there is none, or one is NaN, infinite, or more than a rounding error above 0.
@@ -27,7 +29,7 @@ def entropy_of(log_probabilities: Sequence[float]) -> float:
     for value in log_probabilities:
         if not math.isfinite(value) or value > _ROUNDING:
             raise ValueError(f"{value} is not the log-probability of a generated token")
-    total = math.fsum(min(value, 0.0) for value in log_probabilities)
+    total = math.fsum(max(min(value, 0.0), LEAST_LIKELY) for value in log_probabilities)
     return abs(total) / len(log_probabilities)
 
 

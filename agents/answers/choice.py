@@ -15,11 +15,19 @@ r"""One of a sample's options, named by its letter, by its words, or by both.
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 
 from agents.answers.form import Form
 from agents.answers.letters import WIDE_SIGNS, find_letter
 from agents.answers.stated import find_stated
-from agents.answers.words import LONGEST_PHRASE, cut_words, ends_in_denial, mentions, normalise
+from agents.answers.words import (
+    LONGEST_PHRASE,
+    LONGEST_SOUGHT,
+    cut_words,
+    ends_in_denial,
+    mentions,
+    normalise,
+)
 
 # A letter is only ever an option where nothing else explains it: "A dog" and "I think" hold no answer, and
 # "A:" before a text is as often short for "Answer:".
@@ -34,6 +42,8 @@ _LETTERS = (
         re.MULTILINE,
     ),
 )
+# No reply argues about more places; each is looked at for a denial.
+_MOST_LETTERS = 500
 _WRONG = re.compile(r"[)\].:\"']{0,2}\s(?:isn['’]t|(?:is|was|would\sbe)\s(?:not|wrong|incorrect|false))\b")
 
 
@@ -107,8 +117,10 @@ def _letters(text: str, count: int) -> set[int]:
     """Return the positions of the options that a text names by letter, capitals beyond the last included."""
     found = set()
     for pattern in _LETTERS:
-        for match in pattern.finditer(text):
+        for match in islice(pattern.finditer(text), _MOST_LETTERS):
             index = ord(match[1].upper()) - ord("A")
+            if index in found:
+                continue
             before = cut_words(text[max(0, match.start() - 30) : match.start()])
             if _WRONG.match(text, match.end(1)) or ends_in_denial(before):
                 continue
@@ -119,6 +131,8 @@ def _letters(text: str, count: int) -> set[int]:
 
 def _spelled(text: str, options: tuple[str, ...]) -> set[int]:
     """Return the positions of the options that a text spells letter by letter, case and signs included."""
+    if any(len(option) > LONGEST_SOUGHT for option in options):
+        return set()
     return {options.index(match[0]) for match in _spellings(options).finditer(text)}
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from agents.answers.form import Form
 from agents.answers.stated import find_stated
+from stores.normal_form import normal_form
 
 _LONGEST = 400
 _HINT = re.compile(r"\d|noon|midday|midnight", re.IGNORECASE)
@@ -110,6 +111,8 @@ def holds_date(text: str) -> bool:
 
 def compare_dates(left: str, right: str) -> bool | None:
     """Say whether two texts say the same day or time."""
+    if max(len(left), len(right)) > _LONGEST:
+        return left.strip() == right.strip() or (None if read_date(left) is read_date(right) else False)
     one, other = read_date(left), read_date(right)
     plain = _plain(left), _plain(right)
     if one is None or other is None:
@@ -144,11 +147,9 @@ def _fits(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
 
 
 def _plain(text: str) -> str:
-    spelt = unicodedata.normalize(
-        "NFKD", text.strip().strip("*_\"'` ").lower().replace("ı", "i").replace("ğ", "g")
-    )
+    spelt = normal_form("NFKD", text.strip().strip("*_\"'` ").lower().replace("ı", "i").replace("ğ", "g"))
     plain = "".join(sign for sign in spelt if not "\u0300" <= sign <= "\u036f")
-    plain = unicodedata.normalize("NFC", plain)
+    plain = normal_form("NFC", plain)
     return " ".join(
         "".join(str(unicodedata.digit(sign)) if sign.isdecimal() else sign for sign in plain).split()
     )

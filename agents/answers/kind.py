@@ -17,6 +17,7 @@ from agents.answers.listing import Listing
 from agents.answers.maths import Maths
 from agents.answers.number import Number
 from agents.answers.short import Short
+from agents.answers.words import LONGEST_READ
 from agents.answers.working import Working
 from agents.thoughts import split_thoughts
 from stores.sample import Sample
@@ -61,6 +62,9 @@ class AnswerKind(Protocol):
 class Spoken:
     """A kind of answers that looks at what a text says behind its thoughts, and at nothing else of it.
 
+    A text of more than 32,768 characters is free text: no other answer is read out of it, and two that are
+    not the same cannot be told to differ.
+
     Args:
         kind: the kind, which sees texts without thoughts.
     """
@@ -71,7 +75,10 @@ class Spoken:
 
     def recognises(self, response: str, options: Sequence[str]) -> bool:
         """Say whether what a response says is of this kind."""
-        return self._kind.recognises(_said(response), options)
+        said = _said(response)
+        return (len(said) <= LONGEST_READ or self._takes_any(options)) and self._kind.recognises(
+            said, options
+        )
 
     def max_tokens(self, options: Sequence[str]) -> int | None:
         """Return how many tokens a direct answer needs at most."""
@@ -79,12 +86,23 @@ class Spoken:
 
     def extract(self, reply: str, options: Sequence[str] = ()) -> str | None:
         """Return the answer in what a reply says."""
-        return self._kind.extract(_said(reply), options)
+        said = _said(reply)
+        if len(said) > LONGEST_READ and self.form != "long":
+            return None
+        return self._kind.extract(said, options)
 
     def agree(self, left: str | None, right: str | None, options: Sequence[str] = ()) -> bool | None:
         """Say whether two texts say the same, whatever was thought before."""
-        one, other = (None if text is None else _said(text) for text in (left, right))
+        if left is None or right is None:
+            return False
+        one, other = _said(left), _said(right)
+        if max(len(one), len(other)) > LONGEST_READ:
+            return True if one.strip() == other.strip() else None
         return self._kind.agree(one, other, options)
+
+    def _takes_any(self, options: Sequence[str]) -> bool:
+        """Say whether a response of any length is of this kind."""
+        return bool(options) or not self.comparable
 
 
 def _said(text: str) -> str:

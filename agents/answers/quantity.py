@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from agents.answers.number import find_number
+from stores.normal_form import normal_form
 
 _LONGEST = 80
 _UNITS: dict[str, tuple[str, str]] = {}
@@ -137,6 +138,8 @@ def is_quantity(text: str) -> bool:
 
 def compare_quantities(left: str, right: str) -> bool | None:
     """Say whether two quantities are the same; None where that cannot be told."""
+    if max(len(left), len(right)) > _LONGEST:
+        return None
     bounds = [found and found[0].lower() for found in map(_QUALIFIED.match, map(_plain, (left, right)))]
     if bounds[0] != bounds[1]:
         return False
@@ -190,7 +193,7 @@ def _plain(text: str) -> str:
         r"(?<=\d)([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]{1,4})", lambda power: "^" + unicodedata.normalize("NFKC", power[1]), text
     )
     text = re.sub(r"(?<=\d)(?=[¼½¾⅓⅔⅕⅛⅜⅝⅞])", " ", text)
-    text = unicodedata.normalize("NFKC", text).replace("\u2044", "/").replace("−", "-")
+    text = normal_form("NFKC", text).replace("\u2044", "/").replace("−", "-")
     text = "".join(str(unicodedata.digit(sign)) if sign.isdecimal() else sign for sign in text)
     text = _TIMES_TEN.sub(r"e\1", text)
     power = re.fullmatch(r"(\d{1,4})\^\{?(\d{1,2})\}?", text)

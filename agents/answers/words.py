@@ -18,8 +18,14 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from stores.normal_form import normal_form
+
 # Only a phrase can be an answer inside a sentence; two longer texts are the same or they are not.
 LONGEST_PHRASE = 300
+# Nothing is read out of a longer text: it is cut at its spaces alone, and compared as it is spelt.
+LONGEST_READ = 1 << 15
+# An expression for a longer phrase takes too long to make, and to look for.
+LONGEST_SOUGHT = 1000
 EDGES = "*_`\"' \t\r\n"
 
 _NEGATED = re.compile(
@@ -51,6 +57,8 @@ def normalise(text: str) -> str:
 
 
 def _normalise(text: str) -> str:
+    if len(text) > LONGEST_READ:
+        return " ".join(text.casefold().split())
     words = " ".join(fold(word) for word in cut_tokens(text) if word not in PAUSES)
     return words or text.strip(EDGES).casefold() or text.strip()
 
@@ -99,12 +107,24 @@ def mentions(words: str, phrases: tuple[str, ...]) -> set[int]:
     ]
     if not order:
         return set()
+    long = {index for index in order if len(phrases[index]) > LONGEST_SOUGHT}
+    found = {index for index in long if _holds(words, phrases[index])}
+    order = [index for index in order if index not in long]
+    if not order:
+        return found
     pattern = _phrases(tuple(phrases[index] for index in order))
-    return {
+    return found | {
         order[(match.lastindex or 1) - 1]
         for match in pattern.finditer(words)
         if not ends_in_denial(words[max(0, match.start() - 40) : match.start()])
     }
+
+
+def _holds(words: str, phrase: str) -> bool:
+    """Say whether a text has a long phrase that it does not deny."""
+    text = f" {words} ".casefold()
+    at = text.find(f" {phrase} ".casefold())
+    return at >= 0 and not ends_in_denial(text[max(0, at - 40) : at + 1])
 
 
 def ends_in_denial(words: str) -> bool:
@@ -171,6 +191,8 @@ class _Spellings:
 
 
 def _tokens(text: str) -> tuple[str, ...]:
+    if len(text) > LONGEST_READ:
+        return tuple(text.split())
     plain = _EMPHASIS.sub("", _POWER.sub(lambda power: "^" + unicodedata.normalize("NFKC", power[1]), text))
     plain = _ASIDE.sub(" \ue000 \\1 ", plain.translate(_WIDE))
     plain = _SUM.sub(r"\1", _SPACED_OPERATOR.sub("", plain))
@@ -217,9 +239,11 @@ def _is_aside(word: str) -> bool:
 
 
 def _cut(text: str) -> str:
+    if len(text) > LONGEST_READ:
+        return " ".join(text.split())
     # Only Latin letters lose their marks: elsewhere a mark is a vowel or another letter altogether.
     text = text.replace("İ", "I").replace("ı", "i")
-    plain = unicodedata.normalize("NFC", _ACCENTS.sub(r"\1", unicodedata.normalize("NFKD", text)))
+    plain = normal_form("NFC", _ACCENTS.sub(r"\1", normal_form("NFKD", text)))
     words = _WORD.findall(_JOINED.sub("", plain.translate(_Spellings())))
     last = len(words) - 1
     return " ".join(word for at, word in enumerate(words) if at == last or not _is_article(word, at))

@@ -68,13 +68,25 @@ def check_address(value: str) -> str:
     """Return an endpoint's address if it is one.
 
     Raises:
-        ValueError: it names no host, or holds a password.
+        ValueError: it names no host, or holds what may be a password or a key.
     """
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is no address; it begins with http:// or https:// and names a host")
-    if parts.username or parts.password:
+    if parts.username is not None or parts.password is not None:
         raise ValueError("holds a user name or password; name the key's variable in api_key_env")
+    if "?" in value or "#" in value:
+        raise ValueError(
+            "holds a query or fragment, and ends before it; keys are read from the variable in api_key_env"
+        )
+    if _SECRET_VALUE.search(value):
+        raise ValueError("holds what looks like a key; keys are read from the variable in api_key_env")
+    if not value.isprintable() or any(sign.isspace() or sign == "\\" for sign in value):
+        raise ValueError("holds a space, a backslash or a control character")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError as error:
+        raise ValueError("names no host; each part between dots has 1 to 63 characters") from error
     _ = parts.port  # raises ValueError where the port is no number
     _check_host(parts.hostname)
     return value

@@ -8,6 +8,7 @@ _THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_deta
 # What holds a part's text.
 _NAMES = ("thinking", "reasoning", "text", "summary", "content", "parts", "value")
 _DEEPEST = 4
+_MOST_TOKENS = 2**31
 
 
 class Content(NamedTuple):
@@ -68,3 +69,9 @@ def _kind_of(type_: str, kind: str) -> str:
     if "think" in type_ or "reasoning" in type_:
         return "thoughts"
     return "refusal" if type_ == "refusal" else kind
+
+
+def read_count(value: Any) -> int:
+    """Return a number of tokens; 0 for what is none, or more than any model reads."""
+    counts = isinstance(value, int) and not isinstance(value, bool)
+    return value if counts and 0 <= value < _MOST_TOKENS else 0

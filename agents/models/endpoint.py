@@ -10,29 +10,21 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr
 
 from agents.errors import EndpointError, ModelBusyError, ModelCallError
 from agents.models.chat import DirectChatModel, defuse, defuse_all, to_turns, with_arguments
-from agents.models.completion import (
-    RequestError,
-    ServedName,
-    advise,
-    filtered_reply,
-    read_completion,
-    read_rated,
-    read_refusal,
-)
+from agents.models.completion import ServedName, filtered_reply, read_completion, read_rated
 from agents.models.config import EndpointModelConfig, VLLMModelConfig
+from agents.models.connection import EndpointClient
 from agents.models.limiter import FailureKind, Limiter
+from agents.models.listing import read_listing
+from agents.models.refusal import RequestError, advise
 from agents.models.turns import TurnRules, adapt, learn
 from agents.room import estimate_tokens
 
@@ -40,96 +32,10 @@ _LOG = logging.getLogger("robustft")
 
 # How often one request is sent again because its connection broke: it may be what breaks the server.
 _BROKEN_CONNECTIONS = 5
-_CONNECT_SECONDS = 10
-# Log-probabilities take some 100 bytes a token: more than this is no reply to a question.
-_LONGEST_REPLY = 8 << 20
 # The most likely tokens that OpenAI and vLLM tell of at most.
 _RATED = 20
 # A reply's room where the prompt, by a rough count, fills the model's context.
 _LEAST_ROOM = 64
-
-
-class EndpointClient:
-    """The connections to one endpoint; belongs to one event loop.
-
-    Args:
-        base_url: the address, ending in `/v1` with most servers.
-        key: what the endpoint asks for, or None.
-        timeout: seconds until one request counts as failed.
-    """
-
-    def __init__(self, base_url: str, *, key: SecretStr | None = None, timeout: float = 120) -> None:
-        self.base_url = base_url.rstrip("/")
-        self._key = key
-        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS)
-        self._session: aiohttp.ClientSession | None = None
-        self._proxy = _proxy_of(base_url)
-        self._closed = False
-
-    async def close(self) -> None:
-        """Close the connections; the client cannot be used again."""
-        self._closed = True
-        if self._session is not None:
-            await self._session.close()
-
-    async def post(self, path: str, body: bytes, *, reads: bool = True) -> Any:
-        """Send JSON and return the JSON of the reply, or None where it is not to be read.
-
-        Raises:
-            RequestError: there was none.
-        """
-        return await self._call("POST", path, body, reads=reads)
-
-    async def get(self, path: str) -> Any:
-        """Return the JSON at a path.
-
-        Raises:
-            RequestError: there was none.
-        """
-        return await self._call("GET", path, None, reads=True)
-
-    async def _call(self, method: str, path: str, body: bytes | None, *, reads: bool) -> Any:
-        if self._closed:
-            raise RuntimeError("the model's connections are closed")
-        try:
-            url = f"{self.base_url}/{path}"
-            request = self._open().request(method, url, data=body, proxy=self._proxy)
-            async with request as response:
-                content = await _read(response)
-        except aiohttp.ConnectionTimeoutError as exc:
-            reason = f"the endpoint cannot be reached ({self.base_url}): no connection in time"
-            raise RequestError(reason, FailureKind.GONE) from exc
-        except TimeoutError as exc:
-            raise RequestError("the endpoint did not answer in time", FailureKind.FAILING) from exc
-        except aiohttp.ClientConnectionError as exc:
-            reason = f"the endpoint cannot be reached ({self.base_url}); is it running?"
-            raise RequestError(reason, FailureKind.GONE) from exc
-        except aiohttp.ClientError as exc:
-            raise RequestError("the endpoint's reply broke off", FailureKind.FAILING) from exc
-        if response.status != 200:
-            if self._key is not None:
-                # An endpoint may repeat the key that it refuses.
-                content = content.replace(self._key.get_secret_value().encode(), b"***")
-            raise read_refusal(response.status, content, response.headers.get("Retry-After"))
-        if not reads:
-            return None
-        try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError as exc:
-            raise RequestError("the endpoint's reply is not JSON", FailureKind.FAILING) from exc
-
-    def _open(self) -> aiohttp.ClientSession:
-        # Opened on first use: a session belongs to the event loop it is opened in.
-        if self._session is None:
-            headers = {"Content-Type": "application/json"}
-            if self._key is not None:
-                headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
-            # The limiter bounds the connections.
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
-            self._session = aiohttp.ClientSession(
-                headers=headers, timeout=self._timeout, connector=connector, raise_for_status=False
-            )
-        return self._session
 
 
 class EndpointChatModel(DirectChatModel):
@@ -258,9 +164,7 @@ class EndpointChatModel(DirectChatModel):
             content = await self._client.get("models")
         except RequestError:
             return {}
-        data = content.get("data") if isinstance(content, dict) else None
-        models = [model for model in data if isinstance(model, dict)] if isinstance(data, list) else []
-        return {str(model["id"]): _context_of(model) for model in models if "id" in model}
+        return read_listing(content, self._client.hide)
 
     def shaped(self, settings: Mapping[str, Any]) -> "EndpointChatModel":
         """Return the same model, asked with further settings of how its requests are shaped."""
@@ -318,7 +222,9 @@ class EndpointChatModel(DirectChatModel):
             work = 1
             try:
                 sent = await self._client.post("chat/completions", body)
-                result = read_completion(sent) if rated is None else read_rated(sent, rated)
+                result = (
+                    read_completion(sent, self._client.hide) if rated is None else read_rated(sent, rated)
+                )
                 kind = None
                 work += _tokens_of(result)
             except RequestError as exc:
@@ -342,41 +248,7 @@ class EndpointChatModel(DirectChatModel):
                 raise ModelBusyError(str(failure)) from failure
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """Return a reply's body.
-
-    Raises:
-        RequestError: it is longer than any reply; the rest is not read.
-    """
-    parts: list[bytes] = []
-    length = 0
-    async for part in response.content.iter_any():
-        parts.append(part)
-        length += len(part)
-        if length > _LONGEST_REPLY:
-            response.close()
-            reason = f"the endpoint's reply is longer than {_LONGEST_REPLY >> 20} MB"
-            raise RequestError(reason, FailureKind.FAILING)
-    return b"".join(parts)
-
-
-def _context_of(model: Mapping[str, Any]) -> int | None:
-    """Return a listed model's context, by what vLLM, OpenRouter, Groq and others call it."""
-    names = ("max_model_len", "context_length", "context_window", "max_context_length")
-    found = next((model[name] for name in names if isinstance(model.get(name), int)), None)
-    return found if found is not None and found > _LEAST_ROOM else None
-
-
 def _tokens_of(result: ChatResult) -> int:
     message = result.generations[0].message
     usage = message.usage_metadata if isinstance(message, AIMessage) else None
     return usage["total_tokens"] if usage else 0
-
-
-def _proxy_of(base_url: str) -> str | None:
-    """Return the proxy that the environment names for an address: once, not for every request."""
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if host in ("127.0.0.1", "localhost", "::1") or proxy_bypass(host):
-        return None
-    return getproxies().get(parts.scheme)

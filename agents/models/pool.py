@@ -24,7 +24,8 @@ from agents.models.config import (
     OpenAIModelConfig,
     VLLMModelConfig,
 )
-from agents.models.endpoint import EndpointChatModel, EndpointClient
+from agents.models.connection import EndpointClient
+from agents.models.endpoint import EndpointChatModel
 from agents.models.limiter import Limiter
 from agents.models.vllm import VLLMServer
 from agents.models.vllm_command import ADAPTER_NAME

@@ -57,7 +57,8 @@ async def probe(model: BaseChatModel, label: str, sampling: Mapping[str, Any]) -
     if isinstance(model, DirectChatModel) and _thinks(reply):
         model.thinks = True
     needs = "logprobs" in sampling and (reply.text.strip() or not _thinks(reply))
-    if needs and not (reply.response_metadata.get("logprobs") or {}).get("content"):
+    rated = reply.response_metadata.get("logprobs")
+    if needs and not (isinstance(rated, dict) and rated.get("content")):
         raise EndpointError(
             f"{label}: returns no log-probabilities, which the relabeler's entropy (Eq. 7) needs; "
             "serve the model with them (vLLM does), give agents.relabeler another model, or "

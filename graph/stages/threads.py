@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -11,6 +11,23 @@ from typing import Any, TypeVar
 POLL_SECONDS = 0.5
 
 Value = TypeVar("Value")
+_unfinished = 0
+
+
+@contextmanager
+def ending_in_order() -> Iterator[None]:
+    """Mark work that loses something where its process ends in the middle of it: a stop waits for its end."""
+    global _unfinished
+    _unfinished += 1
+    try:
+        yield
+    finally:
+        _unfinished -= 1
+
+
+def ends_in_order() -> bool:
+    """Say whether such work is under way."""
+    return _unfinished > 0
 
 
 async def finish_in_thread(work: Callable[[], Value], undo: Callable[[Value], Any] = lambda _: None) -> Value:

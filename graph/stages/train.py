@@ -4,6 +4,7 @@ import asyncio
 import gc
 import shutil
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from langgraph.runtime import Runtime
 from graph.context import RunContext
 from graph.stages.outcomes import keep_outcome, reuse_outcome
 from graph.stages.stage import Workspace, open_stage
+from graph.stages.threads import ending_in_order
 from graph.state import RunState
 from stores.atomic import write_text_atomically
 from stores.model_hub import fetchable_weights
@@ -53,21 +55,29 @@ def _train(work: Workspace, stop: threading.Event, inputs: str) -> dict[str, Any
     from training.processes import process_count
     from training.progress import TrainingStep
 
+    steps, begun = ExitStack(), False
+
     def report(step: TrainingStep) -> None:
+        nonlocal begun
+        if not begun:
+            # From now on there is something to lose.
+            begun = True
+            steps.enter_context(ending_in_order())
         work.report(step.step, step.total, note=f"loss {step.loss:.3f}")
 
     config = work.config.training
     try:
-        outcome = train_adapter(
-            work.files.training,
-            fetchable_weights(work.config.models[config.model].name),
-            work.files.adapter,
-            config,
-            seed=work.config.run.seed,
-            report=report,
-            stop=stop,
-            checkpoints=_checkpoints_of(work.files.checkpoints, inputs, process_count(config)),
-        )
+        with steps:
+            outcome = train_adapter(
+                work.files.training,
+                fetchable_weights(work.config.models[config.model].name),
+                work.files.adapter,
+                config,
+                seed=work.config.run.seed,
+                report=report,
+                stop=stop,
+                checkpoints=_checkpoints_of(work.files.checkpoints, inputs, process_count(config)),
+            )
     except NothingToTrainError as exc:
         # One of an earlier training set must not pass for this one's.
         remove_folder(work.files.adapter, work.files.state)

@@ -1,12 +1,22 @@
 """What all agents share: records that outlive their class, prompts that are declared, light settings."""
 
+import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from agents.agent import AgentConfig, AnswerRecord, Usage, conversation
+from agents.agent import (
+    AgentConfig,
+    AnswerRecord,
+    Reply,
+    Usage,
+    answer_in,
+    conversation,
+    read_apart,
+)
 from agents.record import SampleRecord
 from graph.config.run import RunConfig
 from stores.sample import Message, Sample
@@ -68,3 +78,27 @@ def test_usage_adds_up() -> None:
     left = Usage(requests=1, prompt_tokens=2, completion_tokens=3)
     right = Usage(requests=10, prompt_tokens=20, completion_tokens=30)
     assert left + right == Usage(requests=11, prompt_tokens=22, completion_tokens=33)
+
+
+async def test_long_texts_are_read_in_a_thread_and_short_ones_at_once() -> None:
+    here = threading.get_ident()
+    assert await read_apart(threading.get_ident, ("short", None)) == here
+    assert await read_apart(threading.get_ident, ("x" * 3000, "x" * 3000)) != here
+
+
+async def test_an_answer_of_a_megabyte_of_marks_does_not_hold_up_the_loop() -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    sample = Sample(id="a", prompt="Where?", response="Oslo", kind="short")
+    for text in ("\u0301\u0316" * 500_000, "a\u0316\u0301" * 10_000):
+        before = ticks
+        await answer_in(Reply(text=text, usage=Usage()), sample)
+        assert ticks > before
+    ticking.cancel()

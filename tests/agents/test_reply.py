@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
+from agents.agent import Reply
 from agents.errors import ModelBusyError
 from agents.reply import read_letters, read_reply
+from training.uncertainty import entropy_of
 
 
 def message(content: Any, tokens: list[str] | None = None, **metadata: Any) -> AIMessage:
@@ -67,3 +69,40 @@ def test_what_the_conversation_holds_is_no_refusal() -> None:
 def test_ratings_that_cannot_be_read_are_asked_for_again(rated: object) -> None:
     with pytest.raises(ModelBusyError, match="log-probabilities"):
         read_letters(AIMessage("A", response_metadata={"logprobs": rated}), ["A", "B"])
+
+
+@pytest.mark.parametrize("value", [-1e308, -10_001.0, float("-inf"), float("nan"), 0.5])
+def test_a_log_probability_that_no_sum_can_take_is_refused(value: float) -> None:
+    sent = message("a b")
+    sent.response_metadata["logprobs"] = {"content": [{"token": "a", "logprob": value}] * 2}
+    with pytest.raises(ModelBusyError, match="no logarithms"):
+        read_reply(sent)
+
+
+@pytest.mark.parametrize("value", [False, True, None, "high", [], {}, 10**400])
+def test_what_is_no_number_is_no_log_probability(value: Any) -> None:
+    sent = message("a")
+    sent.response_metadata["logprobs"] = {"content": [{"token": "a", "logprob": value}]}
+    with pytest.raises(ModelBusyError, match="cannot be read"):
+        read_reply(sent)
+    with pytest.raises(ModelBusyError, match="cannot be read"):
+        read_letters(sent, "A")
+
+
+@pytest.mark.parametrize("value", ["-1e308", "-1e5", "0.5", "NaN", "-Infinity"])
+def test_a_stored_reply_that_no_sum_can_take_is_none(value: str) -> None:
+    with pytest.raises(ValueError, match="log_probabilities"):
+        Reply.model_validate_json(f'{{"text": "x", "log_probabilities": [{value}], "usage": {{}}}}')
+
+
+def test_a_record_of_huge_log_probabilities_has_an_entropy() -> None:
+    assert entropy_of([-1e308, -1e308]) == 10_000
+
+
+def test_thoughts_and_tokens_that_repeat_one_letter_are_read_in_linear_time() -> None:
+    # A search from behind that is quadratic would not come back.
+    count = 400_000
+    text = f"ab{'a' * (count // 2)}"
+    sent = message(text, ["a" * 1000] * (count // 1000), finish_reason="stop")
+    sent.additional_kwargs["reasoning_content"] = "so"
+    assert len(read_reply(sent).log_probabilities) == count // 1000

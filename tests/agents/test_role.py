@@ -223,3 +223,18 @@ async def test_the_first_reply_is_kept_where_there_is_no_more_room(
     reply = await Role(model, max_tokens=8).ask(QUESTION)
     assert [request["max_tokens"] for request in endpoint.requests] == [8, 32]
     assert (reply.text, reply.outcome, reply.usage.requests) == ("Paris", "cut", 1)
+
+
+@pytest.mark.parametrize(("finish", "outcome"), [("content_filter", "filtered"), ("refusal", "refused")])
+async def test_a_letter_that_was_withheld_is_no_answer(
+    model: BaseChatModel, endpoint: Endpoint, finish: str, outcome: str
+) -> None:
+    def withhold(reply: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
+        rated = {"token": "A", "logprob": -0.1, "top_logprobs": [{"token": "A", "logprob": -0.1}]}
+        choice = {**reply["choices"][0], "finish_reason": finish, "logprobs": {"content": [rated]}}
+        return {**reply, "choices": [choice]}
+
+    endpoint.alter = withhold
+    chosen = await Role(model, max_tokens=8).choose(QUESTION, ["A", "B"])
+    assert (chosen.letter, chosen.reply.outcome) == (None, outcome)
+    assert len(endpoint.requests) == 1

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,6 +163,41 @@ def test_a_key_that_is_right_appears_in_no_file_and_no_message(
     assert KEY not in told
     assert KEY not in texts_below(Path("run"))
     assert "MY_KEY" in Path("run/config.yaml").read_text()
+
+
+@pytest.mark.parametrize("spelt", [KEY, KEY.replace("s", "\\\\u0073", 1), KEY.replace("-", "%2D")])
+def test_a_key_that_is_repeated_in_replies_is_nowhere(
+    spelt: str,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def repeat(reply: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
+        said = {"role": "assistant", "content": f"Paris {spelt}", "reasoning_content": spelt}
+        choice = {**reply["choices"][0], "message": said, "finish_reason": spelt}
+        return {**reply, "choices": [choice], "model": f"{spelt} {len(messages[-1]['content'])}"}
+
+    endpoint.alter = repeat
+    monkeypatch.setenv("MY_KEY", KEY)
+    write_config(endpoint.url, api_key_env="MY_KEY")
+    code, told = run(monkeypatch, capsys)
+    assert code == 0, told
+    left = told + texts_below(Path("run"))
+    assert spelt not in left
+    assert KEY not in left
+    assert "***" in left
+
+
+def test_a_redirect_is_refused_before_a_prompt_is_sent_elsewhere(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Endpoint()
+    endpoint.redirect = f"{other.url}/chat/completions"
+    write_config(endpoint.url)
+    message = refusal(monkeypatch, capsys)
+    other.stop()
+    assert f"redirects to {other.url}" in message
+    assert other.requests == []
 
 
 def test_not_even_a_debugged_failure_shows_the_key(

@@ -44,6 +44,7 @@ REPLIES: dict[str, tuple[Fault, str]] = {
     "null message": (lambda reply: with_choice(reply, message=None), "no chat completion"),
     "null content": (message(content=None), "empty"),
     "only spaces": (message(content=" \n\t "), "empty"),
+    "nested deep": (lambda reply: b'{"error":' * 1000 + b"1" + b"}" * 1000, "the endpoint failed (500)"),
     "ten megabytes": (lambda reply: message(content="Berlin " * 1_500_000)(reply), "longer than 8 MB"),
 }
 LOG_PROBABILITIES: dict[str, tuple[Fault, str]] = {
@@ -56,6 +57,8 @@ LOG_PROBABILITIES: dict[str, tuple[Fault, str]] = {
     "-inf": (rated(-math.inf), "not JSON"),
     "-inf as a text": (rated("-inf"), "no logarithms of probabilities"),
     "above 0": (rated(0.5), "no logarithms of probabilities"),
+    "more than a sum can take": (rated(-1e308), "no logarithms of probabilities"),
+    "false": (rated(False), "log-probabilities cannot be read"),
 }
 STATUSES = (500, 502, 503, 504, 408)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -33,12 +34,14 @@ class Endpoint:
     request that arrives while there is a `gate` waits until that gate is set.
     `retry_after` goes with every failure; `body` is sent in place of any reply or error; `cut_short` breaks
     the connection within a reply, and `hang_ups` is how many requests to come get no reply at all. `alter`
-    may change the JSON of a reply, or give bytes in its place. `refuses` has fields that a request may not
+    may change the JSON of a reply, or give bytes in its place. `redirect` sends every request elsewhere, with
+    the status 307. `refuses` has fields that a request may not
     have, with what is said then, and `listed` the models that GET /v1/models names (none: a 404), each with
     the same `details`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.model = "scripted"
         self.key: str | None = None
         self.reply: Reply = lambda messages: "Paris"
@@ -55,6 +58,7 @@ class Endpoint:
         self.cut_short = False
         self.hang_ups = 0
         self.alter: Alter = lambda reply, messages: reply
+        self.redirect: str | None = None
         self.refuses: dict[str, str] = {}
         self.listed: list[str] | None = None
         self.details: dict[str, Any] = {}
@@ -69,7 +73,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}/v1"
 
     def texts(self) -> list[str]:
         """Return the last message of every request."""
@@ -93,7 +97,7 @@ class Endpoint:
         app.router.add_get("/v1/models", self._list)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
@@ -124,6 +128,8 @@ class Endpoint:
         self.requests.append(body)
         self.headers.append(dict(request.headers))
         await self._wait()
+        if self.redirect is not None:
+            return web.Response(status=307, headers={"Location": self.redirect})
         if self.hang_ups > 0:
             self.hang_ups -= 1
             return _hang_up(request)

@@ -31,7 +31,8 @@ from hypothesis import strategies as st
 
 from agents.errors import TurnsRefusedError
 from agents.models.chat_template import ChatTemplate
-from agents.models.completion import RequestError, read_completion, read_refusal
+from agents.models.completion import read_completion
+from agents.models.refusal import RequestError, read_refusal
 from graph.config.run import ConfigError, RunConfig, load_config, parse_config
 from prompts.template import PromptError, QuestionTemplate
 from stores.dataset import read_samples
@@ -279,7 +280,8 @@ def _gguf(content: bytes, folder: Path) -> None:
 
 
 def _refusal(given: tuple[int, bytes, str | None], folder: Path) -> None:
-    error = read_refusal(*given)
+    status, content, retry_after = given
+    error = read_refusal(status, {} if retry_after is None else {"Retry-After": retry_after}, content)
     assert error.retry_after is None or error.retry_after >= 0
     assert "\n" not in str(error)
 

@@ -1,12 +1,14 @@
 """What an endpoint sends back: read as far as it makes sense, and what a failure means from then on."""
 
+import contextlib
 import logging
 from typing import Any
 
 import pytest
 
-from agents.models.completion import RequestError, ServedName, read_completion, read_refusal
+from agents.models.completion import ServedName, read_completion, read_rated
 from agents.models.limiter import FailureKind
+from agents.models.refusal import RequestError
 
 
 def completion(**changes: Any) -> dict[str, Any]:
@@ -69,80 +71,13 @@ def test_what_is_no_completion_is_a_failure_of_the_endpoint(reply: object) -> No
     assert error.value.failure is FailureKind.FAILING
 
 
-@pytest.mark.parametrize(
-    ("status", "retry_after", "failure", "pause"),
-    [
-        (400, None, FailureKind.OWN, None),
-        (400, "5", FailureKind.OWN, None),
-        (401, None, FailureKind.OWN, None),
-        (403, None, FailureKind.OWN, None),
-        (404, None, FailureKind.OWN, None),
-        (422, None, FailureKind.OWN, None),
-        (408, None, FailureKind.FAILING, None),
-        (425, "2", FailureKind.FAILING, 2.0),
-        (429, None, FailureKind.BUSY, None),
-        (429, "5", FailureKind.BUSY, 5.0),
-        (500, None, FailureKind.FAILING, None),
-        (503, None, FailureKind.FAILING, None),
-        (503, "1.5", FailureKind.BUSY, 1.5),
-        (599, "soon", FailureKind.FAILING, None),
-    ],
-)
-def test_a_status_says_whose_fault_it_is_and_how_long_to_wait(
-    status: int, retry_after: str | None, failure: FailureKind, pause: float | None
-) -> None:
-    error = read_refusal(status, b"", retry_after)
-    assert (error.failure, error.retry_after) == (failure, pause)
-    assert f"({status})" in str(error) or "API key" in str(error)
-
-
-@pytest.mark.parametrize("retry_after", ["-5", "nan", "Wed, 21 Oct 2015 07:28:00 GMT"])
-def test_a_moment_in_the_past_is_no_pause(retry_after: str) -> None:
-    assert read_refusal(429, b"", retry_after).retry_after == 0
-
-
-@pytest.mark.parametrize("retry_after", ["", "soon", "Mon, 01 Jan 99999 00:00:00 GMT"])
-def test_a_pause_that_cannot_be_read_is_none(retry_after: str) -> None:
-    assert read_refusal(429, b"", retry_after).retry_after is None
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b'{"error": {"message": "too long"}}', "too long"),
-        (b'{"error": "too long"}', "too long"),
-        (b'{"message": "too long"}', "too long"),
-        (b'{"detail": "too long"}', "too long"),
-        (b'{"error": null, "message": "too long"}', "too long"),
-        (b"<p>\n  too   long\n</p>", "<p> too long </p>"),
-        (b"[1, 2]", "[1, 2]"),
-        (b"\xff", "\ufffd"),
-        (b"", "no reason given"),
-        (b" \n", "no reason given"),
-    ],
-)
-def test_an_error_reply_is_told_in_one_line(content: bytes, message: str) -> None:
-    assert str(read_refusal(400, content, None)) == f"the endpoint refused the request (400): {message}"
-
-
-def test_a_long_error_reply_is_told_in_part() -> None:
-    assert len(str(read_refusal(400, b"word " * 100_000, None))) < 400
-
-
-@pytest.mark.parametrize(
-    "content", [b'{"error": "\\u001b[2J\\u202e\\u0007bad"}', b"\x1b[2J\xe2\x80\xae\x07bad"]
-)
-def test_an_error_reply_sends_nothing_to_a_terminal_but_text(content: bytes) -> None:
-    assert str(read_refusal(500, content, None)).endswith(": \ufffd[2J\ufffd\ufffdbad")
-
-
 def test_another_model_behind_a_name_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
     served = ServedName("judge")
     with caplog.at_level(logging.WARNING, logger="robustft"):
         for name in ("a", "a", None, 5, "a"):
             served.check(name)
         assert caplog.messages == []
-        for name in ("b", "b"):
+        for name in ("b", "b", "a", "c", "b"):
             served.check(name)
     assert len(caplog.messages) == 1
     assert "judge" in caplog.text
@@ -310,14 +245,62 @@ def test_log_probabilities_of_plain_completions_are_read(sent: object) -> None:
     assert [(token["token"], token["logprob"]) for token in rated] == [("Pa", -0.5), ("ris", -1.0)]
 
 
+def test_names_in_a_reply_are_short_and_plain() -> None:
+    reply = completion(
+        model="m\x1b[2J\n" * 1000, choices=[{"message": {"content": "x"}, "finish_reason": "\u202e" * 500}]
+    )
+    told = read_completion(reply).generations[0].message.response_metadata
+    assert all(
+        len(told[name]) <= 100 and told[name].isprintable() for name in ("model_name", "finish_reason")
+    )
+
+
+def test_what_an_endpoint_repeats_is_hidden_in_every_field() -> None:
+    message = {"content": "a KEY", "reasoning_content": "b KEY", "refusal": "c KEY"}
+    reply = completion(model="d KEY", choices=[{"message": message, "finish_reason": "KEY"}])
+    read = read_completion(reply, lambda text: text.replace("KEY", "***")).generations[0].message
+    assert "KEY" not in read.model_dump_json()
+    assert read.text == "a ***"
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = {"a": [value]}
+    return value
+
+
+@pytest.mark.parametrize("depth", [10, 200, 5000])
 @pytest.mark.parametrize(
-    ("body", "filtered"),
-    [
-        (b'{"error": {"code": "content_filter", "message": "The response was filtered"}}', True),
-        (b'{"error": {"message": "x", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}', True),
-        (b'{"error": {"code": "data_inspection_failed"}}', True),
-        (b'{"error": {"message": "maximum context length is 4096 tokens"}}', False),
-    ],
+    "place", ["model", "error", "choices", "usage", "content", "type", "finish", "logprobs"]
 )
-def test_a_prompt_that_a_filter_stops_is_told_from_a_bad_request(body: bytes, filtered: bool) -> None:
-    assert read_refusal(400, body, None).filtered is filtered
+def test_nesting_of_any_depth_is_a_completion_or_a_request_error(place: str, depth: int) -> None:
+    deep = nested(depth)
+    choice: Any = {
+        "message": {
+            "content": {"content": [{"type": deep, "text": "x"}], "type": [deep], "usage": "x"}.get(
+                place, "x"
+            )
+        },
+        "finish_reason": deep if place == "finish" else "stop",
+        "logprobs": deep if place == "logprobs" else None,
+    }
+    reply = {
+        "model": "m",
+        "choices": [choice],
+        **({place: deep} if place in ("model", "error", "choices", "usage") else {}),
+    }
+    if place == "error":
+        del reply["choices"]
+    with contextlib.suppress(RequestError):
+        read_completion(reply)
+
+
+@pytest.mark.parametrize("value", [True, None, "x", 10**400, {"decoded_token": 5}])
+def test_ratings_that_are_none_rate_no_token_or_fail(value: Any) -> None:
+    reply = completion(prompt_logprobs=[{"1": {"decoded_token": "Paris", "logprob": value}}])
+    try:
+        message = read_rated(reply, "Paris").generations[0].message
+    except RequestError:
+        return
+    assert message.response_metadata["logprobs"] == {"content": []}

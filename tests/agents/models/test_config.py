@@ -21,6 +21,17 @@ OPENAI = {"provider": "openai", "name": "m"}
         ("http://", "names a host"),
         ("http://me:secret@host/v1", "user name or password"),
         ("http://host:port/v1", "port"),
+        ("http://@host/v1", "user name or password"),
+        ("http://host/v1?api-key=X", "query or fragment"),
+        ("http://host/v1?", "query or fragment"),
+        ("http://host/v1#X", "query or fragment"),
+        ("http://host/sk-0123456789abcdef0123/v1", "looks like a key"),
+        ("http://a..b/v1", "names no host"),
+        (f"http://{'a' * 64}/v1", "names no host"),
+        ("http://host/v1 x", "space"),
+        ("http://host/v1\x1b[2J", "control character"),
+        ("http://host\\\\@else/v1", "user name|backslash"),
+        ("http://[::1/v1", "IPv6"),
     ],
 )
 @pytest.mark.parametrize("provider", ["openai", "vllm"])
