@@ -144,11 +144,11 @@ def _completion(body: dict[str, Any], name: str, fault: str | None) -> dict[str,
     }
 
 
-def write_data(path: Path, seed: int) -> None:
-    """Write the samples; three in ten labels are wrong."""
+def write_data(path: Path, seed: int, samples: int = _SAMPLES) -> None:
+    """Write the samples; three in ten responses are wrong."""
     dice = random.Random(seed)  # noqa: S311
     rows = []
-    for town in range(_SAMPLES):
+    for town in range(samples):
         label = _CITIES[(town + (dice.random() < 0.3)) % len(_CITIES)]
         prompt = f"Which realm has town {town} on its map?"
         rows.append(json.dumps({"id": f"town-{town}", "prompt": prompt, "completion": label}))
