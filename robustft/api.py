@@ -38,8 +38,9 @@ from stores.dataset import read_rows, read_samples
 from stores.errors import InputError, RunDirectoryError
 from stores.export import STDOUT, ExportFormat, What, check_target, export_results, to_standard_output
 from stores.records import Decision, EvaluationFigures, Skipped
-from stores.run_directory import RunDirectory, ensure_free, holds_run
+from stores.run_directory import RunDirectory, holds_run
 from stores.sample import Sample
+from stores.staged_run import ensure_free
 
 _LOG = logging.getLogger("robustft")
 ProgressListener = Callable[[Progress], None]

@@ -23,7 +23,8 @@ from graph.stages.threads import finish_in_thread
 from graph.state import RunInput
 from graph.windows import tell_too_long, window_of_student, windows_of_agents
 from stores.journal import Journal, Split
-from stores.run_directory import RunDirectory, StagedRun, holds_run, storage_errors
+from stores.run_directory import RunDirectory, holds_run, storage_errors
+from stores.staged_run import StagedRun
 
 _LOG = logging.getLogger("robustft")
 _HELD_OUT: tuple[Split, ...] = ("test", "guard")

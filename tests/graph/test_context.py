@@ -13,7 +13,8 @@ from graph.context import build_agents, load_models, load_prompts
 from graph.run_graph import run_graph
 from graph.sample_graph import sample_graph
 from prompts.template import PromptError
-from stores.run_directory import RunDirectory, StagedRun
+from stores.run_directory import RunDirectory
+from stores.staged_run import StagedRun
 from tests.support.endpoint import Endpoint
 from tests.support.graphs import SAMPLE, call, context_for, run_input
 from tests.support.scripted import ScriptedModel

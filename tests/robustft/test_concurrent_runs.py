@@ -12,7 +12,7 @@ from robustft import RobustFTError, RunConfig, RunDirectoryError, aresume, arun,
 from stores.journal import Journal
 from stores.lock import RunLock
 from stores.replies import ReplyStore
-from stores.run_directory import StagedRun
+from stores.staged_run import StagedRun
 from tests.support.cases import CASES, reply, script, write_run
 from tests.support.endpoint import Endpoint
 

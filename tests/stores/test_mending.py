@@ -10,8 +10,9 @@ import pytest
 from stores.errors import RunDirectoryError
 from stores.journal import Entry
 from stores.mending import mend
-from stores.run_directory import RunDirectory, StagedRun
+from stores.run_directory import RunDirectory
 from stores.sample import Sample
+from stores.staged_run import StagedRun
 
 
 def make(path: Path, config: str = "run: {}\n") -> RunDirectory:

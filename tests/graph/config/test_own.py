@@ -7,7 +7,8 @@ import pytest
 from graph.config.own import check_own_config, known_config, own_config
 from graph.config.run import ConfigError, RunConfig
 from stores.errors import RunDirectoryError
-from stores.run_directory import RunDirectory, StagedRun
+from stores.run_directory import RunDirectory
+from stores.staged_run import StagedRun
 
 
 @pytest.fixture

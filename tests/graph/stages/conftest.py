@@ -8,8 +8,8 @@ import pytest
 from graph.config.run import RunConfig
 from graph.context import load_prompts
 from graph.stages.stage import Workspace
-from stores.run_directory import StagedRun
 from stores.sample import Sample
+from stores.staged_run import StagedRun
 from tests.support.judged_records import WordEncoder
 
 SAMPLES = [

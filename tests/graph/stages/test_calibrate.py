@@ -18,8 +18,9 @@ from graph.stages.conclude import conclude_run
 from graph.stages.detect import detect
 from graph.stages.stage import Workspace
 from graph.state import SampleState
-from stores.run_directory import RunDirectory, StagedRun
+from stores.run_directory import RunDirectory
 from stores.sample import Sample
+from stores.staged_run import StagedRun
 from tests.support.endpoint import Endpoint
 from tests.support.judged_records import WordEncoder, record, relabelled
 from tests.support.stages import loaded, run_stage

@@ -10,8 +10,8 @@ from graph.context import load_prompts
 from graph.stages.form import put_in_form
 from graph.stages.stage import Workspace
 from graph.state import SampleState
-from stores.run_directory import StagedRun
 from stores.sample import Sample
+from stores.staged_run import StagedRun
 from tests.graph.stages.conftest import SAMPLES
 from tests.support.judged_records import record, relabelled
 

@@ -19,8 +19,8 @@ from stores.errors import InputError
 from stores.export import export_results
 from stores.record_files import read_records
 from stores.records import TrainingRow
-from stores.run_directory import StagedRun
 from stores.sample import Sample
+from stores.staged_run import StagedRun
 from tests.graph.stages.conftest import SAMPLES
 from tests.support.judged_records import record, relabelled
 from tests.support.stages import run_stage

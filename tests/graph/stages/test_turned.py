@@ -18,8 +18,8 @@ from graph.stages.calibrate import calibrate_run
 from graph.stages.stage import Workspace
 from graph.stages.turned import figures_of, sees_facts, sight_of
 from prompts.template import QuestionTemplate
-from stores.run_directory import StagedRun
 from stores.sample import Sample
+from stores.staged_run import StagedRun
 from stores.validity import DecisionInputs
 from tests.agents.test_assessment import RatingModel
 from tests.support.judged_records import WordEncoder, record

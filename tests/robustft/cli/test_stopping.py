@@ -114,7 +114,7 @@ STOPPED_WITHIN = """
 import contextlib, io, os, pathlib, signal, sys
 
 from robustft.cli.stopping import stoppable
-from stores.run_directory import StagedRun
+from stores.staged_run import StagedRun
 
 directory, number, until = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 signal.signal(signal.SIGINT, signal.default_int_handler)
