@@ -247,7 +247,7 @@ class RunDirectory:
         write_prompts(part / "prompts", prompts)
         save_manifest(part / "manifest.json", manifest)
         sync_tree(part)
-        # From here on it will be finished, by `stores.mending` if not by us.
+        # From here on it will be finished, by `stores.repairing` if not by us.
         part.rename(self.state / "replacement")
         sync_folder(self.state)
         self.finish_replacing()

@@ -28,7 +28,6 @@ from stores.errors import RunDirectoryError
 from stores.examples import ExampleStore
 from stores.journal import Journal
 from stores.manifest import DataDigest, Manifest, digest_of_file
-from stores.mending import mend
 from stores.replies import ReplyStore
 from stores.run_directory import RunDirectory, storage_errors
 from stores.vectors import PromptVectors
@@ -157,7 +156,7 @@ async def open_stage(directory: str, name: str, *, repair: bool = False) -> Asyn
     with storage_errors(directory):
         async with held(directory):
             if repair:
-                for note in await asyncio.to_thread(lambda: mend(RunDirectory(Path(directory)))):
+                for note in await asyncio.to_thread(lambda: make_whole(RunDirectory(Path(directory)))):
                     _LOG.warning("%s", note)
             writer = get_stream_writer()
             work = await finish_in_thread(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stores.errors import RunDirectoryError
-from stores.mending import mend
+from stores.repairing import make_whole
 from stores.run_directory import RunDirectory, holds_run
 from stores.staged_run import StagedRun, ensure_free
 
@@ -19,6 +19,10 @@ def made(path: Path) -> RunDirectory:
 
 def content(files: RunDirectory) -> tuple[str, dict[str, str]]:
     return files.config.read_text(), {path.stem: path.read_text() for path in files.prompts.iterdir()}
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 OLD = ("old: config", {"base": "old", "lost": "old"})
@@ -55,7 +59,7 @@ def test_a_replacement_that_is_broken_off_is_finished_or_was_never_begun(
     finally:
         sys.setprofile(None)
 
-    mend(RunDirectory(tmp_path / "run"))
+    make_whole(RunDirectory(tmp_path / "run"))
     assert content(files) in (OLD, NEW)
     files.replace(*NEW)
     assert content(files) == NEW

@@ -58,7 +58,7 @@ def test_a_backup_of_a_name_like_ours_stays(tmp_path: Path) -> None:
         StagedRun(tmp_path / name, "{}", {}).commit()
     assert names(tmp_path) == {"run", "other", ".run-20261127", ".other-20261127", ".other-linked01"}
     assert holds_run(tmp_path / ".run-20261127")
-    assert names(tmp_path / "run" / ".state") == {"journal.sqlite", "run.lock"}
+    assert names(tmp_path / "run" / ".state") == {"journal.sqlite", "manifest.json", "run.lock"}
 
 
 def test_one_that_is_being_made_by_another_is_left_alone(tmp_path: Path) -> None:

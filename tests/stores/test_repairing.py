@@ -9,7 +9,7 @@ import pytest
 
 from stores.errors import RunDirectoryError
 from stores.journal import Entry
-from stores.mending import mend
+from stores.repairing import make_whole
 from stores.run_directory import RunDirectory
 from stores.sample import Sample
 from stores.staged_run import StagedRun
@@ -54,13 +54,13 @@ def ids(files: RunDirectory) -> tuple[list[str], list[str]]:
 
 def test_what_is_whole_is_left_as_it_is(files: RunDirectory) -> None:
     before = content(files)
-    assert mend(files) == []
+    assert make_whole(files) == []
     assert content(files) == before
 
 
 def test_a_damaged_decision_goes_and_so_does_what_follows_from_all(files: RunDirectory) -> None:
     change(files.journal, "UPDATE decisions SET status = 'clean' WHERE id = 'b'")
-    (note,) = mend(files)
+    (note,) = make_whole(files)
     assert "1 rows were damaged" in note
     assert ids(files) == (["a", "b", "c"], ["a"])
     with closing(files.open_journal()) as journal:
@@ -78,7 +78,7 @@ def test_a_damaged_decision_goes_and_so_does_what_follows_from_all(files: RunDir
 )
 def test_a_journal_without_all_of_its_samples_is_set_aside(damage: str, files: RunDirectory) -> None:
     change(files.journal, damage)
-    (note,) = mend(files)
+    (note,) = make_whole(files)
     assert "is made anew" in note
     assert files.journal.with_name("journal.sqlite.damaged").is_file()
     assert ids(files) == ([], [])
@@ -91,7 +91,7 @@ def test_a_lost_manifest_is_put_back_from_the_journal(damaged: bytes | None, fil
     if damaged is not None:
         files.own.write_bytes(damaged)
     assert files.manifest().config == "run: {}\n"
-    (note,) = mend(files)
+    (note,) = make_whole(files)
     assert "put back from the journal" in note
     assert files.own.read_bytes() == before
 
@@ -100,40 +100,40 @@ def test_a_run_that_knows_nothing_of_itself_is_refused_with_what_to_do(files: Ru
     files.own.write_bytes(b"")
     files.journal.write_bytes(b"")
     with pytest.raises(RunDirectoryError, match="--reuse"):
-        mend(files)
+        make_whole(files)
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "prompts/base.md"])
 def test_what_is_gone_or_empty_is_put_back_and_an_edit_is_left(name: str, files: RunDirectory) -> None:
     own = (files.path / name).read_text()
     (files.path / name).unlink()
-    (note,) = mend(files)
+    (note,) = make_whole(files)
     assert note.endswith("was gone or empty; the run's own is put back")
     assert (files.path / name).read_text() == own
     (files.path / name).write_text("edited")
-    assert mend(files) == []
+    assert make_whole(files) == []
     assert (files.path / name).read_text() == "edited"
 
 
 def test_a_link_in_the_place_of_a_file_is_left(files: RunDirectory, tmp_path: Path) -> None:
     files.config.unlink()
     files.config.symlink_to(tmp_path / "nowhere")
-    assert mend(files) == []
+    assert make_whole(files) == []
     assert not (tmp_path / "nowhere").exists()
 
 
 def test_files_of_another_run_are_told(files: RunDirectory, tmp_path: Path) -> None:
     other = make(tmp_path / "other", "run: {seed: 1}\n")
     shutil.copyfile(other.own, files.own)
-    (note,) = mend(files)
+    (note,) = make_whole(files)
     assert "was another run's; it is put back" in note
     shutil.copyfile(other.journal, files.journal)
-    (note,) = mend(files)
+    (note,) = make_whole(files)
     assert "is another run's journal" in note
     shutil.copyfile(other.replies, files.replies)
     before = content(files)
     with pytest.raises(RunDirectoryError, match=r"replies\.sqlite: has the replies of another run"):
-        mend(files)
+        make_whole(files)
     assert content(files) == before
 
 
@@ -143,13 +143,13 @@ def test_a_journal_and_a_manifest_that_nothing_tells_apart_are_refused(
     other = make(tmp_path / "other")
     shutil.copyfile(other.journal, files.journal)
     with pytest.raises(RunDirectoryError, match="are of two runs"):
-        mend(files)
+        make_whole(files)
 
 
 def test_half_written_files_are_removed(files: RunDirectory) -> None:
     left = files.state / ".manifest.json.123.tmp"
     left.write_text("half")
-    mend(files)
+    make_whole(files)
     assert not left.exists()
 
 
@@ -159,6 +159,6 @@ def test_an_index_that_does_not_fit_its_table_is_made_anew(files: RunDirectory) 
         change_index = "UPDATE sqlite_master SET sql = replace(sql, '(status)', '(id)') WHERE type = 'index'"
         connection.execute(f"{change_index} AND sql LIKE '%(status)%'")
         connection.commit()
-    mend(files)
+    make_whole(files)
     with closing(files.open_journal()) as journal:
         assert journal.count_status() == {"clean": 1, "noisy": 1}

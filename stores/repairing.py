@@ -38,7 +38,7 @@ class _Found(NamedTuple):
         return self.owner is None
 
 
-def mend(files: RunDirectory) -> list[str]:
+def make_whole(files: RunDirectory) -> list[str]:
     """Make a run directory whole; returns a line for each thing that was damaged, and what becomes of it.
 
     Args:
