@@ -28,6 +28,7 @@ from stores.errors import RunDirectoryError
 from stores.examples import ExampleStore
 from stores.journal import Journal
 from stores.manifest import DataDigest, Manifest, digest_of_file
+from stores.repairing import make_whole
 from stores.replies import ReplyStore
 from stores.run_directory import RunDirectory, storage_errors
 from stores.vectors import PromptVectors
