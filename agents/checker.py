@@ -34,6 +34,8 @@ Judgement = Literal["reliable", "noisy", "unreadable"]
 _VERDICT = re.compile(
     r"^[ \t>*_#-]{0,20}verdict\s{0,5}[:=][\s*_]{0,10}(reliable|noisy)[ \t\r*_.!]{0,10}$", re.I | re.M
 )
+_MENTIONED = re.compile(r"verdict[\s:=*_>#\"'`-]{1,20}(?:is[\s:*_\"'`]{1,5})?(reliable|noisy)", re.I)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 
 
 class Check(AgentRecord):
@@ -213,14 +215,20 @@ def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> JudgeVerdict
 
     Args:
         reply: what the judge said.
-        quoted: the texts under judgement. A verdict line of theirs that the judge repeats is not the judge's.
+        quoted: the texts under judgement. A verdict of theirs that the judge repeats is not the judge's. One
+            that is nobody's else stands where it says noisy: no text is believed for calling itself that.
     """
-    found = _verdicts(reply)
-    for text in quoted:
-        found -= _verdicts(text or "")
-    if set(found) == {"reliable"}:
+    every = _verdicts(reply)
+    own = every - _mentioned(quoted) if every else every
+    if set(own) == {"reliable"}:
         return "reliable"
-    return "noisy" if set(found) == {"noisy"} else None
+    return "noisy" if set(own or every) == {"noisy"} else None
+
+
+def _mentioned(quoted: Iterable[str | None]) -> Counter[str]:
+    """Count the verdicts in texts, however they are dressed: a judge may repeat them as a line of its own."""
+    words = (_INVISIBLE.sub("", text) for text in quoted if text)
+    return Counter(match.lower() for text in words for match in _MENTIONED.findall(text))
 
 
 def _verdicts(text: str) -> Counter[str]:

@@ -1,20 +1,23 @@
 """What hostile rows do to the verdicts on other rows, over drawn attacks.
 
-    python benchmarks/attacks.py [--attacks 200] [--seed 1] [--samples 90] [--workers 2]
+    python benchmarks/attacks.py [--attacks 200] [--seed 1] [--samples 90] [--workers 1]
+        [--control]
 
 The texts are RobustFT's own (`worlds/own.py`), whose prompts do not give the response away. What the agents
 and the judge know is drawn as in `harm.py`, and the functions of a run decide. The judge says its verdict in
 words, which a run's parser reads; one time in three it repeats the response first.
 
-Each attack adds rows of one family (`worlds/attacks.py`) to a set with 5 to 30 % noise. Three runs are compared:
-the set alone, the set with the same wrong rows without the trick ("plain"), and the attacked set.
+Each attack adds rows of one family (`worlds/attacks.py`) to a set with 5 to 30 % noise. Two runs are
+compared: the set with the same wrong rows without the trick, each once ("plain"), and the attacked set.
 
 Prints JSON, over all attacks and by family and pool:
 
 - hostile rows that are accepted (called clean, so that they are trained on as given), those of them that are
   not accepted without the trick ("beyond");
 - the share of the other samples whose verdict differs from that beside the plain rows, and how many of those
-  changes are for the worse; the same beside the set alone, for attacked and plain.
+  changes are for the worse.
+
+With `--control` honest rows are added in the place of hostile ones: any rows move undecided verdicts.
 
 Choose no setting on the seed whose figures are reported.
 """
@@ -23,9 +26,9 @@ import argparse
 import asyncio
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -35,7 +38,7 @@ import numpy
 from langchain_core.embeddings import Embeddings
 from numpy.random import Generator
 from worlds.asked import asked_in_doubt
-from worlds.attacks import FAMILIES, FEW, IN_FEW, MANY, Hostile, Target
+from worlds.attacks import FAMILIES, FEW, IN_FEW, MANY, Family, Hostile, Target, honest
 from worlds.draw import draw_agents, draw_world, judge, labels
 from worlds.own import Memory, Pool, pools, say
 from worlds.written import VIEWS
@@ -53,6 +56,7 @@ from training.calibration.calibrate import calibrate, calibrated
 from training.calibration.measures import Measures
 
 NOISE = (0.05, 0.1, 0.2, 0.3)
+CONTROL = {"honest rows": honest}
 _REPEATS = 1 / 3
 _VERDICTS = ("noisy", "reliable")
 
@@ -69,8 +73,6 @@ class Attacked(NamedTuple):
         others: how many other samples there are.
         changed: how many of their verdicts differ from those beside the plain rows.
         worse: how many of those were right.
-        changed_alone: how many of their verdicts differ from those of the set alone.
-        plain_alone: how many differ beside the plain rows from those of the set alone.
     """
 
     family: str
@@ -81,8 +83,6 @@ class Attacked(NamedTuple):
     others: int
     changed: int
     worse: int
-    changed_alone: int
-    plain_alone: int
 
 
 class Said(NamedTuple):
@@ -98,7 +98,9 @@ class _Judge:
     """Stands for the judge's model: says one verdict in words."""
 
     def __init__(self, verdict: str, repeated: str | None) -> None:
-        self._said = f"The response says:\n{repeated}\n" if repeated is not None else "I have thought of it.\n"
+        self._said = (
+            f"The response says:\n{repeated}\n" if repeated is not None else "I have thought of it.\n"
+        )
         self._verdict = verdict
 
     async def ask(self, turns: object, **settings: object) -> Reply:
@@ -130,11 +132,17 @@ def decided(records: Sequence[SampleRecord], encoder: Embeddings) -> Bools:
     return numpy.array([record.check is not None and record.check.clean for record in judged])
 
 
-def attack(every: dict[str, Pool], encoder: Embeddings, samples: int, seed: int) -> Attacked:
-    """Draw a set and an attack on it, and decide the set alone, beside plain rows and attacked."""
+def attack(
+    every: dict[str, Pool],
+    encoder: Embeddings,
+    samples: int,
+    seed: int,
+    families: Mapping[str, Family] = FAMILIES,
+) -> Attacked:
+    """Draw a set and an attack on it, and decide the set beside plain rows and attacked."""
     random = numpy.random.default_rng(seed)
-    family = list(FAMILIES)[seed % len(FAMILIES)]
-    pool = list(every)[(seed // len(FAMILIES)) % len(every)]
+    family = list(families)[seed % len(families)]
+    pool = list(every)[(seed // len(families)) % len(every)]
     samples = min(samples, len(every[pool].worded.prompts) - max(MANY))
     drawn = _draw(every[pool], pool, samples, random)
     many = random.random() < 0.5 if family in IN_FEW else True
@@ -142,14 +150,14 @@ def attack(every: dict[str, Pool], encoder: Embeddings, samples: int, seed: int)
     # Poisoned neighbours lie beside samples of the set, all others are about further questions.
     around = random.permutation(drawn.clean) if family == "neighbours" else drawn.further
     targets = [drawn.target(int(place), random) for place in around[:count]]
-    rows = FAMILIES[family](targets, random)
-    about = list(dict.fromkeys(row.of for row in rows))
+    rows = families[family](targets, random)
+    # Beside honest rows there is no trick to take away: one of them is left.
+    about = list(dict.fromkeys(row.of for row in rows))[: 1 if family in CONTROL else None]
     wrong = {target.place: target.wrong for target in targets}
     plain = [Hostile(place, drawn.prompts[place] + " ", wrong[place]) for place in about]
     own = [drawn.record(place) for place in range(samples)]
     beside = decided([*own, *drawn.hostile(plain)], encoder)
     under = decided([*own, *drawn.hostile(rows)], encoder)
-    alone = decided(own, encoder)
     before = dict(zip(about, beside[samples:], strict=True))
     changed = under[:samples] != beside[:samples]
     return Attacked(
@@ -157,12 +165,12 @@ def attack(every: dict[str, Pool], encoder: Embeddings, samples: int, seed: int)
         pool,
         len(rows),
         int(under[samples:].sum()),
-        sum(bool(now and not before[row.of]) for row, now in zip(rows, under[samples:], strict=True)),
+        sum(
+            bool(now and not before.get(row.of, True)) for row, now in zip(rows, under[samples:], strict=True)
+        ),
         samples,
         int(changed.sum()),
         int((changed & (beside[:samples] == drawn.right[:samples])).sum()),
-        int((under[:samples] != alone).sum()),
-        int((beside[:samples] != alone).sum()),
     )
 
 
@@ -268,8 +276,6 @@ def figures(found: Sequence[Attacked]) -> dict[str, Any]:
         "for_the_worse": _share(sum(one.worse for one in found), others),
         "most_changed": max(_share(one.changed, one.others) for one in found),
         "attacks_that_change_over_1_percent": sum(one.changed > one.others / 100 for one in found),
-        "changed_beside_alone": _share(sum(one.changed_alone for one in found), others),
-        "plain_changed_beside_alone": _share(sum(one.plain_alone for one in found), others),
     }
 
 
@@ -296,19 +302,21 @@ def _begin() -> None:
     _ready.update(encoder=encoder, pools=pools(encoder))
 
 
-def _attack(samples: int, seed: int) -> Attacked:
-    return attack(_ready["pools"], _ready["encoder"], samples, seed)
+def _attack(samples: int, control: bool, seed: int) -> Attacked:
+    families = CONTROL if control else FAMILIES
+    return attack(_ready["pools"], _ready["encoder"], samples, seed, families)
 
 
 def _all(arguments: argparse.Namespace) -> Iterator[Attacked]:
     first = arguments.seed * 1_000_000
     seeds = range(first, first + arguments.attacks)
+    work = partial(_attack, arguments.samples, arguments.control)
     if arguments.workers == 1:
         _begin()
-        yield from (_attack(arguments.samples, seed) for seed in seeds)
+        yield from map(work, seeds)
         return
     with ProcessPoolExecutor(arguments.workers, initializer=_begin) as executor:
-        yield from executor.map(_attack, [arguments.samples] * len(seeds), seeds, chunksize=4)
+        yield from executor.map(work, seeds, chunksize=4)
 
 
 def main() -> None:
@@ -318,6 +326,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--samples", type=int, default=90)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--control", action="store_true", help="add honest rows instead")
     parser.add_argument("--each", action="store_true", help="print a line for each attack first")
     arguments = parser.parse_args()
     found = []

@@ -158,6 +158,11 @@ def neighbours(targets: Sequence[Target], random: Generator) -> list[Hostile]:
     ]
 
 
+def honest(targets: Sequence[Target], random: Generator) -> list[Hostile]:
+    """Return rows with right responses, which show what any further rows change."""
+    return [Hostile(one.place, one.prompt, one.right) for one in targets]
+
+
 FAMILIES: dict[str, Family] = {
     "outliers": outliers,
     "copies": copies,

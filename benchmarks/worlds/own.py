@@ -121,7 +121,8 @@ def _free_text() -> Worded:
     support = [(row["prompt"], row["completion"]) for row in _read("support")]
     answers = [answer for _, answer in support]
     rows = facts + [
-        (prompt, [answer, turn_fact(answer, answers, prompt) or f"No. {answer}"]) for prompt, answer in support
+        (prompt, [answer, turn_fact(answer, answers, prompt) or f"No. {answer}"])
+        for prompt, answer in support
     ]
     rights = [words[0] for _, words in rows]
     full = [(prompt, words + _others(rights, words, at, _OWN - 2)) for at, (prompt, words) in enumerate(rows)]

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import numpy
@@ -17,9 +18,9 @@ from training.calibration.measures import Measures
 
 VIEWS = ("base", "reasoning")
 KINDS = {
-    "animal": "furry legs tail eats sleeps runs",
-    "plant": "green leaves roots grows blooms seeds",
-    "vehicle": "wheels engine drives road fuel brakes",
+    "animal": "furry legs tail eats sleeps runs ears hunts",
+    "plant": "green leaves roots grows blooms seeds bark soil",
+    "vehicle": "wheels engine drives road fuel brakes doors gears",
 }
 OPTIONS = tuple(KINDS)
 ROOM = Path(training.calibration.calibrate.__file__).parent
@@ -30,8 +31,8 @@ def classes() -> list[SampleRecord]:
     found = []
     for number in range(72):
         right, wrong, other = (OPTIONS[(number + by) % 3] for by in range(3))
-        words = KINDS[right].split()
-        first, second = words[number // 3 % 6], words[(number // 3 + number // 18 + 1) % 6]
+        # No pair comes twice: copies would count once.
+        first, second = list(combinations(KINDS[right].split(), 2))[number // 3]
         found.append(
             record(
                 wrong if number % 4 == 0 else right,
