@@ -7,15 +7,15 @@ The texts are RobustFT's own (`worlds/own.py`), whose prompts do not give the re
 and the judge know is drawn as in `harm.py`, and the functions of a run decide. The judge says its verdict in
 words, which a run's parser reads; one time in three it repeats the response first.
 
-Each attack adds rows of one family (`worlds/attacks.py`) to a set with 5 to 30 % noise. Two runs are
-compared: the set with the same wrong rows without the trick, each once ("plain"), and the attacked set.
+Each attack adds rows of one family (`worlds/attacks.py`) to a set with 5 to 30 % noise. It is compared with
+the set alone, and with the set beside the same wrong rows without the trick, each once ("plain").
 
 Prints JSON, over all attacks and by family and pool:
 
 - hostile rows that are accepted (called clean, so that they are trained on as given), those of them that are
   not accepted without the trick ("beyond");
-- the share of the other samples whose verdict differs from that beside the plain rows, and how many of those
-  changes are for the worse.
+- the share of the other samples whose verdict is neither that of the set alone nor that beside the plain rows,
+  and how many of those changes are for the worse.
 
 With `--control` honest rows are added in the place of hostile ones: any rows move undecided verdicts.
 
@@ -71,7 +71,7 @@ class Attacked(NamedTuple):
         accepted: how many of them are called clean.
         beyond: how many of those are not, without the trick.
         others: how many other samples there are.
-        changed: how many of their verdicts differ from those beside the plain rows.
+        changed: how many of their verdicts are neither those of the set alone nor those beside the plain rows.
         worse: how many of those were right.
     """
 
@@ -139,7 +139,7 @@ def attack(
     seed: int,
     families: Mapping[str, Family] = FAMILIES,
 ) -> Attacked:
-    """Draw a set and an attack on it, and decide the set beside plain rows and attacked."""
+    """Draw a set and an attack on it, and decide the set alone, beside plain rows and attacked."""
     random = numpy.random.default_rng(seed)
     family = list(families)[seed % len(families)]
     pool = list(every)[(seed // len(families)) % len(every)]
@@ -160,6 +160,9 @@ def attack(
     under = decided([*own, *drawn.hostile(rows)], encoder)
     before = dict(zip(about, beside[samples:], strict=True))
     changed = under[:samples] != beside[:samples]
+    if changed.any():
+        # A trick may also take from the plain rows what they change.
+        changed &= under[:samples] != decided(own, encoder)
     return Attacked(
         family,
         pool,

@@ -130,8 +130,15 @@ def learn_reviewer(
         repeats: whether a sample's review is by a model that is a view already, and errs where that did.
     """
     found: dict[int, list[Reals]] = defaultdict(list)
+    seen: set[int] = set()
     for places, every in _blocks(records):
-        rows = [row for row, record in enumerate(every) if record.review is not None]
+        # The reviews of copies are one review.
+        keys = [copy_key(record.sample) if record.review is not None else None for record in every]
+        first = {
+            key: row for row, key in reversed(list(enumerate(keys))) if key is not None and key not in seen
+        }
+        seen.update(first)
+        rows = sorted(first.values())
         block = [every[row] for row in rows]
         vectors = _vectors(fitted, measures, places[rows], block)
         for place, known in fitted.reviews(block, vectors, list(map(repeats, block))):

@@ -58,7 +58,9 @@ def test_prompts_far_nearer_than_usual_with_one_response_are_near_copies() -> No
     angles = [0.0, 0.5, 1.0, 1.5, 2.0, 1.01, 1.02]
     alike = numpy.zeros(7, dtype=int)
     assert without_near_copies(in_circle(angles), alike).tolist() == [0, 1, 2, 3, 4]
-    assert without_near_copies(in_circle(angles), numpy.array([0, 0, 0, 0, 0, 1, 2])).tolist() == list(range(7))
+    assert without_near_copies(in_circle(angles), numpy.array([0, 0, 0, 0, 0, 1, 2])).tolist() == list(
+        range(7)
+    )
 
 
 def test_where_all_prompts_are_as_near_none_is_a_copy() -> None:
