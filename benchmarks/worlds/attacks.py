@@ -152,7 +152,7 @@ def spellings(targets: Sequence[Target], random: Generator) -> list[Hostile]:
 
 def neighbours(targets: Sequence[Target], random: Generator) -> list[Hostile]:
     """Return rows whose prompts lie beside those of clean samples, with wrong responses."""
-    around, each = targets[: random.integers(1, 4)], int(random.choice((3, 10, 20)))
+    around, each = targets[: int(random.integers(1, 4))], int(random.choice((3, 10, 20)))
     return [
         Hostile(one.place, _varied(one.prompt, at + 1), one.wrong) for one in around for at in range(each)
     ]
@@ -182,7 +182,7 @@ IN_FEW = ("outliers", "verdict words", "names within", "orders", "lengths", "spe
 
 
 def _pick(ways: Sequence[str], random: Generator) -> str:
-    return ways[random.integers(len(ways))]
+    return ways[int(random.integers(len(ways)))]
 
 
 def _varied(prompt: str, at: int) -> str:
