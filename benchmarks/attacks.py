@@ -14,8 +14,8 @@ Prints JSON, over all attacks and by family and pool:
 
 - hostile rows that are accepted (called clean, so that they are trained on as given), those of them that are
   not accepted without the trick ("beyond");
-- the share of the other samples whose verdict is neither that of the set alone nor that beside the plain rows,
-  and how many of those changes are for the worse.
+- the share of the other samples whose verdict is neither that of the set alone nor that beside the plain
+  rows, and how many of those changes are for the worse.
 
 With `--control` honest rows are added in the place of hostile ones: any rows move undecided verdicts.
 
@@ -71,7 +71,7 @@ class Attacked(NamedTuple):
         accepted: how many of them are called clean.
         beyond: how many of those are not, without the trick.
         others: how many other samples there are.
-        changed: how many of their verdicts are neither those of the set alone nor those beside the plain rows.
+        changed: how many of their verdicts are neither those of the set alone nor those beside plain rows.
         worse: how many of those were right.
     """
 
