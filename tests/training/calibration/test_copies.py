@@ -3,8 +3,12 @@
 import numpy
 import pytest
 
+from agents.record import SampleRecord
 from stores.sample import Annotation, Sample
 from training.calibration.copies import copy_key, first_of_copies, without_near_copies, words_of
+from training.calibration.hashes import fold_of
+from training.calibration.label_matrix import label_matrix
+from training.calibration.label_space import LabelSpace
 
 FIRST = Sample(id="a", prompt="Is it cold in Oslo?", response="yes")
 
@@ -72,3 +76,10 @@ def test_vectors_that_are_all_the_same_are_kept() -> None:
     same = numpy.zeros(5, dtype=int)
     assert len(without_near_copies(in_circle([1.0] * 5), same)) == 5
     assert len(without_near_copies(in_circle([1.0]), same[:1])) == 1
+
+
+def test_all_copies_of_a_prompt_are_in_one_fold_whatever_their_response() -> None:
+    other = FIRST.model_copy(update={"id": "b", "prompt": "is it cold in Oslo", "response": "no"})
+    folds = label_matrix([SampleRecord(sample=FIRST), SampleRecord(sample=other)], LabelSpace(), ()).folds
+    assert folds is not None
+    assert folds.tolist() == [fold_of(words_of(FIRST))] * 2
