@@ -34,6 +34,8 @@ Judgement = Literal["reliable", "noisy", "unreadable"]
 _VERDICT = re.compile(
     r"^[ \t>*_#-]{0,20}verdict\s{0,5}[:=][\s*_]{0,10}(reliable|noisy)[ \t\r*_.!]{0,10}$", re.I | re.M
 )
+_MENTIONED = re.compile(r"verdict[\s:=*_>#\"'`-]{1,20}(?:is[\s:*_\"'`]{1,5})?(reliable|noisy)", re.I)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 
 
 class Check(AgentRecord):
@@ -228,20 +230,24 @@ def parse_verdict(reply: str, quoted: Iterable[str | None] = ()) -> JudgeVerdict
 
     Args:
         reply: what the judge said.
-        quoted: the texts under judgement. A line of theirs that calls the response reliable is not the
-            judge's where the reply repeats it. One that calls it noisy takes nothing from the judge: a
-            response cannot silence the verdict against it by holding the same words.
+        quoted: the texts under judgement. A verdict of theirs is not the judge's where the reply repeats it,
+            however it is dressed. One that calls the response noisy takes nothing from the judge: a response
+            cannot silence the verdict against it by holding the same words.
     """
     said = _verdicts(reply)
-    if set(said) == {"noisy"}:
-        return "noisy"
-    own = Counter(said)
-    for text in quoted:
-        own -= Counter(_verdicts(text or ""))
+    if not said or set(said) == {"noisy"}:
+        return "noisy" if said else None
+    own = Counter(said) - _mentioned(quoted)
     if set(own) == {"noisy"}:
         return "noisy"
     # Beside a quoted "noisy", the last line must be the judge's.
     return "reliable" if set(own) == {"reliable"} and said[-1] == "reliable" else None
+
+
+def _mentioned(quoted: Iterable[str | None]) -> Counter[str]:
+    """Count the verdicts in texts, however they are dressed: a judge may repeat them as a line of its own."""
+    words = (_INVISIBLE.sub("", text) for text in quoted if text)
+    return Counter(match.lower() for text in words for match in _MENTIONED.findall(text))
 
 
 def _verdicts(text: str) -> list[str]:

@@ -215,6 +215,10 @@ def _tokens(text: str) -> tuple[str, ...]:
     return tuple(kept)
 
 
+_LATIN = re.compile("[A-Za-z]")
+_LOOKALIKES = str.maketrans(
+    "аеіјорѕсухАВЕІЈКМНОРЅСТУХαοινρΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeijopscyxABEIJKMHOPSCTYXaoivpABEZHIKMNOPTYX"
+)
 _MARKS = {"\ue000": ",", "\ue001": ":"}
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
     0xFF0C: 0xFF0C,
@@ -244,9 +248,14 @@ def _cut(text: str) -> str:
     # Only Latin letters lose their marks: elsewhere a mark is a vowel or another letter altogether.
     text = text.replace("İ", "I").replace("ı", "i")
     plain = normal_form("NFC", _ACCENTS.sub(r"\1", normal_form("NFKD", text)))
-    words = _WORD.findall(_JOINED.sub("", plain.translate(_Spellings())))
+    words = [_in_one_script(word) for word in _WORD.findall(_JOINED.sub("", plain.translate(_Spellings())))]
     last = len(words) - 1
     return " ".join(word for at, word in enumerate(words) if at == last or not _is_article(word, at))
+
+
+def _in_one_script(word: str) -> str:
+    """Return a word whose Latin letters are mixed with others that look like them, in Latin alone."""
+    return word.translate(_LOOKALIKES) if not word.isascii() and _LATIN.search(word) else word
 
 
 def _is_article(word: str, at: int) -> bool:

@@ -47,6 +47,7 @@ from numpy.typing import NDArray
 from agents.record import SampleRecord
 from training.calibration import priors
 from training.calibration.arrays import Numbers, Reals, Vectors
+from training.calibration.copies import copy_key, first_of_copies, without_near_copies
 from training.calibration.facts import FactSight, Plausibility
 from training.calibration.fitted import FittedCalibration
 from training.calibration.free_text import plausibility_of
@@ -129,8 +130,15 @@ def learn_reviewer(
         repeats: whether a sample's review is by a model that is a view already, and errs where that did.
     """
     found: dict[int, list[Reals]] = defaultdict(list)
+    seen: set[int] = set()
     for places, every in _blocks(records):
-        rows = [row for row, record in enumerate(every) if record.review is not None]
+        # The reviews of copies are one review.
+        keys = [copy_key(record.sample) if record.review is not None else None for record in every]
+        first = {
+            key: row for row, key in reversed(list(enumerate(keys))) if key is not None and key not in seen
+        }
+        seen.update(first)
+        rows = sorted(first.values())
         block = [every[row] for row in rows]
         vectors = _vectors(fitted, measures, places[rows], block)
         for place, known in fitted.reviews(block, vectors, list(map(repeats, block))):
@@ -181,6 +189,7 @@ class _Evidence:
         self._measures = measures
         self._matrix = LabelMatrixBuilder(group.space, views) if group.space is not None else None
         self._hashes: list[int] = []
+        self._keys: list[int] = []
         self._vectors: list[Vectors] = []
         self._similar: list[Reals] = []
         self._verdicts: list[int] = []
@@ -197,6 +206,7 @@ class _Evidence:
             places: where they stand in the stream (m).
         """
         self._hashes += [hash_of(record.sample.id) for record in records]
+        self._keys += [copy_key(record.sample) for record in records]
         if self._matrix is None:
             self._similar.append(self._measures.similar(places, records, self._views))
             self._verdicts += [verdict_of(record.check) for record in records]
@@ -209,19 +219,28 @@ class _Evidence:
             self._vectors.append(self._measures.vectors(places, [one.sample.prompt for one in records]))
 
     def learn(self, threshold: float | None, sight: FactSight | None) -> GroupModel:
-        """Return what is learned of the group, in an order that follows from the ids."""
-        order = numpy.argsort(numpy.array(self._hashes, dtype=numpy.int64), kind="stable")
+        """Return what is learned of the group, in an order that follows from the ids; copies teach once."""
         space = self._group.space
-        if not len(order):
+        if not self._hashes:
             return GroupModel(space)
+        every = numpy.argsort(numpy.array(self._hashes, dtype=numpy.int64), kind="stable")
+        distinct = first_of_copies(numpy.array(self._keys, dtype=numpy.int64)[every])
+        order = every[distinct.places]
         if space is None or self._matrix is None:
             similar, verdicts = numpy.concatenate(self._similar)[order], numpy.array(self._verdicts)[order]
             empty, given = numpy.array(self._empty)[order], numpy.array(self._plausible)[order]
-            return learn_similarity(similar, verdicts, empty, threshold, Plausibility.of(given), sight)
-        matrix = self._matrix.build(order)
+            plausible = Plausibility.of(given)
+            return learn_similarity(similar, verdicts, empty, threshold, plausible, sight, distinct.counts)
+        counts = distinct.counts
         if self._vectors:
-            matrix = replace(matrix, prompts=_in_order(self._vectors, order))
-        return learn_label_model(matrix, space, self._group.size, threshold)
+            vectors = _in_order(self._vectors, order)
+            given = self._matrix.build(order).given
+            kept = without_near_copies(vectors, given)
+            order, counts, vectors = order[kept], counts[kept], vectors[kept]
+            matrix = replace(self._matrix.build(order), prompts=vectors)
+        else:
+            matrix = self._matrix.build(order)
+        return learn_label_model(matrix, space, self._group.size, threshold, counts)
 
 
 def _in_order(blocks: Sequence[Vectors], order: Numbers) -> Vectors:

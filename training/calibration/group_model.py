@@ -192,7 +192,11 @@ class GroupModel:
 
 
 def learn_label_model(
-    matrix: LabelMatrix, space: LabelSpace, size: int, threshold: float | None
+    matrix: LabelMatrix,
+    space: LabelSpace,
+    size: int,
+    threshold: float | None,
+    counts: Numbers | None = None,
 ) -> GroupModel:
     """Learn of a group whose responses compare.
 
@@ -202,6 +206,7 @@ def learn_label_model(
         space: the numbers of the group's responses.
         size: how many samples the group has.
         threshold: responses of at least this noise probability are noisy; by default `priors.DOUBTFUL`.
+        counts: how many copies each of them stands for (n); None where that is one.
     """
     model = LabelModel.learn(matrix, len(space.classes) if space.many else 0)
     if _is_silent(matrix) and not model.by_prompts:
@@ -209,7 +214,7 @@ def learn_label_model(
     found = model.estimate(matrix)
     noise = _rounded(found.noise)
     least = priors.DOUBTFUL if threshold is None else threshold
-    rate = float(noise.mean())
+    rate = float(numpy.average(noise, weights=counts))
     left_out = 0 if matrix.annotations is None else matrix.annotations.left_out
     return GroupModel(
         space,
@@ -236,6 +241,7 @@ def learn_similarity(
     threshold: float | None,
     given: Plausibility | None = None,
     sight: FactSight | None = None,
+    counts: Numbers | None = None,
 ) -> GroupModel:
     """Learn of a group of free text.
 
@@ -246,6 +252,7 @@ def learn_similarity(
         threshold: see `learn_label_model`.
         given: how plausible each text is (n).
         sight: how far that tells a wrong fact; None where it was not tried.
+        counts: see `learn_label_model`.
     """
     measured = numpy.where(empty[:, None], numpy.nan, similarities)
     model = fit_similarities(measured, verdicts, given, sight)
@@ -255,7 +262,7 @@ def learn_similarity(
     if not model.groups:
         return GroupModel(None, None, model, None, least)
     noise = _rounded(numpy.where(empty, 1.0, model.noise(measured, verdicts, given)))
-    return GroupModel(None, None, model, float(noise.mean()), least)
+    return GroupModel(None, None, model, float(numpy.average(noise, weights=counts)), least)
 
 
 def consensus_of(answer: str | None, confidence: float) -> Consensus | None:

@@ -30,6 +30,7 @@ from agents.answers.kind import sample_kind
 from agents.answers.words import normalise
 from stores.sample import Sample
 from training.calibration import priors
+from training.calibration.copies import copy_key
 from training.calibration.hashes import hash_of
 from training.calibration.label_space import LabelSpace, spelling_of
 
@@ -134,15 +135,26 @@ def option_set(options: Sequence[str]) -> int:
 
 
 class _Census:
-    """Counts samples by what makes them comparable."""
+    """Counts samples by what makes them comparable.
+
+    Copies count once where it is decided what a group is: one row, given often enough, is else a class of its
+    own. `copies` counts the others, by option set, by task and kind, and by task.
+    """
 
     def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self.copies: Counter[int | tuple[Task, str] | Task] = Counter()
         self.sets: Counter[int] = Counter()
         self.wordings: dict[int, tuple[str, ...]] = {}
         self.tasks: dict[Task, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
         self.texts: Counter[Task] = Counter()
 
     def add(self, sample: Sample) -> None:
+        copy = copy_key(sample)
+        if copy in self._seen:
+            self.copies[self._place(sample)] += 1
+            return
+        self._seen.add(copy)
         if sample.options:
             key = option_set(sample.options)
             self.sets[key] += 1
@@ -155,6 +167,13 @@ class _Census:
             self.texts[(sample.task,)] += 1
         else:
             self.tasks[(sample.task,)][kind.name][sample.response] += 1
+
+    @staticmethod
+    def _place(sample: Sample) -> int | tuple[Task, str] | Task:
+        if sample.options:
+            return option_set(sample.options)
+        kind = sample_kind(sample)
+        return ((sample.task,), kind.name) if kind.comparable else (sample.task,)
 
 
 class _Part(NamedTuple):
@@ -196,12 +215,12 @@ class _Founder:
         for key in large:
             options = known[key]
             name = _shown("options " + ", ".join(options))
-            self._by_options[key] = self._add(name, "options", sets[key], LabelSpace(options, closed=True))
+            size = sets[key] + self._census.copies[key]
+            self._by_options[key] = self._add(name, "options", size, LabelSpace(options, closed=True))
         if not pooled:
             return None
-        return self._add(
-            "options of their own", "own options", sum(sets[key] for key in pooled), LabelSpace()
-        )
+        size = sum(sets[key] + self._census.copies[key] for key in pooled)
+        return self._add("options of their own", "own options", size, LabelSpace())
 
     def _found_tasks(self) -> None:
         tasks = self._census.tasks
@@ -226,7 +245,8 @@ class _Founder:
             few = {known[0]: _few(self._census.tasks[known]) for known in tasks if known}
             space = LabelSpace(of_tasks={known: names for known, names in few.items() if names})
             nature, name = _OPEN, f"open prompts{named}"
-        place = self._add(_shown(name), nature, part.counts.total(), space)
+        more = sum(self._census.copies[known, kind] for known in tasks for kind in part.kinds)
+        place = self._add(_shown(name), nature, part.counts.total() + more, space)
         for kind in part.kinds:
             self._by_kind[task, kind] = place
         if part.classes:
@@ -246,8 +266,9 @@ class _Founder:
         large = _largest({task: size for task, size in texts.items() if size >= priors.FEWEST_ALONE})
         for task in large:
             named = _named(task)
-            self._by_text[task] = self._add(_shown(f"free text{named}"), "text", texts[task], None)
-        if pooled := sum(size for task, size in texts.items() if task not in large):
+            size = texts[task] + self._census.copies[task]
+            self._by_text[task] = self._add(_shown(f"free text{named}"), "text", size, None)
+        if pooled := sum(texts[task] + self._census.copies[task] for task in texts if task not in large):
             name = "free text of small tasks" if large else "free text"
             self._by_text[()] = self._add(name, "text", pooled, None)
 

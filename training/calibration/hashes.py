@@ -1,4 +1,4 @@
-"""What follows from a sample's id alone, so that nothing depends on the order of the samples."""
+"""What follows from a sample's id or words alone, so that nothing depends on the order of the samples."""
 
 import hashlib
 
@@ -20,6 +20,12 @@ def share_of(identifier: str) -> float:
     return hash_of(identifier) / 2.0**63
 
 
-def fold_of(identifier: str) -> int:
-    """Return which fold a sample belongs to: what is learned for it is learned from the other folds."""
-    return hash_of(identifier) % priors.FOLDS
+def fold_of(words: str) -> int:
+    """Return which fold a prompt belongs to: what is learned for it is learned from the other folds.
+
+    All copies of a prompt are in one fold, so that none of them tells another.
+
+    Args:
+        words: what the prompt is compared by (`copies.words_of`).
+    """
+    return hash_of(words) % priors.FOLDS

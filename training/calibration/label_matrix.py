@@ -21,6 +21,7 @@ from agents.checker import Check
 from agents.record import SampleRecord
 from training.calibration.annotations import Annotations, AnnotationsBuilder
 from training.calibration.arrays import Bools, Numbers, Reals, Vectors
+from training.calibration.copies import words_of
 from training.calibration.hashes import fold_of
 from training.calibration.label_space import LabelSpace
 
@@ -43,7 +44,7 @@ class LabelMatrix:
         told: what prompts tell of each candidate (n, width), where there are too many classes to learn that
             of all; else None.
         classes: how many there are, where samples have a few of them as candidates; else 0.
-        folds: the fold of each sample (n), which follows from its id; None where folds are to be drawn.
+        folds: the fold of each sample (n), which follows from its prompt; None where folds are to be drawn.
         trusted: the responses that the user vouches for (n), -1 where there is none. None where there are
             none at all.
         least_width: the fewest candidates that the widest sample is taken to have.
@@ -133,7 +134,7 @@ class LabelMatrixBuilder:
                 space.size(record),
                 # An empty response is nobody's evidence: not that wrong responses show themselves, either.
                 (space.shared or options) and says_something,
-                fold_of(record.sample.id),
+                fold_of(words_of(record.sample)),
                 space.encode(record, record.sample.trusted),
                 *(space.encode(record, answer) for answer in view_answers(record, self._views)),
             )

@@ -48,6 +48,16 @@ prompts suggest, and any other response as the last. Chosen to be as many as of 
 OPEN_CANDIDATES = 10
 """How many answers an open prompt is taken to have; those that nobody gave are alike. Not measured."""
 
+# Copies (`copies.py`).
+
+NEAR_COPY = 0.1
+"""Of two prompts with one response that lie so many times nearer to each other than is usual, one is learned
+from. Chosen with `benchmarks/attacks.py`, seed 9, where prompts with a word or a sign added lie within a
+tenth of the usual distance. No other value was tried."""
+
+SAME_VECTOR = 1e-4
+"""Prompts nearer than this have the same vector, and are left out of what is usual. Not measured."""
+
 # All sources: what is believed before anything is observed (`sources.py`, `free_text.py`).
 
 LIFT = 3.0

@@ -21,6 +21,9 @@ from agents.answers.words import cut_words, mentions, normalise
         ("한국어", "한국어"),
         ("Crème brûlée", "creme brulee"),
         (" ? ", "?"),
+        ("f\u0430ls\u0435", "false"),
+        ("\u043d\u0435", "\u043d\u0435"),
+        ("t\u200br\u2060ue", "true"),
     ],
 )
 def test_a_text_is_reduced_to_what_its_words_say(text: str, words: str) -> None:

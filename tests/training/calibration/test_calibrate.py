@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import numpy
@@ -17,9 +18,9 @@ from training.calibration.measures import Measures
 
 VIEWS = ("base", "reasoning")
 KINDS = {
-    "animal": "furry legs tail eats sleeps runs",
-    "plant": "green leaves roots grows blooms seeds",
-    "vehicle": "wheels engine drives road fuel brakes",
+    "animal": "furry legs tail eats sleeps runs ears hunts",
+    "plant": "green leaves roots grows blooms seeds bark soil",
+    "vehicle": "wheels engine drives road fuel brakes doors gears",
 }
 OPTIONS = tuple(KINDS)
 ROOM = Path(training.calibration.calibrate.__file__).parent
@@ -28,17 +29,17 @@ ROOM = Path(training.calibration.calibrate.__file__).parent
 def classes() -> list[SampleRecord]:
     """Every fourth response is wrong; each agent errs on another sixth."""
     found = []
-    for number in range(72):
+    for number in range(144):
         right, wrong, other = (OPTIONS[(number + by) % 3] for by in range(3))
-        words = KINDS[right].split()
-        first, second = words[number // 3 % 6], words[(number // 3 + number // 18 + 1) % 6]
+        # No three come twice: copies would count once.
+        words = list(combinations(KINDS[right].split(), 3))[5 * (number // 3) % 56]
         found.append(
             record(
                 wrong if number % 4 == 0 else right,
                 other if number % 6 == 1 else right,
                 other if number % 6 == 2 else right,
                 name=str(number),
-                prompt=f"It has {first} and {second}. What is it?",
+                prompt=f"It has {words[0]}, {words[1]} and {words[2]}. What is it?",
                 options=OPTIONS,
             )
         )
@@ -85,7 +86,7 @@ def test_wrong_responses_get_a_verdict_and_the_right_one_in_the_end() -> None:
     found = calibrate(records, measures, VIEWS, threshold=0.45)
     judged = list(calibrated(records, measures, found))
 
-    assert [one.sample.id for one in judged if one.status == "noisy"] == [str(n) for n in range(0, 72, 4)]
+    assert [one.sample.id for one in judged if one.status == "noisy"] == [str(n) for n in range(0, 144, 4)]
     assert found.noise_rate == pytest.approx(0.25, abs=0.05)
     assert found.reliability["base"] == pytest.approx(5 / 6, abs=0.12)
     for one in judged:
@@ -98,10 +99,10 @@ def test_wrong_responses_get_a_verdict_and_the_right_one_in_the_end() -> None:
     found = learn_reviewer(again, measures, found, lambda one: True)
     concluded = list(conclude(again, measures, found, lambda one: True))
 
-    right = [OPTIONS[number % 3] for number in range(72)]
+    right = [OPTIONS[number % 3] for number in range(144)]
     confidence = [one.consensus.confidence if one.consensus is not None else 0.0 for one in concluded]
     wrong = [row for row, one in enumerate(concluded) if one.final != right[row]]
-    assert len(wrong) <= 1
+    assert len(wrong) <= 2
     # What is not sure stays as it was given, and is left out by its confidence.
     assert all(confidence[row] < 0.5 for row in wrong)
     assert all(sure > 0.5 for row, sure in enumerate(confidence) if row not in wrong)
@@ -197,3 +198,23 @@ def test_the_room_opens_no_file_but_its_own_and_knows_no_run() -> None:
                 assert str(node.module).startswith(allowed), (module.name, node.module)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in ("open", "print"), module.name
+
+
+def test_copies_of_one_sample_change_no_verdict_on_the_others() -> None:
+    once = classes()
+    flood = [
+        one.model_copy(update={"sample": one.sample.model_copy(update={"id": f"copy {number}"})})
+        for number in range(60)
+        for one in once[:1]
+    ]
+    measures = Measures(WordEncoder())
+
+    def verdicts(records: list[SampleRecord]) -> list[float | None]:
+        found = calibrate(lambda: records, measures, VIEWS)
+        return [one.check.noise for one in calibrated(lambda: records, measures, found) if one.check]
+
+    alone = verdicts(once)
+    beside = verdicts([*once, *flood])
+    assert beside[: len(once)] == pytest.approx(alone, abs=0.02)
+    # Its copies are judged as it is.
+    assert set(beside[len(once) :]) == {beside[0]}

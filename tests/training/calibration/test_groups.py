@@ -152,3 +152,23 @@ def test_a_name_is_short_and_unlike_the_others() -> None:
 
     assert len(set(names)) == 2
     assert all(len(name) < 50 for name in names)
+
+
+def test_copies_found_no_group_and_no_class_but_are_counted() -> None:
+    others = repeated(60, ["yes", "no"])
+    flood = [Sample(id=f"c{row}", prompt="Is it so?", response="perhaps") for row in range(40)]
+    groups = Groups.of([*others, *flood])
+    assert [group.size for group in groups.groups] == [100]
+    assert groups.space_of(others[0]) is not None
+    assert groups.choices(others[0]) == 2
+
+    options = [Sample(id=f"o{row}", prompt="Which?", response="a", options=("a", "b")) for row in range(60)]
+    own = [sample(f"s{row}", "x", options=("x", f"y{row}")) for row in range(60)]
+    assert found([*own, *options]) == {"options of their own": 120}
+
+
+def test_copies_of_free_text_and_of_open_answers_are_counted() -> None:
+    texts = different(30, text=LONG)
+    answers = different(60)
+    groups = Groups.of([*texts, *answers, *[texts[0].model_copy(update={"id": "t"})] * 9])
+    assert sorted(group.size for group in groups.groups) == [39, 60]
