@@ -39,10 +39,15 @@ class Layout(NamedTuple):
             table: the table.
             raw: sum the bytes of texts that may be no UTF-8.
         """
-        columns = [
-            f"CAST({table}.{name} AS BLOB)" if raw and kind == "TEXT" else f"{table}.{name}"
-            for name, kind in self.tables[table].items()
-        ]
+        columns = []
+        for name, kind in self.tables[table].items():
+            column = f"{table}.{name}"
+            if raw and kind == "TEXT":
+                column = f"CAST({column} AS BLOB)"
+            elif raw:
+                # No text was written there, and one that is no UTF-8 cannot be handed over.
+                column = f"CASE typeof({column}) WHEN 'text' THEN hex({column}) ELSE {column} END"
+            columns.append(column)
         return f"row_sum({', '.join(columns)})"
 
     def is_whole(self, table: str, *, raw: bool = False) -> str:

@@ -33,6 +33,7 @@ _STATE_FILES = frozenset(
 _STATE_FOLDERS = frozenset({"checkpoints", "chroma", "calibration", "glance", "replacement"})
 # Of `.state/`: these are written in place, so that another name of the same file would change with them.
 _IN_PLACE = ("run.lock", "journal.sqlite*", "replies.sqlite*")
+_ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 _MARK = "making.json"
 
 
@@ -94,8 +95,8 @@ def check_run_directory(path: Path) -> None:
         )
     if _is_anothers(path / "adapter"):
         raise RunDirectoryError(
-            f"{path / 'adapter'}: holds no adapter (no adapter_config.json), and training would replace it: "
-            "move it away"
+            f"{path / 'adapter'}: holds no adapter (neither {' nor '.join(_ADAPTER)}), and training would "
+            "replace it: move it away"
         )
 
 
@@ -123,12 +124,12 @@ def _odd_below(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _is_anothers(adapter: Path) -> bool:
-    """Say whether a folder is no adapter: it holds something, but not what every adapter holds."""
+    """Say whether a folder is no adapter: it holds something, but nothing that every adapter holds."""
     try:
         names = {entry.name for entry in adapter.iterdir()}
     except OSError:
         return False
-    return bool(names) and "adapter_config.json" not in names
+    return bool(names) and names.isdisjoint(_ADAPTER)
 
 
 def check_unshared(path: Path) -> None:

@@ -45,6 +45,7 @@ ALLOWED = {
     "robustft/cli/terminal.py: logging.basicConfig": "sets up the log",
     "robustft/cli/terminal.py: sys.stdout": "is told what to do with signs that it does not know",
     "robustft/cli/terminal.py: sys.stderr": "is told what to do with signs that it does not know",
+    "robustft/cli/stopping.py: sys.stderr": "shows the cursor again, in fixed words, where the process ends",
     "robustft/cli/terminal.py: sys.excepthook": "an uncaught error is printed by the one console",
     "stores/export.py: sys.stdout": "data that is asked for there: exact to a pipe, printable to a terminal",
 }

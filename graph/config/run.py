@@ -20,7 +20,7 @@ from configs import shipped_configs
 from graph.config import VERDICTS, Stage
 from graph.config.errors import explain, shorten, suggest
 from graph.config.paths import anchor, find_config
-from graph.config.text import LONGEST, TextError, load_yaml
+from graph.config.text import HALF_PAIR, LONGEST, TextError, is_text, load_yaml, texts_in
 from stores.bad_rows import OnBadRow
 from stores.columns import ColumnsConfig
 from stores.dataset import ReadingRules
@@ -131,6 +131,13 @@ class RunConfig(BaseModel):
     selection: SelectionConfig = SelectionConfig()
     training: TrainingConfig = TrainingConfig()
     run: ExecutionConfig = ExecutionConfig()
+
+    @model_validator(mode="after")
+    def _check_texts(self) -> "RunConfig":
+        for key, text in texts_in(self.model_dump()):
+            if not is_text(text):
+                raise ValueError(f"{key}: {HALF_PAIR}; a file of such a name can be renamed")
+        return self
 
     @model_validator(mode="after")
     def _check_model_names(self) -> "RunConfig":

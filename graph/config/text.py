@@ -1,5 +1,6 @@
 """The text of a config: YAML of plain values, in which no key is given twice and nothing grows."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -13,6 +14,28 @@ _DEEPEST = 32
 _MOST_NODES = 100_000
 # What JSON has. A date, a set or bytes are no values of a config, and no endpoint is sent them.
 _PLAIN = ("null", "bool", "int", "float", "str", "seq", "map", "merge")
+
+
+HALF_PAIR = "holds half of a surrogate pair, which is not valid text"
+
+
+def is_text(text: str) -> bool:
+    """Say whether a text can be written as UTF-8; a file's name that is none is read as half pairs."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
+def texts_in(content: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every text in plain data, with the key that leads to it."""
+    if isinstance(content, str):
+        yield key, content
+    elif isinstance(content, Mapping):
+        for name, value in content.items():
+            below = f"{key}.{name}" if key else str(name)
+            yield below, str(name)
+            yield from texts_in(value, below)
+    elif isinstance(content, list | tuple):
+        for value in content:
+            yield from texts_in(value, key)
 
 
 class TextError(Exception):
@@ -66,9 +89,8 @@ class _Loader(yaml.SafeLoader):
 
     def construct_scalar(self, node: Any) -> Any:
         value = super().construct_scalar(node)
-        if isinstance(value, str) and any("\ud800" <= sign <= "\udfff" for sign in value):
-            problem = "holds half of a surrogate pair, which is not valid text"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        if isinstance(value, str) and not is_text(value):
+            raise yaml.MarkedYAMLError(problem=HALF_PAIR, problem_mark=node.start_mark)
         return value
 
 

@@ -17,7 +17,7 @@ from stores.database import Database
 from stores.errors import DamageError
 from stores.journal import LAYOUT as JOURNAL_LAYOUT
 from stores.replies import LAYOUT as REPLIES_LAYOUT
-from tests.support.cases import CASES, Finished, script, write_run
+from tests.support.cases import CASES, Finished, asked, script, write_run
 from tests.support.endpoint import Endpoint
 
 IDS = [case.id for case in CASES]
@@ -123,13 +123,13 @@ def test_a_damaged_row_of_the_journal_is_one_error_to_a_reader_and_made_anew_by_
     done: Damage, out: Path, mixed: Finished
 ) -> None:
     decided = (out / "decisions.jsonl").read_bytes()
-    before = len(mixed.endpoint.requests)
+    before = asked(mixed.endpoint)
     damage(out, done)
     with pytest.raises(DamageError):
         traced(out, IDS[0])
     resume(out, until="select")
     assert (out / "decisions.jsonl").read_bytes() == decided
-    assert len(mixed.endpoint.requests) == before
+    assert asked(mixed.endpoint) == before
 
 
 @pytest.mark.parametrize("done", JOURNAL, ids=name_of)

@@ -93,6 +93,7 @@ def test_hostile_data_is_nothing_but_data(tmp_path: Path, endpoint: Endpoint) ->
     assert {path.name for path in (out / ".state").iterdir()} == {
         "run.lock",
         "journal.sqlite",
+        "manifest.json",
         "replies.sqlite",
     }
     assert {path.stem for path in (out / "prompts").iterdir()} == {*PROMPTS, *SHIPPED}

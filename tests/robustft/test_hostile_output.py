@@ -1,6 +1,7 @@
 """Hostile text in every place that comes from outside, through every command: no terminal obeys any of it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,7 +207,9 @@ def test_paths_that_are_no_text_are_paths(
 ) -> None:
     data, out = tmp_path / "data\udcff.jsonl", tmp_path / "run\udcff"
     config = write_run(tmp_path, endpoint.url)
-    (tmp_path / "train.jsonl").rename(data)
-    said("run", config, "--data", data, "--out", out, "--until", "detect", ends=None)
+    shutil.copyfile(tmp_path / "train.jsonl", data)
+    told = said("run", config, "--data", data, "--out", out, "--until", "detect", ends=2)
+    assert "data.train: holds half of a surrogate pair" in " ".join(told.split())
+    said("run", config, "--out", out, "--until", "detect", ends=None)
     said("trace", out, "z\udcff", ends=2)
     said("list", out, ends=None)

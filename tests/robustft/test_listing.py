@@ -1,6 +1,7 @@
 """A run's samples are listed by their doubt, and no text of them is obeyed by a terminal."""
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,8 @@ def test_a_run_whose_figures_are_damaged_does_not_hide_the_others(mixed: Finishe
     for name in ("a", "b"):
         folder = tmp_path / name
         folder.mkdir()
-        for part in ("config.yaml", ".state"):
-            (folder / part).symlink_to(mixed.out / part)
+        shutil.copyfile(mixed.out / "config.yaml", folder / "config.yaml")
+        shutil.copytree(mixed.out / ".state", folder / ".state")
     (tmp_path / "a" / "summary.json").write_text("{")
     damaged, young = list_runs(tmp_path)
     assert "summary.json" in str(damaged.failure)

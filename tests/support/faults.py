@@ -37,6 +37,8 @@ from tests.support.fault_grammar import KEY, Fault, draw
 from training.uncertainty import entropy_of
 
 _BATCH = 100
+# Seconds, and pieces of 64 KiB: more than any reply may have.
+_SILENCE, _PAUSE, _ENDLESS = 3, 0.1, 10_000
 _WELL = 9
 _RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl")
 
@@ -139,13 +141,13 @@ async def _send(writer: asyncio.StreamWriter, fault: Fault) -> None:
         writer.transport.abort()
         return
     if fault.timing == "silent":
-        await asyncio.sleep(3)
+        await asyncio.sleep(_SILENCE)
         return
     writer.write(head)
     if chunked:
         for piece in [fault.body[at : at + 1000] for at in range(0, len(fault.body), 1000)]:
             writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
-        while fault.timing == "endless":
+        for _ in range(_ENDLESS if fault.timing == "endless" else 0):
             writer.write(b"10000\r\n" + b" " * 65536 + b"\r\n")
             await writer.drain()
         writer.write(b"0\r\n\r\n")
@@ -153,7 +155,7 @@ async def _send(writer: asyncio.StreamWriter, fault: Fault) -> None:
         for at in range(min(len(fault.body), 40)):
             writer.write(fault.body[at : at + 1])
             await writer.drain()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_PAUSE)
     else:
         writer.write(fault.body)
     await writer.drain()

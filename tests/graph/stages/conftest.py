@@ -33,6 +33,6 @@ def work(tmp_path: Path) -> Iterator[Workspace]:
 def encoder(monkeypatch: pytest.MonkeyPatch) -> WordEncoder:
     """The encoder of every run from here on."""
     encoder = WordEncoder()
-    for module in ("stores.vectors", "graph.stages.load"):
+    for module in ("stores.vectors", "graph.readiness"):
         monkeypatch.setattr(f"{module}.load_encoder", lambda config: encoder)
     return encoder

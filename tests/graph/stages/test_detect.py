@@ -42,6 +42,7 @@ async def test_the_clean_samples_are_indexed_while_others_are_judged(
     tmp_path: Path, endpoint: Endpoint, encoder: WordEncoder
 ) -> None:
     state = await loaded(tmp_path, endpoint, "agents.relabeler.neighbours=2")
+    encoder.encoded.clear()
     ended = await run_stage(detect, state)
     assert ended.state.indexed
     with closing(ExampleStore(RunDirectory(tmp_path / "run").chroma, encoder)) as store:

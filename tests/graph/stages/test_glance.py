@@ -46,18 +46,23 @@ def test_nobody_else_is_asked_where_the_base_agent_leaves_no_doubt(
 
 
 @pytest.mark.parametrize(
-    "setting",
-    ["agents.checker.sure_below=0", "agents.checker.views=[base]", "agents.checker.views=[reasoning]"],
+    "settings",
+    [
+        ("agents.checker.sure_below=0",),
+        # A prompt that names the other view cannot be filled.
+        ("agents.checker.views=[base]", "agents.checker.prompt=check"),
+        ("agents.checker.views=[reasoning]", "agents.checker.prompt=check"),
+    ],
 )
 async def test_all_agents_are_asked_where_there_is_nothing_to_spare(
-    setting: str, tmp_path: Path, endpoint: Endpoint, encoder: WordEncoder
+    settings: tuple[str, ...], tmp_path: Path, endpoint: Endpoint, encoder: WordEncoder
 ) -> None:
-    state = await begun(tmp_path, endpoint, setting)
+    state = await begun(tmp_path, endpoint, *settings)
     await run_stage(glance, state)
     assert not asked(endpoint, "base")
     assert not RunDirectory(tmp_path / "run").glance.exists()
     await run_stage(detect, state)
-    expected = list(range(COUNT)) if "[base]" not in setting else []
+    expected = list(range(COUNT)) if "[base]" not in settings[0] else []
     assert asked(endpoint, "reason") == expected
 
 

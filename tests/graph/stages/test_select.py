@@ -192,7 +192,9 @@ async def test_what_was_made_of_another_training_set_is_forgotten(work: Workspac
     decide(work)
     inputs = (await selected(work)).training_inputs
     work.files.adapter.mkdir()
-    (work.files.adapter / "adapter_model.safetensors").write_bytes(b"")
+    for file in work.files.adapter_files:
+        file.write_bytes(b"made")
+    work.keep(*work.files.adapter_files)
     work.journal.end_stage("train", 1.0, json.dumps({"dropped": ["b"], "inputs": inputs}))
     await selected(work)
     assert set(rows(work)) == {"a"}, "what was too long stays out"
