@@ -20,6 +20,7 @@ test: $(VENV)/.ready
 torture: $(VENV)/.ready
 	$(BIN)/python -m tests.support.torture
 	$(BIN)/python -m tests.support.chosen_kills
+	$(BIN)/python -m tests.support.soak
 	$(BIN)/python -m tests.support.faults
 	$(BIN)/python -m tests.support.damages
 	$(BIN)/python -m tests.support.fuzz

@@ -48,11 +48,15 @@ class FaultyEndpoint:
 
     Args:
         seed: decides the faults.
+        rate: the share of requests that meet one, as long as they may.
+        slowest: seconds until a reply, at most.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, rate: float = 0.15, slowest: float = 0.06) -> None:
         self.arrived: list[str] = []
+        self.answered: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
+        self._rate, self._slowest = rate, slowest
         self.is_faulty = True
         self._dice = random.Random(seed)  # noqa: S311
         self._failed: Counter[str] = Counter()
@@ -80,7 +84,7 @@ class FaultyEndpoint:
         name = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
         self.arrived.append(name)
         fault = self._draw(name)
-        await asyncio.sleep(self._dice.uniform(0.0, 0.06))
+        await asyncio.sleep(self._dice.uniform(0.0, self._slowest))
         if fault in ("500", "503"):
             return web.json_response({"error": "scripted"}, status=int(fault))
         if fault == "429":
@@ -99,10 +103,11 @@ class FaultyEndpoint:
             assert request.transport is not None
             request.transport.abort()
             return response
+        self.answered[name] += fault is None
         return web.Response(body=content, content_type="application/json")
 
     def _draw(self, name: str) -> str | None:
-        if not self.is_faulty or self._failed[name] >= _MOST_FAULTS or self._dice.random() > 0.15:
+        if not self.is_faulty or self._failed[name] >= _MOST_FAULTS or self._dice.random() > self._rate:
             return None
         fault = self._dice.choice(_FAULTS)
         self._failed[name] += 1
