@@ -52,9 +52,10 @@ def go(config: dict[str, Any], out: str, last: int, counted: Any) -> None:
 
 
 def left(out: Path) -> dict[str, bytes]:
-    """Return what a finished run left."""
+    """Return what a finished run left, but for its times."""
     found = records(out)
     summary = json.loads(found["summary.json"])
+    del summary["training"]["seconds"]
     return {
         **found,
         "summary.json": json.dumps(summary, sort_keys=True).encode(),
