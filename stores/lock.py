@@ -48,6 +48,14 @@ class RunLock:
             raise
         self._file = file
 
+    def holds(self, folder: Path) -> bool:
+        """Say whether this folder is held: it may have been moved, and another put in its place."""
+        try:
+            there = (folder / STATE / "run.lock").lstat()
+        except OSError:
+            return False
+        return self._file is not None and os.path.samestat(os.fstat(self._file), there)
+
     def release(self) -> None:
         """Let others have the directory; does nothing the second time."""
         if self._file is not None:

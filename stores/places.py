@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from stores.errors import RunDirectoryError
@@ -115,9 +115,14 @@ def _odd_places(path: Path) -> Iterator[tuple[Path, str, str]]:
 
 
 def _odd_below(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield what below a folder is neither a file nor a folder. What goes away meanwhile was ours."""
+    """Yield what below a folder is neither a file nor a folder. What goes away meanwhile was ours.
+
+    Hidden names are left out: editors and file managers make them, and no run reads one.
+    """
     for parent, folders, files in os.walk(folder):
         for name in sorted((*folders, *files)):
+            if name.startswith("."):
+                continue
             kind = odd_kind(Path(parent, name))
             if kind not in (None, "a folder"):
                 yield Path(parent, name), str(kind)
@@ -126,7 +131,7 @@ def _odd_below(folder: Path) -> Iterator[tuple[Path, str]]:
 def _is_anothers(adapter: Path) -> bool:
     """Say whether a folder is no adapter: it holds something, but nothing that every adapter holds."""
     try:
-        names = {entry.name for entry in adapter.iterdir()}
+        names = {entry.name for entry in adapter.iterdir() if not entry.name.startswith(".")}
     except OSError:
         return False
     return bool(names) and names.isdisjoint(_ADAPTER)
@@ -187,19 +192,22 @@ def remove_folder(folder: Path, state: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def keep_others(prompts: Path, new: Path) -> None:
+def keep_others(prompts: Path, new: Path, own: Collection[str]) -> None:
     """Move what is no prompt of ours from a folder of prompts to the one that takes its place.
 
     Args:
         prompts: the folder; it may be missing.
         new: the new one, which has the other prompts.
+        own: the names of the prompts in the first.
     """
     for parent, _, files in os.walk(prompts):
         for name in files:
-            if not name.endswith(".md"):
-                place = new / Path(parent, name).relative_to(prompts)
+            file = Path(parent, name)
+            place = new / file.relative_to(prompts)
+            is_own = name.endswith(".md") and file.relative_to(prompts).with_suffix("").as_posix() in own
+            if not is_own and not os.path.lexists(place):
                 place.parent.mkdir(parents=True, exist_ok=True)
-                Path(parent, name).replace(place)
+                file.replace(place)
 
 
 def remove_left_over(path: Path) -> None:

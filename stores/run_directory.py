@@ -194,13 +194,11 @@ class RunDirectory:
     def has_own(self, manifest: Manifest) -> bool:
         """Say whether config and prompts lie there as the run has written them."""
         try:
-            files = [path for path in self.prompts.rglob("*.md") if path.is_file()]
-            if self.prompts.is_symlink() or self.config.is_symlink() or any(map(Path.is_symlink, files)):
+            own = {self.config: manifest.config}
+            own |= {self.prompts / f"{name}.md": text for name, text in manifest.prompts.items()}
+            if self.prompts.is_symlink() or any(map(Path.is_symlink, own)):
                 return False
-            names = {path.relative_to(self.prompts).with_suffix("").as_posix(): path for path in files}
-            return self.config.read_bytes() == manifest.config.encode() and manifest.prompts == {
-                name: path.read_text(encoding="utf-8") for name, path in names.items()
-            }
+            return all(path.read_bytes() == text.encode() for path, text in own.items())
         except (OSError, ValueError):
             return False
 
@@ -259,7 +257,7 @@ class RunDirectory:
         if (replacement / "config.yaml").is_file():
             (replacement / "config.yaml").replace(self.config)
         if (replacement / "prompts").is_dir():
-            keep_others(self.prompts, replacement / "prompts")
+            keep_others(self.prompts, replacement / "prompts", self.manifest().prompts)
             remove_folder(self.prompts, self.state)
             (replacement / "prompts").rename(self.prompts)
         if (replacement / "manifest.json").is_file():

@@ -32,7 +32,7 @@ def ensure_free(path: Path) -> None:
         place = path.resolve()
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise RunDirectoryError(f"{path}: exists and is not empty; choose another --out")
-        with tempfile.TemporaryDirectory(prefix=".robustft-", dir=_nearest_folder(place)):
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=_nearest_folder(place)):
             pass
     except (OSError, RuntimeError) as exc:
         # A link that leads to itself is a RuntimeError.

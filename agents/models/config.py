@@ -64,6 +64,17 @@ class EmbeddedModelConfig(BaseModel):
     """What the chat template is given besides the turns, for example `{enable_thinking: false}`."""
 
 
+def check_variable(value: str | None) -> str | None:
+    """Return the name of an environment variable if it is one.
+
+    Raises:
+        ValueError: it is none; it may be the key itself, and is not shown.
+    """
+    if value is not None and not re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,99}", value):
+        raise ValueError("is no name of an environment variable; the key itself stays out of a config")
+    return value
+
+
 def check_address(value: str) -> str:
     """Return an endpoint's address if it is one.
 
@@ -216,6 +227,7 @@ class OpenAIModelConfig(EndpointModelConfig):
     """Seconds until one request counts as failed."""
 
     _check_address = field_validator("base_url")(check_address)
+    _check_variable = field_validator("api_key_env")(check_variable)
 
     @model_validator(mode="before")
     @classmethod
@@ -244,6 +256,8 @@ class VLLMModelConfig(EndpointModelConfig):
     """With `base_url`: the environment variable that holds the key."""
     timeout: float = Field(default=300, gt=0, le=_LONGEST_WAIT, allow_inf_nan=False)
     """Seconds until one request counts as failed."""
+
+    _check_variable = field_validator("api_key_env")(check_variable)
 
     @field_validator("base_url")
     @classmethod

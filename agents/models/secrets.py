@@ -24,7 +24,7 @@ class Hider:
         self._escaped = re.compile("".join(map(_escapes, text))) if self._forms else None
 
     def hide(self, text: str) -> str:
-        r"""Return a text without the key: plain, in base64, or escaped as in JSON, addresses or HTML.
+        r"""Return a text without the key: plain, in hex or base64, or escaped as in JSON, addresses or HTML.
 
         Example:
             >>> Hider(SecretStr("sk-1234/ab")).hide(r"no sk-1234\/ab, \u0073k-1234/ab, sk%2D1234%2Fab")
@@ -39,8 +39,9 @@ class Hider:
 
 
 def _forms(key: str) -> tuple[str, ...]:
-    """Return a key as it is, and what base64 makes of it wherever it stands in what was encoded."""
-    forms = [key]
+    """Return a key as it is and in hex, and what base64 makes of it wherever it stands in a text."""
+    digits = key.encode().hex()
+    forms = [key, digits, digits.upper()]
     for before in range(3):
         whole = base64.b64encode(bytes(before) + key.encode()).decode()
         # The signs at either end depend on what stands beside the key.

@@ -61,8 +61,9 @@ def suggest(name: str, known: Sequence[str]) -> str:
 
 
 def _show(given: object, place: tuple[str, ...]) -> str:
-    # An address may hold a password.
-    if place[-1:] == ("base_url",) or not isinstance(given, str | int | float | bool | None):
+    # An address may hold a password, and the name of a key's variable may be the key.
+    is_secret = place[-1:] in (("base_url",), ("api_key_env",))
+    if is_secret or not isinstance(given, str | int | float | bool | None):
         return ""
     return f" (given: {shorten(repr(given))})"
 

@@ -1,11 +1,13 @@
 """The hold that a run has on its directory: one writer at a time, from the first stage to the last."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
 from graph.stages.threads import finish_in_thread
+from stores.errors import RunDirectoryError
 from stores.lock import RunLock
 
 # The run directories that this task holds from its first stage to its last.
@@ -30,7 +32,8 @@ async def held(directory: str) -> AsyncIterator[None]:
     """Hold a run directory for a block, or until `holding` ends where the block runs inside of it.
 
     Raises:
-        RunDirectoryError: another process works in it.
+        RunDirectoryError: another process works in it. Or it was moved away since, or removed, and another
+            run may lie in its place.
     """
     locks = _HELD.get(None)
     if locks is None:
@@ -42,6 +45,11 @@ async def held(directory: str) -> AsyncIterator[None]:
         return
     if directory not in locks:
         locks[directory] = await _lock(directory)
+    elif not await asyncio.to_thread(locks[directory].holds, Path(directory)):
+        raise RunDirectoryError(
+            f"{directory}: was moved or removed while a run worked in it; `robustft resume` goes on with it "
+            "where it is now"
+        )
     yield
 
 

@@ -166,12 +166,13 @@ def test_left_overs_of_ours_go_and_those_of_others_stay(tmp_path: Path) -> None:
 
 def test_prompts_that_are_replaced_leave_what_is_no_prompt(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
-    for name in ("base.md", "notes.txt", "turn/any.md", "turn/notes.txt"):
+    for name in ("base.md", "old.md", "README.md", "notes.txt", "turn/any.md", "turn/notes.txt"):
         (old / name).parent.mkdir(parents=True, exist_ok=True)
         (old / name).write_text("old")
     new.mkdir()
     (new / "base.md").write_text("new")
-    keep_others(old, new)
-    keep_others(tmp_path / "none", new)
+    keep_others(old, new, {"base", "old", "turn/any"})
+    keep_others(tmp_path / "none", new, {"base"})
     found = {str(path.relative_to(new)): path.read_text() for path in new.rglob("*") if path.is_file()}
-    assert found == {"base.md": "new", "notes.txt": "old", "turn/notes.txt": "old"}
+    kept = ("README.md", "notes.txt", "turn/notes.txt")
+    assert found == {"base.md": "new", **dict.fromkeys(kept, "old")}

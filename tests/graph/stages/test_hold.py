@@ -55,3 +55,18 @@ async def test_what_another_holds_is_refused(directory: Path) -> None:
         lock.release()
         async with held(str(directory)):
             assert not is_free(directory)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_directory_that_is_moved_away_is_not_entered_again(tmp_path: Path, replaced: bool) -> None:
+    directory = tmp_path / "run"
+    (directory / STATE).mkdir(parents=True)
+    with holding():
+        async with held(str(directory)):
+            directory.rename(tmp_path / "moved")
+        if replaced:
+            (directory / STATE).mkdir(parents=True)
+            RunLock(directory).release()
+        with pytest.raises(RunDirectoryError, match="moved or removed while a run worked in it"):
+            async with held(str(directory)):
+                raise AssertionError("entered")
