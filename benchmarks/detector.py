@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-from interval import wilson
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from robustft import load_run
@@ -29,6 +28,7 @@ from stores.errors import RobustFTError
 from stores.records import Decision
 from training.calibration.arrays import Bools, Reals
 from training.metrics import is_right
+from training.shares import wilson
 
 _AGENTS = {"base": "base", "reasoning": "reasoner"}
 _REPEATS = 1000
@@ -85,7 +85,7 @@ def figures(decisions: Sequence[Decision], truth: Mapping[str, bool], at: int) -
 def _ranked(scores: Reals, wrong: Bools, at: int) -> dict[str, Any]:
     at = min(at, len(wrong))
     hits = round(flagged_wrong(scores, wrong, at), 2)
-    low, high = wilson(hits, at)
+    low, high = wilson(hits / at, at)
     precision = {"of": at, "share": round(hits / at, 3), "low": round(low, 3), "high": round(high, 3)}
     if wrong.all() or not wrong.any():
         return {"auc": None, "precision": precision}

@@ -30,8 +30,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from interval import wilson
-
 from agents.agent import AgentRecord, AnswerRecord
 from agents.answers.kind import sample_kind
 from agents.checker import Check
@@ -44,6 +42,7 @@ from stores.dataset import read_samples
 from stores.encoder import load_encoder
 from stores.examples import Example, ExampleStore
 from stores.sample import Sample
+from training.shares import wilson
 
 # By role, each sample and what the role said of it.
 Said = dict[str, list[tuple[Sample, AgentRecord]]]
@@ -207,7 +206,7 @@ def _outcome(sample: Sample, record: AgentRecord) -> bool | None:
 
 def _share(count: int, total: int) -> dict[str, float]:
     """Return a share of samples with its 95 % interval (Wilson)."""
-    low, high = wilson(count, total)
+    low, high = wilson(count / total, total)
     return {"share": round(count / total, 3), "low": round(low, 3), "high": round(high, 3)}
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy
 import pytest
 from detector import figures, flagged_wrong, read_truth, scores_of, truth_of
-from interval import wilson
 
 from stores.records import Decision
+from training.shares import wilson
 
 
 def decision(
@@ -83,5 +83,5 @@ def test_a_truth_of_ones_own_counts_and_what_nobody_can_tell_does_not(tmp_path: 
 
 
 def test_an_interval_of_a_share() -> None:
-    low, high = wilson(8, 10)
+    low, high = wilson(8 / 10, 10)
     assert (round(low, 3), round(high, 3)) == (0.490, 0.943)

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections import Counter
 
 from stores.counts import counted
 from stores.journal import Journal, Split
@@ -22,10 +23,7 @@ def tell_overlap(journal: Journal, split: Split) -> int:
     Returns:
         How many held-out samples have such a prompt. As many prompts as are held out are in memory.
     """
-    held_out: dict[bytes, int] = {}
-    for sample in journal.samples(split):
-        key = _key(sample)
-        held_out[key] = held_out.get(key, 0) + 1
+    held_out = Counter(map(_key, journal.samples(split)))
     if not held_out:
         return 0
     seen = {key for sample in journal.samples("train") if (key := _key(sample)) in held_out}
@@ -36,7 +34,7 @@ def tell_overlap(journal: Journal, split: Split) -> int:
             "was learned by heart",
             split,
             f"{count:,}",
-            counted(sum(held_out.values()), "sample"),
+            counted(held_out.total(), "sample"),
         )
     return count
 
