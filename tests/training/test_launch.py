@@ -4,9 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -24,6 +23,7 @@ from tests.support.processes import (
 )
 from tests.support.waiting import wait_until
 from training.errors import LostProcessError, TrainingError, TrainingInterrupted
+from training.job import RunFiles
 from training.launch import _last_words, _whole_lines
 from training.progress import TrainingStep
 
@@ -45,6 +45,15 @@ if os.environ.get("RANK") == "1":
         return losses
     torch.nn.functional.cross_entropy = poisoned
 """
+
+
+class OnceStarted(NamedTuple):
+    """Says stop as soon as the processes are started: they have no step yet, and end after the first."""
+
+    work: Path
+
+    def is_set(self) -> bool:
+        return RunFiles(self.work).progress.exists()
 
 
 @pytest.fixture
@@ -105,16 +114,10 @@ def test_two_processes_train_as_one_does(
 def test_an_interrupted_training_of_two_goes_on_as_if_it_had_not_been(tmp_path: Path, parallel: str) -> None:
     config = of_two(parallel=parallel)
     train_in(tmp_path / "whole")
-    stop = threading.Event()
-
-    def interrupt(step: TrainingStep) -> None:
-        if step.step == 4:
-            stop.set()
-
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
     with pytest.raises(TrainingInterrupted):
-        train_in(tmp_path / "cut", config, report=interrupt, stop=stop, checkpoints=checkpoints)
+        train_in(tmp_path / "cut", config, stop=OnceStarted(checkpoints), checkpoints=checkpoints)
     assert processes_of(tmp_path) == []
     (kept,) = checkpoints.glob("checkpoint-*")
     steps: list[TrainingStep] = []

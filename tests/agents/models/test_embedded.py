@@ -100,12 +100,21 @@ async def test_a_reply_that_ends_by_itself_says_so(model: EmbeddedChatModel) -> 
 
 async def test_a_reply_of_nothing_is_an_empty_text(model: EmbeddedChatModel) -> None:
     first = await model.ainvoke(PROMPTS[0], max_tokens=1)
-    ends = model._ends
-    model._ends = tuple(model._tokenizer(first.text)["input_ids"])
+    generation = model._model.generation_config
+    ends = generation.eos_token_id
+    # Whatever the model says first ends its turn.
+    generation.eos_token_id = model._tokenizer(first.text)["input_ids"]
     try:
-        reply = await model.ainvoke(PROMPTS[0], max_tokens=8)
+        silent = EmbeddedChatModel(
+            model=model._model,
+            tokenizer=model._tokenizer,
+            name_or_path=model.name_or_path,
+            batch_size=model.batch_size,
+            generates=model.generates,
+        )
     finally:
-        model._ends = ends
+        generation.eos_token_id = ends
+    reply = await silent.ainvoke(PROMPTS[0], max_tokens=8)
     assert (reply.text, log_probabilities(reply)) == ("", [])
     assert reply.response_metadata["finish_reason"] == "stop"
 
