@@ -100,6 +100,7 @@ UNTRIED = {
     "stores.shapes.content_hash",
     "agents.models.refusal.distrusting",
     "agents.record.to_decision",
+    "stores.places.make_folder",
 }
 # Names of files, data sets and models; and what asks a model.
 NO_TEXT = {
