@@ -18,6 +18,7 @@ from stores.journal import LAYOUT as JOURNAL
 from stores.journal import Journal
 from stores.manifest import Manifest, load_manifest, read_manifest
 from stores.places import remove_left_over
+from stores.replacement import finish_replacing
 from stores.replies import LAYOUT as REPLIES
 from stores.run_directory import RunDirectory
 from stores.validity import MADE_ANEW
@@ -50,7 +51,7 @@ def make_whole(files: RunDirectory) -> list[str]:
         sqlite3.Error: a database cannot be read, though it is not damaged.
     """
     remove_left_over(files.path)
-    files.finish_replacing()
+    finish_replacing(files)
     journal, replies = _look_at(files.journal, JOURNAL), _look_at(files.replies, REPLIES)
     manifest, notes, is_foreign = _settle_manifest(files, journal)
     if replies is not None and replies.owner not in (None, manifest.run):

@@ -1,27 +1,26 @@
 """The folder of one run: where each file is, and how the folder comes to be."""
 
-import shutil
+import logging
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from stores.atomic import sync_folder, sync_tree, write_text_atomically
 from stores.database import is_damage
 from stores.errors import DamageError, RunDirectoryError, StorageError
 from stores.journal import Journal
 from stores.manifest import Manifest, digest_of_file, load_manifest, read_manifest, save_manifest
-from stores.places import (
-    STATE,
-    check_run_directory,
-    keep_others,
-    remove_folder,
-)
+from stores.places import STATE, check_run_directory
 from stores.replies import ReplyStore
 
 # A reader waits so long for a run at work to keep the digest of a file that it has renamed.
 _TRIES, _BETWEEN = 5, 0.05
+_LOG = logging.getLogger("robustft")
+_OTHER_MOMENT = (
+    "%s: is of another moment than the run's other files, and may lack samples or verdicts; put this run's "
+    "own back, or let `robustft resume %s` make anew what is missing"
+)
 
 
 class RunDirectory:
@@ -147,6 +146,8 @@ class RunDirectory:
     def open_journal(self, *, read_only: bool = False) -> Journal:
         """Open the journal for reading and writing, or for reading alone.
 
+        A reader is warned of a journal that is older than the run's other files: a copy of before.
+
         Raises:
             RunDirectoryError: it is another run's.
         """
@@ -158,7 +159,22 @@ class RunDirectory:
                 f"{self.journal}: is another run's; `robustft resume {self.path}` puts that right, or says "
                 "what is to be done"
             )
+        if read_only and not self._is_of_now(journal):
+            _LOG.warning(_OTHER_MOMENT, self.journal, self.path)
         return journal
+
+    def _is_of_now(self, journal: Journal) -> bool:
+        """Say whether the journal knows of the run's files what the manifest does."""
+        for _ in range(_TRIES):
+            own = load_manifest(self.own)
+            # A damaged row is told by whoever reads it.
+            with suppress(DamageError):
+                kept = read_manifest(journal.validity.manifest or "")
+                if own is None or kept is None or own == kept:
+                    return True
+            # A run at work changes the one and then the other.
+            time.sleep(_BETWEEN)
+        return False
 
     def open_replies(self) -> ReplyStore:
         """Open the replies for reading and writing."""
@@ -226,53 +242,6 @@ class RunDirectory:
             # A run at work renames a file and then keeps its digest.
             time.sleep(_BETWEEN)
         raise DamageError(wrong or self.path, self.path)
-
-    def replace(self, config: str, prompts: Mapping[str, str]) -> Manifest:
-        """Put another config and other prompts in place: both or neither, whatever becomes of the process.
-
-        Args:
-            config: the resolved config as YAML text.
-            prompts: each prompt's text by its name.
-
-        Returns:
-            What the run knows of itself now.
-        """
-        manifest = self.manifest().model_copy(update={"config": config, "prompts": dict(prompts)})
-        part = self.state / "replacement.part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        write_text_atomically(part / "config.yaml", config)
-        write_prompts(part / "prompts", prompts)
-        save_manifest(part / "manifest.json", manifest)
-        sync_tree(part)
-        # From here on it will be finished, by `stores.repairing` if not by us.
-        part.rename(self.state / "replacement")
-        sync_folder(self.state)
-        self.finish_replacing()
-        return manifest
-
-    def finish_replacing(self) -> None:
-        """Finish a replacement of config and prompts that was begun."""
-        replacement = self.state / "replacement"
-        if (replacement / "config.yaml").is_file():
-            (replacement / "config.yaml").replace(self.config)
-        if (replacement / "prompts").is_dir():
-            keep_others(self.prompts, replacement / "prompts", self.manifest().prompts)
-            remove_folder(self.prompts, self.state)
-            (replacement / "prompts").rename(self.prompts)
-        if (replacement / "manifest.json").is_file():
-            (replacement / "manifest.json").replace(self.own)
-        if replacement.is_dir():
-            sync_folder(self.path)
-            replacement.rmdir()
-
-
-def write_prompts(folder: Path, prompts: Mapping[str, str]) -> None:
-    """Write each prompt's text to `NAME.md` in a new folder; `TURN/FORM` goes into a folder of the turn."""
-    folder.mkdir()
-    for name, text in prompts.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        write_text_atomically(folder / f"{name}.md", text)
 
 
 def holds_run(path: Path) -> bool:

@@ -13,7 +13,8 @@ from stores.journal import Journal
 from stores.lock import RunLock
 from stores.manifest import Manifest, save_manifest
 from stores.places import STATE, is_in_making, make_folder, mark_making, unmark
-from stores.run_directory import RunDirectory, holds_run, refuse_earlier_layout, write_prompts
+from stores.replacement import write_prompts
+from stores.run_directory import RunDirectory, holds_run, refuse_earlier_layout
 
 
 def ensure_free(path: Path) -> None:

@@ -29,6 +29,7 @@ from stores.examples import ExampleStore
 from stores.journal import Journal
 from stores.manifest import DataDigest, Manifest, digest_of_file
 from stores.repairing import make_whole
+from stores.replacement import replace_texts
 from stores.replies import ReplyStore
 from stores.run_directory import RunDirectory, storage_errors
 from stores.vectors import PromptVectors
@@ -111,7 +112,7 @@ class Workspace:
     def adopt(self, config: RunConfig, prompts: Prompts) -> None:
         """Go on with another config and other prompts; both take the old ones' place on disk."""
         with self._keeping:
-            manifest = self.files.replace(config.to_yaml(), prompts.texts)
+            manifest = replace_texts(self.files, config.to_yaml(), prompts.texts)
             self.journal.validity.keep_manifest(manifest.to_text())
         self.config, self.prompts = config, prompts
 

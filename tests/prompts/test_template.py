@@ -11,7 +11,7 @@ from agents.answers.form import Form
 from graph.config.run import RunConfig, parse_config
 from graph.context import load_prompts
 from prompts.template import ANY, COMMON, FOLDER, FORMS, PromptError, QuestionTemplate, Template
-from stores.run_directory import write_prompts
+from stores.replacement import write_prompts
 from stores.sample import Message, Sample
 
 TURNS = {

@@ -14,6 +14,7 @@ from robustft import load_config, resume, run
 from robustft.api import arun
 from stores.errors import StorageError
 from stores.lock import RunLock
+from stores.replacement import replace_texts
 from stores.run_directory import RunDirectory, storage_errors
 from tests.support.cases import CASES, command, read_lines, script, write_run
 from tests.support.endpoint import Endpoint
@@ -126,7 +127,7 @@ def test_a_damaged_journal_of_data_that_no_config_names_is_filled_when_they_are(
     run(config, out, until="detect")
     files = RunDirectory(out)
     nameless = load_config(out / "config.yaml", ["data.train=null"])
-    files.replace(nameless.to_yaml(), files.manifest().prompts)
+    replace_texts(files, nameless.to_yaml(), files.manifest().prompts)
     damage_journal(out)
 
     assert command(monkeypatch, "resume", out, "--until", "detect") == 2

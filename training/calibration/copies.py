@@ -29,7 +29,7 @@ from training.calibration.hashes import hash_of
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 _WORD = re.compile(r"\w+")
 _END = "\x00"
-_AT_ONCE = 1_000
+_BATCH = 1_000
 
 
 class Distinct(NamedTuple):
@@ -91,18 +91,18 @@ def _nearest(vectors: Vectors, rows: Bools) -> Reals:
     """Return 1 less the cosine of each of some prompts with the nearest other; inf where it is alone."""
     some = vectors[rows]
     found = numpy.full(len(some), numpy.inf)
-    for start in range(0, len(some), _AT_ONCE):
-        alike = some[start : start + _AT_ONCE] @ some.T
+    for start in range(0, len(some), _BATCH):
+        alike = some[start : start + _BATCH] @ some.T
         alike[numpy.arange(len(alike)), numpy.arange(start, start + len(alike))] = -numpy.inf
-        found[start : start + _AT_ONCE] = 1 - alike.max(1)
+        found[start : start + _BATCH] = 1 - alike.max(1)
     return found
 
 
 def _leaders(vectors: Vectors, least: float) -> Bools:
     """Return which prompts have no cosine of at least so much with one that is kept before them (n)."""
     kept = numpy.ones(len(vectors), dtype=bool)
-    for start in range(0, len(vectors), _AT_ONCE):
-        alike = vectors[start : start + _AT_ONCE] @ vectors.T >= least
+    for start in range(0, len(vectors), _BATCH):
+        alike = vectors[start : start + _BATCH] @ vectors.T >= least
         for at in numpy.flatnonzero(numpy.count_nonzero(alike, axis=1) > 1):
             row = start + int(at)
             kept[row] = not (alike[at, :row] & kept[:row]).any()

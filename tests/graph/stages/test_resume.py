@@ -16,6 +16,7 @@ from graph.state import RunInput
 from prompts.template import PromptError
 from stores.errors import DataError
 from stores.journal import Entry
+from stores.replacement import replace_texts
 from stores.validity import DecisionInputs
 from tests.graph.stages.conftest import SAMPLES
 
@@ -134,7 +135,7 @@ def test_a_plan_that_is_broken_off_is_made_again(work: Workspace, monkeypatch: p
 
 def test_the_runs_own_prompts_are_planned_with_unless_a_config_is_given(work: Workspace) -> None:
     other = "{{ question }} {{ context_answer }} {{ reasoning_answer }}"
-    work.files.replace(work.config.to_yaml(), {**work.manifest.prompts, "review": other})
+    replace_texts(work.files, work.config.to_yaml(), {**work.manifest.prompts, "review": other})
     own = plan_resume(work, RunInput(directory=str(work.files.path)))
     assert own.prompts.texts["review"] == other
     named = plan_resume(work, RunInput(directory=str(work.files.path), config={"run": {"seed": 0}}))
