@@ -1,6 +1,7 @@
 """Reading the rows of a data set on the Hugging Face hub."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from stores.errors import DataError
 from stores.files.rows import Row
 from stores.files.tables import to_plain
 
+# What the hub lets an owner, a data set or a config be called.
+_NAME = re.compile(r"[\w.+-]+", re.ASCII)
 _log = logging.getLogger("robustft.data")
 
 
@@ -31,9 +34,16 @@ def parse_hub_name(name: str) -> HubName:
         >>> parse_hub_name("owner/name/config:test")
         HubName(dataset='owner/name', config='config', split='test')
     """
+    if "://" in name:
+        raise DataError(
+            "is an address; fetch the file and name it, or write a data set on the hub as "
+            "owner/name/config:split",
+            path=name,
+        )
     dataset, _, split = name.partition(":")
     parts = dataset.split("/")
-    if len(parts) > 3 or not all(parts):
+    # Anything else would be asked for over the network, for half a minute where that is away.
+    if len(parts) > 3 or not all(map(_NAME.fullmatch, parts)):
         raise DataError("no such file; a data set on the hub is owner/name/config:split", path=name)
     config = parts[2] if len(parts) == 3 else None
     return HubName("/".join(parts[:2]), config, split or "train")

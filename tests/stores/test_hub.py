@@ -30,7 +30,22 @@ def test_a_name_is_taken_apart(name: str, parsed: HubName) -> None:
     assert parse_hub_name(name) == parsed
 
 
-@pytest.mark.parametrize("name", ["a/b/c/d", "a//b", "/a", "a/", ":train"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a/b/c/d",
+        "a//b",
+        "/a",
+        "a/",
+        ":train",
+        "hf://datasets/a/b",
+        "file:///a",
+        "a b/c",
+        "~a/b",
+        "a\\b",
+        "a/b?c",
+    ],
+)
 def test_what_no_data_set_is_called_is_refused(name: str) -> None:
     with pytest.raises(DataError):
         parse_hub_name(name)
