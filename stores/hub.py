@@ -11,8 +11,8 @@ from stores.errors import DataError
 from stores.files.rows import Row
 from stores.files.tables import to_plain
 
-# What the hub lets an owner, a data set or a config be called.
-_NAME = re.compile(r"[\w.+-]+", re.ASCII)
+# What the hub lets an owner or a data set be called.
+_NAME = re.compile(r"[\w.-]+", re.ASCII)
 _log = logging.getLogger("robustft.data")
 
 
@@ -43,7 +43,7 @@ def parse_hub_name(name: str) -> HubName:
     dataset, _, split = name.partition(":")
     parts = dataset.split("/")
     # Anything else would be asked for over the network, for half a minute where that is away.
-    if len(parts) > 3 or not all(map(_NAME.fullmatch, parts)):
+    if len(parts) > 3 or not all(parts) or not all(map(_NAME.fullmatch, parts[:2])):
         raise DataError("no such file; a data set on the hub is owner/name/config:split", path=name)
     config = parts[2] if len(parts) == 3 else None
     return HubName("/".join(parts[:2]), config, split or "train")
