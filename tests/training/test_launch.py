@@ -162,7 +162,7 @@ def test_a_second_fault_is_one_error_that_says_both(tmp_path: Path, poison: Any)
     [
         (
             "raise RuntimeError('out of \\x1b[31m memory')",
-            r"process 2 of 2 failed: RuntimeError: out of \ufffd",
+            r"process 2 of 2 failed: RuntimeError: out of \\x1b\[31m memory",
         ),
         ("os.kill(os.getpid(), 9)", r"\b2 of 2 ended without a word"),
     ],
