@@ -26,6 +26,9 @@ _TOKENIZER_FILES = (
 # The largest mixtures have some hundred layers, heads and experts.
 _COUNT = re.compile(r"(num_|n_)\w*(layer|expert|head)s?")
 _MOST_PARTS = 10_000
+# A vocabulary has some hundred thousand rows, and a window ten million places.
+_EXTENT = re.compile(r"(\w+_)?(dim|size|rank|width|positions|embeddings|length)s?")
+_LONGEST = 1 << 26
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -92,12 +95,14 @@ def _check_counts(weights: str, settings: Mapping[str, Any]) -> None:
     for name, value in settings.items():
         if isinstance(value, Mapping):
             _check_counts(weights, value)
-        # Each is built as Python's objects before a weight is read.
-        if _COUNT.fullmatch(str(name)) and isinstance(value, int) and value > _MOST_PARTS:
-            raise WeightsError(
-                f"model '{weights}': its config says {name}: {value:,}; no model has more than "
-                f"{_MOST_PARTS:,}"
-            )
+        if not isinstance(value, int):
+            continue
+        # Parts are built as Python's objects, and angles of positions as numbers, before a weight is read.
+        for named, most in ((_COUNT, _MOST_PARTS), (_EXTENT, _LONGEST)):
+            if named.fullmatch(str(name)) and value > most:
+                raise WeightsError(
+                    f"model '{weights}': its config says {name}: {value:,}; no model has more than {most:,}"
+                )
 
 
 def load_causal_model(weights: str, **how: Any) -> Any:

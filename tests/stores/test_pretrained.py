@@ -48,6 +48,9 @@ def test_an_outline_has_no_numbers_and_all_layers(model: Path) -> None:
         ({"rope_parameters": 5}, "."),
         ({"model_type": "gpt2"}, "."),
         ({"model_type": "nowhere"}, "nowhere"),
+        ({"head_dim": 2**31}, r"head_dim: 2,147,483,648; no model has more than 67,108,864"),
+        ({"max_position_embeddings": 2**40}, "no model has more than 67,108,864"),
+        ({"num_hidden_layers": 2**31}, "no model has more than 10,000"),
         (
             {"model_type": "own", "auto_map": {"AutoConfig": "c.C", "AutoModelForCausalLM": "m.M"}},
             "Python code of its own, which RobustFT does not run",
