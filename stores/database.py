@@ -60,6 +60,25 @@ class Layout(NamedTuple):
         return f"{how} INTO {table} VALUES ({places}, row_sum({places}))"
 
 
+class _Connection(sqlite3.Connection):
+    """A connection whose errors all say that a file is damaged, where it is.
+
+    What SQLite says of a damaged file may quote its bytes, which Python then cannot decode. Of a damaged
+    header it may say that its format is of the future.
+    """
+
+    def execute(self, *statement: Any) -> sqlite3.Cursor:
+        """Execute a statement, as `sqlite3.Connection` does."""
+        try:
+            return super().execute(*statement)
+        except (UnicodeDecodeError, sqlite3.OperationalError) as exc:
+            if isinstance(exc, sqlite3.OperationalError) and "unsupported file format" not in str(exc):
+                raise
+            error = sqlite3.DatabaseError("the file is malformed")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error from exc
+
+
 class Database:
     """An SQLite file that threads share.
 
@@ -83,7 +102,9 @@ class Database:
         # Reentrant: what a transaction stores may be read from the same file.
         self._lock = threading.RLock()
         self._copy: tempfile.TemporaryDirectory[str] | None = None
-        self._connection = sqlite3.connect(_address(path, read_only), check_same_thread=False, uri=True)
+        self._connection: sqlite3.Connection = sqlite3.connect(
+            _address(path, read_only), check_same_thread=False, uri=True, factory=_Connection
+        )
         try:
             if read_only:
                 self._connection = self._readable(path)
@@ -126,7 +147,8 @@ class Database:
             self._copy = tempfile.TemporaryDirectory(prefix="robustft-")
             for file in (path, log):
                 shutil.copyfile(file, Path(self._copy.name, file.name))
-            return sqlite3.connect(Path(self._copy.name, path.name), check_same_thread=False)
+            copy = Path(self._copy.name, path.name)
+            return sqlite3.connect(copy, check_same_thread=False, factory=_Connection)
         return self._connection
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:

@@ -167,11 +167,13 @@ class RunDirectory:
         """Say whether the journal knows of the run's files what the manifest does."""
         for _ in range(_TRIES):
             own = load_manifest(self.own)
-            # A damaged row is told by whoever reads it.
-            with suppress(DamageError):
+            try:
                 kept = read_manifest(journal.validity.manifest or "")
-                if own is None or kept is None or own == kept:
-                    return True
+            except DamageError:
+                # Whoever reads the damaged row tells of it.
+                return True
+            if own is None or kept is None or own == kept:
+                return True
             # A run at work changes the one and then the other.
             time.sleep(_BETWEEN)
         return False

@@ -82,7 +82,7 @@ def test_every_kind_of_step_runs_on_a_cpu(tmp_path: Path) -> None:
     rows = [f"What is {n} + 1?,\"['{n + 1}', '{n + 2}', '{n + 3}', '{n}']\",{n % 2},"
             f"{'wrong groundtruth' if n % 2 else 'ok'},,0,\n" for n in range(6)]  # fmt: skip
     (redux / "mmlu_sums.csv").write_text(head + "".join(rows))
-    tiny = ["--models", SMALL, "--samples", "8", "--tests", "4", "--rates", "0", "30", "--seeds", "0"]
+    tiny = ["--models", SMALL, "--samples", "6", "--tests", "2", "--rates", "30", "--seeds", "0"]
     tiny += ["--redux", str(redux), "--device", "cpu", "--limit", "6"]
     for setting in ("base.max_tokens", "reasoner.max_tokens", "relabeler.max_tokens"):
         tiny += ["--set", f"agents.{setting}=12"]
@@ -93,10 +93,8 @@ def test_every_kind_of_step_runs_on_a_cpu(tmp_path: Path) -> None:
     records = (out / f"{SMALL}+{SMALL}" / "results" / "paper.jsonl").read_text().splitlines()
     found = [json.loads(record) for record in records]
     methods = ("vanilla", "sft", "sft-gold", "robustft", "robustft-calibrated")
-    assert {(record["rate"], record["method"]) for record in found} == {
-        (rate, method) for rate in (0, 30) for method in methods
-    }
-    assert all(record["n_samples"] == 8 and record["n_test"] == 4 for record in found)
+    assert {(record["rate"], record["method"]) for record in found} == {(30, method) for method in methods}
+    assert all(record["n_samples"] == 6 and record["n_test"] == 2 for record in found)
     figures = json.loads((out / "detector" / f"redux-{SMALL}.json").read_text())
     assert (figures["samples"], figures["wrong"]) == (6, 3)
     assert "default" in figures["views"]

@@ -30,9 +30,8 @@ async def index(state: RunState) -> dict[str, Any]:
             work.report(clean, clean)
             return {}
         # They were made while detection asked. What was damaged since is made here, as it was there.
-        vectors = work.encoder.make(
-            partial(work.journal.samples, "train"), work.journal.count_samples("train")
-        )
+        total = await asyncio.to_thread(work.journal.count_samples, "train")
+        vectors = work.encoder.make(partial(work.journal.samples, "train"), total)
         while await asyncio.to_thread(next, vectors, 0):
             pass
         async with in_thread(open_examples(work, anew=True)) as store:

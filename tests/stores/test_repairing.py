@@ -2,15 +2,16 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+import numpy
 import pytest
 
-from stores.errors import RunDirectoryError
+from stores.errors import RunDirectoryError, StorageError
 from stores.journal import Entry
 from stores.repairing import make_whole
-from stores.run_directory import RunDirectory
+from stores.run_directory import RunDirectory, storage_errors
 from stores.sample import Sample
 from stores.staged_run import StagedRun
 
@@ -162,3 +163,28 @@ def test_an_index_that_does_not_fit_its_table_is_made_anew(files: RunDirectory) 
     make_whole(files)
     with closing(files.open_journal()) as journal:
         assert journal.count_status() == {"clean": 1, "noisy": 1}
+
+
+@pytest.mark.parametrize("name", ["journal.sqlite", "replies.sqlite"])
+def test_bytes_of_the_first_pages_that_are_changed_are_told_or_made_anew(
+    files: RunDirectory, name: str, tmp_path: Path
+) -> None:
+    whole = (files.state / name).read_bytes()
+    for seed in range(150):
+        random = numpy.random.default_rng(seed)
+        damaged = bytearray(whole)
+        at, length = int(random.integers(8192)), int(random.integers(1, 3000)) if seed % 2 else 1
+        damaged[at : at + length] = random.bytes(len(damaged[at : at + length]))
+        copy = RunDirectory(shutil.copytree(files.path, tmp_path / f"copy-{seed}"))
+        (copy.state / name).write_bytes(damaged)
+        with (
+            suppress(RunDirectoryError, StorageError),
+            storage_errors(str(copy.path)),
+            closing(copy.open_journal(read_only=True)) as journal,
+        ):
+            list(journal.entries())
+        with suppress(RunDirectoryError):
+            make_whole(copy)
+            copy.open_journal().close()
+            copy.open_replies().close()
+        shutil.rmtree(copy.path)

@@ -35,7 +35,7 @@ def compute(*_):
 async def to_thread(work, *args, **named):
     caller = sys._getframe(1).f_code.co_filename
     # Loading is stopped where it has half made the run's directory.
-    held = caller.endswith(f"stages/{stage}.py") and (stage != "load" or work.__name__ == "_fill")
+    held = caller.endswith(f"stages/{stage}.py") and (stage != "load" or work.__name__ == "_fill_new")
     return await in_thread(compute if held else work, *args, **named)
 
 asyncio.to_thread = to_thread
