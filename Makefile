@@ -13,11 +13,11 @@ demo: $(VENV)/.ready
 
 # Two processes, a file of tests each at a time: a file's tests share its model or server.
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The same, with the lines that no test reached; it takes longer.
 coverage: $(VENV)/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov
 
 # Runs that are killed at random and at chosen moments, beside a faulty endpoint and beside faults of every kind,
 # runs whose files are damaged, and inputs that break parsers: some two hours.
