@@ -43,6 +43,6 @@ def test_a_process_dies_before_the_change_that_was_chosen(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_runs_that_are_killed_at_chosen_changes_end_as_one_that_was_not(tmp_path: Path) -> None:
-    figures = kill_at_chosen_moments(runs=4, seed=1, folder=tmp_path)
+    figures = kill_at_chosen_moments(runs=3, seed=1, folder=tmp_path)
     assert not any(figures[name] for name in FAILURES), figures
     assert figures["kills"] > 0

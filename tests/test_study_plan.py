@@ -88,7 +88,7 @@ def test_every_kind_of_step_runs_on_a_cpu(tmp_path: Path) -> None:
         tiny += ["--set", f"agents.{setting}=12"]
     tiny += ["--set", "agents.reasoner.max_reflections=0", "--set", "training.epochs=1"]
     out = tmp_path / "out"
-    for only in ("extraction, core at", "redux, detector"):
+    for only in ("extraction, core", "redux, detector"):
         plan(out, *tiny, "--only", only)
     records = (out / f"{SMALL}+{SMALL}" / "results" / "paper.jsonl").read_text().splitlines()
     found = [json.loads(record) for record in records]
