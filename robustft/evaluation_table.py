@@ -24,6 +24,9 @@ def evaluation_rows(figures: EvaluationFigures) -> list[tuple[str, str]]:
         left_out = f" ({figures.left_out} left out: free text)" if figures.left_out else ""
         shares = f"untuned {percent(figures.untuned)}{tuned} on {figures.n} held-out{left_out}"
         rows.append(("accuracy", shares))
+    if figures.failed:
+        counts = ", ".join(f"{name} {count:,}" for name, count in figures.failed.items())
+        rows.append(("failed", f"{counts} requests, whose samples count as wrong"))
     if figures.by_category:
         rows.append(("by category", "\n".join(_categories(figures))))
     if figures.paraphrases is not None:

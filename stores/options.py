@@ -24,6 +24,9 @@ from stores.normal_form import normal_form
 FALSE_TRUE = (("false", "no", "incorrect", "wrong"), ("true", "yes", "correct", "right"))
 """Texts of the two options that a bool can mean."""
 
+MOST_OPTIONS = 1_000
+"""Every answer is compared with every option of its sample, and those with each other."""
+
 _LABEL_KEYS = ("label", "labels", "key", "letter", "id", "option_id")
 _TEXT_KEYS = ("text", "texts", "value", "choices", "option", "content")
 # A letter, or up to three digits, with what data sets put around them; every repetition is bounded.
@@ -117,6 +120,13 @@ def check_options(texts: Sequence[object], labels: Sequence[object], field: str)
     Raises:
         RowError: as for `read_options`.
     """
+    if len(texts) > MOST_OPTIONS:
+        raise RowError(
+            field,
+            f"has {len(texts):,} entries; of more than {MOST_OPTIONS:,} none is told from all others. Use null, "
+            "and let the prompt say what can be answered",
+            "has too many options",
+        )
     options = []
     for place, text in enumerate(texts):
         try:

@@ -518,6 +518,8 @@ class EvaluationFigures(Part):
     tuned: float | None = None
     intervals: dict[Contender, tuple[float, float]] = {}
     """The 95 % intervals (Wilson) of the two shares above."""
+    failed: dict[Contender, int] = {}
+    """Requests that failed, guard set and other wordings included. Their samples count as wrong."""
     by_category: dict[str, CategoryFigures] = {}
     """By the samples' tasks, the largest first; none where the data name no task."""
     other_categories: int = 0

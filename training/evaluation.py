@@ -1,5 +1,6 @@
 """How often a model answers held-out samples right, by the same comparison as the checker's."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,6 +24,8 @@ class Accuracy:
     """Samples whose right responses are free text, of which none is asked, and answers nobody can compare."""
     by_task: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By the samples' tasks: how many there are, and how many of them were answered right."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Why requests failed, and how many did; their samples count as wrong."""
     told: dict[str, bool] = field(default_factory=dict)
     """By the samples' ids, whether each was answered right; without those whose request failed."""
     reworded: int = 0
@@ -44,6 +47,7 @@ class Accuracy:
         own, *others = asked.answers
         self.n += 1
         self.right += own.right
+        self.failures.update(answer.failure for answer in asked.answers if answer.failure is not None)
         if own.failure is None:
             self.told[own.id] = own.right
         if own.task is not None:

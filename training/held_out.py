@@ -1,5 +1,6 @@
 """The figures of an evaluation, from what each model answered: in all, by category and wording, and lost."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from stores.records import (
@@ -36,11 +37,19 @@ def evaluation_figures(test: Accuracies, guard: Accuracies) -> EvaluationFigures
         left_out=counted.left_out or None,
         **{name: share.value for name, share in shares.items()},
         intervals={name: (share.low, share.high) for name, share in shares.items()},
+        failed=_failed(test, guard),
         by_category={task: _category(test, task) for task in named[:_MOST_CATEGORIES]},
         other_categories=max(len(named) - _MOST_CATEGORIES, 0),
         paraphrases=_paraphrases(test),
         guard=_guard(guard) if guard else None,
     )
+
+
+def _failed(*parts: Accuracies) -> dict[Contender, int]:
+    found: Counter[Contender] = Counter()
+    for part in parts:
+        found.update({name: accuracy.failures.total() for name, accuracy in part.items()})
+    return {name: count for name, count in found.items() if count}
 
 
 def share_of(right: int, n: int) -> Share | None:

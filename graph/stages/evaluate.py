@@ -21,6 +21,7 @@ from agents.models.pool import ModelPool
 from agents.room import Lengths, measure
 from graph.config.run import ConfigError, RunConfig
 from graph.context import RunContext, endpoint_settings
+from graph.engine import RunFailedError
 from graph.stages.base_role import BaseRole
 from graph.stages.outcomes import hash_inputs, keep_outcome, reuse_outcome
 from graph.stages.overlap import tell_overlap
@@ -76,7 +77,15 @@ async def evaluate(state: RunState, runtime: Runtime[RunContext]) -> dict[str, A
                 cache,
             )
         await asyncio.to_thread(work.keep, work.files.evaluation)
-        keep_outcome(work, figures.to_json(), inputs)
+        # What failed is asked again by the next `resume`, and nothing else.
+        keep_outcome(work, figures.to_json(), "" if figures.failed else inputs)
+        if figures.failed:
+            _LOG.warning(
+                "%d requests about held-out samples failed, and count as wrong; `robustft resume %s` asks "
+                "them again",
+                sum(figures.failed.values()),
+                state.directory,
+            )
         if figures.guard is not None and figures.guard.caution:
             _LOG.warning("%s", figures.guard.caution)
     return {}
@@ -118,6 +127,7 @@ async def compare(
 
     Raises:
         EndpointError: the server cannot be started or reached.
+        RunFailedError: too many requests failed.
         WeightsError: the model or the adapter cannot be loaded.
     """
     # Each has its own room: a request about one does not change with the other.
@@ -145,10 +155,26 @@ async def compare(
                 concurrency=config.run.concurrency,
                 part=part,
             )
+            _check_failures(found[part][name], config, name)
         # One model in memory at a time: its modules refer to each other in circles.
         del model
         await asyncio.to_thread(gc.collect)
     return evaluation_figures(found.get("test", {}), found.get("guard", {}))
+
+
+def _check_failures(accuracy: Accuracy, config: RunConfig, name: Contender) -> None:
+    """Check that so many requests were answered that a share of them tells something.
+
+    Raises:
+        RunFailedError: more than `run.max_failed` of them failed.
+    """
+    failed, asked = accuracy.failures.total(), accuracy.n + accuracy.wordings
+    if failed > config.run.max_failed * asked:
+        commonest = "; ".join(f"{count} x {reason}" for reason, count in accuracy.failures.most_common(3))
+        raise RunFailedError(
+            f"the {name} model: {failed:,} of {asked:,} requests about held-out samples failed, more than "
+            f"{config.run.max_failed:.0%} (run.max_failed): {commonest}. Mend the cause and try again"
+        )
 
 
 def _lengths(samples: Callable[[], Iterator[Sample]]) -> Lengths:

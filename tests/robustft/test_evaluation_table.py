@@ -19,6 +19,8 @@ def test_accuracy_alone_is_one_row() -> None:
     assert evaluation_rows(figures) == [
         ("accuracy", "untuned 25.0%, tuned 50.0% on 4 held-out (2 left out: free text)")
     ]
+    failed = EvaluationFigures(n=4, untuned=0.25, failed={"untuned": 1})
+    assert evaluation_rows(failed)[1] == ("failed", "untuned 1 requests, whose samples count as wrong")
     assert evaluation_rows(EvaluationFigures(skipped="no test data")) == [
         ("evaluation", "skipped: no test data")
     ]

@@ -4,6 +4,7 @@ import pytest
 
 from stores.fields import RowError
 from stores.options import (
+    MOST_OPTIONS,
     Keys,
     Options,
     check_options,
@@ -128,3 +129,9 @@ def test_a_letter_is_a_text_first_where_the_response_is_no_key() -> None:
 )
 def test_a_whole_number_is_read_as_text_and_as_number(answer: object, number: int | None) -> None:
     assert whole_number(answer) == number
+
+
+def test_more_options_than_can_be_told_apart_are_refused() -> None:
+    assert len(check_options([f"o{n}" for n in range(MOST_OPTIONS)], (), "options").texts) == MOST_OPTIONS
+    with pytest.raises(RowError, match="has 1,001 entries"):
+        check_options([f"o{n}" for n in range(MOST_OPTIONS + 1)], (), "options")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from langchain_core.messages import BaseMessage
 
-from agents.errors import EndpointDownError
+from agents.errors import EndpointDownError, ModelCallError
 from agents.models.pool import ModelPool
 from graph.config.run import RunConfig
+from graph.engine import RunFailedError
 from graph.stages.evaluate import compare, evaluate
 from graph.stages.stage import Workspace
 from graph.state import RunState
@@ -34,15 +35,15 @@ class Models:
     def __init__(self) -> None:
         self.loaded: list[Path | None] = []
         self.requests: list[str] = []
-        self.fails = False
+        self.fails = ""
 
     def load(self, config: RunConfig, adapter: Path | None) -> ScriptedModel:
         self.loaded.append(adapter)
 
         def answer(messages: list[BaseMessage]) -> str:
-            if self.fails:
-                raise EndpointDownError("gone")
             text = str(messages[-1].content)
+            if self.fails and self.fails in text:
+                raise EndpointDownError("gone") if self.fails == "Capital" else ModelCallError("refused")
             self.requests.append(text)
             return "Lima" if adapter is not None and "Peru" in text else "Paris"
 
@@ -160,11 +161,37 @@ async def test_an_evaluation_that_breaks_off_leaves_the_records_of_the_last_one(
     await evaluated(work)
     before = records(work)
     tune(work)
-    models.fails = True
+    models.fails = "Capital"
     with pytest.raises(EndpointDownError):
         await evaluated(work)
     assert records(work) == before
     assert work.journal.stages()["evaluate"][1] is None
+
+
+async def test_a_request_that_failed_is_told_and_asked_again(
+    work: Workspace, models: Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    more = [Sample(id=f"z{n}", prompt=f"{n}: France?", response="Paris") for n in range(38)]
+    work.journal.add_samples("test", [*TEST, *more])
+    models.fails = "Peru"
+    await evaluated(work)
+    assert (outcome(work)["failed"], outcome(work)["n"]) == ({"untuned": 1}, 40)
+    assert "1 requests about held-out samples failed" in caplog.text
+    models.fails = ""
+    models.requests.clear()
+    await evaluated(work)
+    assert "failed" not in outcome(work)
+    assert ["Peru" in text for text in models.requests] == [True]
+    await evaluated(work)
+    assert len(models.requests) == 1
+
+
+async def test_an_evaluation_of_which_much_failed_is_none(work: Workspace, models: Models) -> None:
+    models.fails = "Peru"
+    with pytest.raises(RunFailedError, match=r"untuned model: 1 of 2 .* failed, more than 5% .*refused"):
+        await evaluated(work)
+    assert work.journal.stages()["evaluate"][1] is None
+    assert not work.files.evaluation.exists()
 
 
 async def test_a_model_on_a_server_is_asked_there(endpoint: Endpoint) -> None:
