@@ -10,6 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from stores.errors import StorageError
 from stores.printable import printable
 
 
@@ -40,6 +41,19 @@ class Terminal(Console):
     def render_str(self, text: str, **how: Any) -> Text:
         """Return a plain string as it is printed; before it is laid out, so that widths are right."""
         return super().render_str(printable(text), **{**how, "emoji": False, "markup": False})
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print as rich does.
+
+        Raises:
+            StorageError: what is printed on cannot be written, as a file on a full disk.
+        """
+        try:
+            super().print(*objects, **how)
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            raise StorageError(f"the output cannot be written ({exc.strerror or exc})") from exc
 
     def say(self, text: str | Text, style: str | None = None) -> None:
         """Print a line that is not wrapped: a command in it is there to be copied."""

@@ -242,6 +242,10 @@ def _check(connection: sqlite3.Connection, path: Path, layout: Layout) -> None:
     ((kind,),) = connection.execute("PRAGMA application_id")
     if kind != layout.kind:
         raise RunDirectoryError(f"{path}: is no such file of RobustFT's; move it away and try again")
+    # A view of our name could have no end, and a trigger would act on what we write.
+    others = "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
+    if connection.execute(others).fetchone() is not None:
+        raise RunDirectoryError(f"{path}: is no such file of RobustFT's; move it away and try again")
     ((version,),) = connection.execute("PRAGMA user_version")
     if version != layout.version:
         which = "a newer" if version > layout.version else "an earlier"

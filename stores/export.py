@@ -136,19 +136,30 @@ def to_standard_output(write: Callable[[Path], int], suffix: str) -> int:
         suffix: what the file's name ends in.
 
     Raises:
-        DataError: a terminal cannot show the file, which is no text.
+        DataError: a terminal cannot show the file, which is no text; or standard output cannot be written.
     """
+    if sys.stdout is None:
+        raise DataError("is closed; name a file with --out", path="standard output")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, f"export{suffix}")
         count = write(file)
-        if sys.stdout.isatty():
-            sys.stdout.write(_shown(file))
-            sys.stdout.flush()
-            return count
+        shown = _shown(file) if sys.stdout.isatty() else None
+        try:
+            _pass_on(file, shown)
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            raise DataError(f"cannot be written ({exc.strerror or exc})", path="standard output") from exc
+    return count
+
+
+def _pass_on(file: Path, shown: str | None) -> None:
+    if shown is not None:
+        sys.stdout.write(shown)
+    else:
         with file.open("rb") as content:
             shutil.copyfileobj(content, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-    return count
+    sys.stdout.flush()
 
 
 def _shown(file: Path) -> str:

@@ -123,8 +123,8 @@ def check_options(texts: Sequence[object], labels: Sequence[object], field: str)
     if len(texts) > MOST_OPTIONS:
         raise RowError(
             field,
-            f"has {len(texts):,} entries; of more than {MOST_OPTIONS:,} none is told from all others. Use null, "
-            "and let the prompt say what can be answered",
+            f"has {len(texts):,} entries, and more than {MOST_OPTIONS:,} are not told apart; use null, and "
+            "let the prompt say what can be answered",
             "has too many options",
         )
     options = []

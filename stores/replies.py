@@ -165,7 +165,10 @@ class ReplyStore:
                     # After the replies: the other run may be at work, and adds a dictionary before its use.
                     connection.executemany(_DICTIONARY, source.stream(_DICTIONARIES))
         except sqlite3.Error as exc:
-            raise RunDirectoryError(f"{other}: its replies cannot be taken over ({exc})") from exc
+            raise RunDirectoryError(
+                f"{other}: its replies cannot be taken over ({exc}); `robustft resume {other.parent.parent}` "
+                "makes them whole, if that is a damaged run's"
+            ) from exc
         self._learn()
         return new
 

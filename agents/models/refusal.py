@@ -1,5 +1,6 @@
 """Why a request brought no reply: told from whatever an HTTP response may be, without trusting any of it."""
 
+import codecs
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -84,7 +85,8 @@ def read_body(status: int, headers: Mapping[str, str], content: bytes, hide: Hid
         if status != 200:
             raise read_refusal(status, headers, content, hide)
         try:
-            return orjson.loads(content)
+            # Servers that write a byte order mark before it are not rare, and it says nothing.
+            return orjson.loads(content.removeprefix(codecs.BOM_UTF8))
         except orjson.JSONDecodeError as exc:
             raise RequestError("the endpoint's reply is not JSON", FailureKind.FAILING) from exc
 

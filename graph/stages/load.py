@@ -163,7 +163,7 @@ def _tuned_weights(config: RunConfig) -> str:
 def _take_over(files: RunDirectory, other: Path) -> None:
     """Take over another run's replies; one that has asked nothing yet has none."""
     source, taken = RunDirectory(other).replies, 0
-    if source.is_file():
+    if source.is_file() and source.stat().st_size:
         with closing(files.open_replies()) as replies:
             taken = replies.copy_from(source)
     _LOG.info("%s: %s replies taken over", other, f"{taken:,}")

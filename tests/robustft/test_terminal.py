@@ -6,6 +6,8 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from rich.text import Text
 
 from robustft.cli import terminal
 from robustft.terminal import LogRecord, Terminal, shown_as
+from stores.errors import StorageError
 from tests.support.hostile import HOSTILE, obeyed
 
 _SAYS = """
@@ -184,3 +187,13 @@ def test_a_terminal_that_knows_no_unicode_is_shown_it_spelled_out() -> None:
 def test_the_hubs_messages_are_said_once() -> None:
     told = subprocess.run([sys.executable, "-c", _SAYS], capture_output=True, text=True, check=True)
     assert told.stderr.count("no network") == 1
+
+
+def test_an_output_that_is_full_is_one_error() -> None:
+    # Closing it fails once more.
+    with (
+        suppress(OSError),
+        Path("/dev/full").open("w") as full,
+        pytest.raises(StorageError, match="cannot be written"),
+    ):
+        Terminal(file=full).print("a line")

@@ -120,3 +120,20 @@ def test_reading_makes_no_file(content: bytes | None, tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
         Database(path, LAYOUT, read_only=True)
     assert path.exists() == (content is not None)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "CREATE VIEW more AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT i FROM n",
+        "CREATE TRIGGER t AFTER INSERT ON numbers BEGIN DELETE FROM numbers; END",
+    ],
+)
+def test_a_file_that_computes_by_itself_is_none_of_ours(planted: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite"
+    Database(path, LAYOUT).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(planted)
+    for read_only in (True, False):
+        with pytest.raises(RunDirectoryError, match="no such file of RobustFT's"):
+            Database(path, LAYOUT, read_only=read_only)

@@ -4,6 +4,7 @@ import json
 import os
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -403,6 +404,21 @@ def test_standard_output_takes_all_or_nothing(capfdbinary: pytest.CaptureFixture
     with pytest.raises(DataError):
         to_standard_output(fail, ".bin")
     assert capfdbinary.readouterr().out == b"\xff\x00\n"
+
+
+def test_a_standard_output_that_is_closed_or_full_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(path: Path) -> int:
+        return path.write_text("a line\n")
+
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(DataError, match="standard output: is closed"):
+        to_standard_output(write, ".jsonl")
+    # Closing it fails once more.
+    with suppress(OSError), Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(DataError, match="standard output: cannot be written"):
+            to_standard_output(write, ".jsonl")
+        monkeypatch.undo()
 
 
 def test_samples_are_read_back_with_all_that_they_hold(tmp_path: Path) -> None:

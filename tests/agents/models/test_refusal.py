@@ -135,6 +135,10 @@ def test_a_redirect_is_refused_with_its_target(target: str, told: str) -> None:
     assert f"redirects to {told} (307)" in str(error)
 
 
+def test_a_byte_order_mark_before_a_body_is_nothing() -> None:
+    assert read_body(200, {}, b"\xef\xbb\xbf{}") == {}
+
+
 def test_a_body_is_json_or_an_error() -> None:
     assert read_body(200, {}, b'{"a": 1}') == {"a": 1}
     for status, body in (
