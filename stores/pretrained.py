@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stores.errors import WeightsError
+from stores.module_patterns import check_patterns
 from stores.weight_files import check_safetensors, check_weight_files, read_settings
 from stores.weights import reading_weights
 
@@ -239,6 +240,8 @@ def put_adapter(model: Any, folder: Path) -> Any:
     from peft import PeftModel, get_peft_model_state_dict
 
     held = check_adapter(folder)
+    modules = [name for name, _ in model.named_modules()]
+    check_patterns(str(folder), read_settings(folder / _ADAPTER_FILES[0]), modules)
     with reading_weights(str(folder), f"this adapter does not fit the model{_base_of(folder)}"):
         with _quiet_loading(), warnings.catch_warnings(action="ignore"):
             tuned = PeftModel.from_pretrained(model, str(folder))
