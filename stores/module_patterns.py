@@ -39,7 +39,7 @@ def check_patterns(where: str, settings: Mapping[str, Any], names: Sequence[str]
     if not patterns:
         return
     try:
-        matched = subprocess.run(
+        matched = subprocess.run(  # noqa: S603 - our own program
             [sys.executable, "-I", "-c", _MATCH],
             input=json.dumps([patterns, list(names)]),
             capture_output=True,
