@@ -101,6 +101,7 @@ UNTRIED = {
     "agents.models.refusal.distrusting",
     "agents.record.to_decision",
     "stores.places.make_folder",
+    "stores.module_patterns.check_patterns",
 }
 # Names of files, data sets and models; and what asks a model.
 NO_TEXT = {
