@@ -51,10 +51,19 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run from the start of a server of its own to the adapter served by it."""
+    """A run from the start of a server of its own, which is killed once, to the adapter served by it."""
     folder = tmp_path_factory.mktemp("vllm")
-    config = write_config(folder, samples=10)
-    run(config, folder / "run")
+    killed = threading.Event()
+
+    def kill(step: Any) -> None:
+        if step.stage == "detect" and step.done and not killed.is_set():
+            killed.set()
+            for process in psutil.Process().children(recursive=True):
+                if "vllm.entrypoints.openai.api_server" in cmdline(process) and "-I" not in cmdline(process):
+                    process.send_signal(signal.SIGKILL)
+
+    run(write_config(folder, samples=12), folder / "run", progress=kill)
+    assert killed.is_set()
     return folder / "run"
 
 
@@ -96,10 +105,10 @@ def wait_until_gone(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_a_run_goes_from_the_start_of_a_server_to_its_adapter_served(finished: Path) -> None:
+def test_a_run_whose_server_is_killed_goes_on_to_its_adapter_served_and_loses_nothing(finished: Path) -> None:
     summary = summary_of(finished)
     assert summary["samples"]["failed"] == 0
-    assert summary["samples"]["total"] == 10
+    assert summary["samples"]["total"] == len(rows_of(finished / "decisions.jsonl")) == 12
     evaluation = summary["evaluation"]
     assert (evaluation["n"], evaluation["skipped"]) == (8, None)
     assert None not in (evaluation["untuned"], evaluation["tuned"])
@@ -192,23 +201,6 @@ async def test_too_little_memory_is_told_with_the_cause() -> None:
     with pytest.raises(EndpointError, match=r"models\.default: vLLM ended while starting: .*[Mm]emory"):
         await server.start()
     assert not server.is_running
-
-
-def test_a_server_that_is_killed_in_the_middle_is_started_again_and_nothing_is_lost(tmp_path: Path) -> None:
-    config = write_config(tmp_path, samples=12)
-    killed = threading.Event()
-
-    def kill(step: Any) -> None:
-        if step.stage == "detect" and step.done and not killed.is_set():
-            killed.set()
-            for process in psutil.Process().children(recursive=True):
-                if "vllm.entrypoints.openai.api_server" in cmdline(process) and "-I" not in cmdline(process):
-                    process.send_signal(signal.SIGKILL)
-
-    summary = run(config, tmp_path / "run", until="denoise", progress=kill).summary
-    assert killed.is_set()
-    assert summary.samples.failed == 0
-    assert len(rows_of(tmp_path / "run" / "decisions.jsonl")) == 12
 
 
 def test_no_server_outlives_an_owner_that_is_killed(tmp_path: Path) -> None:
