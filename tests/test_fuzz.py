@@ -8,7 +8,7 @@ from tests.support.fuzz import boundaries, fuzz
 
 NAMES = sorted(boundaries())
 # Ten thousand, as `make torture` has them, take half an hour.
-MANY = 200
+MANY = 100
 
 
 @pytest.mark.parametrize("name", NAMES)

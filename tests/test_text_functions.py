@@ -34,7 +34,7 @@ from stores.options import Keys, Options
 from stores.sample import Message
 from tests.support.crafted import crafted
 
-LONG, LENGTH = 100_000, 1_000_000
+LONG, LENGTH = 60_000, 1_000_000
 # Of the processor, for one call.
 SECONDS = 20
 OPTIONS = ("alpha", "beta")

@@ -129,7 +129,7 @@ def test_an_interrupted_training_of_two_goes_on_as_if_it_had_not_been(tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+@pytest.mark.parametrize("parallel", ["fsdp"])
 def test_a_step_that_is_not_finite_in_one_process_is_done_again_by_both(
     tmp_path: Path, poison: Any, parallel: str
 ) -> None:

@@ -15,10 +15,8 @@ from tests.support.endpoint import Endpoint
 from tests.support.tiny_models import save_tiny_model
 from tests.support.waiting import wait_while_running
 
-STAGES = (
-    "load", "glance", "detect", "calibrate", "index", "denoise", "conclude", "select", "train", "evaluate",
-    "report",
-)  # fmt: skip
+# Those that do most in threads; all others work by the same means.
+STAGES = ("load", "detect", "calibrate", "index", "train", "evaluate")
 RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl", "evaluation.jsonl")
 # The command, with a thread of one stage that computes for ever.
 BUSY = """
