@@ -78,13 +78,11 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("changes", "setting"),
     [
-        ({}, {}),
         ({"weighting": "soft"}, {}),
-        ({"gradient_checkpointing": True}, {"own_loss": False, "own_layers": False}),
         ({"parallel": "fsdp"}, {}),
         ({"parallel": "fsdp", "gradient_checkpointing": True}, {"own_loss": False, "own_layers": False}),
     ],
-    ids=["ddp", "weights", "TRL's loss", "fsdp", "fsdp with TRL's loss"],
+    ids=["ddp with weights", "fsdp", "fsdp with TRL's loss"],
 )
 def test_two_processes_train_as_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], setting: dict[str, Any]
