@@ -98,5 +98,5 @@ def test_an_audit_tells_what_it_found_from_what_it_could_not_ask(
 
 def test_ci_makes_a_bill_of_materials_and_audits() -> None:
     steps = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8").split("\n")
-    assert {"make sbom", "make audit-dependencies"} <= set(steps)
+    assert {"make sbom", "make audit-dependencies"} <= {step.removesuffix(" &") for step in steps}
     assert "build/" in (REPOSITORY / ".gitignore").read_text(encoding="utf-8").split()
