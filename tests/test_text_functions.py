@@ -193,9 +193,9 @@ def test_a_function_reads_any_text_in_linear_time(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("length", [LONGEST_READ, LONG])
-def test_an_answer_of_any_kind_is_read_and_compared_in_linear_time(kind: Any, length: int) -> None:
-    for unit, text in crafted(length):
+def test_an_answer_of_any_kind_is_read_and_compared_in_linear_time(kind: Any) -> None:
+    # As long as any answer that is read: a longer text is free text.
+    for unit, text in crafted(LONGEST_READ):
         options = [text, "beta"] if kind.name == "choice" else []
         with soon(unit):
             kind.recognises(text, options)

@@ -96,7 +96,11 @@ def test_an_odd_thing_at_any_place_of_a_run_directory_harms_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     linked = kind.startswith("link") or kind in ("dangling_link", "fifo", "unix_socket")
-    for number, place in enumerate(places(finished[0])):
+    found = list(places(finished[0]))
+    if kind not in QUICK:
+        # Each at half of the places: what is alike is met by two kinds.
+        found = found[list(KINDS).index(kind) % 2 :: 2]
+    for number, place in enumerate(found):
         folder = tmp_path / str(number)
         folder.mkdir()
         outside, directory = Outside(folder), copy_of(finished[0], folder)

@@ -16,7 +16,7 @@ from tests.support.tiny_models import save_tiny_model
 from tests.support.waiting import wait_while_running
 
 # Those that do most in threads; all others work by the same means.
-STAGES = ("load", "detect", "calibrate", "index", "train", "evaluate")
+STAGES = ("load", "calibrate", "train", "evaluate")
 RECORDS = ("decisions.jsonl", "training.jsonl", "dropped.jsonl", "evaluation.jsonl")
 # The command, with a thread of one stage that computes for ever.
 BUSY = """
