@@ -144,9 +144,14 @@ def _no_garbage_of_old() -> Iterator[None]:
         gc.unfreeze()
 
 
+def commonest(failures: Counter[str]) -> str:
+    """Return the three commonest reasons of failures, with how many there are of each."""
+    return "; ".join(f"{count} x {reason}" for reason, count in failures.most_common(3))
+
+
 def _too_many(failures: Counter[str], work: OpenRun) -> str:
-    commonest = "; ".join(f"{count} x {reason}" for reason, count in failures.most_common(3))
     return (
-        f"more than {work.config.run.max_failed:.0%} of the samples failed (run.max_failed): {commonest}. "
-        f"Mend the cause and try those again with `robustft resume --retry-failed {work.files.path}`"
+        f"more than {work.config.run.max_failed:.0%} of the samples failed (run.max_failed): "
+        f"{commonest(failures)}. Mend the cause and try those again with "
+        f"`robustft resume --retry-failed {work.files.path}`"
     )

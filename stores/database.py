@@ -240,11 +240,9 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 def _check(connection: sqlite3.Connection, path: Path, layout: Layout) -> None:
     """Check that this version of RobustFT reads a file."""
     ((kind,),) = connection.execute("PRAGMA application_id")
-    if kind != layout.kind:
-        raise RunDirectoryError(f"{path}: is no such file of RobustFT's; move it away and try again")
     # A view of our name could have no end, and a trigger would act on what we write.
     others = "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
-    if connection.execute(others).fetchone() is not None:
+    if kind != layout.kind or connection.execute(others).fetchone() is not None:
         raise RunDirectoryError(f"{path}: is no such file of RobustFT's; move it away and try again")
     ((version,),) = connection.execute("PRAGMA user_version")
     if version != layout.version:

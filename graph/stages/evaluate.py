@@ -21,7 +21,7 @@ from agents.models.pool import ModelPool
 from agents.room import Lengths, measure
 from graph.config.run import ConfigError, RunConfig
 from graph.context import RunContext, endpoint_settings
-from graph.engine import RunFailedError
+from graph.engine import RunFailedError, commonest
 from graph.stages.base_role import BaseRole
 from graph.stages.outcomes import hash_inputs, keep_outcome, reuse_outcome
 from graph.stages.overlap import tell_overlap
@@ -170,10 +170,10 @@ def _check_failures(accuracy: Accuracy, config: RunConfig, name: Contender) -> N
     """
     failed, asked = accuracy.failures.total(), accuracy.n + accuracy.wordings
     if failed > config.run.max_failed * asked:
-        commonest = "; ".join(f"{count} x {reason}" for reason, count in accuracy.failures.most_common(3))
         raise RunFailedError(
             f"the {name} model: {failed:,} of {asked:,} requests about held-out samples failed, more than "
-            f"{config.run.max_failed:.0%} (run.max_failed): {commonest}. Mend the cause and try again"
+            f"{config.run.max_failed:.0%} (run.max_failed): {commonest(accuracy.failures)}. "
+            "Mend the cause and try again"
         )
 
 
